@@ -41,7 +41,7 @@ class NetworkConfig:
         refine_boxes: fit each box to the surface of a first pass and predict again in the fitted box. true: with
             "adaptive_fast", too.
         roll_align: some passes see a crop rotated so that the person is upright, by the roll of the first prediction.
-            Without `flip` only people who lie get such a pass.
+            Without `flip` only lying people get such a pass.
         batch: frames computed at once. The light network computes them in parallel, each with its share of the
             threads: "auto" is one frame per thread; with 1, a single frame gets all threads, as `-c live` needs. For
             other networks "auto" is 1 on a CPU, so that results do not depend on how frames are grouped.

@@ -107,7 +107,7 @@ def refuse_former_names(values: Mapping[str, Any], origin: Origin) -> None:
                 _refuse("stage", stage, FORMER_STAGES, origin(path))
         if len(path) == 1:
             _refuse("stage", path[0], FORMER_STAGES, origin(path))
-        # A section that several stages share may also stand inside the section of one: `densepose.network.KEY`.
+        # A section that several stages share may also be inside the section of one: `densepose.network.KEY`.
         for key in {".".join(path), ".".join(path[1:] if len(path) > 2 else path)}:
             _refuse("key", key, FORMER_KEYS, origin(path))
             for one in value if isinstance(value, list) else (value,):

@@ -221,10 +221,10 @@ def _check_port(lane: str, node: Node, port: Port, home: Mapping[type, tuple[str
             f"{where}: lanes.{lane}",
             f"place a stage that makes {port.type.__name__} before it",
         )
-    made_in, maker = home[port.type]
+    made_in, producer = home[port.type]
     if made_in != lane and getattr(port.type, "stays_in_lane", False):
         raise GraphError(
-            f"{port.type.__name__} goes from '{maker}' to '{node.name}' and must not leave its lane",
+            f"{port.type.__name__} goes from '{producer}' to '{node.name}' and must not leave its lane",
             f"{where}: lanes.{lane}",
             f"place '{node.name}' in the lane '{made_in}'",
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from pipeline.journal import stands_whole
+from pipeline.journal import is_complete
 from pipeline.media_types import is_called_media, is_image, is_media
 from pipeline.packet import Failure
 from pipeline.redaction import HIDDEN, redacted, without_secrets
@@ -190,7 +190,7 @@ def check_on_this_machine(path: str, named: str) -> None:
 
 
 def without_output(inputs: Inputs) -> Inputs:
-    """The same inputs without outputs, for a caller who takes the frames: existing files cannot be in the way."""
+    """The same inputs without outputs, for a caller that takes the frames: existing files are no obstacle."""
     jobs = tuple(dataclasses.replace(job, output=None) for job in inputs.jobs)
     names = {job.index: redacted(job.input) for job in jobs}
     absent = {index: failure for index, failure in inputs.refused.items() if failure.where == names[index]}
@@ -280,7 +280,7 @@ def _stem(path: str) -> str:
 def _is_finished(place: str, since: float | None) -> bool:
     """Whether a result is finished; with `since`, only if it was made after that time."""
     made = since is None or (os.path.exists(place) and os.path.getmtime(place) >= since)
-    return made and exists(place) and stands_whole(place)
+    return made and exists(place) and is_complete(place)
 
 
 def _refusal(job: Job, earlier: Sequence[Job], inputs: Sequence[str]) -> Failure | None:

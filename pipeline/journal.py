@@ -182,7 +182,7 @@ class Journal:
                 file.unlink(missing_ok=True)
 
 
-def stands_whole(output: str) -> bool:
+def is_complete(output: str) -> bool:
     """Whether a result is complete: it has no journal, or got its name after the journal was written."""
     if not os.path.exists(journal_path(output)):
         return True

@@ -137,7 +137,7 @@ def kind_of_content(head: bytes, file: BinaryIO) -> Kind | None:
 
     Args:
         head: its first bytes, some hundred.
-        file: itself, for what stands further in: whether a GIF, PNG or WebP is animated, and the end of a TGA.
+        file: the file, for data behind its head: whether a GIF, PNG or WebP is animated, and the end of a TGA.
     """
     if head.startswith((b"GIF87a", b"GIF89a")):
         return _image_or_video(_gif_frames(file))

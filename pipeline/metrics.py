@@ -174,7 +174,7 @@ class Metrics:
         for listener in self._listeners:
             listener()
 
-    def stands(self, stream: int) -> None:
+    def finished_before(self, stream: int) -> None:
         """Record that the result of an input was finished before the run."""
         self.streams[stream].done = True
         self.streams[stream].facts["output"] = self.streams[stream].job.output

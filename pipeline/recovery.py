@@ -100,7 +100,7 @@ class Recovery:
 def one_lane_has_all_states(graph: Graph) -> bool:
     """Whether a commit of one lane holds everything that a restart needs: the states of all ordered stages.
 
-    Sources need no state: they skip the committed packets. Where ordered stages stand in several lanes, no packet
+    Sources need no state: they skip the committed packets. If several lanes have ordered stages, no packet
     divides all of their states into before and after. An ordered stage without `state` and `restore` cannot be
     restored. In both cases recovery starts a stream from its first packet.
     """
@@ -155,7 +155,7 @@ def save_partial_results(config: RunConfig, job: Job, metrics: Metrics) -> Itera
 
 
 def save_interrupted_results(config: RunConfig, jobs: Sequence[Job], metrics: Metrics) -> Iterator[tuple[Job, Any]]:
-    """As `save_partial_results`, for every input of a run that was asked to stop and whose processes are gone."""
+    """As `save_partial_results`, for every input of a run that was interrupted and whose processes are gone."""
     for job in jobs:
         metrics.streams[job.index].interrupted = True
         yield from save_partial_results(config, job, metrics)

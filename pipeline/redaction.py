@@ -24,7 +24,7 @@ RTMP = ("rtmp", "rtmps", "rtmpt", "rtmpe", "rtmpts", "rtmpte")
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "webhdfs", "sftp")
 """Paths in stores are names of files, even where they look like tokens."""
 CONTAINER_AT_ACCOUNT = ("az", "abfs", "abfss")
-"""Stores in whose addresses a container, not a user, stands before the `@`."""
+"""Stores whose addresses have a container, not a user, before the `@`."""
 SECRET_NAME = re.compile(r"pass|pwd|secret|token|key|sig|auth|cred|cookie|header|session|ticket|policy|hmac|jwt", re.I)
 """Names of settings and of parts of a query whose values are secrets."""
 OPTIONS = "options"
@@ -217,8 +217,8 @@ def _secrets_of(address: str) -> Iterator[str]:
         name, equals, value = pair.partition("=")
         if equals:
             yield from (one for one in (pair, unquote(pair)) if len(one) > _LEAST)
-        telling = SECRET_NAME.search(name) or _is_random(value)
-        yield from _spellings(value if telling else "" if equals else name)
+        is_secret = SECRET_NAME.search(name) or _is_random(value)
+        yield from _spellings(value if is_secret else "" if equals else name)
     if host is not None:
         yield from _secret_names_of_path(scheme.lower(), path)
 

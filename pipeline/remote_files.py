@@ -106,7 +106,7 @@ def read(path: str) -> str:
         try:
             return Path(file).read_text(encoding="utf-8", errors="replace")
         except OSError as error:
-            raise PlainError(f"cannot be read ({error.strerror})", path, "check who may read it") from error
+            raise PlainError(f"cannot be read ({error.strerror})", path, "check its permissions") from error
 
 
 def write(path: str, text: str) -> None:

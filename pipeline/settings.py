@@ -78,7 +78,7 @@ class BatchConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveConfig:
-    """What of a run is recorded or served while it goes on; nothing by default.
+    """What a run records or serves while it runs; nothing by default.
 
     Attributes:
         metrics: port at which Prometheus finds the run's metrics, at `/metrics`.

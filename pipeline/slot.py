@@ -177,7 +177,7 @@ class Slot:
             self._refuse("yielded nothing for a packet", where, "declare it `ordered = True` to hold packets")
 
     def apply_or_pass(self, entry: Entry, meter: Meter) -> Iterator[Entry]:
-        """As `apply`, but where a map fails on a packet, its blank item stands in and the packet moves on.
+        """As `apply`, but if a map fails on a packet, its blank item replaces the result and the packet moves on.
 
         A look-ahead stage that holds other packets still fails: its next item could belong to any of them.
         """

@@ -273,11 +273,11 @@ class Stage:
         """
 
     def length(self) -> int | None:
-        """Frames the stream will have when a source knows it; asked after its first item, for the progress bar."""
+        """Number of frames of the stream if a source knows it; called after its first item, for the progress bar."""
         return None
 
     def blank(self, *payloads: Any) -> Any:
-        """The item that stands in for a packet that cannot be processed (`on_error: pass`); None = there is none."""
+        """The item that replaces a packet that cannot be processed (`on_error: pass`); None = there is none."""
         return None
 
     def flush(self) -> Iterator[Any]:

@@ -42,7 +42,7 @@ class Restarted:
     Attributes:
         times: how often it was started again.
         since: when the first start was, in seconds since 1970.
-        stopped: the signal that asked the run to stop before Ray ended, or None. With a signal, the run only saves its
+        stopped: the signal that stopped the run before Ray ended, or None. With a signal, the run only saves its
             partial results.
     """
 

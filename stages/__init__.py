@@ -56,5 +56,5 @@ STAGES: dict[str, str] = {
     "evaluate": "stages.evaluation.evaluate:Evaluate",
     "write_scores": "stages.evaluation.write_scores:WriteScores",
 }
-if __name__ != "stages":  # installed, the rooms stand inside a package
+if __name__ != "stages":  # installed: the rooms are inside a package
     STAGES = {name: __name__ + place.removeprefix("stages") for name, place in STAGES.items()}

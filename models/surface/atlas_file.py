@@ -73,8 +73,8 @@ class AtlasBuilder:
         return atlas_from_tiles(self._with_logos(np.ascontiguousarray(tiles)))
 
     def _with_logos(self, tiles_PSSC: U8) -> U8:
-        for logo, picture in self._logos:
-            tiles_PSSC = place_logo(tiles_PSSC, logo, picture)
+        for logo, image in self._logos:
+            tiles_PSSC = place_logo(tiles_PSSC, logo, image)
         return tiles_PSSC
 
     def _tiles(self, texels_HWC: U8) -> U8:

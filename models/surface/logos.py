@@ -97,7 +97,7 @@ def bearing_at(chart: int, u: float, v: float) -> Bearing:
     )
 
 
-def place_logo(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
+def place_logo(tiles_PSSC: U8, logo: Logo, image_HWC: U8) -> U8:
     """Tiles (24, side, side, 3 or 4) with the logo on one of them, enlarged to `SHARP_SIDE` if smaller.
 
     Raises ModelError if the box is smaller than a texel.
@@ -106,7 +106,7 @@ def place_logo(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
     side = tiles_PSSC.shape[1]
     u0, v0, u1, v1 = logo.box
     bearing = bearing_at(logo.number, (u0 + u1) / 2, (v0 + v1) / 2)
-    patch_hwC = orient_in_tile(np.rot90(picture_HWC, -logo.turn), bearing)
+    patch_hwC = orient_in_tile(np.rot90(image_HWC, -logo.turn), bearing)
     wide, high = (u1 - u0) * (side - 1), (v1 - v0) * (side - 1)
     # The chart stretches a tile on the skin. The image keeps its aspect on the skin, not in the tile.
     aspect = patch_hwC.shape[1] / patch_hwC.shape[0] * bearing.metres_v / bearing.metres_u
@@ -123,12 +123,12 @@ def place_logo(tiles_PSSC: U8, logo: Logo, picture_HWC: U8) -> U8:
     return result
 
 
-def orient_in_tile(picture_HWC: U8, bearing: Bearing) -> U8:
+def orient_in_tile(image_HWC: U8, bearing: Bearing) -> U8:
     """Rotate and mirror an image for a tile, whose columns are along U and rows against V."""
     if bearing.right_along_u:
-        patch = picture_HWC[:, :: bearing.right]
+        patch = image_HWC[:, :: bearing.right]
         return patch[:: -bearing.down]
-    patch = picture_HWC.swapaxes(0, 1)[:: -bearing.right]
+    patch = image_HWC.swapaxes(0, 1)[:: -bearing.right]
     return patch[:, :: bearing.down]
 
 

@@ -92,7 +92,7 @@ class ActorPool:
         for ref in ready:
             try:
                 facts |= ray.get(ref)
-            except RayError:  # a dead actor's facts are lost; the run goes on
+            except RayError:  # a dead actor's facts are lost; the run continues
                 continue
         for actor in self._actors.values():  # including those that are still starting
             ray.kill(actor)

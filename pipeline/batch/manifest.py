@@ -39,7 +39,7 @@ class Manifest:
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 raise PlainError("this is no manifest of a batch", self._path, "move it away") from error
 
-    def stands(self, job: Job) -> bool:
+    def is_current(self, job: Job) -> bool:
         """Whether an input's result was made from the same file and settings, and still exists unchanged."""
         entry = self._entries.get(address_key(job.input), {})
         same = entry.get("settings") == self._settings and entry.get("source") == remote_files.stamp(job.input)
@@ -52,7 +52,7 @@ class Manifest:
 
         Removes the working files of a finished result. Raises PlainError.
         """
-        if not self.stands(job):
+        if not self.is_current(job):
             mark = finished_result(job, self._settings)
             if mark is None:
                 return False

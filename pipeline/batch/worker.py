@@ -171,7 +171,7 @@ def _result_locked(output: str) -> Iterator[None]:
 def _finished_before(job: Job, mark: Mark) -> Outcome:
     """The outcome of an input whose result was finished before."""
     metrics = Metrics(Graph(lanes=()), [job])
-    metrics.stands(job.index)
+    metrics.finished_before(job.index)
     metrics.streams[job.index].frames_done = mark.frames
     return Outcome(metrics=metrics)
 

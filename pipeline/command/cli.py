@@ -131,7 +131,7 @@ def _carry_out(
         metrics.failed(index, failure)
     for job in inputs.jobs:
         if job.index in inputs.standing:
-            metrics.stands(job.index)
+            metrics.finished_before(job.index)
             remove_parts(job.output or "")
     with interrupt_on_signals(STOPPING if parts is None else STOPPING_BATCH) as interrupt:
         if again is not None and again.stopped is not None:

@@ -165,7 +165,7 @@ def _settings_of(config: Render.Config, style: str) -> StyleSettings:
 
 def _atlases(config: Render.Config) -> PersonAtlases:
     try:
-        maker = AtlasBuilder(config.layout, config.logos)
+        builder = AtlasBuilder(config.layout, config.logos)
     except ModelError as error:
         raise StageError(error.what, f"render: {error.where}", error.remedy) from error
-    return PersonAtlases(config.atlas or str(DEFAULT_ATLAS), config.atlas_of, maker)
+    return PersonAtlases(config.atlas or str(DEFAULT_ATLAS), config.atlas_of, builder)

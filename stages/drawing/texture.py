@@ -13,7 +13,7 @@ from stages.payloads import F32, U8
 LEAST_GAIN, MOST_GAIN = 0.45, 1.25
 """Bounds of the gain that the original's light applies to a texel."""
 UNIT_GAIN, UNIT_LUMA = 128, 96
-"""Gains and relative lumas are bytes, so that all arithmetic is 8-bit; these values stand for 1."""
+"""Gains and relative lumas are bytes, so that all arithmetic is 8-bit; these bytes mean 1."""
 LUMA_OFFSET = 8
 """Added to lumas, because nearly black pixels carry no information about light."""
 LIMB_WEIGHT = 0.75

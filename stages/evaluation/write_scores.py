@@ -27,7 +27,7 @@ from stages.evaluation.video_scores import VideoScores
 from stages.evaluation.worst_cases import WorstCases
 from stages.payloads import People, Surfaces, Written
 
-FILMS = "films"
+VIDEO_COLUMN = "films"
 Columns = dict[tuple[str, str], Measures]
 
 
@@ -102,7 +102,7 @@ class WriteScores(Stage):
             stability |= scores.videos.identities()
         except ModelError as error:
             self._warnings.append(f"{name}: {error}")
-        return columns | ({FILMS: stability} if stability else {})
+        return columns | ({VIDEO_COLUMN: stability} if stability else {})
 
     def _write(self, text: str, tables: Mapping[str, Any]) -> Written:
         folder = Path(self.config.folder)
@@ -126,7 +126,7 @@ class WriteScores(Stage):
         own = {column: one for (name, column), one in self._columns.items() if name == first}
         main = next(iter(own), None)  # None: annotations are only boxes, and boxes were given
         return {
-            measure if column in (main, FILMS) else f"{measure}_{column}": estimate.value
+            measure if column in (main, VIDEO_COLUMN) else f"{measure}_{column}": estimate.value
             for column, one in own.items()
             for measure, estimate in one.items()
         }

@@ -125,10 +125,10 @@ class StyleSwitcher:
         path = Path(self._folder.name) / f"{next(self._numbers)}_{title}"
         try:
             path.write_bytes(content)
-            maker = AtlasBuilder(self._config.layout)
-            load_atlas(path, maker)
+            builder = AtlasBuilder(self._config.layout)
+            load_atlas(path, builder)
             if is_video_file(str(path)):
-                PersonAtlases(str(path), {}, maker)
+                PersonAtlases(str(path), {}, builder)
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, OSError):

@@ -1,4 +1,4 @@
-"""Renders the demo clip, two people who walk past each other on a square: `python -m stages.synthetic.demo_clip`.
+"""Renders the demo clip: two people walk past each other on a square: `python -m stages.synthetic.demo_clip`.
 
 Everything in it is the project's own work: bodies, clothes, background, light and sound. The sound of each footstep
 has the step's time, distance and direction.
@@ -114,7 +114,7 @@ def garment(field_V: F32, pattern: Pattern, thickness: float, gloss: float = 0.0
 
 
 def walkers() -> tuple[Walker, Walker]:
-    """A woman who comes nearer from the left, and a man who walks away."""
+    """A woman walks nearer from the left, and a man walks away."""
     return woman(), man()
 
 

@@ -12,7 +12,7 @@ from models.engines.device import choose_device, choose_precision
 def training_device(wish: Literal["auto", "cpu", "cuda"], key: str) -> torch.device:
     """The device of a setting; on a GPU float32 products may take TF32, and convolutions the fastest algorithm tried.
 
-    Raises: ModelError naming `key`: a GPU is asked for and there is none.
+    Raises: ModelError naming `key`: a GPU is requested and there is none.
     """
     device = choose_device(wish, key)
     if device.type == "cuda":

@@ -139,7 +139,7 @@ def named_process_deaths(key: str) -> Iterator[None]:
     except RuntimeError as error:
         if not str(error).startswith("DataLoader worker (pid"):
             raise
-        remedy = "with fewer processes less memory is needed; the same command goes on where the checkpoint stands"
+        remedy = "use fewer processes to save memory; the same command resumes from the checkpoint"
         raise StageError(f"a process died ({str(error).splitlines()[0].rstrip('. ')})", key, remedy) from error
 
 

@@ -129,9 +129,9 @@ def test_a_batch_knows_its_inputs_again_without_their_secrets(tmp_path: Path) ->
     tally = StreamTally(job, done=True, frames_done=3)
     manifest = Manifest(str(tmp_path), "settings")
     manifest.note(tally)
-    assert Manifest(str(tmp_path), "settings").stands(job)
+    assert Manifest(str(tmp_path), "settings").is_current(job)
     other = dataclasses.replace(job, input=address.replace("token=secret", "token=other"))
-    assert not Manifest(str(tmp_path), "settings").stands(other)
+    assert not Manifest(str(tmp_path), "settings").is_current(other)
     assert "secret" not in (tmp_path / "batch.json").read_text()
 
 

@@ -38,7 +38,7 @@ class LightBottleneck(nn.Module):
 class SelfAttention(nn.Module):
     """Self-attention over all positions (Vaswani et al., 2017) as a residual; keeps the shape.
 
-    There is no position encoding: the zero padding of earlier convolutions tells the position.
+    There is no position encoding: the zero padding of earlier convolutions carries the position.
     """
 
     def __init__(self, channels: int, heads: int = 4) -> None:

@@ -1,7 +1,7 @@
 """Roll alignment: the roll of a person from a first prediction, and the rotated crop in which the person is upright.
 
 Most training images show upright people. Of others, a first prediction often confuses parts, but mostly has head, torso
-and legs at the right places. That is enough to tell the roll; the prediction in a roll-aligned crop is better.
+and legs at the right places. That is enough to measure the roll; the prediction in a roll-aligned crop is better.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from models.light.inference.surface_assembly import PERSON_THRESHOLD
 HEAD, TORSO = (23, 24), (1, 2)
 LEGS = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14)
 REGIONS = (HEAD, TORSO, LEGS)
-"""Charts of the three body regions that tell the roll."""
+"""Charts of the three body regions from which the roll is measured."""
 _REGION = np.array([next((i + 1 for i, charts in enumerate(REGIONS) if chart in charts), 0) for chart in range(25)])
 """The region of each chart: 1 head, 2 torso, 3 legs, 0 none of these."""
 MIN_REGION_WEIGHT = 4.0

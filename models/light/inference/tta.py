@@ -108,7 +108,7 @@ class AugmentedPredictor:
     Args:
         flip: make flipped passes. Without them "adaptive_fast" and "adaptive" make one pass, and "full" cannot be used.
         roll_align: make passes over roll-aligned crops, rotated by the roll of the first pass; without `flip` only for
-            people who lie. "full" needs both.
+            lying people. "full" needs both.
         calibration: of the confidence.
     """
 

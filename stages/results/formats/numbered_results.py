@@ -166,8 +166,8 @@ def numbered_results(name: str, inds: Path | None) -> NumberedResults | None:
     path = Path(name)
     if path.suffix.lower() == ".json":
         return ResultList(path)
-    pictures = path.is_dir() and not (path / STREAM_FILE).is_file() and next(path.glob("*.png"), None) is not None
-    return IuvFolder(path, inds) if pictures else None
+    images = path.is_dir() and not (path / STREAM_FILE).is_file() and next(path.glob("*.png"), None) is not None
+    return IuvFolder(path, inds) if images else None
 
 
 def _decoded_iuv(entry: dict[str, Any]) -> U8:

@@ -71,7 +71,7 @@ class AnnotatedImages:
     def __init__(self, source: AnnotatedSet, kept: int = KEPT) -> None:
         """Read the annotations; so many images will stay in memory.
 
-        Raises: StageError where they are missing, damaged, or nobody is annotated, and as `read_people`.
+        Raises: StageError if they are missing, damaged or without annotated people, and as `read_people`.
         """
         self.source = source
         dense_set = read_people(Path(source.annotations), image_folder=Path(source.images))
@@ -209,7 +209,7 @@ def labelled_person(person: AnnotatedPerson, height: int, width: int) -> Labelle
 
 
 def drawn_mask(rle: Any, box_4: Sequence[float], height: int, width: int) -> U8:
-    """(H, W) of 0 and 1; without a mask the box stands for the person."""
+    """(H, W) of 0 and 1; without a mask, the whole box is 1."""
     if rle is not None:
         return np.asarray(coco_mask.decode(rle), np.uint8)
     mask_HW = np.zeros((height, width), np.uint8)

@@ -59,7 +59,7 @@ class AnnotatedPhotos(Stage):
         yield self._made
 
     def summary(self) -> Mapping[str, Any]:
-        """What of the sets' files counts as people, where that is to be said."""
+        """Notes on which annotations of the sets count as people, if not all do."""
         return self._notes
 
     def _label(self, sets: AnnotatedSets, folder: Path) -> None:

@@ -27,7 +27,7 @@ class SetConfig:
         folder: of a synthetic set, which is drawn there if it is not there yet; empty for a set of your own.
         draw: which scenes of the synthetic world (`synthesize`).
         noise, annotator: of a synthetic set: its annotator's error, in multiples of the usual one, and the annotator's
-            number. A set that stands with another annotator is annotated again, at the same points, beside it.
+            number. A set that exists with another annotator gets a second annotation file, of the same points.
         annotations, images: DensePose-COCO file and folder of images of a set of your own.
         dense: what supervises every pixel of a person: "truth" (the renderer's), "simulated_fits" (body fits to the
             images, with simulated errors), "densified" (a teacher's predictions: `densify`), or none.
@@ -135,7 +135,7 @@ def draw_synthetic_set(config: SetConfig, folder: Path) -> None:
 
 
 def annotated_by(config: SetConfig, folder: Path) -> Path:
-    """The annotations, by the configured annotator, of a set that stands.
+    """The annotations, by the configured annotator, of a set that exists.
 
     Raises: StageError for a set of another number of images than the configuration says.
     """
@@ -144,7 +144,7 @@ def annotated_by(config: SetConfig, folder: Path) -> Path:
     count = len(found.images)
     if count != config.draw.count:
         raise StageError(
-            f"this set has {count} pictures, the configuration says {config.draw.count}",
+            f"this set has {count} images, the configuration says {config.draw.count}",
             str(folder),
             "remove it, name another folder, or set draw.count",
         )

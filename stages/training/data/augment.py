@@ -30,7 +30,7 @@ from stages.training.payloads import AnnotatedSets, BatchSource
 
 
 class Augment(Stage):
-    """Annotated sets in, augmented batches out."""
+    """Makes augmented batches from annotated sets."""
 
     ordered = True
     memory_frames = None
@@ -100,15 +100,15 @@ class Augment(Stage):
         )
 
     def summary(self) -> Mapping[str, Any]:
-        """Which of the sets' annotations count as people, where not all do."""
-        return notes_of(self._sampler.pictures if self._sampler else ())
+        """Notes on which annotations of the sets count as people, if not all do."""
+        return notes_of(self._sampler.sets if self._sampler else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplePlan:
     """One sample of a batch: which image (and person) of which set, its size, and its random numbers."""
 
-    pictures: AnnotatedImages
+    images: AnnotatedImages
     index: int
     person: int
     size_hw: tuple[int, int]
@@ -118,10 +118,10 @@ class SamplePlan:
 class Sampler:
     """Draws views from several sets."""
 
-    def __init__(self, config: Augment.Config, pictures: Sequence[AnnotatedImages]) -> None:
+    def __init__(self, config: Augment.Config, sets: Sequence[AnnotatedImages]) -> None:
         self.config = config
-        self.pictures = pictures
-        shares = np.array([one.source.share for one in pictures], np.float64)
+        self.sets = sets
+        shares = np.array([one.source.share for one in sets], np.float64)
         self._odds = shares / shares.sum()
 
     def batch(self, step: int, worker: int = 0, workers: int = 1) -> TrainingBatch:
@@ -141,35 +141,35 @@ class Sampler:
         if self.config.kind == "crops":
             return self.config.batch
         plans = [self.plan(step, place) for place in range(self.config.batch)]
-        return sum(plan.pictures.count(plan.index) for plan in plans)
+        return sum(plan.images.count(plan.index) for plan in plans)
 
     def plan(self, step: int, place: int) -> SamplePlan:
         """The plan of a sample; it is cheap, so that every worker can plan the whole batch."""
         config = self.config
         random = np.random.default_rng([config.seed, step, place])
-        pictures = self.pictures[int(random.choice(len(self.pictures), p=self._odds))]
+        images = self.sets[int(random.choice(len(self.sets), p=self._odds))]
         if config.kind == "crops" or config.sampling == "people":
-            index, person = pictures.people[random.integers(len(pictures.people))]
+            index, person = images.people[random.integers(len(images.people))]
         else:
-            index, person = int(random.integers(len(pictures))), 0
+            index, person = int(random.integers(len(images))), 0
         if config.kind == "crops":
             size_hw = config.max_size, config.max_size
         else:
             shorter = int(random.integers(config.min_size, config.max_size + 1))
-            size_hw = network_size(*pictures.size(index), shorter, config.max_side)
-        return SamplePlan(pictures=pictures, index=index, person=person, size_hw=size_hw, random=random)
+            size_hw = network_size(*images.size(index), shorter, config.max_side)
+        return SamplePlan(images=images, index=index, person=person, size_hw=size_hw, random=random)
 
     def view(self, plan: SamplePlan) -> AugmentedImage:
         """The augmented image of a plan."""
-        config, random, picture = self.config, plan.random, plan.pictures[plan.index]
+        config, random, image = self.config, plan.random, plan.images[plan.index]
         if random.random() < config.flip:
-            picture = flipped_image(picture)
+            image = flipped_image(image)
         if config.kind == "crops":
-            square = jittered_square(picture.people[plan.person].box_4, config.scales, random)
+            square = jittered_square(image.people[plan.person].box_4, config.scales, random)
             ground = not config.figure_ground
-            view = person_view(picture, plan.person, config.max_size, square, config.dense, random, ground=ground)
+            view = person_view(image, plan.person, config.max_size, square, config.dense, random, ground=ground)
         else:
-            view = frame_view(picture, plan.size_hw, config.dense, random)
+            view = frame_view(image, plan.size_hw, config.dense, random)
         return colour_jittered(view, random) if random.random() < config.colour_jitter else view
 
 

@@ -72,7 +72,7 @@ def natural_size(aspect: float) -> tuple[int, int]:
 
 
 def write_shard(path: Path, photos: Sequence[LabelledPhoto]) -> None:
-    """Write one shard whole: it stands under its name only when complete."""
+    """Write one shard atomically."""
     people = [(i, person) for i, photo in enumerate(photos) for person in photo.people]
     joints = [person.joint_J3 for _, person in people]
     empty = np.zeros((0, LABELS, LABELS), np.uint8)

@@ -16,11 +16,11 @@ from stages.synthetic.simulated_annotators import POINT_RANGE, add_annotation_er
 
 
 def write_reannotated(path: Path, found: DenseSet, truth: Path, *, noise: float, annotator: int) -> None:
-    """Write a set's annotations as another annotator would have made them, whole or not at all.
+    """Write a set's annotations as another annotator would make them, atomically.
 
     Args:
         path: the file to write.
-        found: the set as it stands.
+        found: the set with its present annotations.
         truth: folder of its dense truth, `NNNNNN.npz` by the image's file name.
         noise, annotator: as in `sparse_set`.
 
@@ -44,7 +44,7 @@ def true_uv(path: Path) -> npt.NDArray[np.floating]:
         return read_arrays(path)["uv_2HW"]
     except (OSError, ValueError, KeyError) as error:
         raise StageError(
-            "the truth of this picture cannot be read", str(path), "remove the set, and it is drawn again"
+            "the truth of this image cannot be read", str(path), "remove the set, and it is drawn again"
         ) from error
 
 

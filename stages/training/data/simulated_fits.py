@@ -99,7 +99,7 @@ def simulated_fit_surface(
 
 
 def write_simulated_fits(folder: Path, draw: Synthesize.Config) -> None:
-    """Write `fitted/NNNNNN.npz` for every scene of a synthetic set; those that stand are kept.
+    """Write `fitted/NNNNNN.npz` for every scene of a synthetic set; existing ones are kept.
 
     Raises: StageError for a world whose scenes are not made of posed bodies.
     """

@@ -101,10 +101,10 @@ class _Painter:
         size = np.maximum(np.round(natural * fit * np.exp(self.random.uniform(*np.log(ZOOM)))), 8).astype(int)
         slack = np.array([width, height]) - size
         at = self.random.uniform(np.minimum(slack, 0), np.maximum(slack, 0)).round().astype(int)
-        picture = cv2.resize(sheet.rgb_HW3, size.tolist(), interpolation=cv2.INTER_AREA)
+        image = cv2.resize(sheet.rgb_HW3, size.tolist(), interpolation=cv2.INTER_AREA)
         low, high = np.maximum(at, 0), np.minimum(at + size, [width, height])
         target = self.rgb_HW3[y0 : y0 + height, x0 : x0 + width]
-        target[low[1] : high[1], low[0] : high[0]] = picture[
+        target[low[1] : high[1], low[0] : high[0]] = image[
             low[1] - at[1] : high[1] - at[1], low[0] - at[0] : high[0] - at[0]
         ]
         self._paint_parts(sheet.part_hw, at, size, (x0, y0, width, height))

@@ -122,11 +122,11 @@ def labelled_points(label_HW: U8) -> F64:
     return np.stack([column_K + 0.5, row_K + 0.5, label_HW[row_K, column_K]])
 
 
-def warp(picture: npt.NDArray, matrix: F64, cells: int, *, smooth: bool, outside: int | tuple[int, ...]) -> npt.NDArray:
+def warp(array: npt.NDArray, matrix: F64, cells: int, *, smooth: bool, outside: int | tuple[int, ...]) -> npt.NDArray:
     """Sample an array through a 2x3 map; `smooth` interpolates linearly, else the nearest pixel is taken."""
     flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST)
     return cv2.warpAffine(
-        picture, matrix, (cells, cells), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
+        array, matrix, (cells, cells), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
     )
 
 

@@ -50,9 +50,9 @@ class ExportOnnx(Stage):
                 "rows of the first output": list(made.most),
             }
             made.path.with_suffix(".onnx.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-            told = ", ".join(f"{name} {error:.1e}" for name, error in made.error.items())
+            worst = ", ".join(f"{name} {error:.1e}" for name, error in made.error.items())
             yield Written(
-                path=str(made.path), frames=0, facts={"notes": [f"{made.path}: largest difference from torch: {told}"]}
+                path=str(made.path), frames=0, facts={"notes": [f"{made.path}: largest difference from torch: {worst}"]}
             )
 
 

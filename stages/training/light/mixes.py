@@ -15,7 +15,7 @@ class CropMix:
         composited: of the synthetic crops, on the background of a photo.
         truncated: of people cut off by the crop's image edge.
         rotated: by a small random angle (standard deviation 17 degrees).
-        rotated_any: by any angle, for people who lie or stand on their hands.
+        rotated_any: by any angle, for lying people and people on their hands.
         roll_aligned: rotated so that the person is upright, as test-time augmentation does it.
         occluded_by_person: partly hidden by a synthetic person.
         occluded_by_object: partly hidden by slats, a post or an ellipse.

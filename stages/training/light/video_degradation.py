@@ -35,24 +35,24 @@ def compressed(rgb_HW3: U8, random: np.random.Generator) -> U8:
     return through_codec(rgb_HW3, ".jpg" if codec == 1 else ".webp", int(random.integers(*QUALITY)))
 
 
-def with_photons(picture_HW3: Float, random: np.random.Generator) -> Float:
+def with_photons(image_HW3: Float, random: np.random.Generator) -> Float:
     """Photon noise: white is 200 to 10,000 photons, so that dark pixels are noisier for their brightness."""
     white = 10 ** random.uniform(2.3, 4)
-    noise = random.standard_normal(picture_HW3.shape, dtype=np.float32)
-    return picture_HW3 + noise * np.sqrt(np.clip(picture_HW3, 0, 1) / np.float32(white))
+    noise = random.standard_normal(image_HW3.shape, dtype=np.float32)
+    return image_HW3 + noise * np.sqrt(np.clip(image_HW3, 0, 1) / np.float32(white))
 
 
-def curved(picture_HW3: Float, random: np.random.Generator) -> Float:
+def curved(image_HW3: Float, random: np.random.Generator) -> Float:
     """A tone curve that raises or lowers the contrast."""
     strength = np.float32(random.uniform(-0.3, 0.7))
-    image = np.clip(picture_HW3, 0, 1)
+    image = np.clip(image_HW3, 0, 1)
     return (1 - strength) * image + strength * image**2 * (3 - 2 * image)
 
 
-def sharpened(picture_HW3: Float, random: np.random.Generator) -> Float:
+def sharpened(image_HW3: Float, random: np.random.Generator) -> Float:
     """Sharpening as in cameras: what a blur removes is added, up to once (unsharp mask)."""
-    soft = cv2.GaussianBlur(picture_HW3, (0, 0), random.uniform(0.8, 1.6))
-    return picture_HW3 + np.float32(random.uniform(0, 1)) * (picture_HW3 - soft)
+    soft = cv2.GaussianBlur(image_HW3, (0, 0), random.uniform(0.8, 1.6))
+    return image_HW3 + np.float32(random.uniform(0, 1)) * (image_HW3 - soft)
 
 
 def through_h264(rgb_HW3: U8, crf: int) -> U8:

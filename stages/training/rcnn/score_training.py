@@ -114,8 +114,8 @@ class ScoreTraining(Stage):
             score=config.score,
             min_score=config.least,
         )
-        pictures = world_set(world, Worlds(seed=0, scenes=config.scenes, frames=config.scenes)).images
-        found = scored(asking, (one for one in pictures if one.people), self.threads)
+        images = world_set(world, Worlds(seed=0, scenes=config.scenes, frames=config.scenes)).images
+        found = scored(asking, (one for one in images if one.people), self.threads)
         return {
             name: {measure: rounded_estimate(one) for measure, one in column.items()} for name, column in found.items()
         }

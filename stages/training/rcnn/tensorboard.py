@@ -57,7 +57,7 @@ class TensorBoardLog:
                 self._writer.add_scalar(f"{place}/{name}", value, row["step"])
         self._writer.flush()
 
-    def picture(self, step: int, rgb_HW3: U8) -> None:
+    def image(self, step: int, rgb_HW3: U8) -> None:
         """An image of the network's predictions at a step."""
         self._writer.add_image("answers", rgb_HW3, step, dataformats="HWC")
         self._writer.flush()

@@ -136,7 +136,7 @@ class Training:
         self.fit.run(self._batch, self._losses, last)
         if self._tensorboard is not None:
             first = self.batches.of(0, 0, 1).to(self.device)
-            self._tensorboard.picture(self.fit.step, prediction_grid(self.network, first))
+            self._tensorboard.image(self.fit.step, prediction_grid(self.network, first))
         config, batches = self.config, self.batches
         about = TrainedInfo(
             kind=batches.kind,

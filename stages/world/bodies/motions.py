@@ -40,7 +40,7 @@ class Actor(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walker:
-    """A person who walks straight on.
+    """A person walks straight on.
 
     Attributes:
         middle_2: position (x, z) at t = 0, metres.
@@ -99,7 +99,7 @@ class GroundedActor:
 
 
 def grounded_actor(person: Person, motion: Motion, middle_2: tuple[float, float], half: float) -> GroundedActor:
-    """A person at (x, z) at t = 0, who moves from −`half` to `half` seconds and a little longer."""
+    """A person at (x, z) at t = 0, in motion from −`half` to `half` seconds and a little longer."""
     rest = dressed_rest_body(person)
     reach = int(np.ceil(half / ROOT_INTERVAL)) + 2
     times = np.arange(-reach, reach + 1) * ROOT_INTERVAL

@@ -161,7 +161,7 @@ def walk(gait: Gait, t: float) -> tuple[BodyPose, float]:
 
 
 def walking_mesh(rest: DressedBody, gait: Gait, start_2: tuple[float, float], yaw: float, t: float) -> Mesh:
-    """The mesh of a person who left `start_2` (x, z) at t = 0 and walks along `yaw` (0 = toward +z)."""
+    """The mesh at time `t` of a person that walks from `start_2` (x, z) at t = 0 along `yaw` (0 = toward +z)."""
     pose, height = walk(gait, t)
     distance = gait.speed * t
     root = np.array([start_2[0] + distance * np.sin(yaw), height, start_2[1] + distance * np.cos(yaw)], np.float32)

@@ -1,4 +1,4 @@
-"""Where the camera stands, and where people stand in its view."""
+"""Positions of the camera and of the people in its view."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def rigidly_attached(bone: str, surface: LabelledFaces, vertex_V3: F32, cloth: P
 
 @cache
 def vertices_of_bone(bone: str) -> Index:
-    """Vertices that move mostly with a bone, or with the group of bones that it stands for (hand, hips, back)."""
+    """Vertices that move mostly with a bone, or with its group of bones (hand, hips, back)."""
     body = load_body()
     names = {
         "wrist.L": ("wrist.L", "metacarpal", "finger"),

@@ -62,7 +62,7 @@ def measure(name: str) -> str:
         plans = [sampler.plan(step, place) for place in range(augment.batch)]
         with clock.part("read"):
             for plan in plans:
-                plan.pictures[plan.index]
+                plan.images[plan.index]
         with clock.part("view"):
             views = [sampler.view(plan) for plan in plans]
         canvas_hw = max(plan.size_hw[0] for plan in plans), max(plan.size_hw[1] for plan in plans)

@@ -1,9 +1,9 @@
-"""Draws docs/pictures/reliability.jpg: how often the built-in network is right against how confidence it says it is.
+"""Draws docs/pictures/reliability.jpg: the built-in network's accuracy against its confidence.
 
     python -m tests.benchmarks.quality.recorded_videos FOLDER
     python docs/reliability_picture.py FOLDER
 
-The videos' confidences are calibrated as the product calibrates them; the network's own word is worked out backwards.
+The videos hold calibrated confidences; the inverse of the calibration gives the network's own.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def drawn(found: Mapping[str, Reliability]) -> np.ndarray:
     for row, ((name, one), colour) in enumerate(zip(found.items(), COLOURS, strict=True)):
         full_B = one.count_B > 0
         bins = zip(one.confidence_B[full_B], one.accuracy_B[full_B], one.count_B[full_B], strict=True)
-        points = [(at(said, right), count) for said, right, count in bins]
+        points = [(at(confidence, right), count) for confidence, right, count in bins]
         cv2.polylines(picture, [np.array([point for point, _ in points])], False, colour, 2, cv2.LINE_AA)
         for point, count in points:
             radius = 2 + round(10 * float(np.sqrt(count / one.count_B.sum())))
@@ -70,9 +70,9 @@ def drawn(found: Mapping[str, Reliability]) -> np.ndarray:
     return picture
 
 
-def at(said: float, right: float) -> tuple[int, int]:
+def at(confidence: float, right: float) -> tuple[int, int]:
     """Column and row of a point."""
-    return LEFT + round(SIDE * said), TOP + round(SIDE * (1 - right))
+    return LEFT + round(SIDE * confidence), TOP + round(SIDE * (1 - right))
 
 
 def write(picture: np.ndarray, text: str, corner: tuple[int, int], colour: tuple[int, int, int]) -> None:

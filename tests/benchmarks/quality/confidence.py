@@ -82,9 +82,9 @@ def diagram(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Reliability:
 def show(name: str, found: Reliability) -> None:
     """Print a diagram as a table."""
     print(f"{name}: ECE {found.ece:.4f}, {found.count_B.sum()} pixels")
-    for count, said, right in zip(found.count_B, found.confidence_B, found.accuracy_B, strict=True):
+    for count, confidence, right in zip(found.count_B, found.confidence_B, found.accuracy_B, strict=True):
         if count:
-            print(f"  said {said:.3f}  right {right:.3f}  {count}")
+            print(f"  confidence {confidence:.3f}  right {right:.3f}  {count}")
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ class SurfaceMap:
         x0, y0: pixel of the frame under the grid's first cell.
         labels_hw: 0 background, 1..24 the chart.
         uv_2hw: float32 chart coordinates as predicted, not clamped; 0 where the label is 0.
-        confidence_hw: 0..1, or None where the network states none.
+        confidence_hw: 0..1, or None if the network states none.
         uncertainty: the raw (h, w) float32 maps of the confidence variants by their names in the reference (`sigma_2`,
             `kappa_u`, `kappa_v`, `fine_segm_confidence`, `coarse_segm_confidence`); empty for the others.
     """

@@ -32,7 +32,7 @@ def after_failure(state: State, call: Call, *, died: bool) -> tuple[State, Verdi
     A process may have died for any reason, so its work is tried once more. An unordered lane gets the packet again
     (`retry`). An ordered lane has lost its state, so its stream goes back to the last commit (`rewind`: the caller then
     calls `rewind`). After a second death at the same packet, or an error of the stage, the packet of an unordered lane
-    passes unprocessed where that is allowed (`replace`). Otherwise the stream ends (`fail`: the caller then calls
+    passes unprocessed if that is allowed (`replace`). Otherwise the stream ends (`fail`: the caller then calls
     `give_up`).
     """
     state = without_call(state, call)

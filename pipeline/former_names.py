@@ -95,7 +95,7 @@ FORMER_CONFIGURATIONS: dict[str, str] = {
 
 
 def refuse_former_names(values: Mapping[str, Any], origin: Origin) -> None:
-    """Raises ConfigError where a configuration uses a former name of a stage, key or value, and names the present one.
+    """Raises ConfigError if a configuration uses a former name of a stage, key or value, and names the present one.
 
     Args:
         values: the whole configuration, as read.

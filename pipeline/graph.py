@@ -114,7 +114,7 @@ def stage_class(name: str, table: Mapping[str, str]) -> type[Stage]:
 
 
 def refuse_foreign_packages(error: ImportError) -> None:
-    """Raises GraphError where an import failed because a user's own package has the name of one of this program."""
+    """Raises GraphError if an import failed because a user's own package has the name of one of this program."""
     name = (error.name or "").partition(".")[0]
     module = sys.modules.get(name)
     if name in OURS and module is not None:
@@ -125,7 +125,7 @@ def refuse_foreign_packages(error: ImportError) -> None:
 
 
 def read_node(name: str, cls: type[Stage]) -> Node:
-    """Read role, inputs and outputs of a stage from its annotations. Raises GraphError where these are unusable."""
+    """Read role, inputs and outputs of a stage from its annotations. Raises GraphError if these are unusable."""
     hints = typing.get_type_hints(cls.__call__)
     parameters = [p for p in inspect.signature(cls.__call__).parameters if p != "self"]
     missing = [p for p in [*parameters, "return"] if p not in hints]

@@ -31,7 +31,7 @@ class UnpackableError(Exception):
 
 
 def pack_held_packets(lane: Lane, slots: Sequence[Slot]) -> dict[int, HeldPacket] | None:
-    """The packets that the stages of a lane hold, by `seq`; None where one has a payload that cannot be stored."""
+    """The packets that the stages of a lane hold, by `seq`; None if one has a payload that cannot be stored."""
     found: dict[int, HeldPacket] = {}
     for position, slot in enumerate(slots):
         kinds = kinds_to_store(lane, position) if slot.held else ()
@@ -45,7 +45,7 @@ def pack_held_packets(lane: Lane, slots: Sequence[Slot]) -> dict[int, HeldPacket
 
 
 def oldest_held_packet(slots: Sequence[Slot]) -> Packet | None:
-    """The oldest packet that a stage holds; None where none does."""
+    """The oldest packet that a stage holds; None if none does."""
     return min((entry.packet for slot in slots for entry in slot.held), key=attrgetter("seq"), default=None)
 
 

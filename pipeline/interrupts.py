@@ -33,7 +33,7 @@ class Interrupt:
 
 
 def stopping_signals() -> tuple[signal.Signals, ...]:
-    """The signals that ask a program to stop: SIGINT, SIGTERM, and SIGHUP unless it is ignored (`nohup`)."""
+    """The signals that stop a program: SIGINT, SIGTERM, and SIGHUP unless it is ignored (`nohup`)."""
     signals = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signals.append(signal.SIGHUP)
@@ -80,7 +80,7 @@ def interrupt_on_signals(promise: str) -> Iterator[Interrupt]:
 def keep_signal_handlers() -> Iterator[None]:
     """Restore the signal handlers after the block: Ray replaces the one for SIGTERM.
 
-    Raises KeyboardInterrupt where such a signal came during the block: Ray's handler exits.
+    Raises KeyboardInterrupt if such a signal arrives during the block: Ray's handler exits.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -78,7 +78,7 @@ class Journal:
         return cls(journal_path(job.output) if job.output else None, identity)
 
     def append(self, commit: Commit) -> None:
-        """Write a commit and wait until it is on the disk. Raises PlainError where that fails."""
+        """Write a commit and wait until it is on the disk. Raises PlainError if that fails."""
         if self.path is None:
             return
         states = b"".join([*commit.states.values(), *(one.payloads for one in commit.waiting.values())])
@@ -113,7 +113,7 @@ class Journal:
             self.path.parent.rmdir()
 
     def drop_last(self) -> None:
-        """Remove the last commit. Raises PlainError where that fails."""
+        """Remove the last commit. Raises PlainError if that fails."""
         self._lines = self._lines[:-1]
         if self.path is not None and os.path.exists(self.path):
             self._write(self.path)
@@ -136,7 +136,7 @@ class Journal:
         raise PlainError(what, str(self.path and self.path.parent), remedy)
 
     def _stored_identity(self) -> Any:
-        """The identity in the file; None where there is no file or its first line is damaged."""
+        """The identity in the file; None if there is no file or its first line is damaged."""
         lines = self._stored()
         content = _content(lines[0]) if lines else None
         return content.get("identity", "") if content else None
@@ -155,7 +155,7 @@ class Journal:
         return records
 
     def _states(self, name: str) -> bytes | None:
-        """The bytes of a commit's states; None where the file is absent or does not fit its hash."""
+        """The bytes of a commit's states; None if the file is absent or does not fit its hash."""
         if self.path is None or not name:
             return None
         try:

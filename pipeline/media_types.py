@@ -133,7 +133,7 @@ def _kind_called(path: str) -> Kind | None:
 
 
 def kind_of_content(head: bytes, file: BinaryIO) -> Kind | None:
-    """The media type of a file by its content; None where that is unknown.
+    """The media type of a file by its content; None if that is unknown.
 
     Args:
         head: its first bytes, some hundred.

@@ -67,7 +67,7 @@ class StreamTally:
 
     @property
     def given_up(self) -> list[str]:
-        """Messages on parts that were lost for good: the result is complete without them, and the run fails."""
+        """Messages about parts that are lost: the result is complete without them, and the run fails."""
         losses: list[str] = self.facts.get("given_up", [])
         return losses
 

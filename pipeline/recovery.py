@@ -71,7 +71,7 @@ class Recovery:
         return index in self._left and restart is FROM_THE_START and not self._replayable
 
     def point(self, index: int) -> Restart:
-        """The point after the last commit on the disk; the start where there is none. Raises PlainError."""
+        """The point after the last commit on the disk; the start if there is none. Raises PlainError."""
         records = self._journals[index].read()
         if not records:
             return FROM_THE_START
@@ -85,7 +85,7 @@ class Recovery:
         return self.point(index)
 
     def commit(self, commit: Commit) -> None:
-        """Write a commit to the journal. Raises PlainError where that fails.
+        """Write a commit to the journal. Raises PlainError if that fails.
 
         A commit with held packets is written only where the source can be replayed: they must be decoded again.
         """

@@ -158,7 +158,7 @@ def _without_secrets_match(found: re.Match[str]) -> str:
 
 
 def _parts(address: str) -> tuple[str, str | None, str, str]:
-    """Credentials, host, path, and query with fragment; host None where it is unclear."""
+    """Credentials, host, path, and query with fragment; host None if it is unclear."""
     scheme, _, rest = address.partition("://")
     place = re.split(r"[?#]", rest, maxsplit=1)[0]
     tail = rest[len(place) + 1 :]
@@ -249,7 +249,7 @@ def _escaped(text: str) -> set[str]:
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    """A secret as it is, decoded and encoded; nothing where it is too short to be replaced by itself."""
+    """A secret as it is, decoded and encoded; nothing if it is too short to be replaced by itself."""
     for spelling in {secret, unquote(secret), quote(secret, safe=""), quote(secret)}:
         if len(spelling) >= _LEAST:
             yield spelling

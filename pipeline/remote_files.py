@@ -47,7 +47,7 @@ def parent(path: str) -> str:
 
 
 def listing(folder: str) -> list[str] | None:
-    """The files in a folder of a store, sorted; None where the path is a file or absent. Raises PlainError."""
+    """The files in a folder of a store, sorted; None if the path is a file or absent. Raises PlainError."""
     with _store_of(folder) as (store, place):
         if not store.isdir(place):
             return None
@@ -57,7 +57,7 @@ def listing(folder: str) -> list[str] | None:
 
 
 def exists(path: str) -> bool:
-    """Whether a file exists. Raises PlainError where the store does not answer."""
+    """Whether a file exists. Raises PlainError if the store does not respond."""
     if not is_remote(path):
         return os.path.isfile(path)
     with _store_of(path) as (store, place):
@@ -101,7 +101,7 @@ def opened_locally(path: str) -> Iterator[str]:
 
 
 def read(path: str) -> str:
-    """The text of a small file. Raises PlainError where it cannot be read."""
+    """The text of a small file. Raises PlainError if it cannot be read."""
     with opened_locally(path) as file:
         try:
             return Path(file).read_text(encoding="utf-8", errors="replace")

@@ -24,7 +24,7 @@ def can_retry_by_frame(entry: Entry, exports: Sequence[type]) -> bool:
 def frame_by_frame(slots: Sequence[Slot], entry: Entry, exports: Sequence[type], meter: Meter) -> None:
     """Process the frames of a packet one at a time and join the payloads; a blank item replaces a frame that fails.
 
-    Raises StoppedError where a stage has no blank item.
+    Raises StoppedError if a stage has no blank item.
     """
     parts = [_one(slots, entry, index, meter) for index in range(entry.packet.frames)]
     for kind in exports:

@@ -17,7 +17,7 @@ class LaneConfig:
         threads: compute threads of the lane; `auto` takes the run's, `all` every core, for a lane that does nearly
             all of the work.
         cpus: processor cores that one replica reserves; `auto` shares what is there.
-        gpus: GPUs that one replica reserves; `auto` gives one to lanes that can use it, where there is one.
+        gpus: GPUs that one replica reserves; `auto` gives one to lanes that can use it, if there is one.
         memory_gb: memory that one replica reserves; null reserves none.
     """
 

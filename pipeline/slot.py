@@ -157,7 +157,7 @@ class Slot:
             return iter(_none_is_empty(self.stage(job)))
 
     def next_item(self, items: Iterator[Any], job: Job, meter: Meter) -> Any:
-        """The next item of a source, or None at its end; timed in the call that asks for it."""
+        """The next item of a source, or None at its end; timed in the call that requests it."""
         return next(self._timed(lambda: _one(items), job.name, meter), None)
 
     def apply(self, entry: Entry, meter: Meter) -> Iterator[Entry]:

@@ -70,7 +70,7 @@ def fitting_name(stem: str, ending: str) -> str:
 
 
 def closed_folder(folder: str) -> str | None:
-    """Why a folder cannot be made or written to; None where no reason is found."""
+    """Why a folder cannot be made or written to; None if no reason is found."""
     place = os.path.abspath(folder)
     while not os.path.lexists(place):
         place = os.path.dirname(place)
@@ -192,7 +192,7 @@ class BackgroundWork:
 
 
 def _clock_of_this_thread() -> int | None:
-    """The id of this thread's CPU clock, which other threads can read; None where the system has none."""
+    """The id of this thread's CPU clock, which other threads can read; None if the system has none."""
     return time.pthread_getcpuclockid(threading.get_ident()) if hasattr(time, "pthread_getcpuclockid") else None
 
 
@@ -318,7 +318,7 @@ class Stage:
 
         Facts of sources and ordered stages join the stream's entry (`frames_in`, `people`, `warnings`: a list
         of sentences …); facts of the others join the report itself (`weights`). A sentence in `given_up` describes a
-        part that was lost for good: the result is complete without it, and the run fails.
+        part that is lost: the result is complete without it, and the run fails.
         """
         return {}
 

@@ -52,7 +52,7 @@ class BatchFeatures:
         levels: p2..p5, (frames, H, W, 256).
         network_hw, frame_hw: unpadded size of the network's input, and size of the frame.
         found: for each frame the detected boxes in frame pixels (N, 4) and in network pixels (N, 4). With these a
-            detected box is pooled from exactly where it was detected.
+            detected box is pooled at exactly its own position.
     """
 
     levels: list[Tensor]

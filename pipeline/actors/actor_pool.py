@@ -67,7 +67,7 @@ class ActorPool:
         self._restarts_sent = {sent for sent in self._restarts_sent if sent[:2] != (lane, replica)}
 
     def interrupt(self, lane: int, job: Job, epoch: int, timeout_s: float) -> Step | None:
-        """Let a lane save its partial result of a stream; returns None where its actor does not answer.
+        """Let a lane save its partial result of a stream; returns None if its actor does not respond.
 
         An actor that is still starting has nothing to save and is not waited for.
         """

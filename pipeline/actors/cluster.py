@@ -69,7 +69,7 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
         store: bytes of shared memory for payloads in flight.
         dashboard: whether a Ray that is started here serves its dashboard.
 
-    Returns True where it was started here: the caller must then stop it. Raises PlainError.
+    Returns True if it was started here: the caller must then stop it. Raises PlainError.
     """
     quieten(address)
     _let_children_import()
@@ -134,7 +134,7 @@ def hide_secrets_of_command() -> None:
 
 
 def _check_dashboard() -> None:
-    """Raises PlainError where the packages that Ray's dashboard needs are absent."""
+    """Raises PlainError if the packages that Ray's dashboard needs are absent."""
     module = "ray.dashboard.optional_deps"
     try:
         importlib.import_module(module)
@@ -167,14 +167,14 @@ def _start_here(options: Mapping[str, Any]) -> str | None:
 
 
 def _check_reachable(address: str) -> None:
-    """Raises PlainError where an address does not answer: Ray itself would retry for 15 minutes."""
+    """Raises PlainError if an address does not respond; Ray itself would retry for 15 minutes."""
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdigit():
         raise PlainError("this is no address", f"ray.address: {address}", "write HOST:PORT")
     try:
         socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
     except OSError as error:
-        what = f"this cluster does not answer ({error.strerror or error})"
+        what = f"this cluster does not respond ({error.strerror or error})"
         raise PlainError(what, f"ray.address: {address}", "correct the address, or leave it out") from error
 
 
@@ -197,7 +197,7 @@ def _start_error(address: str | None, error: Exception) -> PlainError:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's text; its class name where it has none."""
+    """The first line of an error's text; its class name if it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
@@ -214,7 +214,7 @@ def cluster_machine(machine: Machine) -> Machine:
 
 
 def check_ray() -> None:
-    """Raises RayLostError where a process of the Ray that was started here has ended: calls would wait forever.
+    """Raises RayLostError if a process of the Ray that was started here has ended: calls would wait forever.
 
     Under a supervisor this process ends instead, and the supervisor starts it again.
     """

@@ -26,7 +26,7 @@ TOKEN = "RAY_AUTH_TOKEN_PATH"
 def make_ray_folder() -> Scratch:
     """A new private folder (mode 0700) in the temporary directory, or in another one with a shorter path.
 
-    Raises PlainError where none can be made.
+    Raises PlainError if none can be made.
     """
     for place in _places():
         if longest(place) + _NAME + BELOW > SOCKET_BYTES:

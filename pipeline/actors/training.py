@@ -33,7 +33,7 @@ def run_workers(
 
     Arguments and results as for `pipeline.serial.run_serial`; only the first worker writes files and yields receipts.
 
-    Raises PlainError where Ray Train is not installed, or a worker died.
+    Raises PlainError if Ray Train is not installed, or a worker died.
     """
     if interrupt.requested:
         return
@@ -96,7 +96,7 @@ def train_until_stopped(trainer: Any, interrupt: Interrupt) -> bool:
 
 
 def import_ray_train(address: str | None) -> tuple[Any, Any, Any, Any]:
-    """`TorchTrainer`, `TorchConfig`, `ScalingConfig`, `RunConfig`. Raises PlainError where they are not installed.
+    """`TorchTrainer`, `TorchConfig`, `ScalingConfig`, `RunConfig`. Raises PlainError if they are not installed.
 
     Args: address: see `pipeline.actors.cluster.quieten`.
     """

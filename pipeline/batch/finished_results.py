@@ -55,7 +55,7 @@ def unfinished_path(job: Job, settings: str) -> Path:
 
 
 def publish_result(draft: Path, job: Job, made_from: str, frames: int) -> None:
-    """Mark a finished result and rename it to its final name. Raises PlainError where another file has that name."""
+    """Mark a finished result and rename it to its final name. Raises PlainError if another file has that name."""
     assert job.output is not None
     if remote_files.exists(job.output) and not job.overwrite:
         raise PlainError("the output exists already", job.output, "add --overwrite or name another with -o")
@@ -67,7 +67,7 @@ def publish_result(draft: Path, job: Job, made_from: str, frames: int) -> None:
 def finished_result(job: Job, settings: str) -> Mark | None:
     """The mark of a finished result that was made from this input with these settings, else None.
 
-    Raises PlainError where a store does not answer.
+    Raises PlainError if a store does not respond.
     """
     if not job.output or not remote_files.exists(_within(job, _MARK)) or not remote_files.exists(job.output):
         return None

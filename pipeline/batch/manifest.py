@@ -1,4 +1,4 @@
-"""The manifest of a batch, `batch.json` beside its results: run again, a batch does only what is missing."""
+"""The manifest of a batch, `batch.json` beside its results: a repeated batch makes only the missing results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Manifest:
     """
 
     def __init__(self, folder: str, settings: str) -> None:
-        """Read the manifest. Raises PlainError for a file that is no manifest, or a store that does not answer."""
+        """Read the manifest. Raises PlainError if the file is no manifest, or a store does not respond."""
         self._path = remote_files.path_in(folder, NAME)
         self._settings = settings
         self._entries: dict[str, dict[str, Any]] = {}
@@ -61,7 +61,7 @@ class Manifest:
         return True
 
     def note(self, tally: StreamTally) -> None:
-        """Record how an input ended. Raises PlainError where the file cannot be written."""
+        """Record how an input ended. Raises PlainError if the file cannot be written."""
         entry: dict[str, Any] = {"state": tally.state}
         if tally.failure:
             entry["error"] = str(tally.failure.error())

@@ -65,7 +65,7 @@ class RayWorkers:
         self._calls[actor.run.remote(unit, job, call.shards)] = call
 
     def finished(self) -> list[tuple[Unit, Outcome | None]]:
-        """Units that ended, with their outcomes; None where the worker died. Waits up to half a second."""
+        """Units that ended, with their outcomes; None if the worker died. Waits up to half a second."""
         self._move_unstarted_units()
         check_ray()
         ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S) if self._calls else ([], [])

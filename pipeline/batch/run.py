@@ -35,7 +35,7 @@ class Workers(Protocol):
         ...
 
     def finished(self) -> list[tuple[Unit, Outcome | None]]:
-        """Units that ended since the last call, with their outcomes; None where the worker died. May wait briefly."""
+        """Units that ended since the last call, with their outcomes; None if the worker died. May wait briefly."""
         ...
 
 
@@ -80,7 +80,7 @@ def run_batch(
         manifest: records how each input ended.
 
     Yields:
-        (input, receipt) of every result. Raises PlainError where the manifest cannot be written.
+        (input, receipt) of every result. Raises PlainError if the manifest cannot be written.
     """
     batch = _Batch(parts, jobs, metrics, workers, manifest)
     while not batch.over and not interrupt.requested:

@@ -37,7 +37,7 @@ class SplitRun:
 def split_run(config: RunConfig, table: Mapping[str, str]) -> SplitRun:
     """Split the graph of a run before the first stage that needs its packets in order.
 
-    Raises ConfigError where videos are to be split and the graph or its source does not allow it.
+    Raises ConfigError if videos are to be split and the graph or its source does not allow it.
     """
     nodes = config.graph.nodes
     source = nodes[0].name

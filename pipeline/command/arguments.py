@@ -91,7 +91,7 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
 def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mapping[str, str]) -> None:
     """Write `--style`, `--atlas`, `--weights`, `--trust` and `--export` into a configuration as the keys they set.
 
-    Raises UsageError or ConfigError where the configuration has no place for them.
+    Raises UsageError or ConfigError if the configuration has no place for them.
     """
     placed = _placed(raw)
     kinds = _export_kinds(placed, table) if arguments.export else {}

@@ -18,7 +18,7 @@ def check_output_paths(inputs: Inputs, files: Mapping[str, str | None]) -> None:
 
     Args:
         inputs: the inputs, with the paths of their results.
-        files: the path of each file by its option; None where there is none.
+        files: the path of each file by its option; None if there is none.
 
     Raises UsageError: a folder that cannot be written to, or a path that two files would share.
     """
@@ -40,9 +40,9 @@ def check_output_paths(inputs: Inputs, files: Mapping[str, str | None]) -> None:
 
 
 def refuse_failing_inputs(config: RunConfig, inputs: Inputs) -> Inputs:
-    """The inputs, where those that a stage cannot process are refused, as far as that is known before the start.
+    """Refuse inputs that a stage cannot process, if that is known before the start; returns all inputs.
 
-    Raises UsageError where all inputs are refused for the same reason.
+    Raises UsageError if all inputs are refused for the same reason.
     """
     failures: dict[int, Failure] = {}
     for job in inputs.ready:

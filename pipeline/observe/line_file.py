@@ -17,7 +17,7 @@ class LineFile:
     def __init__(self, path: str, what: str, *, append: bool = False) -> None:
         """Args: what: its name in errors; append: whether an existing file is continued.
 
-        Raises PlainError where it cannot be created.
+        Raises PlainError if it cannot be created.
         """
         self._path, self._what = path, what
         self.refusal: PlainError | None = None

@@ -18,7 +18,7 @@ class PerfettoTrace:
     """
 
     def __init__(self, path: str, *, append: bool = False) -> None:
-        """Raises PlainError where the file cannot be made."""
+        """Raises PlainError if the file cannot be made."""
         self.file = LineFile(path, "profile", append=append)
         self._rows: dict[tuple[int, str], int] = {}
         self._comma = ",\n" if append else "[\n"

@@ -129,7 +129,7 @@ class PrometheusMetrics(Collector):
 
 
 def gpu_metrics() -> Iterator[GaugeMetricFamily]:
-    """Utilisation and memory of every GPU from `nvidia-smi`; nothing where it is absent."""
+    """Utilisation and memory of every GPU from `nvidia-smi`; nothing if it is absent."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return

@@ -114,7 +114,7 @@ class Categories:
 def people_categories(document: Record, file: Path) -> Categories:
     """The categories of a COCO document. A document without categories annotates people alone.
 
-    Raises: StageError where no category has the name "person"; the message lists the categories.
+    Raises: StageError if no category has the name "person"; the message lists the categories.
     """
     listed = document.get("categories")
     named = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []

@@ -37,7 +37,7 @@ DamageHandler = Callable[[StageError], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedImage:
-    """An image of a set. Height and width are None where the file lacks them (PoseTrack); `rest`: all other fields."""
+    """An image of a set. Height and width are None if the file lacks them (PoseTrack); `rest`: all other fields."""
 
     id: int
     file_name: str

@@ -78,7 +78,7 @@ def human_v2(folder: Path, listing: Path) -> Iterator[SourceImage]:
 
 
 def human_v2_image(path: Path) -> SourceImage:
-    """A photo of Human Dataset v2, with the boxes in its label file. Raises: StageError where either is missing."""
+    """A photo of Human Dataset v2, with the boxes in its label file. Raises: StageError if either is missing."""
     rgb = read_rgb(path)
     labels = path.parent.parent / "labels" / f"{path.stem}.txt"
     if not labels.is_file():
@@ -95,7 +95,7 @@ def coco_images(folder: Path, split: str, licences: frozenset[int] | None) -> It
 
     Keypoints that are not annotated are zeros; so are all of records without keypoints (`instances_*.json`).
 
-    Raises: StageError where the annotations are missing, damaged or have no category for people.
+    Raises: StageError if the annotations are missing, damaged or have no category for people.
     """
     path = folder / "annotations" / f"person_keypoints_{split}.json"
     if not path.is_file():

@@ -64,7 +64,7 @@ def _pair(geometry: SurfaceGeometry, name: str, vertex_M: Int, error_M: Float) -
 
 
 def error_by_vertex(geometry: SurfaceGeometry, point_M: Int, error_M: Float) -> Float:
-    """The mean error around every vertex of the mesh, (V,); nan where there are no errors nearby.
+    """The mean error around every vertex of the mesh, (V,); nan if there are no errors nearby.
 
     Args:
         geometry: of the numbered points.

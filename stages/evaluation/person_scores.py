@@ -33,7 +33,7 @@ class PersonResult:
         uv_error_2S: histogram of the errors of U and of V in 255ths, over pixels with the right chart; None likewise.
         error_M: geodesic errors at the annotated points in metres, infinite without a prediction; None without points.
         joint_17: whether the chart under each keypoint is right; None without keypoints.
-        mask_iou: IoU of the masks; nan where no mask is annotated.
+        mask_iou: IoU of the masks; nan if no mask is annotated.
     """
 
     chart_2525: I64 | None
@@ -49,7 +49,7 @@ class PersonScore:
 
     Attributes:
         height: of the box, pixels.
-        visible_share: share of the keypoints that are visible, nan where none is annotated.
+        visible_share: share of the keypoints that are visible, nan if none is annotated.
         found: whether a confident detection matches.
         chart_M, vertex_M: chart and surface point of each annotated point.
         visible_17: keypoints that count; None without keypoints.
@@ -79,7 +79,7 @@ class ImageScore:
         found: all detections, down to very low scores; the true boxes where boxes were given.
         matched_K: whether each confident detection of sufficient height is matched; see `matched_detections`.
         surface_G: the surface of each true person under the first protocol.
-        keypoint_G173: x, y, visibility of the keypoints of people, then of crowds; zeros where none are annotated.
+        keypoint_G173: x, y, visibility of the keypoints of people, then of crowds; zeros if none are annotated.
         keypoint_D173: keypoints from the surfaces of the first D predicted people under the first protocol.
     """
 
@@ -97,7 +97,7 @@ class ImageScore:
 
 
 def true_keypoints(image: TrueImage) -> Float:
-    """COCO's keypoints of the people, then of the crowds, (G, 17, 3); zeros where none are annotated."""
+    """COCO's keypoints of the people, then of the crowds, (G, 17, 3); zeros if none are annotated."""
     nothing = np.zeros((17, 3))
     keypoints = [nothing if person.keypoint_173 is None else person.keypoint_173 for person in image.people]
     return np.array([*keypoints, *(nothing for _ in image.crowds)]).reshape(-1, 17, 3)

@@ -42,7 +42,7 @@ class ShowErrors(Stage):
                 raise ValueError(f"min_score is {self.min_score}, must be from 0 to 1")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Open the distances on the body. Raises: StageError where they cannot be saved."""
+        """Open the distances on the body. Raises: StageError if they cannot be saved."""
         super().__init__(config, threads=threads)
         try:
             self._geometry = open_body_geometry(config.cache)

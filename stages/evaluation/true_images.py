@@ -27,7 +27,7 @@ class TruePerson:
     """A person of an image.
 
     Attributes:
-        instance: box, points, mask and area, as far as they are known.
+        instance: the known ones of box, points, mask and area.
         keypoint_173: COCO's keypoints (x, y, visibility), or None.
         annotators: marks of other or simulated annotators at the same points; often none.
     """
@@ -43,7 +43,7 @@ class TruePerson:
 
     @property
     def visible_share(self) -> float:
-        """Share of the 17 keypoints that are visible; nan where none is annotated."""
+        """Share of the 17 keypoints that are visible; nan if none is annotated."""
         if self.keypoint_173 is None or not self.keypoint_173[:, 2].any():
             return float("nan")
         return float((self.keypoint_173[:, 2] == VISIBLE).mean())

@@ -125,7 +125,7 @@ class VideoScores:
         }
 
     def identities(self) -> dict[str, Estimate]:
-        """HOTA and IDF1 over all videos with true identities. Raises: ModelError where their library is missing."""
+        """HOTA and IDF1 over all videos with true identities. Raises: ModelError if their library is missing."""
         if not self._tracked:
             return {}
         nan = float("nan")
@@ -165,7 +165,7 @@ def _jitter(box_of_frame: Mapping[int, Float]) -> float:
 
 
 def _deviation(unwrapped: Sequence[tuple[Float, Bool]]) -> float:
-    """Mean over one person's texels of the spread of colour over time, 0..255; nan where none was seen twice."""
+    """Mean over one person's texels of the spread of colour over time, 0..255; nan if none was seen twice."""
     colours, seen = zip(*unwrapped, strict=True)
     spread_KSS = texel_deviation(np.stack(colours), np.stack(seen))
     return float(np.nanmean(spread_KSS)) if np.isfinite(spread_KSS).any() else float("nan")

@@ -88,7 +88,7 @@ class ServerLostError(Exception):
 class Broadcast:
     """One destination: a thread feeds a process that encodes and sends (`stages.live.broadcast_process`).
 
-    A process, because FFmpeg cannot cancel the opening of a stream whose server does not answer; a process can be
+    A process, because FFmpeg cannot cancel the opening of a stream whose server does not respond; a process can be
     killed.
     """
 

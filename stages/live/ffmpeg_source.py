@@ -220,7 +220,7 @@ class FfmpegSource:
         reached, stated = f"{self._reached_s:.1f}", self._length.seconds
         position = f"{reached} of {stated:.1f} s" if self._length.is_short(self._reached_s) else f"{reached} s"
         if self._mode == "follow":
-            self.note = f"the file did not grow for {self._watchdog_s:g} s: the run took this for its end"
+            self.note = f"the file did not grow for {self._watchdog_s:g} s: this counts as its end"
             return
         if self._mode == "stream" and self._broke_off(failure):
             if not self._length.known and failure is None:

@@ -220,7 +220,7 @@ class Page:
         await socket.close()
 
     async def _receive_requests(self, socket: web.WebSocketResponse) -> None:
-        """Apply a viewer's style requests until it disconnects; answer a wrong request with an error message."""
+        """Apply a viewer's style requests until it disconnects; reply to a wrong request with an error message."""
         async for message in socket:
             if message.type != WSMsgType.TEXT:
                 continue

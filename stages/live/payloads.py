@@ -25,7 +25,7 @@ class Captured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauges:
-    """Values measured while a run goes on, by name; the runner keeps the newest of each."""
+    """Values measured during a run, by name; the runner keeps the newest of each."""
 
     gauges: Mapping[str, float]
     is_receipt: ClassVar[bool] = True

@@ -77,7 +77,7 @@ def _chart_votes_won(own: EstimateLayers, other: EstimateLayers, chart_K: Index)
 
 
 def cells_later_wins(own: EstimateLayers, later: EstimateLayers) -> Index:
-    """Flat indices of the cells with two different charts where the estimate of later frames wins.
+    """Flat indices of the cells with two different charts where the estimate of later frames has more support.
 
     By log-odds in the neighbourhood, those of later frames times LATER_WEIGHT. Later frames vote only where their
     log-odds exceed LEAST_LATER_RATIO times the frame's own.

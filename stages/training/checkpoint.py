@@ -17,7 +17,7 @@ KEYS = {"net", "average", "optimizer", "step"}
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """The state that `Fit.save` wrote: `net`, `average` (state dicts, the average on the device), `optimizer`, `step`.
 
-    Raises: StageError where there is no file, or another one.
+    Raises: StageError if there is no file, or another one.
     """
     if not path.is_file():
         raise StageError("there is no checkpoint", str(path), "run the training first")

@@ -37,7 +37,7 @@ def indices_of(worker: int, workers: int, batch: int, key: str) -> range:
     Args:
         key: the configuration key of the batch size.
 
-    Raises: StageError where the batch cannot be shared equally.
+    Raises: StageError if the batch cannot be shared equally.
     """
     if batch % workers:
         what = f"a batch of {batch} cannot be shared by {workers} workers"

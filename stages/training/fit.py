@@ -273,7 +273,7 @@ class Fit:
         return losses
 
     def _learn(self, batch: Batch, loss_of: Loss, parts: int) -> dict[str, float]:
-        """Add the gradient of one part of a step's batch. Raises: StageError where the loss is not a number."""
+        """Add the gradient of one part of a step's batch. Raises: StageError if the loss is not a number."""
         with arithmetic(self.config.precision, batch[0].device):
             terms = loss_of(self.net, batch)
         values = torch.stack(list(terms.values()))

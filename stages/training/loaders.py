@@ -150,7 +150,7 @@ def require_count(name: str, processes: int) -> None:
 
 
 class BatchLoader:
-    """The batches of a training, on its device, made ahead by processes where there are any.
+    """The batches of a training, on its device, made ahead by processes if there are any.
 
     Batches depend on their number alone, so that the number of processes changes only the time.
     """

@@ -36,12 +36,12 @@ class Optimizer(Protocol):
         ...
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore such a state; raises KeyError or ValueError for another optimizer's."""
+        """Restore a state of `state_dict`. Raises KeyError or ValueError for another optimizer's state."""
         ...
 
 
 def make_optimizer(net: nn.Module, kind: Optimizers, rate: float, decay: float) -> Optimizer:
-    """The optimizer of a network; what has one dimension or none (norms, biases) does not decay.
+    """The optimizer of a network; weights of one dimension or none (norms, biases) do not decay.
 
     Args:
         net: on its device and in its memory format: neither may change afterwards.

@@ -134,7 +134,7 @@ class Decode(Stage):
         return FrameChunk(rgb_THW3=rgb_HW3[None], pts_T=np.zeros(1, np.int64), first=0, video=video)
 
     def length(self) -> int | None:
-        """The number of frames to process, None where the file does not state it."""
+        """The number of frames to process, None if the file does not state it."""
         video = self._video_frames.video if self._video_frames else None
         return video.frames if video else self._frames or None
 

@@ -232,7 +232,7 @@ def opaque(overlay: Overlay, index: int) -> U8:
 
 
 def _resume_info(job: Job) -> tuple[VideoInfo, VideoWriterSettings] | None:
-    """The stored stream properties and settings of an unfinished output; None where there are none."""
+    """The stored stream properties and settings of an unfinished output; None if there are none."""
     known = read_resume_info(Path(working_folder(job.output))) if job.output else None
     if known is None or known[0].path != without_secrets(job.input):
         return known

@@ -42,7 +42,7 @@ class SelfAttention(nn.Module):
     """
 
     def __init__(self, channels: int, heads: int = 4) -> None:
-        """Raises: ValueError where the number of channels is no multiple of the number of heads."""
+        """Raises: ValueError if the number of channels is no multiple of the number of heads."""
         super().__init__()
         if channels % heads:
             raise ValueError(f"{channels} channels cannot be divided among {heads} heads")

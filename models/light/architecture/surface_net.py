@@ -42,7 +42,7 @@ class SurfaceNet(nn.Module):
     """A backbone at strides 2..16, a decoder back to stride 4, and one linear layer to the four outputs at stride 2.
 
     Attributes:
-        joints: an auxiliary head on the same features, which only training uses; None where there is none.
+        joints: an auxiliary head on the same features, which only training uses; None if there is none.
     """
 
     def __init__(self, sizes: SurfaceSizes = DEFAULT_SIZES.surface) -> None:

@@ -28,7 +28,7 @@ def expanded_box(box_4: F32, width: int, height: int) -> F32:
 
 
 def fit_box(box_4: Float, shape: SurfaceMap | Silhouette) -> F32:
-    """The box moved by FIT towards the bounds of the person's pixels; unchanged where there are none."""
+    """The box moved by FIT towards the bounds of the person's pixels; unchanged if there are none."""
     shown_hw = shape.shown_hw
     row_h, column_w = (np.flatnonzero(shown_hw.any(axis=axis)) for axis in (1, 0))
     if not len(row_h):

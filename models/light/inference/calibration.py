@@ -41,7 +41,7 @@ NEUTRAL = Calibration()
 
 
 def read_calibration(weights: Path, sha256: str) -> Calibration:
-    """The calibration beside the weights; the neutral one where there is none, or where it is for another sha256.
+    """The calibration beside the weights; the neutral one if there is none, or if it is for another sha256.
 
     Raises:
         ModelError: the file cannot be read.

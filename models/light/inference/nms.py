@@ -29,7 +29,7 @@ def soft_nms(box_N4: F32, score_N: F32, sigma: float, min_score: float) -> tuple
 def hard_then_soft_nms(
     box_N4: F32, score_N: F32, *, iou_threshold: float, sigma: float, min_score: float
 ) -> tuple[I64, F32]:
-    """`hard_nms`, then `soft_nms` of what it keeps: indices of the kept boxes, best first, and their lowered scores."""
+    """`hard_nms`, then `soft_nms` of the kept boxes: their indices, best first, and their lowered scores."""
     kept = hard_nms(box_N4, score_N, iou_threshold)
     still_kept, score_K = soft_nms(box_N4[kept], score_N[kept], sigma, min_score)
     return kept[still_kept], score_K

@@ -33,7 +33,7 @@ def roll_of(maps_LGG: F32, view: CropView) -> float:
 
 
 def roll_from_centres(head: Float | None, torso: Float | None, legs: Float | None) -> float:
-    """The roll from the centres x, y (2) of head, torso and legs; None where a region is not visible."""
+    """The roll from the centres x, y (2) of head, torso and legs; None if a region is not visible."""
     pairs = ((head, torso), (torso, legs)) if torso is not None else ((head, legs),)
     up_2 = np.zeros(2)
     for high, low in pairs:
@@ -43,7 +43,7 @@ def roll_from_centres(head: Float | None, torso: Float | None, legs: Float | Non
 
 
 def roll_aligned_view(maps_LGG: F32, view: CropView, roll: float, scale: float = 1.0) -> CropView | None:
-    """The view in which the person is upright and about as large as in a crop of a box; None where there is no person.
+    """The view in which the person is upright and about as large as in a crop of a box; None if there is no person.
 
     The rotation is by whole degrees about a whole pixel: the network's last bits depend on the number of threads, and
     crops must not.

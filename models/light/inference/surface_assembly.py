@@ -96,7 +96,7 @@ def _box_grid(cells: int, region_4: F32, box_4: F32) -> _BoxGrid:
 
 
 def resample_silhouette(maps_LGG: F32, region_4: F32, box_4: F32, calibration: Calibration = NEUTRAL) -> Silhouette:
-    """The silhouette and the confidence of what `resample_surface` returns for the same arguments."""
+    """The silhouette and the confidence of `resample_surface` for the same arguments."""
     grid = _box_grid(maps_LGG.shape[-1], region_4, box_4)
     confidence_hw = grid.resample(cell_confidence(maps_LGG[0], maps_LGG[4], calibration))
     shown_hw = grid.resample(maps_LGG[0]) > PERSON_THRESHOLD

@@ -91,7 +91,7 @@ class ExportWriter(ABC):
         """Release files; called once, also after a failure."""
 
     def check(self) -> None:
-        """Raises StageError if the export cannot be written, as far as this can be seen in advance."""
+        """Raises StageError if it is clear in advance that the export cannot be written."""
         folder = str(self.output_path.parent)
         if reason := closed_folder(folder):
             raise StageError(f"the export cannot be written ({reason})", str(self.output_path), REMEDY)

@@ -39,7 +39,7 @@ class LabelledPerson:
         masked: whether one is.
         keypoint_173: x, y, visibility; all 0 where there are none.
         coarse_LL: coarse labels on 256 × 256 cells over the box, None where parts are not annotated.
-        points: None where there are none.
+        points: None if there are none.
     """
 
     box_4: F32
@@ -89,11 +89,11 @@ class AnnotatedImages:
         return len(self._ids)
 
     def __getitem__(self, index: int) -> LabelledImage:
-        """Picture number `index`. Raises: StageError where its file cannot be read."""
+        """Image number `index`. Raises: StageError if its file cannot be read."""
         return self._cached(index)
 
     def size(self, index: int) -> tuple[int, int]:
-        """Height and width, from the annotations where they say."""
+        """Height and width, from the annotations if they state them."""
         image = self._images[self._ids[index]]
         if image.height is not None and image.width is not None:
             return image.height, image.width
@@ -219,7 +219,7 @@ def drawn_mask(rle: Any, box_4: Sequence[float], height: int, width: int) -> U8:
 
 
 def keypoints_of(rest: Mapping[str, Any]) -> F32:
-    """COCO's list of 51 numbers as (17, 3); zeros where there is none."""
+    """COCO's list of 51 numbers as (17, 3); zeros if there is none."""
     values = rest.get("keypoints")
     if not isinstance(values, list) or len(values) != 51:
         return np.zeros((17, 3), np.float32)

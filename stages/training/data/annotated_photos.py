@@ -26,7 +26,7 @@ class AnnotatedPhotos(Stage):
     """Annotated sets in, shards of labelled photos out, made anew by every run, without held-out images.
 
     Boxes supervise the detector, masks the background, points the charts. People without points are labelled by the
-    part teacher, where there is one. U and V are supervised by synthetic scenes alone.
+    part teacher, if there is one. U and V are supervised by synthetic scenes alone.
     """
 
     ordered = True

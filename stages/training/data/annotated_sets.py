@@ -16,7 +16,7 @@ from stages.training.distributed import chief_first
 from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
 
 FOLDERS = {"simulated_fits": "fitted"}
-"""Folders of dense surfaces in a synthetic set, where they are not called as the supervision is."""
+"""Folders of dense surfaces in a synthetic set, if their name differs from the supervision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class AnnotatedSetsStage(Stage):
         sets: dict[str, SetConfig] = field(default_factory=dict)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Raises StageError where no set is configured."""
+        """Raises StageError if no set is configured."""
         super().__init__(config, threads=threads)
         if not any(one.share for one in config.sets.values()):
             raise StageError("there are no sets to train on", "annotated_sets.sets", "name one")
@@ -93,7 +93,7 @@ class AnnotatedSetsStage(Stage):
 
 
 def prepared(config: SetConfig) -> AnnotatedSet:
-    """The set of a configuration, drawn if need be. Raises: StageError where it can be neither read nor written."""
+    """The set of a configuration, drawn if need be. Raises: StageError if it can be neither read nor written."""
     if config.annotations:
         dense = str(Path(config.annotations).with_suffix(".densified")) if config.dense else ""
         return AnnotatedSet(

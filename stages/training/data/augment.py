@@ -127,7 +127,7 @@ class Sampler:
     def batch(self, step: int, worker: int = 0, workers: int = 1) -> TrainingBatch:
         """A worker's part of the batch of a step: the samples worker, worker + workers, …
 
-        Raises: StageError where a batch cannot be shared equally, or an image cannot be read.
+        Raises: StageError if a batch cannot be shared equally, or an image cannot be read.
         """
         places = indices_of(worker, workers, self.config.batch, "augment.batch")
         plans = [self.plan(step, place) for place in range(self.config.batch)]

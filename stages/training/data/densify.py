@@ -46,7 +46,7 @@ class Densify(Stage):
         self._ready: AnnotatedSets | None = None
 
     def __call__(self, sets: AnnotatedSets) -> Iterator[AnnotatedSets]:
-        """Predict what is missing. Raises: ModelError or StageError for a file that is no teacher."""
+        """Predict the missing surfaces. Raises: ModelError or StageError for a file that is no teacher."""
         if self._ready is None:
             with chief_first():
                 reader, about, sha256 = self._teacher()
@@ -67,7 +67,7 @@ class Densify(Stage):
 
 
 def dense(source: AnnotatedSet, reader: SinglePersonPredictor, sha256: str, *, figure_ground: bool) -> AnnotatedSet:
-    """A set with its dense surfaces, as a teacher whose file has this sha256 reads them where they are missing."""
+    """A set with its dense surfaces; the teacher with this sha256 predicts the missing ones."""
     if Path(source.dense).name and not Path(source.dense).name.endswith("densified"):
         return source
     folder = Path(f"{source.dense or Path(source.annotations).with_suffix('.densified')}-{sha256[:8]}")
@@ -81,7 +81,7 @@ def dense(source: AnnotatedSet, reader: SinglePersonPredictor, sha256: str, *, f
 
 
 def write_surface(path: Path, image: LabelledImage, reader: SinglePersonPredictor, *, figure_ground: bool) -> None:
-    """Predict all people of an image and write the surfaces inside of their masks, whole or not at all."""
+    """Predict all people of an image and write the surfaces inside of their masks, atomically."""
     height, width = image.rgb_HW3.shape[:2]
     label_HW, uv_2HW = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.uint8)
     for person in image.people:

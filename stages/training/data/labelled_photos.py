@@ -25,7 +25,7 @@ DENSE = 52
 IGNORE = 255
 """The label of a cell that is not supervised."""
 PERSON, IGNORED = 0, 1
-"""Kinds of boxes: people, and what is neither person nor background."""
+"""Kinds of boxes: people, and ignored areas (neither person nor background)."""
 
 
 def no_joints() -> F32:

@@ -42,7 +42,7 @@ WIDER = 1.2
 
 
 def labelled_photo(images: AnnotatedImages, index: int, teacher: PartTeacher | None) -> LabelledPhoto:
-    """The labelled photo of an annotated image. Raises: StageError where it cannot be read."""
+    """The labelled photo of an annotated image. Raises: StageError if it cannot be read."""
     image = images[index]
     height, width = image.rgb_HW3.shape[:2]
     to_square = np.array([SIDE / width, SIDE / height] * 2, np.float32)

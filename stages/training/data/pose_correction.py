@@ -88,7 +88,7 @@ def lean(pose: TeacherPose | None) -> float:
 
 
 def body_scale(point_K2: Float) -> float:
-    """The length of the torso, or 1.2 times the shoulders' width where that is longer (pixels)."""
+    """The length of the torso, or 1.2 times the shoulders' width if that is longer (pixels)."""
     shoulders_2, hips_2 = point_K2[[11, 12]].mean(0), point_K2[[23, 24]].mean(0)
     return max(float(np.hypot(*(shoulders_2 - hips_2))), 1.2 * float(np.hypot(*(point_K2[11] - point_K2[12]))), 1e-3)
 

@@ -24,7 +24,7 @@ def write_reannotated(path: Path, found: DenseSet, truth: Path, *, noise: float,
         truth: folder of its dense truth, `NNNNNN.npz` by the image's file name.
         noise, annotator: as in `sparse_set`.
 
-    Raises: StageError where an image's truth cannot be read.
+    Raises: StageError if an image's truth cannot be read.
     """
     by_image: dict[int, list[AnnotatedPerson]] = {image.id: [] for image in found.images}
     for person in found.people:

@@ -88,7 +88,7 @@ def mean_component(component: ComponentName, files: Sequence[str]) -> dict[str, 
 
 
 def component_of_state(component: ComponentName, state: State, path: Path) -> nn.Module:
-    """A component of the sizes of a state. Raises: ModelError where it is no state of this component."""
+    """A component of the sizes of a state. Raises: ModelError if it is no state of this component."""
     try:
         return PersonDetector(detector_sizes(state)) if component == "detector" else SurfaceNet(surface_sizes(state))
     except (KeyError, ValueError) as error:

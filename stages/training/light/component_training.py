@@ -47,7 +47,7 @@ class ComponentConfig:
 
     @property
     def first(self) -> Path | None:
-        """The file of the first weights, or None where none is named.
+        """The file of the first weights, or None if none is named.
 
         Raises: StageError for a network of another kind.
         """
@@ -67,7 +67,7 @@ class ComponentTraining:
     """
 
     def __init__(self, net: nn.Module, config: ComponentConfig, *, name: str, threads: int) -> None:
-        """Open the first weights and the checkpoint, as far as there are any.
+        """Open the first weights and the checkpoint, if they exist.
 
         The first weights may be of a narrower network of fewer bottlenecks: it says the same before it has learnt.
 
@@ -89,7 +89,7 @@ class ComponentTraining:
         self._batches: BatchLoader | None = None
 
     def run(self, recipe: ItemFactory[Batch], loss: Loss, last: int) -> None:
-        """Train up to step `last` on the recipe's batches. Raises: StageError where a process of theirs died."""
+        """Train up to step `last` on the recipe's batches. Raises: StageError if a process of theirs died."""
         if self.fit.step >= last:
             return
         key = f"{self.key}.loaders"

@@ -62,7 +62,7 @@ def scene_sheet(scene: PoolScene, background_HW3: npt.NDArray[Any] | None) -> Sh
 
 
 class DetectorBatches:
-    """Canvases of photos, and of synthetic scenes where there are any; a teacher predicts boxes on canvases of photos.
+    """Canvases of photos, and of synthetic scenes if there are any; a teacher predicts boxes on canvases of photos.
 
     `indices` are those of the batch of a step that are made here: a canvas depends on its step and index alone.
     """
@@ -130,7 +130,7 @@ class DetectorBatchFactory:
 
 
 def stack_canvases(canvases: Sequence[DetectorCanvas]) -> Batch:
-    """Canvases as tensors: RGB (bytes, a quarter of what travels between processes), boxes, kinds, part labels."""
+    """Canvases as tensors: RGB (uint8, a quarter of the traffic of float32), boxes, kinds, part labels."""
     rgb = torch.from_numpy(np.stack([canvas.rgb_HW3 for canvas in canvases])).permute(0, 3, 1, 2)
     return (
         rgb.contiguous(memory_format=torch.channels_last),

@@ -55,7 +55,7 @@ def random_object(side: int, photos: PhotoPool, random: np.random.Generator) -> 
 
 
 def occlude(crop: Crop, cover_CC: U8, pixels_CC3: U8) -> Crop:
-    """The crop under other pixels where a mask (0..255) is set; unchanged where it hides too much."""
+    """The crop under other pixels where a mask (0..255) is set; unchanged if it hides too much."""
     cells = len(crop.label_GG)
     covered_GG = cv2.resize(cover_CC, (cells, cells), interpolation=cv2.INTER_AREA) > 127
     body = is_chart_label(crop.label_GG)

@@ -151,7 +151,7 @@ class SurfaceBatchFactory:
 
 
 def stack_crops(crops: Sequence[Crop]) -> Batch:
-    """Crops as tensors; RGB stays bytes, a quarter of what travels between processes."""
+    """Crops as tensors; RGB stays uint8: a quarter of the traffic of float32 between processes."""
     rgb = torch.from_numpy(np.stack([crop.rgb_CC3 for crop in crops])).permute(0, 3, 1, 2)
     label = torch.from_numpy(np.stack([crop.label_GG for crop in crops])).long()
     return (

@@ -52,7 +52,7 @@ class BeforeAfter(Stage):
         prepare_body("", sys.stderr)
 
     def __call__(self, part: Round, sets: AnnotatedSets) -> Iterator[Written]:
-        """Score both. Raises: StageError where no image was held out, or the report cannot be written."""
+        """Score both. Raises: StageError if no image was held out, or the report cannot be written."""
         if not part.last or not is_chief():
             return
         config = self.config

@@ -32,7 +32,7 @@ class ScoreTraining(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """What is scored, and where it is written.
+        """Settings of the scoring and of its output.
 
         Attributes:
             row, seed: name of the line.
@@ -72,7 +72,7 @@ class ScoreTraining(Stage):
         prepare_body("", sys.stderr)
 
     def __call__(self, part: Round, batches: BatchSource, trained: NetworkTrained) -> Iterator[Written]:
-        """Score and write. Raises: StageError where the line cannot be written."""
+        """Score and write. Raises: StageError if the line cannot be written."""
         if not part.last or not is_chief():
             return
         config = self.config

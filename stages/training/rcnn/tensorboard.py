@@ -33,7 +33,7 @@ def progress_line(row: Mapping[str, Any], batch: int) -> str:
 
 
 def print_line(line: str) -> None:
-    """Write a line to standard error, over a progress bar where there is one."""
+    """Write a line to standard error, over a progress bar if there is one."""
     sys.stderr.write(f"\r\033[K{line}\n" if sys.stderr.isatty() else f"{line}\n")
 
 
@@ -41,7 +41,7 @@ class TensorBoardLog:
     """TensorBoard's files of one training."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises: StageError where TensorBoard is not installed."""
+        """Raises: StageError if TensorBoard is not installed."""
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:

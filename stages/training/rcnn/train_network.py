@@ -59,7 +59,7 @@ class TrainNetwork(Stage):
             losses: which losses, and their weights.
             fit: the training loop.
             seed: of the first weights.
-            start: first weights, as far as they fit: trained ones, a zoo checkpoint, an ImageNet backbone.
+            start: initial weights; those that fit are used: trained ones, a zoo checkpoint, an ImageNet backbone.
             network: a network to train further instead (`--weights`, kind "trained"): its variant replaces `variant`.
             scales: of networks for single people: the sizes at which they predict a person, averaged.
             device: "auto" takes a GPU when there is one.
@@ -178,7 +178,7 @@ def learner_of(network: DensePoseRCNN | FullConvNet, losses: LossConfig) -> nn.M
 
 
 def variant_of(network: NetworkConfig, kind: Kind) -> Variant:
-    """The variant of a configuration's weights. Raises: StageError where they are no trained ones of the kind."""
+    """The variant of a configuration's weights. Raises: StageError if they are no trained ones of the kind."""
     if network.kind != "trained":
         what = f"weights of the kind {network.kind!r} cannot be fine-tuned here"
         raise StageError(what, "network.kind", "give --weights FILE of a training, and network.kind: trained")
@@ -215,7 +215,7 @@ class ExportNetwork(Stage):
         weights: str = "runs/train_rcnn/rcnn.safetensors"
 
     def __call__(self, part: Round, trained: NetworkTrained) -> Iterator[Written]:
-        """Write the file whole. Raises: StageError where there is no checkpoint."""
+        """Write the file whole. Raises: StageError if there is no checkpoint."""
         if not part.last or not is_chief():
             return
         average, path = average_of(Path(trained.checkpoint)), Path(self.config.weights)

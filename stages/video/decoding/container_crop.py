@@ -1,4 +1,4 @@
-"""Cropping that a container asks for: Matroska's PixelCrop elements, MP4's clean aperture (`clap`).
+"""Cropping that a container requests: Matroska's PixelCrop elements, MP4's clean aperture (`clap`).
 
 FFmpeg parses both and leaves the cropping to programs, but PyAV does not expose the values. FFmpeg's Matroska muxer
 writes them again, so this module muxes a header from the stream and parses that. The cropping that H.264 and HEVC
@@ -52,7 +52,7 @@ NO_CROP = ContainerCrop()
 
 
 def container_crop(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> ContainerCrop:
-    """The crop that a stream's container asks for; NO_CROP where it asks for none."""
+    """The crop that a stream's container requests; NO_CROP if it requests none."""
     if not set(container.format.name.split(",")) & CROPPING_FORMATS:
         return NO_CROP
     memory = BytesIO()

@@ -37,7 +37,7 @@ def is_heif(path: str | Path) -> bool:
 
 
 def register() -> None:
-    """Register the HEIF plugin with Pillow, once. Raises: StageError where the library is not installed."""
+    """Register the HEIF plugin with Pillow, once. Raises: StageError if the library is not installed."""
     if FORMAT not in Image.OPEN:
         try:
             import pillow_heif

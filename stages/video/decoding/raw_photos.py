@@ -42,9 +42,9 @@ def refusal(path: str) -> StageError:
 
 
 def find_full_page(path: str, image: Image.Image) -> bool:
-    """Seek to the first page of a TIFF file that is no preview of another page; True where a preview was skipped.
+    """Seek to the first page of a TIFF file that is no preview of another page; True if a preview was skipped.
 
-    Raises: StageError where all pages are previews, or where the file is raw (DNG).
+    Raises: StageError if all pages are previews, or if the file is raw (DNG).
     """
     for page in range(MAX_PREVIEWS):
         try:

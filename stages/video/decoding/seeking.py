@@ -50,7 +50,7 @@ def can_seek_accurately(container: av.container.InputContainer, stream: av.video
 def seek_accurately(
     reader: ErrorResilientDecoder, path: str, stream: av.video.stream.VideoStream, seconds: Fraction
 ) -> SeekResult | None:
-    """Seek to `seconds` of the file's clock; None where the packets do not reveal the numbers of the frames.
+    """Seek to `seconds` of the file's clock; None if the packets do not reveal the numbers of the frames.
 
     After None the position of the reader is undefined.
     """

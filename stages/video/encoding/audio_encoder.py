@@ -34,7 +34,7 @@ class AudioEncoder:
         Args:
             begin: start of the output's audio, in seconds of the input's clock; None = the start of the input's audio.
 
-        Raises ValueError or FFmpegError where the source cannot be decoded.
+        Raises ValueError or FFmpegError if the source cannot be decoded.
         """
         context = source.codec_context
         if context is None or not context.sample_rate:

@@ -61,7 +61,7 @@ def write_resume_info(folder: Path, video: VideoInfo, settings: VideoWriterSetti
 
 
 def read_resume_info(folder: Path) -> tuple[VideoInfo, VideoWriterSettings] | None:
-    """Read the file of `write_resume_info`; None where it is missing or damaged."""
+    """Read the file of `write_resume_info`; None if it is missing or damaged."""
     try:
         content = json.loads((folder / RESUME_INFO).read_text(encoding="utf-8"))
         return video_info_from_json(content["video"]), VideoWriterSettings(**content["settings"])

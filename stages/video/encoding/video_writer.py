@@ -178,7 +178,7 @@ class VideoWriter:
 
 
 def encoder_spec(video: VideoInfo, container: Container, settings: VideoWriterSettings, path: str) -> EncoderSpec:
-    """All settings of the encoder. Raises StageError where the container cannot hold the codec."""
+    """All settings of the encoder. Raises StageError if the container cannot hold the codec."""
     codec = encoder_for(settings.codec, container, path)
     square = container.name in ("matroska", "webm") and codec not in ASPECT_IN_STREAM
     width, height = square_size(video) if square else (video.width, video.height)

@@ -29,7 +29,7 @@ def test_a_malformed_cluster_address_is_refused(address: str) -> None:
 def test_a_cluster_that_does_not_answer_is_reported() -> None:
     with socket.socket() as unused:  # bound and not listening: whoever connects is refused
         unused.bind(("127.0.0.1", 0))
-        with pytest.raises(PlainError, match="this cluster does not answer"):
+        with pytest.raises(PlainError, match="this cluster does not respond"):
             _join_alone(f"127.0.0.1:{unused.getsockname()[1]}")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from models.arrays import Float
 
 MIN_AREA = 1e-9
-"""Stands for the area of an empty box, so that nothing is divided by zero."""
+"""Replaces the area of an empty box, to avoid division by zero."""
 
 
 def expand_boxes(box_N4: Float, share: float) -> Float:

@@ -88,7 +88,7 @@ def find_config(name: str, configs: Path = CONFIGS) -> Path:
 
 
 def read_config(name: str, changes: Sequence[str] = (), configs: Path = CONFIGS) -> RawConfig:
-    """Read a configuration, what it extends, and the `key.path=value` changes on top of it.
+    """Read a configuration and those it extends, and apply the `key.path=value` changes.
 
     Raises ConfigError: absent file, no YAML, circular `extends`, a change without `=`.
     """

@@ -12,7 +12,7 @@ FORMER_STAGES: dict[str, str] = {
     "relabel_photos": "",
     "shelve": "write_shards",
 }
-"""The present name of a stage by its former name; here and below an empty one for what was removed."""
+"""The present name of a stage by its former name; here and below, an empty name means that it was removed."""
 
 FORMER_KEYS: dict[str, str] = {
     "augment.colours": "augment.colour_jitter",

@@ -154,12 +154,12 @@ class BackgroundWork:
         return sum(time.clock_gettime(one._clock) for one in cls._running if one._clock is not None)
 
     def start(self, work: Callable[[], None]) -> None:
-        """Start a piece of work after the previous one is done. Raises what the previous one raised."""
+        """Start a piece of work after the previous one is done. Raises the exception of the previous one."""
         self.wait()
         self._under_way = self._thread.submit(self._do, work)
 
     def wait(self) -> None:
-        """Wait until the current piece is done. Raises what it raised."""
+        """Wait until the current piece is done. Raises its exception."""
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
             under_way.result()
@@ -243,14 +243,14 @@ class Stage:
 
     @classmethod
     def fetch(cls, config: Any) -> None:
-        """Download what the stage needs, before anything starts; may show progress on stderr."""
+        """Download the files that the stage needs, before anything starts; may show progress on stderr."""
         return
 
     @classmethod
     def check(cls, config: Any, job: Job) -> None:
         """Check before anything starts whether the stage can process an input with these settings.
 
-        Raises what the stage would raise later. Writes nothing.
+        Raises the errors that the stage would raise later. Writes nothing.
         """
         folder = getattr(config, cls.writes_to) if cls.writes_to else None
         if folder and (reason := closed_folder(folder)):

@@ -24,7 +24,7 @@ POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
 """The finite points; the last point is infinity."""
 
 LEAST_CHANNELS = 128
-"""Minimum number of channels for which Winograd is faster: with fewer, the transforms cost what it saves."""
+"""Minimum number of channels for which Winograd is faster: with fewer, the transforms cost more than they save."""
 def matrices() -> tuple[F64, F64, F64]:
     """The transforms along one axis: of tiles (6, 6), of kernels (6, 3), and from products to results (4, 6)."""
     point_P = np.array(POINTS)

@@ -32,7 +32,7 @@ OPSET = 17
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnnxGraph:
-    """A network with one input that is to be exported.
+    """A network with one input, for export.
 
     Attributes:
         name: of the file, without suffix.

@@ -27,7 +27,7 @@ def charts_under(surface: SurfaceMap, point_K2: Float) -> I64:
 def part_of_joint(
     surface: SurfaceMap | None, keypoint_173: npt.NDArray[Any]
 ) -> tuple[Bool, Bool]:
-    """Which keypoints of a person lie on a right chart, and which are visible and count: (17,) bool each.
+    """Masks (17,) bool of a person's keypoints: on a right chart; visible, so that they count.
 
     Args:
         surface: of the matched detection; None for a missed person, whose keypoints are all wrong.

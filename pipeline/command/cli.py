@@ -39,7 +39,7 @@ from pipeline.supervisor import Restarted
 DONE, FAILED, USAGE = 0, 1, 2
 STOPPING = "stopping after the current packet"
 STOPPING_BATCH = "no further part of the batch begins"
-REPEAT = "run the same command again to do what is missing"
+REPEAT = "run the same command again to make the missing results"
 
 
 def main(

@@ -41,7 +41,7 @@ class Terminal:
         return len(text)
 
     def flush(self) -> None:
-        """Show what was written."""
+        """Flush the stream."""
         with self._ignoring_closed_streams():
             self._out.flush()
 

@@ -104,12 +104,12 @@ class PrometheusMetrics(Collector):
             for index, tally in streams:
                 family.add_metric([str(index)], getattr(tally, key))
             yield family
-        poisoned = CounterMetricFamily(f"{PREFIX}packets_poisoned", "Packets passed on undone.", labels=["stream"])
+        poisoned = CounterMetricFamily(f"{PREFIX}packets_poisoned", "Packets passed on unprocessed.", labels=["stream"])
         for index, tally in streams:
             poisoned.add_metric([str(index)], len(tally.poisoned))
         yield poisoned
         for name in sorted({name for _, tally in streams for name in dict(tally.gauges)}):
-            gauge = GaugeMetricFamily(f"{PREFIX}live_{name}", "Told by a live stage.", labels=["stream"])
+            gauge = GaugeMetricFamily(f"{PREFIX}live_{name}", "Reported by a live stage.", labels=["stream"])
             for index, tally in streams:
                 if name in tally.gauges:
                     gauge.add_metric([str(index)], tally.gauges[name])

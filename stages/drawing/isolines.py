@@ -14,7 +14,7 @@ ROWS_PER_LINE_PIXEL = 540
 STEEPEST_STEP = float(np.nextafter(np.float32(0.5), np.float32(0)))
 """Larger steps of the line number between neighbouring pixels are no gradient but a jump between charts."""
 CHART_JUMP = 1e9
-"""Stands for the step between two charts."""
+"""The step of the line number between two charts."""
 FLATTEST_STEP = 2e-3
 """Steps of the line number below which a whole area would lie on one line."""
 

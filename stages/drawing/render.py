@@ -124,7 +124,7 @@ class Render(Stage):
         return Overlay(rgb_THW3=np.concatenate([frames.rgb_THW3] * len(self._painters), axis=2))
 
     def _people_to_draw(self, frames: FrameChunk, t: int, people: People, surfaces: Surfaces) -> list[DrawnPerson]:
-        """The people of a frame that are to be drawn, the farthest first."""
+        """The people to draw in a frame, the farthest first."""
         here_N = np.flatnonzero((people.frame_N == t) & (people.score_N >= self.config.min_score))
         surfaces_here = [surfaces.people[n] for n in here_N]
         here = people.some(here_N)

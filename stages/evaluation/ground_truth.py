@@ -92,7 +92,7 @@ class GroundTruth(Stage):
         return sum(one.count for one in self._sets)
 
     def summary(self) -> Mapping[str, Any]:
-        """Counts of images, notes of the sets, and what was left out."""
+        """Counts of images, notes of the sets, and left-out images."""
         facts: dict[str, Any] = {"frames_in": self._images, "skipped": 0}
         if notes := [one.note for one in self._sets if one.note]:
             facts["notes"] = notes

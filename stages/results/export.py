@@ -75,7 +75,7 @@ class Exporter(Stage):
         return iter(())
 
     def interrupt(self) -> Iterator[Any]:
-        """The run stops early: keep what is written."""
+        """The run stops early: keep the part that is written."""
         for writer in self._writers:
             writer.interrupt()
         return iter(())

@@ -177,7 +177,7 @@ class Encode(Stage):
         self._restored = state
 
     def close(self) -> None:
-        """Close the encoder; remove what is not complete."""
+        """Close the encoder; remove incomplete files."""
         if self.background is not None:
             self.background.close()
         if self._writer is not None:

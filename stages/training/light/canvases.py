@@ -33,7 +33,7 @@ _MIRROR[:25] = MIRROR_CHART
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """An image with boxes (in its pixels): what a canvas is made of.
+    """An image with boxes (in its pixels); canvases are made of sheets.
 
     `natural` is its width and height at the true aspect ratio; `real` is whether it is a photo.
     """

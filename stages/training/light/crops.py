@@ -70,7 +70,7 @@ def window_slices(window_4: F64, shape: tuple[int, ...]) -> tuple[slice, slice]:
 
 
 def mask_bounds(mask_HW: npt.NDArray[Any]) -> F64:
-    """Box around what is set: (x0, y0, x1, y1)."""
+    """Box around the nonzero cells: (x0, y0, x1, y1)."""
     x0, y0, wide, high = cv2.boundingRect(mask_HW.astype(np.uint8))
     return np.array([x0, y0, x0 + wide, y0 + high], np.float64)
 

@@ -50,7 +50,7 @@ def curved(image_HW3: Float, random: np.random.Generator) -> Float:
 
 
 def sharpened(image_HW3: Float, random: np.random.Generator) -> Float:
-    """Sharpening as in cameras: what a blur removes is added, up to once (unsharp mask)."""
+    """Sharpening as in cameras (unsharp mask): adds up to once the difference from a blurred copy."""
     soft = cv2.GaussianBlur(image_HW3, (0, 0), random.uniform(0.8, 1.6))
     return image_HW3 + np.float32(random.uniform(0, 1)) * (image_HW3 - soft)
 

@@ -66,7 +66,7 @@ def test_a_cut_video_gives_the_frames_of_an_uncut_one_and_nothing_is_done_twice(
     command = [str(folder), "-o", f"{out}/", "-c", "batch", "--serial", *settings, *cut]
     assert main(command) == 1  # one input is no video
     said = capsys.readouterr().err
-    assert "b_broken.mp4" in said and said.endswith("run the same command again to do what is missing\n")
+    assert "b_broken.mp4" in said and said.endswith("run the same command again to make the missing results\n")
     result = out / "a_walk.densepose.mp4"
     assert decoded(result) == decoded(calm)
     assert result.read_bytes() == calm.read_bytes()
@@ -94,7 +94,7 @@ def test_a_result_that_somebody_changed_is_not_taken_for_done(
     assert main(command) == 1
     said = capsys.readouterr().err
     assert "this batch did not make it" in said
-    assert not said.endswith("run the same command again to do what is missing\n")
+    assert not said.endswith("run the same command again to make the missing results\n")
     assert result.read_bytes() == there
 
 

@@ -92,6 +92,8 @@ def every_key(stages: Mapping[str, str]) -> set[str]:
     for name in stages:
         cls = stage_class(name, stages)
         keys |= keys_of(cls.Config, f"{name}.") | {f"{name}.{key}" for key in cls.exports.values()}
+        # A key at the top of a file sets this key of every stage that has it.
+        keys |= {field.name for field in dataclasses.fields(typing.cast(typing.Any, cls.Config))}
     return keys
 
 

@@ -107,7 +107,7 @@ class People:
         box_N4: x0, y0, x1, y1 in pixels of the upright original.
         score_N: 0..1.
         id_N: identity through the stream, or −1 before tracking.
-        bridged_N: True for people whom the network missed in this frame and whom `bridge` propagated; None = none.
+        bridged_N: True for people that the network missed in this frame and `bridge` propagated; None = none.
         near_N: nearness to the camera, smoothed over time: larger is nearer, NaN = unknown; None = unknown for all.
     """
 

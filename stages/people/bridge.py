@@ -1,4 +1,4 @@
-"""Bridges detection gaps: people whom the network misses for a few frames are propagated along the optical flow."""
+"""Bridges detection gaps: people that the network misses for a few frames are propagated along the optical flow."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A first estimate of the optical flow from the network's own labels: where each patch of the body surface moved.
 
 Fast parts, such as a runner's legs, move farther than the patches of the flow search see; the search then finds no
-motion or the other leg. The network's charts and UV tell the legs apart.
+motion or the other leg. The network's charts and UV distinguish the legs.
 """
 
 from __future__ import annotations

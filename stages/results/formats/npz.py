@@ -43,7 +43,7 @@ def surfaces(result: FrameResult) -> bytes:
     """The same after tracking and smoothing, and these arrays:
 
     `ids_N` int32, −1 = none; `corners_N2` int32, column and row of the frame under each grid's first cell; `frame`, the
-    number of the frame in its source; `pts`; `bridged_N`, True for people whom the network missed and `bridge`
+    number of the frame in its source; `pts`; `bridged_N`, True for people that the network missed and `bridge`
     propagated; `near_N` float32, if people were tracked: larger is nearer, NaN = unknown; `confidence_i` (h, w), if the
     network predicts it.
     """

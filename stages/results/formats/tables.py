@@ -21,7 +21,7 @@ COLUMNS = (
     "bridged",
 )
 """`person` counts from 0 within the frame, by falling score; `id` is empty without identity; angles are in degrees;
-`bridged` is 1 for people whom the network missed in this frame and whom `bridge` propagated."""
+`bridged` is 1 for people that the network missed in this frame and `bridge` propagated."""
 
 
 REGION_NAMES = ("torso", "hands", "feet", "thighs", "shins", "upper_arms", "lower_arms", "head")

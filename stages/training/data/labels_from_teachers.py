@@ -31,7 +31,7 @@ from stages.training.data.labelled_photos import (
 from stages.training.data.pose_correction import fuse, joints_of, lean
 
 UNPOSED = 0.6
-"""Weight of the part teacher's labels of a person for whom the pose teacher finds no pose."""
+"""Weight of the part teacher's labels of a person without a pose by the pose teacher."""
 LEAST_AGREEMENT, LEAST_FILLED = 0.4, 0.2
 """A person is labelled from this agreement of the part teacher with its flipped prediction on, and this filled share
 of the box."""

@@ -110,7 +110,8 @@ class LightNetwork:
         """Find people in each frame; see `models.network.Network`.
 
         The surface of each detected person is predicted immediately. The box is fitted to the surface, and the score is
-        multiplied with its confidence, as in Mask Scoring R-CNN (Huang et al., CVPR 2019). NMS and soft-NMS follow.
+        multiplied by a power of its confidence, similar to Mask Scoring R-CNN (Huang et al., CVPR 2019). NMS and
+        soft-NMS follow.
         With refined boxes, the remaining people are predicted again in the fitted boxes, and these steps are repeated,
         as in Cascade R-CNN (Cai and Vasconcelos, CVPR 2018). The first prediction is then a single pass, which the
         second prediction reuses as its first pass. `surfaces` returns the last prediction.

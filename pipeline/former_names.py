@@ -11,6 +11,7 @@ FORMER_STAGES: dict[str, str] = {
     "recall": "read_shards",
     "relabel_photos": "",
     "shelve": "write_shards",
+    "truths": "ground_truth",
 }
 """The present name of a stage by its former name; here and below, an empty name means that it was removed."""
 
@@ -81,6 +82,7 @@ the run as a whole or a section. SECTION is the present name of the stage or sec
 
 FORMER_VALUES: dict[tuple[str, str], str] = {
     ("--export", "looks"): "appearance",
+    ("augment.sampling", "pictures"): "images",
     ("network.tta", "careful"): "adaptive",
     ("network.tta", "quick"): "adaptive_fast",
     ("network.tta", "thorough"): "full",

@@ -190,7 +190,7 @@ def change_size(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lose_points, "differ in length"),
+        (lose_points, "different lengths"),
         (lose_keypoints, "2 values instead of 51"),
         (break_polygon, "polygon 1"),
         (lose_picture, "file is missing"),
@@ -302,9 +302,9 @@ def test_preparing_the_body_writes_the_progress(monkeypatch: pytest.MonkeyPatch)
     ("drawn", "complaint"),
     [
         ([[1, 2, 3, 4]], "4 numbers"),
-        ([["a"] * 6], "no list of numbers"),
+        ([["a"] * 6], "not a list of numbers"),
         ("text", "size and counts"),
-        ({"size": [2, 2], "counts": [3]}, "3 cells"),
+        ({"size": [2, 2], "counts": [3]}, "3 pixels"),
         ({"size": [2], "counts": [4]}, "the size"),
         ({"size": [2, 2], "counts": [-1, 5]}, "whole numbers"),
     ],

@@ -19,6 +19,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[STDERR] = os.dup(2)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m quick` only files that bear the mark are imported: that alone is half of the time."""
+    if config.option.markexpr != "quick" or not collection_path.name.startswith("test_"):
+        return None
+    return True if "pytest.mark.quick" not in collection_path.read_text(encoding="utf-8") else None
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A crash says where it happened: once started, Ray hears of it instead, and what Ray says is captured."""
     faulthandler.disable()

@@ -18,6 +18,8 @@ from pipeline.stage import Job
 from stages import STAGES
 from stages.payloads import FrameChunk, People, VideoInfo
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def page(root: Path) -> str:

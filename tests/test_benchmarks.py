@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.quick
+
 OURS = {"models", "pipeline", "stages", "tests"}
 
 

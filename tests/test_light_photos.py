@@ -13,6 +13,8 @@ import pytest
 from pipeline.config import read_config
 from tests.benchmarks.training import light_photos
 
+pytestmark = pytest.mark.quick
+
 
 def committed(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """A repository of one commit."""

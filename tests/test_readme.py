@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.quick
+
 
 def _commands(root: Path) -> list[str]:
     """The lines of the README's shell blocks."""

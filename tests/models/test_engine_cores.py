@@ -14,6 +14,8 @@ import pytest
 
 from models.engines.engine import compile_request, import_openvino
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="which cores a thread may use is not told here")
 def test_inference_does_not_pin_the_calling_thread() -> None:

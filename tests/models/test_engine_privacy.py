@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.quick
+
 PROBE = """
 import sys
 from models.engines.engine import import_openvino

@@ -18,6 +18,8 @@ from models.inference.zoo_network import ZooNetwork
 from models.network import NetworkConfig
 from tests.models.checkpoints.test_trained_network import written
 
+pytestmark = pytest.mark.quick
+
 
 def limited(room: int, tried: list[int]):
     """Double numbers; more than `room` at once do not fit."""

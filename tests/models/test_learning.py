@@ -30,6 +30,8 @@ from models.losses.keypoints import keypoint_cells, keypoint_term
 from models.losses.points import PointWeights, RegionPoints
 from models.losses.segmentation import IGNORED, coarse_term, mask_targets, mask_term
 
+pytestmark = pytest.mark.quick
+
 
 def random_boxes(count: int, seed: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)

@@ -24,6 +24,8 @@ from models.losses.points import (
 from models.losses.segmentation import coarse_targets, coarse_term
 from tests.golden.loss_recipe import LossBatch, draw_batch
 
+pytestmark = pytest.mark.quick
+
 EXPECTED = json.loads((Path(__file__).parents[1] / "golden" / "loss_expected.json").read_text())
 WEIGHTS = {
     "R50_legacy": PointWeights(chart=0.3, uv=0.1, coarse=2.0),

@@ -11,6 +11,8 @@ import torch
 from models.inference.assembly import assemble_surface
 from models.inference.confidence import NEAR, TEMPER, near_probability, tempered
 
+pytestmark = pytest.mark.quick
+
 
 def raw(variance: float) -> torch.Tensor:
     """The raw value that softplus and the floor of 0.01 turn into this variance."""

@@ -10,6 +10,8 @@ from torch import nn
 from models.engines.compiled_network import compile_network
 from models.light.architecture.blocks import SelfAttention
 
+pytestmark = pytest.mark.quick
+
 
 def taught() -> SelfAttention:
     torch.manual_seed(4)

@@ -10,6 +10,8 @@ from models.architecture.densepose_head import ConvHead, Convolution
 from models.architecture.variant import SIZES
 from models.engines.winograd import WinogradConv, use_winograd
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize(("high", "wide"), [(28, 28), (14, 14), (4, 4), (1, 1), (9, 18)])
 @pytest.mark.parametrize("bias", [True, False])

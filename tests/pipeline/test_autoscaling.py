@@ -10,6 +10,8 @@ import pytest
 from pipeline.autoscaling import FrameTimes, SpeedMeter, frames_left, replica_pays_off
 from pipeline.packet import Timing
 
+pytestmark = pytest.mark.quick
+
 NETWORK = FrameTimes(lane_s=0.010, others_s=0.004, cpu_s=0.014, cores=2)
 
 

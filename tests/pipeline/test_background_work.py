@@ -17,6 +17,8 @@ from pipeline.packet import Packet
 from pipeline.stage import BackgroundWork, Job, Stage, StageError
 from pipeline.worker import LaneWorker
 
+pytestmark = pytest.mark.quick
+
 BURNT_S = 0.2
 """CPU seconds that the sink below spends on a packet, all of it after its call."""
 

@@ -12,6 +12,8 @@ from pipeline.bounded_yaml import read_yaml
 from pipeline.config import read_config
 from pipeline.conversion import ConfigError
 
+pytestmark = pytest.mark.quick
+
 LAUGH = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
 )

@@ -13,6 +13,8 @@ from pipeline.config import RunConfig, read_config, validate
 from pipeline.conversion import ConfigError
 from pipeline.stage import PlainError
 
+pytestmark = pytest.mark.quick
+
 TOY = """
 lanes:
   all: {stages: [count, square, smooth, save]}

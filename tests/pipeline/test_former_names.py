@@ -19,6 +19,8 @@ from pipeline.graph import stage_class
 from pipeline.settings import RunSettings
 from pipeline.stage import PlainError
 
+pytestmark = pytest.mark.quick
+
 TOY = """
 lanes:
   all: {stages: [count, square, smooth, save]}

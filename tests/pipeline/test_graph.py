@@ -12,6 +12,8 @@ from toy_stages import TABLE, Local, Numbers, Smoothed, Squares
 from pipeline.graph import Graph, GraphError, build_graph, read_node, stage_class
 from pipeline.stage import Job, Stage
 
+pytestmark = pytest.mark.quick
+
 
 def graph(*lanes: list[str]) -> Graph:
     names = [name for lane in lanes for name in lane]

@@ -16,6 +16,8 @@ from pipeline.held_packets import UnpackableError, kinds_to_store, packed, unpac
 from stages import STAGES
 from stages.payloads import People, PersonSurface, Surfaces
 
+pytestmark = pytest.mark.quick
+
 
 @dataclasses.dataclass(frozen=True)
 class Inner:

@@ -11,6 +11,8 @@ from pipeline.graph import Graph
 from pipeline.inputs import Inputs, UsageError, find_inputs
 from pipeline.metrics import Metrics
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch) -> Path:

@@ -19,6 +19,8 @@ from pipeline.interrupts import (
     write_to_terminal,
 )
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ from PIL import Image
 
 from pipeline.media_types import is_image, is_media
 
+pytestmark = pytest.mark.quick
+
 NOISE = np.random.default_rng(0).integers(0, 255, (24, 32, 3), dtype=np.uint8)
 PHOTO = Image.fromarray(NOISE)
 KINDS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000", "PPM", "SGI", "PCX", "DDS", "QOI", "MPO")

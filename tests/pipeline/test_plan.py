@@ -8,6 +8,8 @@ from pipeline.config import load_config
 from pipeline.plan import GB, Machine, PlanError, auto_threads, make_plan, read_machine, worker_plan
 from stages import STAGES
 
+pytestmark = pytest.mark.quick
+
 SMALL = Machine(cpus=2, gpus=0, memory=4 * GB)
 LARGE = Machine(cpus=16, gpus=2, memory=64 * GB)
 

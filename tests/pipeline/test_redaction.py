@@ -28,6 +28,8 @@ from pipeline.redaction import (
 from pipeline.slot import stage_failure
 from pipeline.stage import Job, StageError
 
+pytestmark = pytest.mark.quick
+
 SAID = {
     "rtsp://me:secret@host:554/a?key=1": "rtsp://host:554/a",
     "rtsp://me:p@ss@host/a": "rtsp://host/a",

@@ -11,6 +11,8 @@ import pytest
 from pipeline import failures_and_restarts, schedule
 from pipeline.schedule import Call, LaneRule, Result, State
 
+pytestmark = pytest.mark.quick
+
 
 @dataclass
 class ToyLane:

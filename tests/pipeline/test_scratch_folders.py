@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pipeline.scratch_folders import Scratch, scratch_folder
+
+pytestmark = pytest.mark.quick
 
 KILLED = """
 import os, signal, sys

@@ -17,6 +17,8 @@ from pipeline.metrics import Metrics
 from pipeline.plan import make_plan
 from pipeline.serial import run_serial
 
+pytestmark = pytest.mark.quick
+
 
 def closed_form(count: int) -> list[list[float]]:
     """What `Save` writes for 0..count-1, from the definition: the mean of each square and its neighbours."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.quick
+
 PATIENCE_S = 60.0
 PROGRAM = """
 import os, signal, sys, time

@@ -21,6 +21,8 @@ from models.checkpoints.checkpoint import Checkpoint, load_checkpoint, load_into
 from models.errors import ModelError
 from models.files.atomic_file import file_sha256
 
+pytestmark = pytest.mark.quick
+
 ARRAYS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "a.bias": np.ones(2, np.float64)}
 
 

@@ -11,6 +11,8 @@ import pytest
 from models.cache import DEFAULT_CACHE, RUN_CACHE, cached_file, cached_files, user_path
 from models.errors import ModelError
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:

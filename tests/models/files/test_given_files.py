@@ -19,6 +19,8 @@ from models.files.npz_file import read_arrays
 from models.light.architecture.sizes import sizes_from_json
 from models.light.architecture.weight_files import read_sizes, read_weights
 
+pytestmark = pytest.mark.quick
+
 
 def safetensors_of(dtype: str, shape: list[int], size: int) -> bytes:
     header = json.dumps({"a": {"dtype": dtype, "shape": shape, "data_offsets": [0, size]}}).encode()

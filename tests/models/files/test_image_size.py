@@ -19,6 +19,8 @@ from models.files.image_size import VARIABLE, decode_pixels, max_pixels, open_im
 from models.surface.atlas_file import load_atlas
 from pipeline.plan import LARGEST_IMAGE_VARIABLE
 
+pytestmark = pytest.mark.quick
+
 
 def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -12,6 +12,8 @@ from models.errors import ModelError
 from models.light.architecture.detector_locations import detector_locations
 from models.light.teachers.box_teacher import BoxTeacher, LocationTeacher
 
+pytestmark = pytest.mark.quick
+
 
 def test_the_best_locations_hold_the_detections(shared: Path) -> None:
     """A photo in the corner of a square of the detector's own size."""

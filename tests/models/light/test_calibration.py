@@ -12,6 +12,8 @@ from models.light.architecture.weight_paths import calibration_path
 from models.light.inference.calibration import NEUTRAL, Calibration, read_calibration, write_calibration
 from models.light.inference.surface_assembly import cell_confidence
 
+pytestmark = pytest.mark.quick
+
 
 def test_slope_and_offset_act_on_log_odds() -> None:
     """ln(0.8 / 0.2) = 1.386; halved and lowered by 1: −0.307, which is 0.4239."""

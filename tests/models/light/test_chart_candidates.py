@@ -13,6 +13,8 @@ from models.light.inference.crop_view import CropView, resample_maps, rotation_a
 from models.light.inference.ensemble import combine, unflip
 from tests.models.light.random_light import SMALL
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_most_probable_charts_are_kept_with_their_own_uv(count: int) -> None:

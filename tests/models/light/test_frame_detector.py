@@ -11,6 +11,8 @@ from models.light.inference.frame_detector import FLIP_ODDS, FrameDetector, flip
 from models.structures import Detections
 from tests.models.light.random_light import write_random_light
 
+pytestmark = pytest.mark.quick
+
 MIN_SCORE = 0.005
 
 

@@ -13,6 +13,8 @@ from models.light.architecture.detector_locations import boxes_from_distances, d
 from models.losses.light_detector import assign_places, detector_losses, pair_iou
 from models.losses.light_distillation import detector_distillation
 
+pytestmark = pytest.mark.quick
+
 
 def torch_places(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The detector's locations as tensors."""

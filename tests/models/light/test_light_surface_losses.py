@@ -31,6 +31,8 @@ from models.surface.charted_mesh import open_body_mesh
 from models.surface.charts import COARSE_OF_CHART
 from stages.synthetic.simulated_annotators import MAX_POINTS_PER_PART, resample_to_box_grid, spread_points
 
+pytestmark = pytest.mark.quick
+
 
 def test_surface_losses_are_the_closed_forms() -> None:
     label = torch.tensor([[0, 3, 24, 255]])

@@ -8,6 +8,8 @@ import torch
 
 from models.light.inference.logistic import logistic
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_it_is_the_sigmoid_in_its_own_precision(dtype: type[np.floating]) -> None:

@@ -21,6 +21,8 @@ from models.light.teachers.part_teacher import (
 )
 from models.surface.charts import MIRROR_CHART
 
+pytestmark = pytest.mark.quick
+
 
 def ramp(grid: PartGrid) -> PartPrediction:
     """Maps that hold the x of their cells in pixels of the image; the parts also add their number."""

@@ -12,6 +12,8 @@ import pytest
 from models.errors import ModelError
 from models.light.teachers.pose_teacher import LANDMARKS, SIDE, PoseTeacher
 
+pytestmark = pytest.mark.quick
+
 IMAGE = np.zeros((200, 300, 3), np.uint8)
 
 

@@ -15,6 +15,8 @@ from models.light.inference.surface_assembly import PERSON_THRESHOLD, integer_bo
 from models.light.inference.uv_planes import uv_at, uv_planes
 from models.surface.charts import MIRROR_CHART, mirror_uv
 
+pytestmark = pytest.mark.quick
+
 
 def grid(cells: int = 20) -> np.ndarray:
     maps = np.zeros((5, cells, cells), np.float32)

@@ -20,6 +20,8 @@ from models.light.inference.surface_assembly import PERSON_THRESHOLD, resample_s
 from models.light.inference.tta import LARGE_ROLL, LYING, AugmentedPredictor, PersonPrediction
 from models.structures import SurfaceMap
 
+pytestmark = pytest.mark.quick
+
 HEAD, TORSO, LEG, HAND = 23, 2, 9, 3
 CHARTS = np.array([HEAD, TORSO, LEG])
 SIDE = 300

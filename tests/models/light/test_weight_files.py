@@ -23,6 +23,8 @@ from models.light.architecture.weight_files import (
 )
 from models.light.architecture.weight_paths import BUILT_IN
 
+pytestmark = pytest.mark.quick
+
 
 def deeper(blocks: tuple[int, ...], by: int = 1) -> tuple[int, ...]:
     return tuple(count + by for count in blocks)

@@ -14,6 +14,8 @@ from models.metrics.instances import AnnotatedPoints
 from models.metrics.pointwise import measure_by_chart
 from tests.models.metrics.ruled_body import LineBody
 
+pytestmark = pytest.mark.quick
+
 
 def marks(u_255: np.ndarray, chart_M: np.ndarray) -> AnnotatedPoints:
     place = np.arange(len(chart_M), dtype=np.float64)

@@ -9,6 +9,8 @@ import pytest
 
 from models.metrics.bootstrap import ratio, resampled
 
+pytestmark = pytest.mark.quick
+
 
 def test_the_interval_of_a_ratio_is_binomial() -> None:
     """400 people with one trial each, half of them right: 0.5 ± 1.96 * 0.025."""

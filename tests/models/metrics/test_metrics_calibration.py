@@ -9,6 +9,8 @@ import pytest
 
 from models.metrics.calibration import reliability_diagram
 
+pytestmark = pytest.mark.quick
+
 
 def test_calibrated_predictions_have_no_calibration_error() -> None:
     rng = np.random.default_rng(0)

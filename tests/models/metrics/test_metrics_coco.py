@@ -13,6 +13,8 @@ from models.errors import ModelError
 from models.metrics.coco_ap import CocoFound, CocoTruth, box_ap, keypoint_ap, mask_ap
 from models.metrics.masks import pasted
 
+pytestmark = pytest.mark.quick
+
 BOX_N4 = np.array([[10.0, 10, 40, 60], [60, 10, 120, 150]])
 
 

@@ -28,6 +28,8 @@ from models.surface.geometry import Geometry
 from models.surface.smpl_files import ReferenceGeometry
 from tests.models.metrics.ruled_body import LineBody, RuledBody, RuledTable, image, moved, person, ruled_vertices
 
+pytestmark = pytest.mark.quick
+
 REFERENCE_NAMES = {"GPS": "GPS", "GPSm": "GPSM", "IoU": "IOU"}
 
 

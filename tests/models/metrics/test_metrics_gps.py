@@ -11,6 +11,8 @@ import pytest
 
 from models.metrics.gps import KAPPA_REFERENCE_25, gps_paper, gps_reference, masked_gps
 
+pytestmark = pytest.mark.quick
+
 
 def test_an_error_of_thirty_centimetres_counts_one_half() -> None:
     """The paper's choice of kappa: half the size of a body part, about 30 cm, gives 0.5."""

@@ -9,6 +9,8 @@ from pycocotools import mask as coco_mask
 from models.errors import ModelError
 from models.metrics.masks import annotated_mask, coco_segmentation, mask_overlaps, part_labels, pasted, stretched
 
+pytestmark = pytest.mark.quick
+
 
 def encoded(mask: np.ndarray) -> dict:
     return coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))

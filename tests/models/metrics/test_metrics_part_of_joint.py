@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from models.metrics.part_of_joint import part_of_joint
 from models.structures import SurfaceMap
 from models.surface.charts import CHART_NAMES, CHARTS_AT_JOINT, MIRROR_CHART
+
+pytestmark = pytest.mark.quick
 
 
 def test_left_charts_mirror_right_charts() -> None:

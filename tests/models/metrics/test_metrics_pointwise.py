@@ -13,6 +13,8 @@ from models.metrics.person_matching import image_errors, match_by_iou, match_peo
 from models.metrics.pointwise import area_under_curve, correct_ratio, measure_by_chart
 from tests.models.metrics.ruled_body import LineBody, image, moved, person
 
+pytestmark = pytest.mark.quick
+
 
 def test_truth_against_itself_is_perfect() -> None:
     true, found = person(1, 30, 40, 50, 120)

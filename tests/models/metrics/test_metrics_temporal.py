@@ -10,6 +10,8 @@ import pytest
 from models.metrics.temporal import SurfaceFrame, box_jitter, flicker, texel_deviation, unwrap
 from tests.models.metrics.ruled_body import LineBody
 
+pytestmark = pytest.mark.quick
+
 NOWHERE = np.zeros((20, 30, 2), np.float32)
 ALL = np.ones((20, 30), bool)
 

@@ -10,6 +10,8 @@ import pytest
 from models.errors import ModelError
 from models.metrics.tracking import TrackedFrame, tracking_scores
 
+pytestmark = pytest.mark.quick
+
 BOX_N4 = np.array([[0.0, 0, 10, 20], [50, 0, 10, 20]])
 
 

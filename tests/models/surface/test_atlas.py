@@ -19,6 +19,8 @@ from models.surface.atlas import (
 )
 from models.surface.atlas_file import load_atlas
 
+pytestmark = pytest.mark.quick
+
 SIDE = 52
 
 

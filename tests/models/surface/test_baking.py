@@ -12,6 +12,8 @@ from models.surface.baking.layout import undo_folds
 from models.surface.baking.outline import OUTLINES, arc_share
 from models.surface.baking.unfold import landmark_fit, oriented_unit, scaled_plane, signed_area
 
+pytestmark = pytest.mark.quick
+
 
 def grid(count, bend=0.0):
     """A sheet of 2 × 1 m, (2·count) × count squares of two triangles, rolled onto a cylinder of curvature `bend`."""

@@ -11,6 +11,8 @@ from models.errors import ModelError
 from models.surface.body import KEYPOINT_NAMES, forward_kinematics, load_body, read_body, skin
 from models.surface.charts import COARSE_OF_CHART, MIRROR_CHART, chart_neighbours, mirror_maps, mirror_uv
 
+pytestmark = pytest.mark.quick
+
 FLIP = np.array([-1, 1, 1], np.float32)
 
 

@@ -9,6 +9,8 @@ import pytest
 from models.surface.atlas import atlas_from_tiles, sample_atlas, split_tiles
 from models.surface.body import load_body
 
+pytestmark = pytest.mark.quick
+
 SIDE = 256
 
 

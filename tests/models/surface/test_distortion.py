@@ -10,6 +10,8 @@ import pytest
 from models.surface.body import load_body
 from models.surface.distortion import chart_distortion
 
+pytestmark = pytest.mark.quick
+
 
 def one_chart(point_V3, face_F3, corner_uv_F32):
     """A body that consists of a flat sheet in chart 1."""

@@ -16,6 +16,8 @@ from models.surface import geodesics
 from models.surface.geodesics import cached_geodesics, compute_geodesics, source_vertices, table_of
 from models.surface.straight_paths import straight_path_lengths
 
+pytestmark = pytest.mark.quick
+
 Array = npt.NDArray[Any]
 
 

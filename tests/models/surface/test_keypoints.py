@@ -14,6 +14,8 @@ from models.surface.keypoints import neighbourhoods, surface_keypoints
 from stages.synthetic.ground_truth import ground_truth_surfaces
 from stages.synthetic.synthesize import Synthesize, scene_generator
 
+pytestmark = pytest.mark.quick
+
 SEEN = 2
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from models.surface.body import load_body
 from models.surface.occlusion import occluded, occluders_of
 from models.surface.raster import Camera, facing, rasterize
+
+pytestmark = pytest.mark.quick
 
 
 def camera(height=120, width=90):

@@ -7,6 +7,8 @@ import pytest
 
 from models.surface.raster import Camera, rasterize
 
+pytestmark = pytest.mark.quick
+
 FACING = np.diag([1, -1, -1]).astype(np.float32)
 
 

@@ -15,6 +15,8 @@ from models.errors import ModelError
 from models.surface.geometry import GRAIN, mesh_geometry
 from models.surface.smpl_files import read_reference_geometry, read_smpl_mesh
 
+pytestmark = pytest.mark.quick
+
 Array = npt.NDArray[Any]
 
 PLACES = np.array([[0, 0, 0], [0.3, 0, 0], [0.6, 0.1, 0], [0.9, 0, 0.2]])

@@ -10,6 +10,8 @@ from models.surface.inpainting import close_gaps, fill_all, push_pull
 from models.surface.texels import CHARTS, open_body_cover
 from models.surface.unwrapping import SLOTS, TexelMemory, observe_texels, robust_colours
 
+pytestmark = pytest.mark.quick
+
 SIDE = 32
 
 

@@ -19,6 +19,8 @@ import pipeline.command.api
 from pipeline.stage import PlainError
 from tests.pipeline.test_serial import closed_form
 
+pytestmark = pytest.mark.quick
+
 TABLE = {**toy_stages.TABLE, "frames": "toy_stages:Hand"}
 
 

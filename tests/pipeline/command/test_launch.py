@@ -15,6 +15,8 @@ from pipeline.metrics import Metrics
 from pipeline.plan import make_plan
 from pipeline.stage import StageError
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize(
     ("names", "lanes", "alone"),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from toy_stages import Handed, Saved
 
 from pipeline.command.progress import Progress, bar, describe
 from pipeline.metrics import Metrics
 from pipeline.packet import Step
+
+pytestmark = pytest.mark.quick
 
 
 class Terminal(io.StringIO):

@@ -13,6 +13,8 @@ import pytest
 from pipeline.command.cli import main
 from pipeline.command.terminal import ERASE, Terminal, one_line
 
+pytestmark = pytest.mark.quick
+
 
 def written(text: str, encoding: str = "utf-8") -> str:
     raw = io.BytesIO()

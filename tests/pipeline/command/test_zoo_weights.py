@@ -18,6 +18,8 @@ from pipeline.command.zoo_weights import configuration_for_weights
 from pipeline.config import load_config
 from stages import STAGES
 
+pytestmark = pytest.mark.quick
+
 ZOO = "zoo:densepose_rcnn_R_101_FPN_DL_WC1M_s1x"
 
 

@@ -20,6 +20,8 @@ from stages.evaluation.true_images import TrueImage
 from stages.training.data.annotated_images import AnnotatedImages
 from stages.training.payloads import AnnotatedSet
 
+pytestmark = pytest.mark.quick
+
 HEIGHT, WIDTH = 50, 60
 PERSON_BOX, DOOR_BOX = [2, 3, 20, 30], [30, 3, 20, 40]
 Document = dict[str, Any]

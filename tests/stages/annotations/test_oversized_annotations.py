@@ -11,6 +11,8 @@ import pytest
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import DAMAGE_HANDLERS, read_dense_set
 
+pytestmark = pytest.mark.quick
+
 SIDE = 10**6
 IMAGE = {"id": 1, "file_name": "a.jpg", "width": 640, "height": 480}
 PERSON = {"id": 7, "image_id": 1, "category_id": 1, "bbox": [1.0, 2.0, 30.0, 40.0], "area": 900.0, "iscrowd": 0}

@@ -17,6 +17,8 @@ from stages.drawing.render import Render
 from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 from stages.people.depth_order import painters_order
 
+pytestmark = pytest.mark.quick
+
 SIDE = 52
 
 

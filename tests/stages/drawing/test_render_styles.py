@@ -26,6 +26,8 @@ from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS
 from stages.world.scene import Scene
 
+pytestmark = pytest.mark.quick
+
 SIDE = 16
 SIZE = 40
 

@@ -17,6 +17,8 @@ from stages import STAGES
 from stages.drawing.unwrap import Unwrap
 from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 
+pytestmark = pytest.mark.quick
+
 PIXELS = 48
 COLOURS = {1: (200, 40, 40), 2: (40, 40, 200)}
 

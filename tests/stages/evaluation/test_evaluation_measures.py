@@ -10,6 +10,8 @@ import pytest
 from stages.evaluation.measures import median_uv_error
 from stages.evaluation.person_scores import STEPS, PersonResult
 
+pytestmark = pytest.mark.quick
+
 
 def result(pixels_by_255ths: Mapping[int, int]) -> PersonResult:
     """A person with numbers of pixels by error of U in 255ths, without error in V."""

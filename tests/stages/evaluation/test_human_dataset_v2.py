@@ -28,6 +28,8 @@ from stages.evaluation.set_lookup import HUMAN_V2, sets_at_path
 from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.true_images import TrueImage, TruePerson
 
+pytestmark = pytest.mark.quick
+
 BOXES = ((10.0, 20.0, 30.0, 60.0), (50.0, 5.0, 20.0, 80.0), (0.0, 0.0, 100.0, 90.0))
 
 

@@ -17,6 +17,8 @@ from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS
 from stages.world.scene import Scene
 
+pytestmark = pytest.mark.quick
+
 
 class Sheets:
     """A surface of 24 flat sheets of a metre by a metre, ten metres apart: distances are known without a table."""

@@ -13,6 +13,8 @@ from stages import STAGES
 from stages.live import doctor
 from stages.live.doctor import Doctor, has_protocol
 
+pytestmark = pytest.mark.quick
+
 
 def test_every_fact_that_is_not_fine_has_a_remedy() -> None:
     facts = list(Doctor(None)(Job(index=0, input="", output=None, stem="")))

@@ -8,6 +8,8 @@ import pytest
 from stages.payloads import PersonSurface
 from stages.people.appearance import appearance_of, appearance_similarity, updated_appearance
 
+pytestmark = pytest.mark.quick
+
 RED, BLUE = (200, 20, 20), (20, 20, 200)
 
 

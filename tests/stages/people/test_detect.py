@@ -12,6 +12,8 @@ from models.structures import Detections
 from stages.payloads import FrameChunk, VideoInfo
 from stages.people.detect import Detect
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("still", [True, False])
 def test_the_network_receives_whether_an_image_is_single(monkeypatch: pytest.MonkeyPatch, still: bool) -> None:

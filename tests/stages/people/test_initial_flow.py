@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from stages.payloads import U8
 from stages.people.initial_flow import initial_flow
 from stages.people.optical_flow import CellGrid, PersonFlow
 from stages.people.surface_estimate import SurfaceEstimate
+
+pytestmark = pytest.mark.quick
 
 HEIGHT, WIDTH = 48, 40
 LEFT, RIGHT = slice(6, 14), slice(24, 32)

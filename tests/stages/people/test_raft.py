@@ -18,6 +18,8 @@ from stages.people.optical_flow import CellGrid, PersonFlow
 from stages.people.raft import UPDATES, RaftSearch
 from stages.people.smooth import Smooth
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -11,6 +11,8 @@ from stages.payloads import FrameChunk, People, VideoInfo
 from stages.people.track import Track
 from stages.people.trajectory import DRIFT_GAIN, SmoothedBox
 
+pytestmark = pytest.mark.quick
+
 BOX = np.array([50.0, 40.0, 150.0, 240.0])
 GAIN = 0.4
 

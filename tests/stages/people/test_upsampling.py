@@ -12,6 +12,8 @@ from stages.people.smooth import Smooth
 from stages.people.surface_estimate import cell_centres, grid_of
 from stages.people.upsampling import charts_to_pixels
 
+pytestmark = pytest.mark.quick
+
 
 def blank(height: int, width: int, x0: int = 0, y0: int = 0) -> PersonSurface:
     return PersonSurface(

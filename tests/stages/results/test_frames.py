@@ -11,6 +11,8 @@ from pipeline.stage import StageError
 from stages.payloads import FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
 from stages.results.frames import Frames
 
+pytestmark = pytest.mark.quick
+
 
 def chunk(count: int, first: int) -> FrameChunk:
     video = VideoInfo(path="a.mp4", width=4, height=2, still=False, rate=Fraction(25), time_base=Fraction(1, 100))

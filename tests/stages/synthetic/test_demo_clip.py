@@ -21,6 +21,8 @@ from stages.synthetic.demo_clip import (
 )
 from stages.world.backgrounds.plaza import paint_plaza
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture(scope="module")
 def frames() -> list[np.ndarray]:

@@ -13,6 +13,8 @@ from stages.training.light.crops import LEAST_PIXELS, camera_augmented, scene_cr
 from stages.training.light.mixes import CropMix
 from tests.stages.training.plain_mix import plain_mix
 
+pytestmark = pytest.mark.quick
+
 SIDE = 160
 SPREAD = 40.0
 """Standard deviation of the picture's noise."""

@@ -19,6 +19,8 @@ from stages.training.data.photometry import degrade
 from stages.training.data.simulated_fits import FitErrors, simulated_fit
 from stages.world.image_scenes import people_and_camera
 
+pytestmark = pytest.mark.quick
+
 NO_POINTS = DensePoints(count=0)
 
 

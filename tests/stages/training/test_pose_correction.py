@@ -18,6 +18,8 @@ from stages.training.data.pose_correction import (
     pose_evidence,
 )
 
+pytestmark = pytest.mark.quick
+
 GRID = np.stack(np.meshgrid(np.arange(100.0), np.arange(100.0)), -1)
 LEFT_LOWER_ARM, RIGHT_LOWER_ARM, LEFT_HAND = (18, 20), (19, 21), 3
 """Indices (chart - 1)."""

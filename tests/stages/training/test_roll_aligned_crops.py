@@ -15,6 +15,8 @@ from stages.training.light.crop_geometry import ROLL_ERROR
 from stages.training.light.crops import Crop, photo_crop, scene_crop
 from tests.stages.training.plain_mix import plain_mix
 
+pytestmark = pytest.mark.quick
+
 HEAD, TORSO, LEGS = 23, 1, 5
 UPRIGHT = plain_mix(roll_aligned=1.0, rotated_any=0.0, rotated=0.0)
 ANGLES = (-160, -90, -35, 0, 50, 120, 180)

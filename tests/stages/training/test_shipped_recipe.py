@@ -13,6 +13,8 @@ from stages.training.light.average_light import AverageLight
 from stages.training.light.mixes import CropMix
 from stages.training.light.train_surface import TrainSurface
 
+pytestmark = pytest.mark.quick
+
 V20 = "runs/train_light/light_v20.safetensors"
 
 

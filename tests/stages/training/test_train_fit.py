@@ -17,6 +17,8 @@ from stages.training.fit import Batch, Fit, FitConfig, LearningRateSchedule, Wei
 from stages.training.optimizers import Float32Muon, Optimizers, make_optimizer
 from stages.training.payloads import Round
 
+pytestmark = pytest.mark.quick
+
 
 def network() -> nn.Sequential:
     torch.manual_seed(3)

@@ -40,6 +40,8 @@ from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.shards import map_shard
 from stages.training.payloads import Round
 
+pytestmark = pytest.mark.quick
+
 
 def array(*rows: tuple[float, ...]) -> np.ndarray:
     return np.array(rows, np.float32).reshape(-1, 4)

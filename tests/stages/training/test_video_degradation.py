@@ -9,6 +9,8 @@ from stages.training.light.crops import camera_augmented
 from stages.training.light.video_degradation import compressed, through_h264, video_degraded, with_photons
 from tests.stages.training.plain_mix import plain_mix
 
+pytestmark = pytest.mark.quick
+
 SIDE = 160
 
 

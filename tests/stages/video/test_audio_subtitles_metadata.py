@@ -16,6 +16,8 @@ from stages.video.encoding.subtitles import ASS_HEADER, plain_text, subtitle_pay
 from tests.stages.video.numbered_videos import audio_packets, number_in, numbered, times_of, write_video
 from tests.stages.video.video_runs import decoded, job, transcode
 
+pytestmark = pytest.mark.quick
+
 FRAMES = [numbered(i) for i in range(60)]
 LINES = [("Hello", 200, 900), ("you <i>there</i>", 1000, 1700)]
 

@@ -15,6 +15,8 @@ from tests.stages.video.click_videos import clicks_in, video_with_clicks
 from tests.stages.video.numbered_videos import audio_packets
 from tests.stages.video.video_runs import transcode
 
+pytestmark = pytest.mark.quick
+
 
 def without_audio_between(source: Path, target: Path, begin: float, end: float) -> Path:
     """Copy the video without its audio packets between two times, in seconds."""

@@ -15,6 +15,8 @@ from tests.stages.training.made_crops import in_container, with_crop
 from tests.stages.video.numbered_videos import write_video
 from tests.stages.video.video_runs import decoded, transcode
 
+pytestmark = pytest.mark.quick
+
 WIDTH, HEIGHT = 96, 64
 ROWS = np.arange(HEIGHT)[:, None, None] * np.ones((1, WIDTH, 3)) * 3
 COLUMNS = np.arange(WIDTH)[None, :, None] * np.array([1.0, 0.0, 0.5])

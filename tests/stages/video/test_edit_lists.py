@@ -16,6 +16,8 @@ from tests.stages.video.edit_list_files import Edit, with_edits
 from tests.stages.video.numbered_videos import audio_packets, number_in
 from tests.stages.video.video_runs import decoded, job, transcode
 
+pytestmark = pytest.mark.quick
+
 VIDEO_S = 0.08
 """Start of the first frame in the track of test videos: two frames of reorder delay."""
 AUDIO_S = 1024 / 48_000

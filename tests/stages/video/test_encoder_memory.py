@@ -12,6 +12,8 @@ from stages.video.decoding.color_conversion import ColorTags
 from stages.video.encoding.codec_options import PRESETS, encoder_options, with_memory_bounded
 from stages.video.encoding.segment_encoder import EncoderSpec, SegmentEncoder, read_packets
 
+pytestmark = pytest.mark.quick
+
 CODECS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1")
 UP_TO_5K = ((320, 240), (1920, 1080), (3840, 2160), (4096, 2160))
 

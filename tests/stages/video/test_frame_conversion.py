@@ -15,6 +15,8 @@ from stages.video.decoding.video_frames import display_matrix
 from tests.stages.video.numbered_videos import HEIGHT, WIDTH, frames_of, number_in, numbered, write_video
 from tests.stages.video.video_runs import decoded, transcode
 
+pytestmark = pytest.mark.quick
+
 FRAMES = [numbered(i) for i in range(12)]
 LOSSLESS = {"crf": "0", "preset": "ultrafast"}
 

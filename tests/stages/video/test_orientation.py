@@ -19,6 +19,8 @@ from tests.stages.video.heif_files import heif_photo
 from tests.stages.video.numbered_videos import numbered
 from tests.stages.video.video_runs import decoded, transcode
 
+pytestmark = pytest.mark.quick
+
 
 def corners(rgb_HW3: np.ndarray[Any, Any]) -> list[str]:
     """The colour of each quadrant, from the upper left, row by row."""

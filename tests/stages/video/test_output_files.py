@@ -22,6 +22,8 @@ from stages.video.encoding import output_file
 from tests.stages.video.numbered_videos import frames_of, number_in, numbered, times_of, write_video
 from tests.stages.video.video_runs import decoded, job, transcode
 
+pytestmark = pytest.mark.quick
+
 FRAMES = [numbered(i) for i in range(20)]
 NOISE = [np.random.default_rng(i).integers(0, 255, (240, 320, 3), dtype=np.uint8) for i in range(20)]
 

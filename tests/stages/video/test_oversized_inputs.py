@@ -15,6 +15,8 @@ from stages.drawing.person_atlases import PersonAtlases
 from stages.payloads import FrameChunk
 from stages.video.decode import Decode
 
+pytestmark = pytest.mark.quick
+
 
 def decoded(path: Path) -> tuple[list[FrameChunk], dict[str, object]]:
     stage = Decode(Decode.Config())

@@ -12,6 +12,8 @@ from pipeline.stage import RAW_PHOTO_SUFFIXES, StageError
 from tests.stages.video.test_still_images import IMAGE, still
 from tests.stages.video.video_runs import decoded
 
+pytestmark = pytest.mark.quick
+
 PREVIEW = Image.fromarray(np.ascontiguousarray(IMAGE[::2, ::2]))
 KIND_OF_PAGE, DNG_VERSION = 254, 50706
 

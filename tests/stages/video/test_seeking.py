@@ -15,6 +15,8 @@ from tests.stages.video.edit_list_files import Edit, with_edits
 from tests.stages.video.numbered_videos import numbered, write_video
 from tests.stages.video.video_runs import decoded
 
+pytestmark = pytest.mark.quick
+
 FRAMES = [numbered(i) for i in range(150)]
 STARTS = (0.04, 1.52, 3.33, 5.0)
 OPEN = "open-gop=1:keyint=24:min-keyint=24:bframes=3:b-adapt=0:scenecut=0:log-level=0"

@@ -15,6 +15,8 @@ from PIL import Image
 
 from stages.video.decoding.silenced_stderr import silenced_stderr
 
+pytestmark = pytest.mark.quick
+
 ROOT = Path(__file__).resolve().parents[3]
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8))
 READ = """

@@ -14,6 +14,8 @@ from stages.video.decoding.orientation import EXIF_ORIENTATIONS
 from tests.stages.video.numbered_videos import frames_of
 from tests.stages.video.video_runs import decoded, transcode
 
+pytestmark = pytest.mark.quick
+
 IMAGE = np.dstack(
     [
         np.tile(np.linspace(10, 240, 40), (30, 1)),

@@ -23,6 +23,8 @@ from stages.video.decoding.timestamps import (
 from tests.stages.video.numbered_videos import number_in, numbered, times_of, write_video
 from tests.stages.video.video_runs import decoded, transcode
 
+pytestmark = pytest.mark.quick
+
 FRAMES = [numbered(i) for i in range(24)]
 VARIED = [0, 3, 4, 9, 10, 11, 20, 21, 25, 26, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 90, 91]
 

@@ -21,6 +21,8 @@ from stages.world.clothes.rest_body import rest_body
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS
 
+pytestmark = pytest.mark.quick
+
 RNG = np.random.default_rng(0)
 CLOTH = random_pattern(RNG)
 BARE = Person(score_C=load_body().score_SC[2], outfit=replace(random_outfit(RNG), garments=()))

@@ -9,6 +9,8 @@ from models.surface.raster import Hits
 from stages.world.camera.motion_blur import MAX_SAMPLES, Exposure, motion_blurred
 from stages.world.camera.optical_flow import ExactFlow
 
+pytestmark = pytest.mark.quick
+
 HEIGHT, WIDTH = 24, 60
 
 

@@ -22,6 +22,8 @@ from stages.world.clothes.skirts import RING, WAIST_Y, Skirt
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS
 
+pytestmark = pytest.mark.quick
+
 PLAIN = IMAGE_WORLDS["train"]
 
 

@@ -18,6 +18,8 @@ from stages.results.formats.npz import read_frame, read_stream
 from stages.results.formats.numbered_results import ResultList
 from stages.video.encoding.resume_info import video_info_to_json
 
+pytestmark = pytest.mark.quick
+
 VIDEO = VideoInfo(path="", width=64, height=48, still=False, rate=None, time_base=Fraction(1, 25))
 FRAME: dict[str, Any] = {
     "boxes_N4": np.array([[3, 4, 12, 16]], np.float32),

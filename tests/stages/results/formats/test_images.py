@@ -32,6 +32,8 @@ from tests.stages.results.formats.made_frames import (
     surface_of,
 )
 
+pytestmark = pytest.mark.quick
+
 ONE = people_of([0], [[10.4, 5, 40.5, 44.2]], [3])
 ONE_SURFACE = Surfaces(people=(SURFACES.people[1],))
 

@@ -37,6 +37,8 @@ from tests.stages.results.formats.made_frames import (
     people_of,
 )
 
+pytestmark = pytest.mark.quick
+
 
 def pixels_of(entry: dict[str, Any]) -> np.ndarray:
     """The PNG of a result, channels first, as Pillow reads it."""

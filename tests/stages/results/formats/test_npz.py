@@ -15,6 +15,8 @@ from stages.results.export import ExportRaw
 from stages.results.formats.npz import read_frame, read_stream
 from tests.stages.results.formats.made_frames import PEOPLE, SURFACES, VIDEO, export, frames_of, job_of, people_of
 
+pytestmark = pytest.mark.quick
+
 NOBODY = people_of([], [], [])
 
 

@@ -32,7 +32,7 @@ def test_ci_does_what_the_readme_tells_for_the_tests(root: Path) -> None:
 
 @pytest.mark.parametrize("pattern", [r"\]\(((?!https?:)[^)#]+)", r"!\[[^\]]*\]\(([^)]+)\)"])
 def test_links_and_pictures_exist(root: Path, pattern: str) -> None:
-    for page in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
+    for page in _pages(root):
         for target in re.findall(pattern, page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} points at {target}, which is not there"
 
@@ -40,3 +40,20 @@ def test_links_and_pictures_exist(root: Path, pattern: str) -> None:
 def test_every_configuration_named_in_the_readme_exists(root: Path) -> None:
     for name in re.findall(r"-c ([a-z0-9_]+)", "\n".join(_commands(root))):
         assert list((root / "configs").rglob(f"{name}.yaml")), f"-c {name}"
+
+
+def _pages(root: Path) -> list[Path]:
+    """Every document of the project."""
+    card = root / "models" / "weights" / "light.md"
+    return [*sorted(root.glob("*.md")), *sorted((root / "docs").rglob("*.md")), card]
+
+
+def test_documents_are_short(root: Path) -> None:
+    assert len((root / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+    assert len((root / "models" / "weights" / "light.md").read_bytes()) <= 8000
+    long = {}
+    for page in _pages(root):
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+        prose = [line for line in text.splitlines() if not line.startswith(("|", "    ", "!["))]
+        long[page.name] = [line for line in prose if len(line) > 160]
+    assert {name: lines for name, lines in long.items() if lines} == {}

@@ -124,6 +124,8 @@ def _refuse(what: str, name: Any, table: Mapping[str, str], where: str) -> None:
 
 def former_name(what: str, name: str, table: Mapping[str, str]) -> str:
     """The message about a stage, key or configuration with a former name."""
+    if not table[name] and what == "configuration":
+        return f"the configuration '{name}' was removed; -c without a name lists those that exist"
     if not table[name]:
         return f"the {what} '{name}' was removed, leave it out"
     return f"the {what} '{name}' is now called '{table[name]}'"

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 from pipeline.supervisor import Restarted, supervise
 
 
 def run_command(again: Restarted | None) -> int:
     """The program, once it has a process of its own: only there is it loaded."""
-    from pipeline.command.cli import main
+    try:
+        from pipeline.command.cli import main
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("pipeline", "densepose_video"):
+            raise
+        sys.stderr.write(f"error: the package '{error.name}' is not installed; run `pip install .` in the clone\n")
+        return 1
 
     return main(again=again)
 

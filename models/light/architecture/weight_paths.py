@@ -30,5 +30,5 @@ def calibration_path(weights: Path) -> Path:
 def require_weights(path: Path) -> None:
     """Raises: ModelError when the file does not exist."""
     if not path.is_file():
-        remedy = "train them with `-c train_light`, or name another file with --weights"
+        remedy = "name a file that exists; without one the built-in weights are used"
         raise ModelError("the light network's weights are missing", str(path), remedy)

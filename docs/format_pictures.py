@@ -20,7 +20,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from docs.style_pictures import SECOND, WINDOW, by_the_network, result
+from docs.style_pictures import SECOND, WINDOW, exact_frame, network_results
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.keypoints import surface_keypoints
 from pipeline.stage import Job
@@ -53,7 +53,7 @@ STEP = 0.1
 
 def main() -> None:
     """Write one picture a format, and one of a comparison."""
-    frames, people, surfaces = result(SECOND)
+    frames, people, surfaces = exact_frame(SECOND)
     (overlay,) = Render(Render.Config(style="texture"))(frames, people, surfaces)
     (now,) = frame_results(JOB, frames, people, surfaces, overlay)
     numbers = inds_image(now)
@@ -112,7 +112,7 @@ def parts_with_names(now: FrameResult) -> U8:
 
 def sure_picture(frames: FrameChunk) -> U8:
     """How sure the built-in network is of the same moment: exact surfaces know no doubt."""
-    (now,) = frame_results(JOB, frames, *by_the_network(frames), None)
+    (now,) = frame_results(JOB, frames, *network_results(frames), None)
     return np.repeat(confidence_image(now)[WINDOW][..., None], 3, axis=2)
 
 
@@ -163,7 +163,7 @@ def tracks_picture(now: FrameResult) -> U8:
     picture = now.rgb_HW3.copy()
     colours = ((255, 235, 60), (120, 220, 255))
     for second in np.arange(SECOND - 0.8, SECOND + 0.01, 0.2):
-        _, people, _ = result(float(second))
+        _, people, _ = exact_frame(float(second))
         for box_4, colour in zip(people.box_N4, colours, strict=True):
             cv2.circle(picture, (int(box_4[[0, 2]].mean()), int(box_4[3])), 5, colour, cv2.FILLED, cv2.LINE_AA)
     for box_4, identity, colour in zip(now.box_N4, now.id_N, colours, strict=True):
@@ -186,7 +186,7 @@ def walkers_compared() -> U8:
     """The demo clip's two people, one against the other."""
     series: list[list[tuple[float, int, PersonPose]]] = [[], []]
     for index, second in enumerate(np.arange(1.0, 4.0, STEP)):
-        _, _, surfaces = result(float(second))
+        _, _, surfaces = exact_frame(float(second))
         for poses, surface in zip(series, surfaces.people, strict=True):
             poses.append((float(second), index, pose_of(surface)))
     a, b = (performance_of(poses) for poses in series)

@@ -1,4 +1,4 @@
-"""The benchmarks' modules still fit the code that they measure: each can be imported."""
+"""Benchmarks and the scripts that draw the documents' pictures still fit the code: each can be imported."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ import pytest
 
 pytestmark = pytest.mark.quick
 
-OURS = {"models", "pipeline", "stages", "tests"}
+OURS = {"docs", "models", "pipeline", "stages", "tests"}
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = sorted([*(ROOT / "tests" / "benchmarks").rglob("*.py"), *(ROOT / "docs").glob("*.py")])
 
 
-FOLDER = Path(__file__).with_name("benchmarks")
-
-
-@pytest.mark.parametrize(
-    "name", sorted(".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in FOLDER.rglob("*.py"))
-)
-def test_a_benchmark_can_be_imported(name):
+@pytest.mark.parametrize("name", [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SCRIPTS])
+def test_a_script_can_be_imported(name):
     try:
-        importlib.import_module(f"tests.benchmarks.{name}")
+        importlib.import_module(name)
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in OURS:
             raise

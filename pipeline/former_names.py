@@ -111,6 +111,10 @@ def refuse_former_names(values: Mapping[str, Any], origin: Origin) -> None:
             _refuse("stage", path[0], FORMER_STAGES, origin(path))
         # A section that several stages share may also be inside the section of one: `densepose.network.KEY`.
         for key in {".".join(path), ".".join(path[1:] if len(path) > 2 else path)}:
+            present = FORMER_KEYS.get(key, "")
+            if present and isinstance(value, str) and (present, value) in FORMER_VALUES:
+                what = f"'{key}' is now called '{present}', and its value '{value}'"
+                raise ConfigError(f"{what} '{FORMER_VALUES[present, value]}'", origin(path))
             _refuse("key", key, FORMER_KEYS, origin(path))
             for one in value if isinstance(value, list) else (value,):
                 if isinstance(one, str) and (key, one) in FORMER_VALUES:

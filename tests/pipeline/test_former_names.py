@@ -32,7 +32,9 @@ def former(monkeypatch) -> None:
     """Some names of the toy stages have former names."""
     monkeypatch.setattr(former_names, "FORMER_STAGES", {"tally": "count"})
     monkeypatch.setattr(
-        former_names, "FORMER_KEYS", {"count.chonk": "count.chunk", "count.lumps": "", "shared.size": "shared.scale"}
+        former_names,
+        "FORMER_KEYS",
+        {"count.chonk": "count.chunk", "count.lumps": "", "shared.size": "shared.scale", "square.deed": "square.do"},
     )
     monkeypatch.setattr(former_names, "FORMER_VALUES", {("square.do", "perish"): "die"})
 
@@ -48,6 +50,7 @@ def former(monkeypatch) -> None:
         (TOY, ("count.chonk=1",), "--set: count.chonk: the key 'count.chonk' is now called 'count.chunk'"),
         (TOY, ("shared.size=1",), "--set: shared.size: the key 'shared.size' is now called 'shared.scale'"),
         (TOY, ("square.shared.size=1",), "square.shared.size: the key 'shared.size' is now called 'shared.scale'"),
+        (TOY, ("square.deed=perish",), "'square.deed' is now called 'square.do', and its value 'perish' 'die'"),
         (TOY, ("square.do=perish",), "--set: square.do: 'perish' is now called 'die'"),
         (TOY, ("square.do=[perish]",), "--set: square.do: 'perish' is now called 'die'"),
     ],

@@ -213,7 +213,7 @@ def test_the_long_side_of_the_detectors_input_is_bounded() -> None:
 
 
 def test_bad_weights_are_named(weights: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"nowhere.safetensors: .* missing; train them"):
+    with pytest.raises(ModelError, match=r"nowhere.safetensors: .* missing; name a file"):
         open_light(NetworkConfig(weights=str(tmp_path / "nowhere.safetensors")), 1)
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(weights.read_bytes()[:1000])

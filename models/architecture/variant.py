@@ -62,7 +62,6 @@ SIZES = {
 }
 """Sizes by the value of `network.backbone` and `train_network.variant.backbone`."""
 
-PUBLISHED = SIZES["r50"]
 LEGACY_BINS = 14
 
 

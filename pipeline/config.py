@@ -84,8 +84,7 @@ def find_config(name: str, configs: Path = CONFIGS) -> Path:
         return known[name]
     if name in FORMER_CONFIGURATIONS:
         raise ConfigError(former_name("configuration", name, FORMER_CONFIGURATIONS), f"-c {name}")
-    near = suggest(name, known)
-    remedy = near if near.startswith("did") else "-c without a name lists them; a file is given as NAME.yaml"
+    remedy = suggest(name, known, otherwise="-c without a name lists them; a file is given as NAME.yaml")
     raise ConfigError(f"there is no configuration '{name}'", f"-c {name}", remedy)
 
 

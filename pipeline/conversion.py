@@ -29,11 +29,13 @@ Origin = Callable[[tuple[str, ...]], str]
 """Where a key path was written: `FILE: a.b`, or `--set: a.b`."""
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Advice on an unknown name: the nearest known name, or all of them."""
+def suggest(name: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """Advice on an unknown name: the nearest known name; if none is near, `otherwise`, or all known names."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names) or 'none'}"
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return otherwise or f"known: {', '.join(names) or 'none'}"
 
 
 def to_dataclass(cls: type[T], value: Any, path: tuple[str, ...], origin: Origin) -> T:

@@ -18,11 +18,10 @@ from pipeline.plan import Machine
 from pipeline.redaction import redacted
 from pipeline.scratch_folders import Scratch
 from pipeline.stage import PlainError
+from pipeline.version import IN_CLONE, PACKAGE
 
 ROOT = Path(__file__).resolve().parents[__name__.count(".")]
 """The folder from which this module is imported: the clone, or where packages are installed."""
-PACKAGE = __name__.partition(".")[0]
-IN_CLONE = PACKAGE == "pipeline"
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from pipeline.supervisor import Restarted, supervise
+from pipeline.version import PACKAGE
 
 
 def run_command(again: Restarted | None) -> int:
@@ -12,7 +13,7 @@ def run_command(again: Restarted | None) -> int:
     try:
         from pipeline.command.cli import main
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("pipeline", "densepose_video"):
+        if (error.name or "").partition(".")[0] == PACKAGE:
             raise
         sys.stderr.write(f"error: the package '{error.name}' is not installed; run `pip install .` in the clone\n")
         return 1

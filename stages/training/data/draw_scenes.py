@@ -38,6 +38,7 @@ def compact(world: ImageWorld, seed: int, index: int) -> PoolScene:
         uv_2HW=np.round(np.clip(made.uv_2HW.astype(np.float32), 0, 1) * 255).astype(np.uint8),
         instance_HW=made.instance_HW,
         box_N4=made.box_N4,
+        joint_NJ3=made.keypoint_N173,
     )
 
 

@@ -28,6 +28,10 @@ PERSON, IGNORED = 0, 1
 """Kinds of boxes: people, and ignored areas (neither person nor background)."""
 
 
+UNKNOWN_JOINT, HIDDEN_JOINT, VISIBLE_JOINT = 0, 1, 2
+"""Third number of a joint: its place is unknown; known, but hidden or of unknown visibility; known and visible."""
+
+
 def no_joints() -> F32:
     """Joints (J,3), none of them known."""
     return np.zeros((len(COCO_KEYPOINTS), 3), np.float32)
@@ -38,13 +42,15 @@ class PersonLabels:
     """One labelled crop: `label_LL` (0, 1..24, 255 = ignore) covers `region_4` (x0 y0 x1 y1) of the square photo.
 
     Attributes:
-        joint_J3: COCO's joints: x, y in the pixels of the box, and above 0 where they are known.
+        mask_LL: the person's silhouette on the same cells: 0 outside, 1 inside, 255 unknown.
+        joint_J3: COCO's joints: x, y in the pixels of the box, and UNKNOWN_JOINT, HIDDEN_JOINT or VISIBLE_JOINT.
     """
 
     box_4: Float
     region_4: Float
     label_LL: U8
     weight_LL: U8
+    mask_LL: U8
     joint_J3: F32 = field(default_factory=no_joints)
 
 
@@ -64,6 +70,11 @@ class LabelledPhoto:
 def is_chart_label(label: U8) -> Bool:
     """Where labels are charts; of any shape."""
     return (label > 0) & (label != IGNORE)
+
+
+def mask_of_labels(label: U8) -> U8:
+    """The silhouette that chart labels imply: 0 background, 1 any chart, IGNORE where nothing is labelled."""
+    return np.where(is_chart_label(label), 1, label).astype(np.uint8)
 
 
 def natural_size(aspect: float) -> tuple[int, int]:
@@ -90,6 +101,7 @@ def write_shard(path: Path, photos: Sequence[LabelledPhoto]) -> None:
             person_box=np.array([person.box_4 for _, person in people], np.float32).reshape(-1, 4),
             person_region=np.array([person.region_4 for _, person in people], np.float32).reshape(-1, 4),
             person_label=np.stack([person.label_LL for _, person in people]) if people else empty,
+            person_mask=np.stack([person.mask_LL for _, person in people]) if people else empty,
             person_weight=np.stack([person.weight_LL for _, person in people]) if people else empty,
             person_joint=np.array(joints, np.float32).reshape(-1, *no_joints().shape),
         )

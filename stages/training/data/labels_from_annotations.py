@@ -23,6 +23,7 @@ from stages.training.data.labelled_photos import (
     SIDE,
     LabelledPhoto,
     PersonLabels,
+    mask_of_labels,
     natural_size,
 )
 from stages.training.data.labels_from_teachers import (
@@ -91,7 +92,14 @@ def people_labels(image: LabelledImage, to_square: F32, teacher: PartTeacher | N
         if found is not None:
             box_4, square_4 = person.box_4 * to_square, region_4 * to_square
             joint_J3 = person.keypoint_173 * (*to_square[:2], 1)
-            yield PersonLabels(box_4=box_4, region_4=square_4, label_LL=found[0], weight_LL=found[1], joint_J3=joint_J3)
+            yield PersonLabels(
+                box_4=box_4,
+                region_4=square_4,
+                label_LL=found[0],
+                weight_LL=found[1],
+                mask_LL=mask_of_labels(found[0]),
+                joint_J3=joint_J3,
+            )
 
 
 def square_labels(image: LabelledImage, index: int, region_4: F32) -> tuple[U8, U8]:

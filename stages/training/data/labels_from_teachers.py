@@ -26,6 +26,7 @@ from stages.training.data.labelled_photos import (
     SIDE,
     LabelledPhoto,
     PersonLabels,
+    mask_of_labels,
     natural_size,
 )
 from stages.training.data.pose_correction import fuse, joints_of, lean
@@ -98,6 +99,7 @@ def label_people(
                 region_4=region_4 / to_natural_4,
                 label_LL=made[0],
                 weight_LL=made[1],
+                mask_LL=mask_of_labels(made[0]),
                 joint_J3=joints_of(pose) / (*to_natural_4[:2], 1),
             )
 

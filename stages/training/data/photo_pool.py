@@ -11,7 +11,7 @@ import numpy as np
 from models.arrays import U8, Float
 from pipeline.stage import StageError
 from stages.annotations.image_collections import held_out
-from stages.training.data.labelled_photos import is_chart_label, natural_size, no_joints
+from stages.training.data.labelled_photos import is_chart_label, mask_of_labels, natural_size, no_joints
 from stages.training.data.shards import map_shard
 
 LEAST_BODY = 0.03
@@ -39,6 +39,7 @@ class PoolPerson:
     region_4: Float
     label_LL: U8
     weight_LL: U8
+    mask_LL: U8
     joint_J3: Float = field(default_factory=no_joints)
 
 
@@ -82,6 +83,7 @@ class PhotoPool:
                         region_4=data["person_region"][i],
                         label_LL=label,
                         weight_LL=data["person_weight"][i],
+                        mask_LL=data["person_mask"][i] if "person_mask" in data else mask_of_labels(label),
                         joint_J3=data["person_joint"][i] if "person_joint" in data else no_joints(),
                     )
                 )

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from models.arrays import Float
 from models.light.teachers.pose_teacher import TeacherPose
 from models.light.teachers.rotated_square import map_points
-from stages.training.data.labelled_photos import no_joints
+from stages.training.data.labelled_photos import VISIBLE_JOINT, no_joints
 
 PRESENT = 0.5
 """Least confidence of the teacher that there is a person, for a pose to be used."""
@@ -107,11 +107,11 @@ def trusted(pose: TeacherPose) -> npt.NDArray[np.bool_]:
 
 
 def joints_of(pose: TeacherPose | None) -> Float:
-    """COCO's joints (J,3) by a pose: x, y in pixels of the image, and 1 where they are known, else 0."""
+    """COCO's joints (J,3) by a pose: x, y in pixels of the image, and VISIBLE_JOINT where they are known, else 0."""
     if pose is None:
         return no_joints()
     joints = list(COCO_JOINTS)
-    return np.concatenate([pose.point_K2, trusted(pose)[:, None]], 1)[joints].astype(np.float32)
+    return np.concatenate([pose.point_K2, VISIBLE_JOINT * trusted(pose)[:, None]], 1)[joints].astype(np.float32)
 
 
 def pose_evidence(pose: TeacherPose, point_LL2: Float) -> Evidence:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from models.arrays import F32, U8
 from models.files.atomic_file import atomic_write
 from pipeline.stage import StageError
+from stages.training.data.labelled_photos import no_joints
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.shards import map_shard
 from stages.training.payloads import PhotoShards, SceneShards
@@ -20,13 +21,18 @@ from stages.training.payloads import PhotoShards, SceneShards
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolScene:
-    """A synthetic scene: uint8 pixels, chart 0..24, UV in 255ths, person 1..N (0 background), and N visible boxes."""
+    """A synthetic scene: uint8 pixels, chart 0..24, UV in 255ths, person 1..N (0 background), and N visible boxes.
+
+    Attributes:
+        joint_NJ3: COCO's joints: x, y in pixels, and UNKNOWN_JOINT, HIDDEN_JOINT or VISIBLE_JOINT.
+    """
 
     rgb_HW3: U8
     label_HW: U8
     uv_2HW: U8
     instance_HW: U8
     box_N4: F32
+    joint_NJ3: F32
 
 
 class ScenePool:
@@ -53,6 +59,7 @@ class ScenePool:
         ]
 
     def _add(self, data: dict[str, npt.NDArray[Any]]) -> None:
+        joint = data.get("joint", np.zeros((len(data["box"]), *no_joints().shape), np.float32))
         for i in range(len(data["rgb"])):
             self.scenes.append(
                 PoolScene(
@@ -61,6 +68,7 @@ class ScenePool:
                     uv_2HW=data["uv"][i],
                     instance_HW=data["instance"][i],
                     box_N4=data["box"][data["box_scene"] == i],
+                    joint_NJ3=joint[data["box_scene"] == i],
                 )
             )
 
@@ -75,6 +83,7 @@ def write_scenes(path: Path, scenes: Sequence[PoolScene]) -> None:
             uv=np.stack([scene.uv_2HW for scene in scenes]),
             instance=np.stack([scene.instance_HW for scene in scenes]),
             box=np.concatenate([scene.box_N4 for scene in scenes]).astype(np.float32),
+            joint=np.concatenate([scene.joint_NJ3 for scene in scenes]).astype(np.float32),
             box_scene=np.repeat(np.arange(len(scenes)), [len(scene.box_N4) for scene in scenes]),
         )
 

@@ -36,12 +36,14 @@ class Crop:
     """A training crop: pixels, labels (0, 1..24, 255 ignored), their weights (0..1), UV, and whether the UV is known.
 
     Attributes:
-        joint_J3: x and y in pixels of the crop, and above 0 where the joint is known.
+        mask_GG: the silhouette: 0 outside, 1 inside, 255 unknown.
+        joint_J3: x and y in pixels of the crop, and UNKNOWN_JOINT, HIDDEN_JOINT or VISIBLE_JOINT.
     """
 
     rgb_CC3: U8
     label_GG: U8
     weight_GG: Float
+    mask_GG: U8
     uv_2GG: Float
     uv_known: bool
     joint_J3: Float = field(default_factory=no_joints)
@@ -84,13 +86,23 @@ def truncated_scene(scene: PoolScene, person: int, random: np.random.Generator) 
         return scene
     box_N4 = scene.box_N4.copy()
     box_N4[person] = mask_bounds(mine)
+    corner_2 = np.array([columns.start, rows.start], np.float64)
+    joint_NJ3 = np.stack([moved_joints(joint_J3, corner_2, mine.shape) for joint_J3 in scene.joint_NJ3])
     return PoolScene(
         rgb_HW3=scene.rgb_HW3[rows, columns],
         label_HW=scene.label_HW[rows, columns],
         uv_2HW=scene.uv_2HW[:, rows, columns],
         instance_HW=scene.instance_HW[rows, columns],
         box_N4=box_N4,
+        joint_NJ3=joint_NJ3,
     )
+
+
+def moved_joints(joint_J3: Float, corner_2: F64, shape: tuple[int, ...]) -> Float:
+    """Joints (J,3) in an array of that shape (H, W, …) cut out at a corner (x, y); those outside are unknown."""
+    at_J2 = joint_J3[:, :2] - corner_2
+    inside_J = ((at_J2 >= 0) & (at_J2 < shape[1::-1])).all(1)
+    return np.concatenate([at_J2, (joint_J3[:, 2] * inside_J)[:, None]], 1)
 
 
 def truncated_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Generator) -> tuple[PoolPhoto, PoolPerson]:
@@ -103,17 +115,17 @@ def truncated_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Gene
     cells = (edges - np.tile(person.region_4[:2], 2)) / np.tile(per_cell, 2)
     kept = np.zeros(person.label_LL.shape, bool)
     kept[window_slices(cells, kept.shape)] = True
-    label_LL = np.where(kept, person.label_LL, IGNORE)
+    label_LL, mask_LL = (np.where(kept, labels_LL, IGNORE) for labels_LL in (person.label_LL, person.mask_LL))
     body = is_chart_label(label_LL)
     if body.sum() < LEAST_VISIBLE_CELLS:
         return photo, person
     region_4 = person.region_4 - corner_4
     box_4 = mask_bounds(body) * np.tile(per_cell, 2) + np.tile(region_4[:2], 2)
     cut = dataclasses.replace(photo, rgb_SS3=photo.rgb_SS3[rows, columns])
-    at_J2 = person.joint_J3[:, :2] - corner_4[:2]
-    left_J = ((at_J2 >= 0) & (at_J2 < cut.rgb_SS3.shape[1::-1])).all(1)
-    joint_J3 = np.concatenate([at_J2, (person.joint_J3[:, 2] * left_J)[:, None]], 1)
-    return cut, dataclasses.replace(person, box_4=box_4, region_4=region_4, label_LL=label_LL, joint_J3=joint_J3)
+    joint_J3 = moved_joints(person.joint_J3, corner_4[:2], cut.rgb_SS3.shape)
+    return cut, dataclasses.replace(
+        person, box_4=box_4, region_4=region_4, label_LL=label_LL, mask_LL=mask_LL, joint_J3=joint_J3
+    )
 
 
 def labelled_points(label_HW: U8) -> F64:
@@ -185,12 +197,14 @@ def photo_crop(
     view = person_crop_transform(box_4, points_in_photo, random, mix)
     matrix = view.matrix(cells, scale_2 * per_cell, -person.region_4[:2] * per_cell)
     label_GG = warp(person.label_LL, matrix, cells, smooth=False, outside=IGNORE)
+    mask_GG = warp(person.mask_LL, matrix, cells, smooth=False, outside=IGNORE)
     weight_GG = warp(person.weight_LL, matrix, cells, smooth=False, outside=0)
     rgb_CC3 = warp_antialiased(photo.rgb_SS3, view, scale_2, side)
     return Crop(
         rgb_CC3=camera_augmented(rgb_CC3, view.pixels(scale_2), random, mix),
         label_GG=mirror_label(label_GG) if view.flip else label_GG,
         weight_GG=weight_GG.astype(np.float32) / 255,
+        mask_GG=mask_GG,
         uv_2GG=np.zeros((2, cells, cells), np.float32),
         uv_known=False,
         joint_J3=view.joints(person.joint_J3 / (*scale_2, 1), side),
@@ -231,8 +245,10 @@ def scene_crop(
         rgb_CC3=camera_augmented(rgb_CC3, view.pixels(one), random, mix),
         label_GG=label_GG,
         weight_GG=np.ones((cells, cells), np.float32),
+        mask_GG=mine.astype(np.uint8),
         uv_2GG=uv_2GG,
         uv_known=True,
+        joint_J3=view.joints(scene.joint_NJ3[person], side),
     )
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from models.arrays import F64, U8
+from models.arrays import F64, U8, Float
 from models.light.architecture.preprocessing import GREY
 from stages.training.data.backgrounds import over, random_background
-from stages.training.data.labelled_photos import is_chart_label
+from stages.training.data.labelled_photos import HIDDEN_JOINT, is_chart_label
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.crops import Crop, warp
@@ -66,7 +66,19 @@ def occlude(crop: Crop, cover_CC: U8, pixels_CC3: U8) -> Crop:
         rgb_CC3=over(pixels_CC3, cover_CC, crop.rgb_CC3),
         label_GG=np.where(covered_GG, 0, crop.label_GG),
         weight_GG=np.where(covered_GG, np.float32(1), crop.weight_GG),
+        mask_GG=np.where(covered_GG, np.uint8(0), crop.mask_GG),
+        joint_J3=hidden_under(cover_CC, crop.joint_J3),
     )
+
+
+def hidden_under(cover_CC: U8, joint_J3: Float) -> Float:
+    """Joints (J,3; x, y in pixels) of which those under a mask (0..255) are hidden."""
+    column_J, row_J = np.floor(joint_J3[:, :2]).astype(int).T
+    inside_J = ((joint_J3[:, :2] >= 0) & (joint_J3[:, :2] < len(cover_CC))).all(1)
+    limit = len(cover_CC) - 1
+    covered_J = inside_J & (cover_CC[row_J.clip(0, limit), column_J.clip(0, limit)] > 127)
+    state_J = np.where(covered_J, np.minimum(joint_J3[:, 2], HIDDEN_JOINT), joint_J3[:, 2])
+    return np.column_stack([joint_J3[:, :2], state_J]).astype(np.float32)
 
 
 def slats(side: int, random: np.random.Generator) -> U8:

@@ -72,6 +72,7 @@ def test_labels_and_uv_of_a_distant_crop_are_those_of_a_near_one(monkeypatch: py
         uv_2HW=uv,
         instance_HW=(label > 0).astype(np.uint8),
         box_N4=np.array([[60, 40, 140, 220]], np.float32),
+        joint_NJ3=np.zeros((1, 17, 3), np.float32),
     )
     counted = []
 

@@ -67,9 +67,9 @@ def test_joints_are_cocos_as_far_as_they_are_trusted() -> None:
     flip_gap_K[15] = 20
     joint_J3 = joints_of(stick_figure(flip_gap_K=flip_gap_K))
     places = {name: tuple(joint) for name, joint in zip(COCO_KEYPOINTS, joint_J3, strict=True)}
-    assert places["nose"] == (50, 15, 1) and places["left_ear"] == (53, 15, 1)
-    assert places["left_elbow"] == (73, 25, 1) and places["right_ankle"] == (45, 90, 1)
-    assert places["left_wrist"][2] == 0 and places["right_wrist"] == (12, 25, 1)
+    assert places["nose"] == (50, 15, 2) and places["left_ear"] == (53, 15, 2)
+    assert places["left_elbow"] == (73, 25, 2) and places["right_ankle"] == (45, 90, 2)
+    assert places["left_wrist"][2] == 0 and places["right_wrist"] == (12, 25, 2)
     assert not joints_of(stick_figure(present=0.1))[:, 2].any() and not joints_of(None).any()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.light.architecture.preprocessing import CROP
 from models.surface.charts import MIRROR_CHART
-from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE
+from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE, mask_of_labels
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.crop_geometry import ROLL_ERROR
@@ -51,7 +51,10 @@ def scene(angle: float) -> PoolScene:
     box = np.array([[*corner.min(0)[::-1], *(corner.max(0)[::-1] + 1)]], np.float32)
     mine = (label > 0).astype(np.uint8)
     uv = np.zeros((2, 240, 320), np.uint8)
-    return PoolScene(rgb_HW3=grey(label), label_HW=label, uv_2HW=uv, instance_HW=mine, box_N4=box)
+    joint = np.zeros((1, 17, 3), np.float32)
+    return PoolScene(
+        rgb_HW3=grey(label), label_HW=label, uv_2HW=uv, instance_HW=mine, box_N4=box, joint_NJ3=joint
+    )
 
 
 def photo(angle: float) -> tuple[PoolPhoto, PoolPerson]:
@@ -66,7 +69,14 @@ def photo(angle: float) -> tuple[PoolPhoto, PoolPerson]:
     none = {"box_M4": np.zeros((0, 4)), "kind_M": np.zeros(0), "dense_DD": dense}
     whole = PoolPhoto(name="x", natural=(480, 360), rgb_SS3=picture, **none)
     region = np.array([*low, *(low + side)], np.float32)
-    person = PoolPerson(photo=0, box_4=region, region_4=region, label_LL=label, weight_LL=np.full_like(label, 255))
+    person = PoolPerson(
+        photo=0,
+        box_4=region,
+        region_4=region,
+        label_LL=label,
+        weight_LL=np.full_like(label, 255),
+        mask_LL=mask_of_labels(label),
+    )
     return whole, person
 
 

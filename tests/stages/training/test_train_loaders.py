@@ -36,7 +36,7 @@ from stages import STAGES
 from stages.annotations.image_collections import held_out
 from stages.training.data.draw_scenes import DrawScenes
 from stages.training.data.label_photos import LabelPhotos
-from stages.training.data.labelled_photos import LABELS, SIDE, LabelledPhoto, PersonLabels, write_shard
+from stages.training.data.labelled_photos import LABELS, SIDE, LabelledPhoto, PersonLabels, mask_of_labels, write_shard
 from stages.training.fit import Batch, FitConfig, LearningRateSchedule, Loss
 from stages.training.light.average_light import AverageLight
 from stages.training.light.canvases import CANVAS
@@ -136,7 +136,15 @@ def made_photo(name: str, random: np.random.Generator) -> LabelledPhoto:
         box_M4=np.array([[150, 100, 250, 260]], np.float32),
         kind_M=np.zeros(1, np.uint8),
         dense_DD=dense,
-        people=(PersonLabels(box_4=region, region_4=region, label_LL=label, weight_LL=np.full_like(label, 255)),),
+        people=(
+            PersonLabels(
+                box_4=region,
+                region_4=region,
+                label_LL=label,
+                weight_LL=np.full_like(label, 255),
+                mask_LL=mask_of_labels(label),
+            ),
+        ),
     )
 
 

@@ -32,6 +32,7 @@ from stages.training.data.labelled_photos import (
     SIDE,
     LabelledPhoto,
     PersonLabels,
+    mask_of_labels,
     natural_size,
     write_shard,
 )
@@ -87,6 +88,7 @@ def test_shards_round_trip_without_the_held_out(tmp_path: Path) -> None:
         region_4=array((0, 0, 8, 8))[0],
         label_LL=label,
         weight_LL=label,
+        mask_LL=mask_of_labels(label),
         joint_J3=np.arange(3 * len(COCO_KEYPOINTS), dtype=np.float32).reshape(-1, 3),
     )
     photos = [
@@ -112,12 +114,13 @@ def test_shards_round_trip_without_the_held_out(tmp_path: Path) -> None:
     assert len(pool.people) == sum(i % 3 for i in kept)
     assert all(pool.photos[one.photo].rgb_SS3[0, 0, 0] % 3 for one in pool.people)
     assert all((one.joint_J3 == person.joint_J3).all() for one in pool.people)
+    assert all((one.mask_LL == (label > 0)).all() for one in pool.people)
 
 
-def test_shards_of_before_joints_were_kept_have_none(tmp_path: Path) -> None:
+def test_shards_of_before_joints_and_masks_were_kept_have_the_labels_alone(tmp_path: Path) -> None:
     name = next(f"{i}.jpg" for i in range(9) if not held_out(f"{i}.jpg"))
     label = np.ones((LABELS, LABELS), np.uint8)
-    person = PersonLabels(box_4=np.ones(4), region_4=np.ones(4), label_LL=label, weight_LL=label)
+    person = PersonLabels(box_4=np.ones(4), region_4=np.ones(4), label_LL=label, weight_LL=label, mask_LL=label)
     photo = LabelledPhoto(
         name=name,
         aspect=1.0,
@@ -129,10 +132,11 @@ def test_shards_of_before_joints_were_kept_have_none(tmp_path: Path) -> None:
     )
     write_shard(tmp_path / "0000.npz", [photo])
     with np.load(tmp_path / "0000.npz") as shard:
-        before = {key: shard[key] for key in shard if key != "person_joint"}
+        before = {key: shard[key] for key in shard if key not in ("person_joint", "person_mask")}
     np.savez(tmp_path / "0001.npz", **before)
     people = PhotoPool([tmp_path / "0000.npz", tmp_path / "0001.npz"]).people
     assert len(people) == 2 and not any(one.joint_J3.any() for one in people)
+    assert all((one.mask_LL == label).all() for one in people)
 
 
 def test_an_empty_pool_says_what_to_run() -> None:

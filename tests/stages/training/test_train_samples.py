@@ -15,7 +15,7 @@ from models.light.architecture.surface_net import GRID, SurfaceNet
 from models.surface.body import COCO_KEYPOINTS, MIRROR_JOINT
 from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training.data.backgrounds import over, random_background, shows_background
-from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE
+from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE, mask_of_labels
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light import crops
@@ -74,6 +74,7 @@ def labelled_photo() -> tuple[PoolPhoto, PoolPerson]:
         region_4=region,
         label_LL=label,
         weight_LL=np.full_like(label, 255),
+        mask_LL=mask_of_labels(label),
     )
     return photo, person
 
@@ -98,8 +99,15 @@ def scene() -> PoolScene:
     instance[20:110, 30:80], instance[30:100, 100:150] = 1, 2
     uv = np.stack([np.broadcast_to(np.arange(160), (120, 160)), np.broadcast_to(np.arange(120)[:, None], (120, 160))])
     boxes = np.array([[30, 20, 80, 110], [100, 30, 150, 100]], np.float32)
+    joints = np.zeros((2, 17, 3), np.float32)
+    joints[0] = [(30 + 2 * i, 25 + 5 * i, 2) for i in range(17)]
     return PoolScene(
-        rgb_HW3=grey(label), label_HW=label, uv_2HW=uv.astype(np.uint8), instance_HW=instance, box_N4=boxes
+        rgb_HW3=grey(label),
+        label_HW=label,
+        uv_2HW=uv.astype(np.uint8),
+        instance_HW=instance,
+        box_N4=boxes,
+        joint_NJ3=joints,
     )
 
 
@@ -314,7 +322,7 @@ def test_crops_are_of_the_sizes_asked_and_of_nobody_as_many_as_asked_and_backgro
     )
     body = np.full((LABELS, LABELS), 2, np.uint8)
     box_4 = np.array([10, 20, 110, 300], np.float32)
-    person = PoolPerson(photo=0, box_4=box_4, region_4=box_4, label_LL=body, weight_LL=body)
+    person = PoolPerson(photo=0, box_4=box_4, region_4=box_4, label_LL=body, weight_LL=body, mask_LL=body)
 
     class Pool:
         photos = (photo,)
@@ -379,3 +387,27 @@ def test_boxes_stay_around_their_people(mosaic: float) -> None:
         cells = canvas.rgb_HW3[4::8, 4::8, 0] > 180
         labelled = np.isin(canvas.part_hw, (3, 4))
         assert (cells != labelled).mean() < 0.05
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_joints_and_silhouette_of_a_scene_stay_on_their_pixels(seed: int) -> None:
+    world, twin = scene(), np.random.default_rng(seed)
+    crop = scene_crop(world, 0, None, CROP, np.random.default_rng(seed), PLAIN)
+    view = box_crop_transform(world.box_N4[0].astype(float), twin, PLAIN)
+    assert ((crop.mask_GG == 1) == (crop.label_GG > 0)).all()
+    index = np.linalg.inv(np.vstack([view.matrix(CROP, np.ones(2), np.zeros(2)), (0, 0, 1)]))
+    at = (index @ np.column_stack([world.joint_NJ3[0, :, :2] - 0.5, np.ones(17)]).T)[:2].T + 0.5
+    order = MIRROR_JOINT if view.flip else np.arange(17)
+    assert np.allclose(crop.joint_J3[:, :2], at[order], atol=0.01)
+    assert (crop.joint_J3[:, 2] == 2).all()
+
+
+def test_a_covered_joint_is_hidden_and_its_cell_is_outside_the_silhouette() -> None:
+    crop = scene_crop(scene(), 0, None, CROP, np.random.default_rng(3), PLAIN)
+    cover = np.zeros((CROP, CROP), np.uint8)
+    cover[: CROP // 2] = 255
+    made = occlude(crop, cover, np.zeros((CROP, CROP, 3), np.uint8))
+    above = crop.joint_J3[:, 1] < CROP // 2
+    inside = (crop.joint_J3[:, :2] >= 0).all(1) & (crop.joint_J3[:, :2] < CROP).all(1)
+    assert (made.joint_J3[:, 2] == np.where(above & inside, 1, 2)).all() and 0 < (above & inside).sum() < 17
+    assert not made.mask_GG[: GRID // 2].any() and (made.mask_GG[GRID // 2 :] == crop.mask_GG[GRID // 2 :]).all()

@@ -35,6 +35,9 @@ class SurfaceMap:
         confidence_hw: 0..1, or None if the network states none.
         uncertainty: the raw (h, w) float32 maps of the confidence variants by their names in the reference (`sigma_2`,
             `kappa_u`, `kappa_v`, `fine_segm_confidence`, `coarse_segm_confidence`); empty for the others.
+        keypoint_K3: (17, 3) float32 in COCO's order: x, y in pixels of the frame, score 0..1; zeros where a joint is
+            unknown. None if the network has no keypoint head.
+        mask_hw: the person's mask from a mask head of its own; None if the network has none.
     """
 
     x0: int
@@ -43,11 +46,18 @@ class SurfaceMap:
     uv_2hw: F32
     confidence_hw: F32 | None = None
     uncertainty: Mapping[str, F32] = field(default_factory=dict)
+    keypoint_K3: F32 | None = None
+    mask_hw: Bool | None = None
 
     @property
     def shown_hw(self) -> Bool:
-        """Whether a pixel is the person's."""
+        """Whether a pixel has a place on the surface."""
         return self.labels_hw > 0
+
+    @property
+    def silhouette_hw(self) -> Bool:
+        """Whether a pixel is the person's: by the mask head where the network has one, else by the surface."""
+        return self.shown_hw if self.mask_hw is None else self.mask_hw
 
     @property
     def mean_confidence(self) -> float:

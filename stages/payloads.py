@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from models.arrays import F32, I32, I64, U8, Bool, Float
+from models.structures import SurfaceMap
 from pipeline.stage import StageError
 
 
@@ -172,6 +173,9 @@ class PersonSurface:
         labels_hw: 0 = background, 1..24 = chart.
         uv_2hw: chart coordinates, float16 or float32, not clipped to 0..1; 0 where the label is 0.
         confidence_hw: 0..1, or None if unknown (replayed IUV images).
+        keypoint_K3: (17, 3) in COCO's order: x, y in pixels of the frame, score 0..1; zeros where a joint is unknown.
+            None if the network has no keypoint head.
+        mask_hw: the person's mask from a mask head of its own; None if the network has none.
     """
 
     x0: int
@@ -179,6 +183,26 @@ class PersonSurface:
     labels_hw: U8
     uv_2hw: Float
     confidence_hw: Float | None = None
+    keypoint_K3: F32 | None = None
+    mask_hw: Bool | None = None
+
+    @classmethod
+    def predicted(cls, one: SurfaceMap) -> PersonSurface:
+        """What a network predicted, as a payload; the raw maps of uncertainty are left out."""
+        return cls(
+            x0=one.x0,
+            y0=one.y0,
+            labels_hw=one.labels_hw,
+            uv_2hw=one.uv_2hw,
+            confidence_hw=one.confidence_hw,
+            keypoint_K3=one.keypoint_K3,
+            mask_hw=one.mask_hw,
+        )
+
+    @property
+    def silhouette_hw(self) -> Bool:
+        """Whether a pixel is the person's: by the mask head where the network has one, else by the surface."""
+        return self.labels_hw > 0 if self.mask_hw is None else self.mask_hw
 
     def windows(self, height: int, width: int) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
         """The overlap of a frame and the grid: rows and columns of the frame, and of the grid; None without overlap."""

@@ -13,7 +13,6 @@ import numpy as np
 from models.inference.open_network import fetch_weights, open_network
 from models.light.inference.light_network import SCORE_THRESHOLD
 from models.network import NetworkConfig
-from models.structures import SurfaceMap
 from pipeline.stage import Stage, StageError
 from stages.evaluation.body_geometry import geometry_of, prepare_body
 from stages.evaluation.measures import Measures, measures
@@ -147,11 +146,4 @@ def shown_people(protocol: ProtocolResult, score: float) -> tuple[People, Surfac
         score_N=confident.score_N,
         id_N=np.full(len(confident), -1, np.int32),
     )
-    return people, Surfaces(people=tuple(map(as_surface, protocol.surface_D[: len(confident)])))
-
-
-def as_surface(one: SurfaceMap) -> PersonSurface:
-    """A network's surface as a payload."""
-    return PersonSurface(
-        x0=one.x0, y0=one.y0, labels_hw=one.labels_hw, uv_2hw=one.uv_2hw, confidence_hw=one.confidence_hw
-    )
+    return people, Surfaces(people=tuple(map(PersonSurface.predicted, protocol.surface_D[: len(confident)])))

@@ -38,19 +38,7 @@ class DensePose(Stage):
         """Surfaces in the order of `people`."""
         boxes = [people.box_N4[people.frame_N == index] for index in range(len(frames))]
         maps = self.network.surfaces(features.content, boxes)
-        yield Surfaces(
-            people=tuple(
-                PersonSurface(
-                    x0=one.x0,
-                    y0=one.y0,
-                    labels_hw=one.labels_hw,
-                    uv_2hw=one.uv_2hw,
-                    confidence_hw=one.confidence_hw,
-                )
-                for frame in maps
-                for one in frame
-            )
-        )
+        yield Surfaces(people=tuple(PersonSurface.predicted(one) for frame in maps for one in frame))
 
     def blank(self, frames: FrameChunk, people: People | None, features: Features | None) -> Surfaces:
         """An empty surface for each person, because later stages expect one per person."""

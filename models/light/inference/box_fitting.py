@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from models.arrays import F32, Bool, Float
@@ -45,12 +47,14 @@ def trim_surface(surface: SurfaceMap, box_4: F32) -> SurfaceMap:
     columns = _span(np.asarray(shown_hw.any(axis=0)), x0 - surface.x0, w)
     rows = _span(np.asarray(shown_hw.any(axis=1)), y0 - surface.y0, h)
     confidence_hw = surface.confidence_hw
-    return SurfaceMap(
+    return replace(
+        surface,
         x0=surface.x0 + columns.start,
         y0=surface.y0 + rows.start,
         labels_hw=surface.labels_hw[rows, columns],
         uv_2hw=np.ascontiguousarray(surface.uv_2hw[:, rows, columns]),
         confidence_hw=None if confidence_hw is None else confidence_hw[rows, columns],
+        mask_hw=None if surface.mask_hw is None else surface.mask_hw[rows, columns],
     )
 
 

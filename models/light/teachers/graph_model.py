@@ -44,9 +44,8 @@ class GraphModel:
         weights = path.with_suffix(".bin")
         require_file(path)
         require_file(weights)
-        model = read_json(path)
         try:
-            graph = graph_def(model, weights.read_bytes())
+            graph = graph_def(read_json(path), weights.read_bytes())
         except (KeyError, TypeError, ValueError, IndexError) as error:
             remedy = "give a graph model of TensorFlow.js and its .bin of the same download"
             raise ModelError(f"it cannot be read ({error!r})", str(path), remedy) from error

@@ -46,9 +46,7 @@ def background_person(pool: PhotoPool, random: np.random.Generator) -> PoolPerso
     index, corner_2, size_2 = found
     box_4 = np.concatenate([corner_2, corner_2 + size_2]).astype(np.float32)
     label_LL = np.zeros((LABELS, LABELS), np.uint8)
-    return PoolPerson(
-        photo=index, box_4=box_4, region_4=box_4, label_LL=label_LL, weight_LL=label_LL, mask_LL=label_LL
-    )
+    return PoolPerson(photo=index, box_4=box_4, region_4=box_4, label_LL=label_LL, weight_LL=label_LL, mask_LL=label_LL)
 
 
 def place_without_people(

@@ -13,10 +13,12 @@ from scipy.special import expit
 from models.arrays import U8, Float
 from models.box_overlap import areas, expand_boxes, inside_share, iou
 from models.light.teachers.box_teacher import BoxTeacher
+from models.light.teachers.joint_teacher import JointTeacher
 from models.light.teachers.part_teacher import PartTeacher
 from models.light.teachers.pose_teacher import PoseTeacher, TeacherPose
 from models.light.teachers.rotated_square import map_points, rotated_square
 from stages.annotations.image_collections import SourceImage
+from stages.training.data.fused_pose import posed
 from stages.training.data.labelled_photos import (
     DENSE,
     IGNORE,
@@ -29,7 +31,7 @@ from stages.training.data.labelled_photos import (
     mask_of_labels,
     natural_size,
 )
-from stages.training.data.pose_correction import fuse, joints_of, lean
+from stages.training.data.pose_correction import fuse, lean
 
 UNPOSED = 0.6
 """Weight of the part teacher's labels of a person without a pose by the pose teacher."""
@@ -44,11 +46,12 @@ LEAST_HEIGHT, MOST_PEOPLE = 48, 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teachers:
-    """The teachers of the labels; the pose teacher is optional."""
+    """The teachers of the labels; the pose teacher is optional, and the joint teacher, which corrects its poses."""
 
     parts: PartTeacher
     boxes: BoxTeacher
     poses: PoseTeacher | None
+    joints: JointTeacher | None
 
 
 def label_photo(image: SourceImage, teachers: Teachers, seed: int) -> LabelledPhoto:
@@ -88,7 +91,7 @@ def label_people(
     tall = np.flatnonzero((kind_M == PERSON) & (box_M4[:, 3] - box_M4[:, 1] >= LEAST_HEIGHT))
     for index in tall[np.argsort(-areas(box_M4[tall]), kind="stable")][:MOST_PEOPLE]:
         box_4, others_M4 = box_M4[index], np.delete(box_M4, index, 0)
-        pose = teachers.poses(rgb_HW3, box_4) if teachers.poses else None
+        pose, joint_J3 = posed(teachers.poses, teachers.joints, rgb_HW3, box_4, others_M4)
         for _ in range(2):
             region_4 = square_region(box_4, random.uniform(1.05, 1.35), random.uniform(-0.05, 0.05, 2))
             made = person_labels(teachers.parts, rgb_HW3, box_4, others_M4, region_4, pose)
@@ -100,7 +103,7 @@ def label_people(
                 label_LL=made[0],
                 weight_LL=made[1],
                 mask_LL=mask_of_labels(made[0]),
-                joint_J3=joints_of(pose) / (*to_natural_4[:2], 1),
+                joint_J3=joint_J3 / (*to_natural_4[:2], 1),
             )
 
 

@@ -1,4 +1,4 @@
-"""Losses of the light surface network: person, part, U and V, and joints of crops."""
+"""Losses of the light surface network: person, part, U and V of crops."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from models.light.architecture.preprocessing import MARGIN
 from models.light.architecture.surface_net import SurfaceNet
-from models.losses.keypoints import keypoint_term
 from models.surface.charts import COARSE_NAMES, COARSE_OF_CHART
 
 _AREA = (0.21, 0.30, *[0.035] * 2, *[0.06] * 2, *[0.095] * 4, *[0.057] * 4, *[0.039] * 4, *[0.032] * 4, *[0.075] * 2)
@@ -47,8 +46,6 @@ cells of the box's 256 x 256 cells (Güler et al. 2018, §2.1); larger parts hav
 _COARSE = torch.from_numpy(COARSE_OF_CHART).long()
 EXTREMITIES = (3, 4, 5, 6)
 """Charts of hands and feet."""
-JOINT_WEIGHT = 0.1
-"""Weight of the joints' loss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +79,7 @@ def surface_losses(
     net: SurfaceNet,
     x_NCHW: torch.Tensor,
     label_NGG: torch.Tensor,
+    mask_NGG: torch.Tensor,
     weight_NGG: torch.Tensor,
     uv_N2GG: torch.Tensor,
     places: BodyPlaces,
@@ -95,6 +93,7 @@ def surface_losses(
         net: the surface network.
         x_NCHW: the crops' features, `net.features`.
         label_NGG: int64, 0 background, 1..24 chart, 255 ignored.
+        mask_NGG: int64, the silhouette: 0 outside, 1 inside, 255 ignored.
         weight_NGG: 0..1, confidence of the part's label.
         uv_N2GG: true U and V.
         places: `body_places` of the labels.
@@ -109,7 +108,7 @@ def surface_losses(
     else:
         part_share_P4, uv_share_P4 = PART_WEIGHT.to(label_P4.device)[chart_index(label_P4)], torch.ones_like(weight_P4)
     return SurfaceLosses(
-        person_loss(net.read_person(x_PC), label_P4, weighting.extremities),
+        person_loss(net.read_person(x_PC), by_place(mask_NGG), label_P4, weighting.extremities),
         part_loss(
             net.read_part(x_PC[body]),
             label_P4[body],
@@ -164,13 +163,15 @@ def body_mask(label: torch.Tensor) -> torch.Tensor:
     return (label > 0) & (label != 255)
 
 
-def person_loss(logit: torch.Tensor, label: torch.Tensor, extremities: float = 1.0) -> torch.Tensor:
-    """Binary cross entropy of person against background, a mean over the labelled cells (any shape).
+def person_loss(
+    logit: torch.Tensor, mask: torch.Tensor, label: torch.Tensor, extremities: float = 1.0
+) -> torch.Tensor:
+    """Binary cross entropy of person against background, a mean over the cells with a known silhouette (any shape).
 
     Cells of hands and feet have the weight `extremities`.
     """
-    seen = (label != 255).float()
-    person = functional.binary_cross_entropy_with_logits(logit.float(), body_mask(label).float(), reduction="none")
+    seen = (mask != 255).float()
+    person = functional.binary_cross_entropy_with_logits(logit.float(), (mask == 1).float(), reduction="none")
     count = 1 + (extremities - 1) * torch.isin(label, label.new_tensor(EXTREMITIES))
     return (person * seen * count).sum() / seen.sum().clamp(min=1)
 
@@ -225,15 +226,3 @@ def uv_cost(*, metric: bool) -> torch.Tensor:
     Measures count metres, and a unit of U on the torso is much longer than a unit of V on a forearm.
     """
     return UV_METRES / MEAN_METRES if metric else torch.ones_like(UV_METRES)
-
-
-def joint_loss(logit_NJSS: torch.Tensor, joint_NJ3: torch.Tensor, side: int) -> torch.Tensor:
-    """Cross entropy of each joint over the map's cells (He et al. 2017, §5), a mean over the known joints.
-
-    Args:
-        logit_NJSS: `SurfaceNet.joints` of the crops' features.
-        joint_NJ3: x, y in pixels of the crop; the third number is above 0 for known joints.
-        side: pixels per side of the crop.
-    """
-    crop_N4 = joint_NJ3.new_tensor([0, 0, side, side]).expand(len(joint_NJ3), 4)
-    return keypoint_term(logit_NJSS.float(), joint_NJ3, crop_N4, JOINT_WEIGHT).value()

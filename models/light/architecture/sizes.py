@@ -13,6 +13,8 @@ ComponentName = Literal["detector", "surface"]
 """The two components of the light network."""
 
 MAX_CHANNELS, MAX_BLOCKS = 4096, 64
+OTHER_PLANES = 2
+"""Planes that show other people in a crop."""
 
 
 def require_sizes(widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
@@ -50,7 +52,8 @@ class SurfaceSizes:
         wide: channels of the features before the output layer, at stride 4.
         refined: bottlenecks of the decoder at strides 8 and 4.
         attention: self-attentions after the backbone, at stride 16; a bottleneck follows each.
-        joints: whether the network has an auxiliary head for joints, which only training uses.
+        joints: whether the network has heads for COCO's joints and their visibility.
+        others: whether the network sees, beside the crop, where other people are (see `other_people`).
     """
 
     widths: tuple[int, int, int, int] = (24, 48, 96, 224)
@@ -59,6 +62,12 @@ class SurfaceSizes:
     refined: tuple[int, int] = (0, 0)
     attention: int = 0
     joints: bool = False
+    others: bool = False
+
+    @property
+    def channels(self) -> int:
+        """Channels of the network's input: RGB, and two planes of other people where it sees them."""
+        return 3 + OTHER_PLANES * self.others
 
     def __post_init__(self) -> None:
         """Raises: ValueError for sizes that cannot be built or are too large."""
@@ -95,6 +104,7 @@ def sizes_from_json(text: str) -> LightSizes:
             refined=_tuple_of(surface.get("refined", (0, 0)), 2),
             attention=surface.get("attention", 0),
             joints=surface.get("joints", False),
+            others=surface.get("others", False),
         ),
     )
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import nn
 
 from models.light.architecture.blocks import Context, ConvNormAct, attention_blocks, bottlenecks, trunk_stage, upsample
-from models.light.architecture.chart_candidates import CANDIDATES
+from models.light.architecture.output_maps import CANDIDATES, JOINT_ROWS
 from models.light.architecture.preprocessing import CROP, MEAN, STD
-from models.light.architecture.sizes import DEFAULT_SIZES, SurfaceSizes
+from models.light.architecture.sizes import DEFAULT_SIZES, OTHER_PLANES, SurfaceSizes
 from models.surface.body import COCO_KEYPOINTS
 
 GRID = CROP // 2
@@ -31,18 +31,42 @@ class SurfaceLogits(NamedTuple):
     v: torch.Tensor
 
 
+class JointLogits(NamedTuple):
+    """Of each of COCO's joints at stride 4: where it is, and whether a joint there would be visible; (N,J,S,S) each.
+
+    The probability of a cell is the softmax of `place` over all cells and one more logit of 0, "not in the crop".
+    """
+
+    place: torch.Tensor
+    visible: torch.Tensor
+
+
 class JointMaps(nn.Conv2d):
-    """A logit map for each of COCO's joints, at stride 4. The other outputs do not depend on this layer."""
+    """The head for COCO's joints. The other outputs do not depend on this layer."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__(channels, len(COCO_KEYPOINTS), 1)
+        super().__init__(channels, 2 * len(COCO_KEYPOINTS), 1)
+
+    def logits(self, x_NCHW: torch.Tensor) -> JointLogits:
+        """Maps from the features before the output layer."""
+        return JointLogits(*self(x_NCHW).chunk(2, 1))
+
+
+class OtherPeople(nn.Conv2d):
+    """From the planes of other people to features at stride 4; it adds nothing until it is trained."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(OTHER_PLANES, channels, 3, padding=1, bias=False)
+        nn.init.zeros_(self.weight)
 
 
 class SurfaceNet(nn.Module):
     """A backbone at strides 2..16, a decoder back to stride 4, and one linear layer to the four outputs at stride 2.
 
     Attributes:
-        joints: an auxiliary head on the same features, which only training uses; None if there is none.
+        joints: the head for joints, on the same features; None if there is none.
+        others: reads the planes of other people; None if the network does not see them.
+        trunk_frozen: only `joints` learns; everything else has its inference behaviour.
     """
 
     def __init__(self, sizes: SurfaceSizes = DEFAULT_SIZES.surface) -> None:
@@ -62,18 +86,42 @@ class SurfaceNet(nn.Module):
         self.refined4 = bottlenecks(wide, sizes.refined[1])
         self.read = nn.Conv2d(wide, 4 * (1 + 3 * CHARTS), 1)
         self.joints = JointMaps(wide) if sizes.joints else None
+        self.others = OtherPeople(widths[1]) if sizes.others else None
+        self.trunk_frozen = False
 
-    def features(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
-        """Features before the output layer, (N, wide, CROP / 4, CROP / 4), of crops (N, 3, CROP, CROP), 0..255."""
-        x4 = self.stages[0](self.stem((rgb_NCHW - MEAN) / STD))
+    def freeze_trunk(self) -> None:
+        """Let only `joints` learn."""
+        assert self.joints is not None
+        self.requires_grad_(False)
+        self.joints.requires_grad_(True)
+        self.trunk_frozen = True
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the training behaviour of norms; a frozen trunk keeps that of inference."""
+        return super().train(mode and not self.trunk_frozen)
+
+    def features(self, crop_NCHW: torch.Tensor) -> torch.Tensor:
+        """Features before the output layer, (N, wide, CROP / 4, CROP / 4).
+
+        Args:
+            crop_NCHW: RGB of the crops and, where `others` is not None, the planes of other people;
+                (N, 3 or 5, CROP, CROP), 0..255.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.trunk_frozen):
+            return self._features(crop_NCHW)
+
+    def _features(self, crop_NCHW: torch.Tensor) -> torch.Tensor:
+        x4 = self.stages[0](self.stem((crop_NCHW[:, :3] - MEAN) / STD))
+        if self.others is not None:
+            x4 = x4 + self.others(nn.functional.avg_pool2d(crop_NCHW[:, 3:] / 255, 4))
         x8 = self.stages[1](x4)
         x16 = self.context(self.attention(self.stages[2](x8)))
         x8 = self.refined8(self.decode8(x8 + upsample(self.lateral8(x16))))
         return self.refined4(self.decode4(x4 + upsample(self.lateral4(x8))))
 
-    def forward(self, rgb_NCHW: torch.Tensor) -> SurfaceLogits:
-        """Maps of crops (N, 3, CROP, CROP) of pixels 0..255."""
-        maps = nn.functional.pixel_shuffle(self.read(self.features(rgb_NCHW)), 2)
+    def forward(self, crop_NCHW: torch.Tensor) -> SurfaceLogits:
+        """Maps of crops (see `features`)."""
+        maps = nn.functional.pixel_shuffle(self.read(self.features(crop_NCHW)), 2)
         person, part, u, v = (maps[:, rows] for rows in (PERSON, PART, U, V))
         scale, shift = UV_RANGE
         return SurfaceLogits(person, part, u * scale + shift, v * scale + shift)
@@ -95,6 +143,8 @@ class SurfaceNet(nn.Module):
 class PickedSurface(nn.Module):
     """A `SurfaceNet` that outputs only the most probable charts of every cell with their U and V: 9 maps, not 73.
 
+    A network with joints outputs `JOINT_ROWS` further maps that hold the logits of its joints (see `split_joints`).
+
     The last linear layer is split into one layer per output. In these, the four cells of a position of stride 4 come
     first and the charts second, and positions are the innermost dimension: the CPU then selects the charts of sixteen
     positions with one instruction.
@@ -110,16 +160,20 @@ class PickedSurface(nn.Module):
         self.u = linear_map(net.read, U, *UV_RANGE)
         self.v = linear_map(net.read, V, *UV_RANGE)
 
-    def forward(self, rgb_NCHW: torch.Tensor) -> torch.Tensor:
+    def forward(self, crop_NCHW: torch.Tensor) -> torch.Tensor:
         """(N, 1 + 4 K, G, G): person logit; of the K most probable charts 1..24, U, V, probability given a person."""
-        x = self.net.features(rgb_NCHW)
+        x = self.net.features(crop_NCHW)
         top, best = _split_charts(self.part(x)).softmax(2).topk(self.candidates, 2)
         u, v = (_split_charts(read(x)).gather(2, best) for read in (self.u, self.v))
         chosen_NL4KP = torch.stack([best.to(u.dtype) + 1, u, v, top], 1)
         chosen_NL22KHW = chosen_NL4KP.unflatten(4, x.shape[2:]).unflatten(2, (2, 2))
         chosen_NKLH2W2 = chosen_NL22KHW.permute(0, 4, 1, 5, 2, 6, 3)
         person = nn.functional.pixel_shuffle(self.person(x), 2)
-        return torch.cat([person, chosen_NKLH2W2.flatten(1, 2).flatten(4, 5).flatten(2, 3)], 1)
+        maps = torch.cat([person, chosen_NKLH2W2.flatten(1, 2).flatten(4, 5).flatten(2, 3)], 1)
+        if self.net.joints is None:
+            return maps
+        joint = nn.functional.pad(self.net.joints(x), (0, 0, 0, 0, 0, 4 * JOINT_ROWS - 2 * len(COCO_KEYPOINTS)))
+        return torch.cat([maps, nn.functional.pixel_shuffle(joint, 2)], 1)
 
 
 def linear_rows(

@@ -22,7 +22,7 @@ from models.light.architecture.sizes import (
     sizes_as_json,
     sizes_from_json,
 )
-from models.light.architecture.surface_net import JointMaps, SurfaceNet
+from models.light.architecture.surface_net import JointMaps, OtherPeople, SurfaceNet
 from models.light.architecture.weight_paths import require_weights
 from models.light.architecture.widening import widen_weights
 
@@ -107,11 +107,12 @@ def load_component(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str
 def load_smaller(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:
     """Load the tensors of a smaller network with this prefix; outputs stay equal until the network is trained.
 
-    The smaller network may have fewer bottlenecks and attentions, no joint maps, and fewer channels (`widen_weights`).
+    The smaller network may have fewer bottlenecks and attentions, no joint maps, no planes of other people, and fewer
+    channels (`widen_weights`).
 
     Raises: ModelError with the keys that do not fit.
     """
-    neutral = (LightBottleneck, SelfAttention, JointMaps)  # new ones of these kinds change no other output
+    neutral = (LightBottleneck, SelfAttention, JointMaps, OtherPeople)  # new ones of these kinds change no other output
     blocks = [f"{prefix}{name}." for name, module in net.named_modules() if isinstance(module, neutral)]
     lacking = tuple(block for block in blocks if not any(name.startswith(block) for name in tensors))
     own = {prefix + name: value for name, value in net.state_dict().items()}
@@ -135,6 +136,7 @@ def surface_sizes(state: State) -> SurfaceSizes:
         refined=(_layer_count(state, "refined8."), _layer_count(state, "refined4.")),
         attention=_layer_count(state, "attention.") // 2,
         joints="joints.weight" in state,
+        others="others.weight" in state,
     )
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from models.arrays import F32, F64, U8, Float
-from models.light.architecture.chart_candidates import chart_candidates
+from models.light.architecture.output_maps import chart_candidates
 from models.light.architecture.preprocessing import CROP, GREY, resize_rgb
 from models.light.inference.uv_planes import uv_at, uv_planes
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from models.arrays import F32, U8, Bool, Float
-from models.light.architecture.chart_candidates import chart_candidates
+from models.light.architecture.output_maps import chart_candidates
 from models.light.inference.logistic import log_odds, logistic
 from models.light.inference.surface_assembly import PERSON_THRESHOLD
 from models.surface.charts import mirror_maps

@@ -28,8 +28,9 @@ PERSON, IGNORED = 0, 1
 """Kinds of boxes: people, and ignored areas (neither person nor background)."""
 
 
-UNKNOWN_JOINT, HIDDEN_JOINT, VISIBLE_JOINT = 0, 1, 2
-"""Third number of a joint: its place is unknown; known, but hidden or of unknown visibility; known and visible."""
+ABSENT_JOINT, UNKNOWN_JOINT, HIDDEN_JOINT, VISIBLE_JOINT = -1, 0, 1, 2
+"""Third number of a joint: it is outside the image; its place is unknown; known, but hidden or of unknown visibility;
+known and visible."""
 
 
 def no_joints() -> F32:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import U8, Float
+from models.box_overlap import iou
 from pipeline.stage import StageError
 from stages.annotations.image_collections import held_out
 from stages.training.data.labelled_photos import is_chart_label, mask_of_labels, natural_size, no_joints
@@ -16,6 +17,8 @@ from stages.training.data.shards import map_shard
 
 LEAST_BODY = 0.03
 """Least share of a label map with known parts, for a crop to be used."""
+SAME = 0.9
+"""Least IoU of a person's box and a photo's box that are the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,11 @@ class PoolPhoto:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolPerson:
-    """One labelled crop of a photo (see `stages.training.data.labelled_photos.PersonLabels`)."""
+    """One labelled crop of a photo (see `stages.training.data.labelled_photos.PersonLabels`).
+
+    Attributes:
+        other_K4: boxes of other people in the photo.
+    """
 
     photo: int
     box_4: Float
@@ -41,6 +48,13 @@ class PoolPerson:
     weight_LL: U8
     mask_LL: U8
     joint_J3: Float = field(default_factory=no_joints)
+    other_K4: Float = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+
+
+def other_boxes(own_4: Float, box_M4: Float) -> Float:
+    """The boxes (K, 4) of a photo without the person's own, the one that overlaps it most."""
+    overlap_M = iou(own_4[None], box_M4)[0]
+    return box_M4 if overlap_M.max(initial=0) < SAME else np.delete(box_M4, int(overlap_M.argmax()), 0)
 
 
 class PhotoPool:
@@ -84,6 +98,7 @@ class PhotoPool:
                         label_LL=label,
                         weight_LL=data["person_weight"][i],
                         mask_LL=data["person_mask"][i] if "person_mask" in data else mask_of_labels(label),
+                        other_K4=other_boxes(data["person_box"][i], self.photos[photo].box_M4),
                         joint_J3=data["person_joint"][i] if "person_joint" in data else no_joints(),
                     )
                 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.arrays import F32, F64
+from models.arrays import F32, F64, Float
 from models.light.architecture.preprocessing import crop_region
 from models.light.inference.crop_view import apply_affine
 from models.light.inference.ensemble import MIN_PERSON_CELLS
@@ -47,12 +47,15 @@ class CropTransform:
         """Pixels of an array along the longer side of the crop; `scale_2` takes source pixels to its pixels."""
         return float(np.linalg.norm(scale_2[:, None] * self.axes_22, axis=0).max())
 
+    def to_crop(self, xy_X2: Float) -> F64:
+        """Places (…, 2) in pixels of the source as places in the crop, 0..1."""
+        at_X2 = np.linalg.solve(self.axes_22, (xy_X2.reshape(-1, 2) - self.origin_2).T).T.reshape(xy_X2.shape)
+        return np.asarray(at_X2 * (-1, 1) + (1, 0) if self.flip else at_X2, np.float64)
+
     def joints(self, joint_J3: F32, side: int) -> F32:
         """Joints (J,3; x, y in pixels of the source) in pixels of a crop of `side` pixels, flipped where it is."""
-        at_J2 = np.linalg.solve(self.axes_22, (joint_J3[:, :2] - self.origin_2).T).T
-        if self.flip:
-            at_J2, joint_J3 = (at_J2 * (-1, 1) + (1, 0))[MIRROR_JOINT], joint_J3[MIRROR_JOINT]
-        return np.concatenate([side * at_J2, joint_J3[:, 2:]], 1).astype(np.float32)
+        made_J3 = np.concatenate([side * self.to_crop(joint_J3[:, :2]), joint_J3[:, 2:]], 1).astype(np.float32)
+        return made_J3[MIRROR_JOINT] if self.flip else made_J3
 
 
 def person_crop_transform(

@@ -14,13 +14,14 @@ from models.arrays import F64, U8, Float
 from models.light.architecture.preprocessing import GREY
 from models.surface.charts import mirror_uv
 from stages.training.data.backgrounds import over
-from stages.training.data.labelled_photos import IGNORE, SIDE, is_chart_label, no_joints
+from stages.training.data.labelled_photos import ABSENT_JOINT, IGNORE, SIDE, UNKNOWN_JOINT, is_chart_label, no_joints
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.photometry import degrade, recolour
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.canvases import mirror_label
 from stages.training.light.crop_geometry import CropTransform, person_crop_transform
 from stages.training.light.mixes import CropMix
+from stages.training.light.other_people import other_people_planes
 from stages.training.light.video_degradation import video_degraded
 
 TRUNCATED_SIDES = (0.18, 0.14, 0.18, 0.5)
@@ -37,7 +38,8 @@ class Crop:
 
     Attributes:
         mask_GG: the silhouette: 0 outside, 1 inside, 255 unknown.
-        joint_J3: x and y in pixels of the crop, and UNKNOWN_JOINT, HIDDEN_JOINT or VISIBLE_JOINT.
+        joint_J3: x and y in pixels of the crop, and ABSENT_JOINT, UNKNOWN_JOINT, HIDDEN_JOINT or VISIBLE_JOINT.
+        others_CC2: planes of other people (see `other_people_planes`).
     """
 
     rgb_CC3: U8
@@ -46,6 +48,7 @@ class Crop:
     mask_GG: U8
     uv_2GG: Float
     uv_known: bool
+    others_CC2: U8
     joint_J3: Float = field(default_factory=no_joints)
 
 
@@ -84,7 +87,7 @@ def truncated_scene(scene: PoolScene, person: int, random: np.random.Generator) 
     mine = scene.instance_HW[rows, columns] == person + 1
     if mine.sum() < LEAST_VISIBLE_CELLS:
         return scene
-    box_N4 = scene.box_N4.copy()
+    box_N4 = moved_boxes(scene.box_N4, (columns.start, rows.start), mine.shape)
     box_N4[person] = mask_bounds(mine)
     corner_2 = np.array([columns.start, rows.start], np.float64)
     joint_NJ3 = np.stack([moved_joints(joint_J3, corner_2, mine.shape) for joint_J3 in scene.joint_NJ3])
@@ -96,6 +99,12 @@ def truncated_scene(scene: PoolScene, person: int, random: np.random.Generator) 
         box_N4=box_N4,
         joint_NJ3=joint_NJ3,
     )
+
+
+def moved_boxes(box_N4: Float, corner_2: tuple[int, int], shape: tuple[int, ...]) -> Float:
+    """Boxes in an array of that shape (H, W, …) cut out at a corner (x, y); those outside become empty."""
+    height, width = shape[:2]
+    return np.clip(box_N4 - np.tile(corner_2, 2), 0, (width, height, width, height)).astype(np.float32)
 
 
 def moved_joints(joint_J3: Float, corner_2: F64, shape: tuple[int, ...]) -> Float:
@@ -123,8 +132,15 @@ def truncated_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Gene
     box_4 = mask_bounds(body) * np.tile(per_cell, 2) + np.tile(region_4[:2], 2)
     cut = dataclasses.replace(photo, rgb_SS3=photo.rgb_SS3[rows, columns])
     joint_J3 = moved_joints(person.joint_J3, corner_4[:2], cut.rgb_SS3.shape)
+    other_K4 = moved_boxes(person.other_K4, (columns.start, rows.start), cut.rgb_SS3.shape)
     return cut, dataclasses.replace(
-        person, box_4=box_4, region_4=region_4, label_LL=label_LL, mask_LL=mask_LL, joint_J3=joint_J3
+        person,
+        box_4=box_4,
+        region_4=region_4,
+        label_LL=label_LL,
+        mask_LL=mask_LL,
+        joint_J3=joint_J3,
+        other_K4=other_K4,
     )
 
 
@@ -207,6 +223,7 @@ def photo_crop(
         mask_GG=mask_GG,
         uv_2GG=np.zeros((2, cells, cells), np.float32),
         uv_known=False,
+        others_CC2=other_people_planes(view, box_4, person.other_K4 / np.tile(scale_2, 2), None, side, random),
         joint_J3=view.joints(person.joint_J3 / (*scale_2, 1), side),
     )
 
@@ -241,6 +258,8 @@ def scene_crop(
         uv_2GG = np.stack(mirror_uv(label_GG, uv_2GG[0], uv_2GG[1])).astype(np.float32)
         label_GG = mirror_label(label_GG)
     rgb_CC3 = _crop_pixels(scene, view, background_HW3, side)
+    joint_J3 = view.joints(scene.joint_NJ3[person], side)
+    joint_J3[:, 2][joint_J3[:, 2] == UNKNOWN_JOINT] = ABSENT_JOINT
     return Crop(
         rgb_CC3=camera_augmented(rgb_CC3, view.pixels(one), random, mix),
         label_GG=label_GG,
@@ -248,8 +267,18 @@ def scene_crop(
         mask_GG=mine.astype(np.uint8),
         uv_2GG=uv_2GG,
         uv_known=True,
-        joint_J3=view.joints(scene.joint_NJ3[person], side),
+        others_CC2=_others_of_scene(scene, person, view, side, random),
+        joint_J3=joint_J3,
     )
+
+
+def _others_of_scene(
+    scene: PoolScene, person: int, view: CropTransform, side: int, random: np.random.Generator
+) -> U8:
+    other_HW = ((scene.instance_HW != person + 1) & (scene.instance_HW > 0)).astype(np.uint8) * 255
+    seen_CC = warp(other_HW, view.matrix(side, np.ones(2), np.zeros(2)), side, smooth=True, outside=0)
+    own_4 = np.asarray(scene.box_N4[person], np.float64)
+    return other_people_planes(view, own_4, np.delete(scene.box_N4, person, 0), seen_CC, side, random)
 
 
 def _crop_pixels(scene: PoolScene, view: CropTransform, background_HW3: U8 | None, side: int) -> U8:

@@ -15,6 +15,7 @@ from stages.training.data.labelled_photos import HIDDEN_JOINT, is_chart_label
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.crops import Crop, warp
+from stages.training.light.other_people import with_box_in_front
 
 LEAST_VISIBLE = 0.4
 """Share of a person's cells that an occluder must leave visible."""
@@ -36,7 +37,8 @@ def occlude_by_person(crop: Crop, scene: PoolScene, person: int, random: np.rand
     matrix = np.array([[1 / size, 0, centre_2[0] - at_2[0] / size], [0, 1 / size, centre_2[1] - at_2[1] / size]])
     mine = (scene.instance_HW == person + 1).astype(np.uint8) * 255
     cover_CC = warp(mine, matrix, side, smooth=True, outside=0)
-    return occlude(crop, cover_CC, warp(scene.rgb_HW3, matrix, side, smooth=True, outside=GREY))
+    made = occlude(crop, cover_CC, warp(scene.rgb_HW3, matrix, side, smooth=True, outside=GREY))
+    return made if made is crop else replace(made, others_CC2=with_box_in_front(made.others_CC2, cover_CC, random))
 
 
 def occlude_by_object(crop: Crop, photos: PhotoPool, random: np.random.Generator) -> Crop:

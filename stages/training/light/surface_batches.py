@@ -12,12 +12,12 @@ from torch import nn
 from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import SurfaceNet
 from models.losses.light_distillation import SurfaceTeacher, surface_distillation
+from models.losses.light_joints import joint_losses
 from models.losses.light_surface import (
     ALL_CELLS,
     BodyPlaces,
     SurfaceLossConfig,
     body_places,
-    joint_loss,
     surface_losses,
 )
 from stages.training.data.backgrounds import background_person, random_background
@@ -77,7 +77,7 @@ class SurfaceBatches:
         self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
 
     def __call__(self, step: int) -> Batch:
-        """RGB (N,3,C,C) uint8, labels, weights (N,G,G), UV (N,2,G,G), joints (N,J,3), cells on bodies and with UV."""
+        """The crops of a step, as tensors: see `stack_crops`."""
         crops = []
         side = self.sides[np.random.default_rng([self.seed, step]).integers(len(self.sides))]
         for index in self.indices:
@@ -151,12 +151,18 @@ class SurfaceBatchFactory:
 
 
 def stack_crops(crops: Sequence[Crop]) -> Batch:
-    """Crops as tensors; RGB stays uint8: a quarter of the traffic of float32 between processes."""
-    rgb = torch.from_numpy(np.stack([crop.rgb_CC3 for crop in crops])).permute(0, 3, 1, 2)
+    """Crops as tensors.
+
+    Returns: input of the network (N,5,C,C) uint8, which is a quarter of the traffic of float32 between processes;
+    labels and silhouettes (N,G,G) int64; weights (N,G,G); U and V (N,2,G,G); joints (N,J,3); places on bodies, and
+    those with known U and V.
+    """
+    seen = np.stack([np.concatenate([crop.rgb_CC3, crop.others_CC2], 2) for crop in crops])
     label = torch.from_numpy(np.stack([crop.label_GG for crop in crops])).long()
     return (
-        rgb.contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(seen).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last),
         label,
+        torch.from_numpy(np.stack([crop.mask_GG for crop in crops])).long(),
         torch.from_numpy(np.stack([crop.weight_GG for crop in crops])),
         torch.from_numpy(np.stack([crop.uv_2GG for crop in crops])),
         torch.from_numpy(np.stack([crop.joint_J3 for crop in crops])),
@@ -173,12 +179,14 @@ def surface_loss(
 ) -> Mapping[str, torch.Tensor]:
     """The surface network's loss terms on a batch of `SurfaceBatches`, and those of distillation."""
     assert isinstance(net, SurfaceNet)
-    rgb, label, weight, uv, joint, body, exact = batch
-    rgb = rgb.float()
-    x_NCHW, places = net.features(rgb), BodyPlaces(body, exact)
-    losses = surface_losses(net, x_NCHW, label, weight, uv, places, weighting)._asdict()
+    crop, label, mask, weight, uv, joint, body, exact = batch
+    crop = crop.float()
+    x_NCHW, places = net.features(crop), BodyPlaces(body, exact)
+    losses: dict[str, torch.Tensor] = {}
+    if not net.trunk_frozen:
+        losses |= surface_losses(net, x_NCHW, label, mask, weight, uv, places, weighting)._asdict()
     if net.joints is not None:
-        losses["joint"] = joint_loss(net.joints(x_NCHW), joint, rgb.shape[-1])
-    if teacher is not None:
-        losses |= surface_distillation(net, x_NCHW, teacher(rgb), metric_uv=weighting.metric_uv)._asdict()
+        losses |= joint_losses(net.joints.logits(x_NCHW), joint, crop.shape[-1])._asdict()
+    if teacher is not None and not net.trunk_frozen:
+        losses |= surface_distillation(net, x_NCHW, teacher(crop), metric_uv=weighting.metric_uv)._asdict()
     return losses

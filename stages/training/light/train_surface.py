@@ -46,6 +46,7 @@ class TrainSurface(Stage):
             sides: pixels of a crop's side, one drawn for every step; at inference it is 160.
             mix: the kinds of crops.
             losses: how cells of crops are weighted.
+            heads_only: let only the heads for joints learn, on the features of the first weights.
             teacher: a light network (a .safetensors file of any sizes) for distillation, beside the labels.
         """
 
@@ -55,6 +56,7 @@ class TrainSurface(Stage):
         sides: tuple[int, ...] = (128, CROP)
         mix: CropMix = field(default_factory=CropMix)
         losses: SurfaceLossConfig = SHIPPED_LOSSES
+        heads_only: bool = False
         teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=5400))
 
@@ -65,13 +67,18 @@ class TrainSurface(Stage):
                 raise ValueError("sides must be multiples of 32 from 64 on, at least one")
             if self.losses.extremities < 0:
                 raise ValueError("losses.extremities must not be negative")
+            if self.heads_only and not self.sizes.joints:
+                raise ValueError("heads_only needs a network with sizes.joints: true")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
         self.sizes = read_sizes(config.first).surface if config.first and config.network else config.sizes
         torch.manual_seed(config.seed)
-        self.training = ComponentTraining(SurfaceNet(self.sizes), config, name="surface", threads=threads)
+        net = SurfaceNet(self.sizes)
+        if config.heads_only:
+            net.freeze_trunk()
+        self.training = ComponentTraining(net, config, name="surface", threads=threads)
         teacher = read_teacher(user_path(config.teacher)).to(self.training.device) if config.teacher else None
         self._loss = partial(surface_loss, weighting=config.losses, teacher=teacher)
 

@@ -31,13 +31,14 @@ SIZES = read_sizes(BUILT_IN).surface
 def batch() -> tuple[torch.Tensor, ...]:
     """A batch as `SurfaceBatches` makes them."""
     random = torch.Generator().manual_seed(0)
-    rgb = torch.randint(0, 255, (CROPS, 3, CROP, CROP), generator=random, dtype=torch.uint8)
+    crop = torch.randint(0, 255, (CROPS, 5, CROP, CROP), generator=random, dtype=torch.uint8)
     label = torch.zeros(CROPS, GRID, GRID, dtype=torch.long)
     label[:, 10:70, 25:60] = torch.randint(1, 25, (CROPS, 60, 35), generator=random)
     uv = torch.rand(CROPS, 2, GRID, GRID, generator=random)
     places = body_places(label, torch.arange(CROPS) % 2 == 0)
     joints = torch.zeros(CROPS, len(COCO_KEYPOINTS), 3)
-    return rgb.contiguous(memory_format=torch.channels_last), label, torch.ones(label.shape), uv, joints, *places
+    crop = crop.contiguous(memory_format=torch.channels_last)
+    return crop, label, (label > 0).long(), torch.ones(label.shape), uv, joints, *places
 
 
 def measure(kind: Optimizers) -> str:

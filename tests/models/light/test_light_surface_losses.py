@@ -10,9 +10,9 @@ import torch
 
 from models.light.architecture.preprocessing import CROP, MARGIN
 from models.light.architecture.sizes import SurfaceSizes
-from models.light.architecture.surface_net import GRID, SurfaceNet
+from models.light.architecture.surface_net import GRID, JointLogits, SurfaceNet
+from models.losses.light_joints import HIDDEN_WEIGHT, PLACE_WEIGHT, VISIBLE_WEIGHT, corner_shares, joint_losses
 from models.losses.light_surface import (
-    JOINT_WEIGHT,
     MEAN_METRES,
     PART_WEIGHT,
     POINTED,
@@ -20,7 +20,6 @@ from models.losses.light_surface import (
     UV_WEIGHT,
     SurfaceLossConfig,
     body_places,
-    joint_loss,
     part_loss,
     person_loss,
     point_share,
@@ -39,8 +38,9 @@ def test_surface_losses_are_the_closed_forms() -> None:
     uv = torch.zeros(1, 2, 4)
     uv[0, 0, 1] = 0.75
     body, empty = math.log1p(math.exp(-1.5)), math.log1p(math.exp(1.5))
-    assert person_loss(torch.full((1, 4), 1.5), label) == pytest.approx((2 * body + empty) / 3, rel=1e-5)
-    assert person_loss(torch.full((1, 4), 1.5), label, 3.0) == pytest.approx((4 * body + empty) / 3, rel=1e-5)
+    mask = torch.tensor([[0, 1, 1, 255]])
+    assert person_loss(torch.full((1, 4), 1.5), mask, label) == pytest.approx((2 * body + empty) / 3, rel=1e-5)
+    assert person_loss(torch.full((1, 4), 1.5), mask, label, 3.0) == pytest.approx((4 * body + empty) / 3, rel=1e-5)
     alike = torch.ones(1, 4)
     assert part_loss(torch.zeros(1, 4, 24), label, alike, alike) == pytest.approx(math.log(24), rel=1e-5)
     said = torch.full((1, 4, 24), 0.5), torch.full((1, 4, 24), 0.25)
@@ -69,15 +69,40 @@ def test_metric_uv_counts_what_a_step_of_u_and_v_is_along_the_skin() -> None:
     assert uv_loss(said, label, uv, torch.ones(1, 4), metric=True) == pytest.approx(metres / MEAN_METRES, rel=1e-5)
 
 
-def test_a_joint_costs_the_entropy_of_its_cell_where_it_is_known() -> None:
-    logit = torch.zeros(2, 17, 40, 40)
+def test_a_joint_costs_the_entropy_of_its_place_where_it_is_known() -> None:
+    logits = JointLogits(torch.zeros(2, 17, 40, 40), torch.zeros(2, 17, 40, 40))
     joint = torch.zeros(2, 17, 3)
-    assert joint_loss(logit, joint, 160) == 0  # none is known
-    joint[0, 3] = torch.tensor([81.0, 42.0, 1.0])
-    joint[1, 4] = torch.tensor([-1.0, 42.0, 1.0])  # outside of the crop
-    assert joint_loss(logit, joint, 160) == pytest.approx(JOINT_WEIGHT * math.log(1600), rel=1e-5)
-    logit[0, 3, 10, 20] = math.log(1599)  # as likely as all other cells together
-    assert joint_loss(logit, joint, 160) == pytest.approx(JOINT_WEIGHT * math.log(2), rel=1e-5)
+    assert joint_losses(logits, joint, 160) == (0, 0)  # none is known
+    joint[0, 3] = torch.tensor([82.0, 42.0, 2.0])  # the centre of a cell
+    place, visible = joint_losses(logits, joint, 160)
+    assert place == pytest.approx(PLACE_WEIGHT * math.log(1601), rel=1e-5)  # 1,600 cells, and not in the crop
+    assert visible == pytest.approx(VISIBLE_WEIGHT * math.log(2), rel=1e-5)
+    logits.place[0, 3, 10, 20] = math.log(1600)  # as likely as all others together
+    assert joint_losses(logits, joint, 160).joint == pytest.approx(PLACE_WEIGHT * math.log(2), rel=1e-5)
+    joint[0, 3, 2] = 1
+    hidden = joint_losses(logits, joint, 160).joint
+    assert hidden == pytest.approx(HIDDEN_WEIGHT * PLACE_WEIGHT * math.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize(("x", "state"), [(-1.0, 2.0), (161.0, 1.0), (0.0, -1.0)])
+def test_a_joint_outside_the_crop_is_learned_as_nowhere(x: float, state: float) -> None:
+    logits = JointLogits(torch.zeros(1, 17, 40, 40), torch.zeros(1, 17, 40, 40))
+    joint = torch.zeros(1, 17, 3)
+    joint[0, 4] = torch.tensor([x, 42.0, state])
+    weight = PLACE_WEIGHT * (HIDDEN_WEIGHT if state == 1 else 1)
+    place, visible = joint_losses(logits, joint, 160)
+    assert place == pytest.approx(weight * math.log(1601), rel=1e-5) and visible == 0
+    logits.place[0, 4] -= math.log(1600)
+    assert joint_losses(logits, joint, 160).joint == pytest.approx(weight * math.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize("xy", [(82.0, 42.0), (80.0, 40.5), (0.2, 159.9)])
+def test_the_place_between_cells_is_the_mean_of_the_target(xy: tuple[float, float]) -> None:
+    cell, share = corner_shares(torch.tensor([xy]) / 4, 40)
+    centre = torch.stack([cell % 40, cell // 40], 2) * 4.0 + 2
+    mean = (centre * share[..., None]).sum(1)[0]
+    torch.testing.assert_close(mean, torch.tensor(xy).clamp(2, 158), atol=1e-4, rtol=0)
+    assert share.sum() == pytest.approx(1) and (share >= 0).all()
 
 
 def test_cells_count_as_the_points_that_annotators_set() -> None:
@@ -115,14 +140,15 @@ def test_surface_losses_read_on_the_body_what_whole_maps_would_say(*, as_points:
     weight, uv, known = torch.rand(3, GRID, GRID), torch.rand(3, 2, GRID, GRID), torch.tensor([True, False, True])
     features, on = net.features(rgb), body_places(label, known)
     weighting = SurfaceLossConfig(as_points=as_points, extremities=extremities)
-    sparse = surface_losses(net, features, label, weight, uv, on, weighting)
+    mask = torch.where(torch.rand(3, GRID, GRID) < 0.9, (label > 0).long(), 255)
+    sparse = surface_losses(net, features, label, mask, weight, uv, on, weighting)
     maps = net(rgb)
     part, u, v = (x.flatten(2).transpose(1, 2) for x in maps[1:])  # all cells of a picture, charts last
     exact = label.where(known[:, None, None], torch.tensor(0)).flatten(1)
     share = point_share(label) if as_points else PART_WEIGHT[label.clamp(1, 24) - 1]
     uv_share = share if as_points else torch.ones_like(share)
     dense = (
-        person_loss(maps.person[:, 0], label, extremities),
+        person_loss(maps.person[:, 0], mask, label, extremities),
         part_loss(part, label.flatten(1), weight.flatten(1), share.flatten(1)),
         UV_WEIGHT * uv_loss((u, v), exact, uv.flatten(2), uv_share.flatten(1)),
     )

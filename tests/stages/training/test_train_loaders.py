@@ -277,10 +277,11 @@ def test_networks_and_losses_stay_on_the_gpu() -> None:
         cells = torch.zeros(2, CANVAS // 8, CANVAS // 8).long()
         boxes = torch.zeros(2, 24, 4), torch.zeros(2, 24, dtype=torch.int32)
         on_gpu(PersonDetector(), detector_loss, (rgb, *boxes, cells, torch.zeros(2, PLACES, 5)))
-        rgb, label = torch.zeros(2, 3, CROP, CROP, dtype=torch.uint8), torch.zeros(2, GRID, GRID).long()
-        maps = label, torch.zeros(2, GRID, GRID), torch.zeros(2, 2, GRID, GRID), torch.ones(2, len(COCO_KEYPOINTS), 3)
-        net = SurfaceNet(SurfaceSizes(joints=True))
-        on_gpu(net, surface_loss, (rgb, *maps, torch.arange(9), torch.arange(5)))
+        crop, label = torch.zeros(2, 5, CROP, CROP, dtype=torch.uint8), torch.zeros(2, GRID, GRID).long()
+        shapes = (GRID, GRID), (2, GRID, GRID), (len(COCO_KEYPOINTS), 3)
+        weight, uv, joint = (torch.ones(2, *shape) for shape in shapes)
+        net = SurfaceNet(SurfaceSizes(joints=True, others=True))
+        on_gpu(net, surface_loss, (crop, label, label, weight, uv, joint, torch.arange(9), torch.arange(5)))
     places_on.cache_clear()
 
 

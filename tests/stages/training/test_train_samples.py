@@ -18,7 +18,7 @@ from stages.training.data.backgrounds import over, random_background, shows_back
 from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE, mask_of_labels
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
-from stages.training.light import crops
+from stages.training.light import crops, other_people
 from stages.training.light.canvases import CANVAS, Sheet, make_canvas, mirror_label
 from stages.training.light.crop_geometry import box_crop_transform
 from stages.training.light.crops import photo_crop, scene_crop, truncated_photo, truncated_scene
@@ -411,3 +411,31 @@ def test_a_covered_joint_is_hidden_and_its_cell_is_outside_the_silhouette() -> N
     inside = (crop.joint_J3[:, :2] >= 0).all(1) & (crop.joint_J3[:, :2] < CROP).all(1)
     assert (made.joint_J3[:, 2] == np.where(above & inside, 1, 2)).all() and 0 < (above & inside).sum() < 17
     assert not made.mask_GG[: GRID // 2].any() and (made.mask_GG[GRID // 2 :] == crop.mask_GG[GRID // 2 :]).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_crop_shows_where_the_others_are(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("UNKNOWN", 0), ("MISSED", 0), ("FALSE", 0), ("JITTER", 0), ("WITH_SILHOUETTES", 1)):
+        monkeypatch.setattr(other_people, name, value)
+    world = dataclasses.replace(scene(), box_N4=np.array([[30, 20, 80, 110], [60, 30, 150, 100]], np.float32))
+    crop = scene_crop(world, 0, None, CROP, np.random.default_rng(seed), PLAIN)
+    view = box_crop_transform(world.box_N4[0].astype(float), np.random.default_rng(seed), PLAIN)
+    x, y = view.matrix(CROP, np.ones(2), np.zeros(2)) @ np.stack(
+        [*np.meshgrid(np.arange(CROP), np.arange(CROP)), np.ones((CROP, CROP))]
+    ).reshape(3, -1)
+    inside = ((x + 0.5 > 61) & (x + 0.5 < 149) & (y + 0.5 > 31) & (y + 0.5 < 99)).reshape(CROP, CROP)
+    clear = ((x + 0.5 < 59) | (y + 0.5 < 29) | (y + 0.5 > 101)).reshape(CROP, CROP)
+    box_CC, silhouette_CC = np.moveaxis(crop.others_CC2, 2, 0)
+    assert (box_CC[inside] > 0).all() and not box_CC[clear].any() and inside.any() and clear.any()
+    person_CC = np.kron(crop.label_GG > 0, np.ones((2, 2), bool))
+    assert silhouette_CC[person_CC].mean() < 12 and (silhouette_CC.max() > 128) == (x.max() > 104)
+
+
+def test_a_person_in_front_is_shown_by_a_box() -> None:
+    crop = scene_crop(scene(), 0, None, CROP, np.random.default_rng(3), PLAIN)
+    crop = dataclasses.replace(crop, others_CC2=np.full((CROP, CROP, 2), 5, np.uint8))
+    cover = np.zeros((CROP, CROP), np.uint8)
+    cover[40:90, 20:60] = 255
+    made = other_people.with_box_in_front(crop.others_CC2, cover, np.random.default_rng(0))
+    changed = made != crop.others_CC2
+    assert changed[40:90, 20:60, 0].all() and changed.sum() == 50 * 40

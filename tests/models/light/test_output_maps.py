@@ -1,12 +1,14 @@
-"""Chart candidates of a cell: each has its own U and V, is resampled and flipped, and counts in the ensemble."""
+"""The output maps of a crop: chart candidates with their own U and V, and the logits of joints."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 import pytest
 import torch
 
-from models.light.architecture.chart_candidates import chart_candidates
+from models.light.architecture.output_maps import chart_candidates, split_joints
 from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import GRID, PickedSurface, SurfaceNet
 from models.light.inference.crop_view import CropView, resample_maps, rotation_about
@@ -33,6 +35,35 @@ def test_the_most_probable_charts_are_kept_with_their_own_uv(count: int) -> None
         u_PGG, v_PGG = whole.u[0].numpy(), whole.v[0].numpy()
         for found_GG, all_PGG in ((probability_GG, probability_PGG), (u_GG, u_PGG), (v_GG, v_PGG)):
             np.testing.assert_allclose(found_GG, np.take_along_axis(all_PGG, at_1GG, 0)[0], atol=1e-4)
+
+
+def test_joints_follow_the_charts_and_change_none_of_them() -> None:
+    torch.manual_seed(4)
+    plain = SurfaceNet(SMALL).eval()
+    net = SurfaceNet(dataclasses.replace(SMALL, joints=True)).eval()
+    net.load_state_dict(plain.state_dict(), strict=False)
+    assert net.joints is not None
+    rgb_1CHW = 255 * torch.rand(1, 3, CROP, CROP)
+    with torch.no_grad():
+        alone_LGG, both_LGG = (PickedSurface(one).eval()(rgb_1CHW)[0].numpy() for one in (plain, net))
+        place, visible = net.joints.logits(net.features(rgb_1CHW))
+    maps_LGG, joint_2JSS = split_joints(both_LGG)
+    assert joint_2JSS is not None and split_joints(alone_LGG)[1] is None
+    np.testing.assert_array_equal(maps_LGG, alone_LGG)
+    np.testing.assert_allclose(joint_2JSS, torch.stack([place[0], visible[0]]).numpy(), atol=1e-5)
+
+
+def test_planes_of_other_people_change_nothing_until_they_are_learned() -> None:
+    torch.manual_seed(4)
+    net = SurfaceNet(dataclasses.replace(SMALL, others=True)).eval()
+    crop_2CHW = 255 * torch.rand(1, 5, CROP, CROP).repeat(2, 1, 1, 1)
+    crop_2CHW[1, 3:] = 0
+    with torch.no_grad():
+        before, same = net(crop_2CHW).person
+        assert torch.equal(before, same)
+        assert net.others is not None
+        net.others.weight.normal_()
+        assert not torch.equal(*net(crop_2CHW).person)
 
 
 def uniform_maps(*candidates: tuple[int, float, float, float]) -> np.ndarray:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from models.arrays import Bool, Float, Int
+from models.metrics.bootstrap import FEW_DRAWS
 from models.metrics.densepose_matching import Verdicts
 
 RECALL_R: Float = np.linspace(0.0, 1.0, 101)
@@ -53,6 +55,26 @@ class Ranking:
                   for right_D, wrong_D in zip(right_TD, wrong_TD, strict=True)]
         recall_T = right_TD[:, -1] / people if right_TD.shape[1] else np.zeros(len(right_TD))
         return np.stack(curves), recall_T
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """Average precision or recall of ranked detections, to be computed for draws of images (`bootstrap.Sample`)."""
+
+    ranking: Ranking
+    what: Literal["precision", "recall"]
+    draws: int = FEW_DRAWS
+
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return len(self.ranking.people_P)
+
+    def at(self, pick_NP: Int) -> Float:
+        """The mean over thresholds for each draw; nan if no person counts."""
+        found = [self.ranking.curves(np.bincount(one, minlength=self.count)) for one in pick_NP]
+        part = 0 if self.what == "precision" else 1
+        return np.array([float("nan") if one is None else float(one[part].mean()) for one in found])
 
 
 def ranking(images: Sequence[ImageVerdicts]) -> Ranking:

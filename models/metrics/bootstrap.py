@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -26,6 +26,138 @@ class Estimate:
 NOTHING = Estimate(value=float("nan"), low=float("nan"), high=float("nan"))
 
 
+class Sample(Protocol):
+    """A measure of P images or people that can be computed for any draw of them."""
+
+    @property
+    def count(self) -> int:
+        """P; 0 if the measure cannot be drawn again."""
+
+    @property
+    def draws(self) -> int:
+        """Number of bootstrap samples for an interval."""
+
+    def at(self, pick_NP: Int) -> Float:
+        """The value (N,) for each of N draws of P images or people; nan where it is undefined."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """A value that cannot be drawn again, with its interval where that is known."""
+
+    estimate: Estimate
+    count: int = 0
+    draws: int = 0
+
+    def at(self, pick_NP: Int) -> Float:
+        """The value, for every draw."""
+        return np.full(len(pick_NP), self.estimate.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """The ratio of all hits to all trials, from counts per person (P,)."""
+
+    hits_P: Float
+    trials_P: Float
+    draws: int = DRAWS
+
+    @property
+    def count(self) -> int:
+        """Number of people."""
+        return len(self.trials_P)
+
+    def at(self, pick_NP: Int) -> Float:
+        """The ratio for each draw; nan without trials."""
+        tried_N = self.trials_P[pick_NP].sum(axis=1)
+        return np.where(tried_N > 0, self.hits_P[pick_NP].sum(axis=1) / np.where(tried_N > 0, tried_N, 1), np.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Median:
+    """The median of one value per person (P,); people with nan do not count."""
+
+    value_P: Float
+    draws: int = DRAWS
+
+    @property
+    def count(self) -> int:
+        """Number of people, with those that do not count."""
+        return len(self.value_P)
+
+    def at(self, pick_NP: Int) -> Float:
+        """The median for each draw; nan without people that count."""
+        drawn_NP = self.value_P[pick_NP]
+        some_N = np.isfinite(drawn_NP).any(axis=1)
+        found_N = np.full(len(pick_NP), np.nan)
+        found_N[some_N] = np.nanmedian(drawn_NP[some_N], axis=1)
+        return found_N
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistogramMedian:
+    """The median over the pixels of all people, from one histogram per person (P, S); step S − 1 is the value 1."""
+
+    pixels_PS: Float
+    draws: int = FEW_DRAWS
+
+    @property
+    def count(self) -> int:
+        """Number of people."""
+        return len(self.pixels_PS)
+
+    def at(self, pick_NP: Int) -> Float:
+        """The median for each draw; nan without pixels."""
+        return np.array([self._median(np.bincount(one, minlength=self.count)) for one in pick_NP])
+
+    def _median(self, weight_P: Int) -> float:
+        pixels_S = weight_P @ self.pixels_PS
+        if not pixels_S.any():
+            return float("nan")
+        return float(np.searchsorted(np.cumsum(pixels_S), pixels_S.sum() / 2) / (self.pixels_PS.shape[1] - 1))
+
+
+def estimate(sample: Sample, seed: int = 0) -> Estimate:
+    """The value of a measure and its interval. `seed`: the same seed gives the same interval."""
+    if isinstance(sample, Fixed):
+        return sample.estimate
+    value = whole_value(sample)
+    if np.isnan(value):
+        return NOTHING
+    return _interval(value, sample.at(_picks(sample, seed)))
+
+
+def difference(before: Sample, after: Sample, seed: int = 0) -> Estimate:
+    """`after` minus `before` for the same images or people, with the interval of the paired bootstrap.
+
+    Both are computed for the same draws. Without interval if a measure cannot be drawn again or the numbers of images
+    or people differ.
+    """
+    value = whole_value(after) - whole_value(before)
+    if np.isnan(value):
+        return NOTHING
+    if not before.count or before.count != after.count:
+        return Estimate(value=value, low=float("nan"), high=float("nan"))
+    pick_NP = _picks(before, seed)
+    return _interval(value, after.at(pick_NP) - before.at(pick_NP))
+
+
+def whole_value(sample: Sample) -> float:
+    """The measure of all images or people, each once."""
+    if isinstance(sample, Fixed):
+        return sample.estimate.value
+    return float(sample.at(np.arange(sample.count)[None])[0]) if sample.count else float("nan")
+
+
+def _picks(sample: Sample, seed: int) -> Int:
+    return np.random.default_rng(seed).integers(0, sample.count, (sample.draws, sample.count))
+
+
+def _interval(value: float, drawn_N: Float) -> Estimate:
+    low, high = np.percentile(drawn_N[~np.isnan(drawn_N)], MIDDLE)
+    return Estimate(value=value, low=float(low), high=float(high))
+
+
 def ratio(hits_P: Float, trials_P: Float, draws: int = DRAWS, seed: int = 0) -> Estimate:
     """The ratio of all hits to all trials, with people resampled.
 
@@ -34,26 +166,4 @@ def ratio(hits_P: Float, trials_P: Float, draws: int = DRAWS, seed: int = 0) -> 
         draws: number of bootstrap samples.
         seed: the same seed gives the same interval.
     """
-    if not np.sum(trials_P):
-        return NOTHING
-    pick = np.random.default_rng(seed).integers(0, len(trials_P), (draws, len(trials_P)))
-    tried = trials_P[pick].sum(axis=1)
-    low, high = np.percentile(hits_P[pick].sum(axis=1)[tried > 0] / tried[tried > 0], MIDDLE)
-    return Estimate(value=float(np.sum(hits_P) / np.sum(trials_P)), low=float(low), high=float(high))
-
-
-def resampled(measure: Callable[[Int], float], count: int, draws: int = FEW_DRAWS, seed: int = 0) -> Estimate:
-    """Any measure of images or people, such as average precision or a median, with these resampled.
-
-    Args:
-        measure: from the number of times that each image or person was drawn, (P,), to a value; nan: undefined.
-        count: P, number of images or people.
-        draws, seed: as in `ratio`; fewer draws, because average precision ranks all detections in each.
-    """
-    value = measure(np.ones(count, np.int64))
-    if np.isnan(value):
-        return NOTHING
-    pick = np.random.default_rng(seed).integers(0, count, (draws, count))
-    drawn = np.array([measure(np.bincount(one, minlength=count)) for one in pick])
-    low, high = np.percentile(drawn[~np.isnan(drawn)], MIDDLE)
-    return Estimate(value=value, low=float(low), high=float(high))
+    return estimate(Ratio(hits_P=hits_P, trials_P=trials_P, draws=draws), seed)

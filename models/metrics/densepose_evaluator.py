@@ -32,7 +32,7 @@ class Similarities:
         order_D: index of the detected instance of each row: best score first, at most 20.
         score_D, found_D4: scores and boxes (x, y, width, height) of the detections.
         true_G4, area_G: boxes of the people, and their annotated areas in pixels.
-        annotated_G, crowd_G: whether the person has points; whether it is a region of many people.
+        annotated_G, crowd_G, masked_G: whether the person has points, is a region of many people, has a mask.
         chart_GM: true charts of each person's points; empty without points.
         error_GDM: for each person the geodesic errors (D, M) of all detections at its points, metres.
         mask_iou_DG, box_iou_DG: 0..1, float64.
@@ -45,6 +45,7 @@ class Similarities:
     area_G: Float
     annotated_G: Bool
     crowd_G: Bool
+    masked_G: Bool
     chart_GM: Sequence[Int]
     error_GDM: Sequence[Float]
     mask_iou_DG: Float
@@ -99,6 +100,7 @@ def similarities(image: ImageInstances, geometry: Geometry) -> Similarities:
         area_G=np.array([true.area for true in image.true], np.float64),
         annotated_G=np.array([true.points is not None for true in image.true], bool),
         crowd_G=crowd_G,
+        masked_G=np.array([true.mask is not None for true in image.true], bool),
         chart_GM=[nothing if true.points is None else true.points.chart_M for true in image.true],
         error_GDM=[
             nowhere if true.points is None else point_errors_of_all(geometry, true, found) for true in image.true

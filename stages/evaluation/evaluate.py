@@ -20,11 +20,11 @@ from stages.evaluation.person_scores import ImageScore, found_keypoints, person_
 from stages.evaluation.protocols import (
     ProtocolResult,
     confident_detections,
-    matched_detections,
     predict_detected_boxes,
     predict_given_boxes,
     predict_masked_people,
 )
+from stages.evaluation.shown_counts import ShownCounts, shown_counts
 from stages.evaluation.true_images import TrueImage
 from stages.payloads import People, PersonSurface, Surfaces
 
@@ -112,9 +112,9 @@ class Evaluate(Stage):
             people=tuple(person_score(image, g, protocols, self._body) for g in range(len(image.people))),
             known={name: one.known for name, one in protocols.items()},
             found=first.found,
-            matched_K=np.zeros(0, bool)
+            shown=ShownCounts()
             if detected is None or not image.complete
-            else matched_detections(confident.box_N4, detected.match_G, image, self.config.min_height),
+            else shown_counts(confident.box_N4, detected.match_G, image, self.config.min_height),
             surface_G=tuple(first.surface_D[d] if d >= 0 else None for d in first.match_G),
             keypoint_G173=true_keypoints(image),
             keypoint_D173=found_keypoints(first),

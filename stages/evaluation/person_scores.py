@@ -6,20 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from pycocotools import mask as coco_mask
 
 from models.arrays import I64, Bool, Int
 from models.metrics.annotator_errors import annotator_errors
 from models.metrics.densepose_evaluator import Similarities
 from models.metrics.instances import FoundInstance, point_errors
+from models.metrics.joints import JointFit, joint_fit
 from models.metrics.masks import found_mask, mask_overlaps
 from models.metrics.part_of_joint import charts_under, part_of_joint
+from models.metrics.silhouettes import SilhouetteFit, silhouette_fit
 from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
 from models.surface.keypoints import surface_keypoints
 from stages.evaluation.protocols import ProtocolResult, found_instance
+from stages.evaluation.shown_counts import ShownCounts
 from stages.evaluation.true_images import DenseTruth, TrueImage, TruePerson
 
 LABELS = 25
+ACCOMPANIED_SHARE = 0.05
 STEPS = 256
 """Errors of U and V are counted in steps of 1/255, the resolution of IUV images."""
 
@@ -34,6 +39,8 @@ class PersonResult:
         error_M: geodesic errors at the annotated points in metres, infinite without a prediction; None without points.
         joint_17: whether the chart under each keypoint is right; None without keypoints.
         mask_iou: IoU of the masks; nan if no mask is annotated.
+        silhouette: how the predicted silhouette fits; None for a missed person and without an annotated mask.
+        joints: how near the predicted joints are; None without annotated keypoints.
     """
 
     chart_2525: I64 | None
@@ -41,6 +48,8 @@ class PersonResult:
     error_M: Float | None
     joint_17: Bool | None
     mask_iou: float
+    silhouette: SilhouetteFit | None = None
+    joints: JointFit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +60,7 @@ class PersonScore:
         height: of the box, pixels.
         visible_share: share of the keypoints that are visible, nan if none is annotated.
         found: whether a confident detection matches.
+        accompanied: whether the mask of another annotated person covers at least 5 % of the box.
         chart_M, vertex_M: chart and surface point of each annotated point.
         visible_17: keypoints that count; None without keypoints.
         results: by protocol: "detected", "given", "cut_out", those that were requested.
@@ -65,6 +75,7 @@ class PersonScore:
     visible_17: Bool | None
     results: Mapping[str, PersonResult]
     annotator_AM: Sequence[Float] = ()
+    accompanied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +88,10 @@ class ImageScore:
         people: of all annotated people.
         known: by protocol, the similarities of all predicted people with all true people.
         found: all detections, down to very low scores; the true boxes where boxes were given.
-        matched_K: whether each confident detection of sufficient height is matched; see `matched_detections`.
+        shown: how many confident detections of sufficient height are right, and where the others lie.
         surface_G: the surface of each true person under the first protocol.
         keypoint_G173: x, y, visibility of the keypoints of people, then of crowds; zeros if none are annotated.
-        keypoint_D173: keypoints from the surfaces of the first D predicted people under the first protocol.
+        keypoint_D173: keypoints of the first D predicted people under the first protocol.
     """
 
     set_name: str
@@ -90,7 +101,7 @@ class ImageScore:
     people: tuple[PersonScore, ...]
     known: Mapping[str, Similarities]
     found: Detections
-    matched_K: Bool
+    shown: ShownCounts
     surface_G: tuple[SurfaceMap | None, ...] = field(default=())
     keypoint_G173: Float = field(default_factory=lambda: np.zeros((0, 17, 3)))
     keypoint_D173: Float = field(default_factory=lambda: np.zeros((0, 17, 3)))
@@ -104,7 +115,7 @@ def true_keypoints(image: TrueImage) -> Float:
 
 
 def found_keypoints(protocol: ProtocolResult) -> Float:
-    """COCO's keypoints from the predicted surfaces, (D, 17, 3)."""
+    """COCO's keypoints of the predicted people, (D, 17, 3)."""
     return np.array([surface_keypoints(surface) for surface in protocol.surface_D], np.float64).reshape(-1, 17, 3)
 
 
@@ -113,6 +124,7 @@ def person_score(image: TrueImage, g: int, protocols: Mapping[str, ProtocolResul
     person, detected = image.people[g], protocols.get("detected")
     points = person.instance.points
     nothing = np.zeros(0, np.int64)
+    others_HW = None if person.instance.mask is None else mask_of_others(image, g)
     annotators = (
         ()
         if points is None
@@ -125,13 +137,16 @@ def person_score(image: TrueImage, g: int, protocols: Mapping[str, ProtocolResul
         chart_M=nothing if points is None else points.chart_M,
         vertex_M=nothing if points is None else geometry.nearest(points.chart_M, points.u_M, points.v_M),
         visible_17=None if person.keypoint_173 is None else part_of_joint(None, person.keypoint_173)[1],
-        results={name: person_result(one, image, g, geometry) for name, one in protocols.items()},
+        results={name: person_result(one, image, g, geometry, others_HW) for name, one in protocols.items()},
         annotator_AM=annotators,
+        accompanied=is_accompanied(image, g),
     )
 
 
-def person_result(protocol: ProtocolResult, image: TrueImage, g: int, geometry: Geometry) -> PersonResult:
-    """The result of person `g` of an image under one protocol."""
+def person_result(
+    protocol: ProtocolResult, image: TrueImage, g: int, geometry: Geometry, others_HW: Bool | None
+) -> PersonResult:
+    """The result of person `g` of an image under one protocol. `others_HW`: None if the person's mask is unknown."""
     d = int(protocol.match_G[g])
     person = image.people[g]
     surface = protocol.surface_D[d] if d >= 0 else None
@@ -143,7 +158,43 @@ def person_result(protocol: ProtocolResult, image: TrueImage, g: int, geometry: 
         error_M=None if person.instance.points is None else point_errors(geometry, person.instance, found),
         joint_17=None if person.keypoint_173 is None else part_of_joint(surface, person.keypoint_173)[0],
         mask_iou=mask_overlap(image, person, found),
+        silhouette=None if found is None or others_HW is None else silhouette_of(found, person, others_HW),
+        joints=joints_of(surface, person),
     )
+
+
+def silhouette_of(found: FoundInstance, person: TruePerson, others_HW: Bool) -> SilhouetteFit | None:
+    """How the predicted silhouette fits; None if the true mask is empty."""
+    true_HW = coco_mask.decode(person.instance.mask) > 0
+    if not true_HW.any():
+        return None
+    found_HW = coco_mask.decode(found_mask(found, *true_HW.shape)) > 0
+    return silhouette_fit(found_HW, true_HW, others_HW, *person.instance.box_4[2:])
+
+
+def joints_of(surface: SurfaceMap | None, person: TruePerson) -> JointFit | None:
+    """How near the predicted joints are; None if no keypoint is annotated."""
+    if person.keypoint_173 is None or not person.keypoint_173[:, 2].any():
+        return None
+    found_173 = None if surface is None else surface_keypoints(surface).astype(np.float64)
+    return joint_fit(found_173, person.keypoint_173, person.instance.area, person.instance.box_4)
+
+
+def mask_of_others(image: TrueImage, g: int) -> Bool:
+    """The pixels of all annotated people and crowds but person `g`, (H, W)."""
+    masks = [one.mask for k, one in enumerate(image.instances) if k != g and one.mask is not None]
+    if not masks:
+        return np.zeros(image.rgb_HW3.shape[:2], bool)
+    return np.asarray(coco_mask.decode(coco_mask.merge(masks)) > 0)
+
+
+def is_accompanied(image: TrueImage, g: int) -> bool:
+    """Whether the mask of another person, or of a crowd, covers at least 5 % of the box of person `g`."""
+    x, y, width, height = image.people[g].instance.box_4
+    window = slice(max(int(y), 0), int(np.ceil(y + height))), slice(max(int(x), 0), int(np.ceil(x + width)))
+    masks = [one.mask for k, one in enumerate(image.instances) if k != g and one.mask is not None]
+    covered = max((int(coco_mask.decode(mask)[window].sum()) for mask in masks), default=0)
+    return covered >= ACCOMPANIED_SHARE * width * height
 
 
 def mask_overlap(image: TrueImage, person: TruePerson, found: FoundInstance | None) -> float:

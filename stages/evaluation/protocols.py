@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from models.arrays import F32, I64, Bool
+from models.arrays import F32, I64
 from models.inference.single_person import without_background
 from models.light.inference.surface_assembly import integer_box
 from models.metrics.densepose_evaluator import MOST_DETECTIONS, Similarities, similarities
@@ -20,9 +20,6 @@ from models.network import Network
 from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
 from stages.evaluation.true_images import TrueImage
-
-IN_CROWD = 0.5
-"""A detection of which this share lies in a crowd region is ignored: neither right nor wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,17 +129,3 @@ def match_boxes_to_people(box_D4: F32, score_D: F32, image: TrueImage) -> I64:
     no_crowds = np.zeros(len(image.people), bool)
     iou_DG = box_overlaps(corner_and_size(box_D4), corner_and_size(image.boxes), no_crowds)
     return match_by_iou(iou_DG, score_D)
-
-
-def matched_detections(box_D4: F32, match_G: I64, image: TrueImage, min_height: float) -> Bool:
-    """Whether each confident detection of `min_height` pixels or more is matched with a person: (K,).
-
-    Unmatched detections inside crowd regions are left out.
-    """
-    right_D = np.isin(np.arange(len(box_D4)), match_G)
-    counts_D = box_D4[:, 3] - box_D4[:, 1] >= min_height
-    if image.crowds:
-        crowd_K4 = np.array([crowd.box_4 for crowd in image.crowds])
-        share_DK = box_overlaps(corner_and_size(box_D4), crowd_K4, np.ones(len(crowd_K4), bool))
-        counts_D &= right_D | (share_DK.max(axis=1, initial=0) < IN_CROWD)
-    return right_D[counts_D]

@@ -11,16 +11,17 @@ from stages.evaluation.breakdown import Row
 
 COLUMNS = 4
 """Columns side by side; further columns follow below."""
-COLUMN_WIDTH, NAME_WIDTH = 25, 16
+COLUMN_WIDTH, NAME_WIDTH = 25, 19
 """Characters."""
 COUNTED = "people"
 
 
-def score_table(columns: Mapping[tuple[str, str], Mapping[str, Estimate]]) -> list[str]:
+def score_table(columns: Mapping[tuple[str, str], Mapping[str, Estimate]], *, signed: bool = False) -> list[str]:
     """Lines of the table: a line per measure, a column per set and protocol, values with 95 % intervals.
 
     Args:
         columns: measures by (set, protocol).
+        signed: positive numbers have a sign, for differences.
     """
     text: list[str] = []
     keys = list(columns)
@@ -32,16 +33,17 @@ def score_table(columns: Mapping[tuple[str, str], Mapping[str, Estimate]]) -> li
             "".join([" " * NAME_WIDTH, *(label.rjust(COLUMN_WIDTH) for _, label in group)]),
         ]
         for name in names:
-            cells = (_estimate(columns[key].get(name)).rjust(COLUMN_WIDTH) for key in group)
+            cells = (_estimate(columns[key].get(name), signed).rjust(COLUMN_WIDTH) for key in group)
             text.append("".join([name.ljust(NAME_WIDTH), *cells]).rstrip())
         text.append("")
     return text[:-1]
 
 
-def _estimate(one: Estimate | None) -> str:
+def _estimate(one: Estimate | None, signed: bool) -> str:
     if one is None or np.isnan(one.value):
         return "-"
-    return f"{one.value:.3f}" if np.isnan(one.low) else f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+    form = "+.3f" if signed else ".3f"
+    return f"{one.value:{form}}" if np.isnan(one.low) else f"{one.value:{form}} [{one.low:{form}}, {one.high:{form}}]"
 
 
 def row_table(title: str, rows: Mapping[str, Row]) -> list[str]:

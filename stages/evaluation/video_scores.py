@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import U8, Bool
-from models.metrics.bootstrap import Estimate, ratio
+from models.metrics.bootstrap import Estimate, Fixed, Ratio, Sample
 from models.metrics.temporal import SurfaceFrame, box_jitter, flicker, texel_deviation, unwrap
 from models.metrics.tracking import TrackedFrame, tracking_scores
 from models.surface.geometry import Float, Geometry
 from stages.evaluation.protocols import corner_and_size, match_boxes_to_people
+from stages.evaluation.shown_counts import ShownCounts, shown_counts
 from stages.evaluation.true_images import TrueImage
 from stages.payloads import People, PersonSurface, Surfaces
 from stages.people.depth_order import painters_order
@@ -46,6 +47,9 @@ class VideoScores:
         self._boxes: dict[tuple[str, int], dict[int, Float]] = {}
         self._colours: dict[tuple[str, int], list[tuple[Float, Bool]]] = {}
         self._tracked: list[TrackedFrame] = []
+        self._identities: dict[tuple[str, int], set[int]] = {}
+        self._shown: list[ShownCounts] = []
+        self._true: list[int] = []
         self._moved_cm: list[float] = []
         self._changed: list[int] = []
         self._kept: list[int] = []
@@ -78,10 +82,16 @@ class VideoScores:
         self._previous = current
         if image.moving is not None:
             self._add_tracks(image, image.moving, people)
+            for identity in image.moving.track_N.tolist():
+                self._boxes.setdefault((image.video, identity), {})
+                self._identities.setdefault((image.video, identity), set())
         for identity, d in rows_by_person(image, people).items():
             self._boxes.setdefault((image.video, identity), {})[image.frame] = people.box_N4[d].astype(np.float64)
             one = frame_surface([surfaces.people[d]], *image.rgb_HW3.shape[:2])
             self._colours.setdefault((image.video, identity), []).append(unwrap(image.rgb_HW3, one, TEXELS))
+
+            if image.moving is not None and people.id_N[d] >= 0:
+                self._identities[image.video, identity].add(int(people.id_N[d]))
 
     def _compare(self, previous: ScoredFrame, current: ScoredFrame) -> None:
         """Compare the pixels that show the same point of a person in both frames."""
@@ -97,6 +107,9 @@ class VideoScores:
 
     def _add_tracks(self, image: TrueImage, moving: MotionTruth, people: People) -> None:
         """Add boxes and identities, true and predicted."""
+        match_G = match_boxes_to_people(people.box_N4, people.score_N, image)
+        self._shown.append(shown_counts(people.box_N4, match_G, image, min_height=0))
+        self._true.append(len(image.people))
         tracked = people.id_N >= 0
         self._tracked.append(
             TrackedFrame(
@@ -107,29 +120,47 @@ class VideoScores:
             )
         )
 
-    def stability(self) -> dict[str, Estimate]:
+    def stability(self) -> dict[str, Sample]:
         """Flicker, part changes and lost pixels along the flow, jitter of boxes, spread of texels; nan without data.
 
         The flow is the true one where it is known, else estimated. Intervals are over pairs of frames, or over people
         where each person has one value.
         """
         kept_P, lost_P = np.array(self._kept, float), np.array(self._lost, float)
-        jitter_P = np.array([value for value in map(_jitter, self._boxes.values()) if not np.isnan(value)])
-        texel_P = np.array([value for value in map(_deviation, self._colours.values()) if not np.isnan(value)])
+        jitter_P = np.array(list(map(_jitter, self._boxes.values())))
+        texel_P = np.array([_deviation(self._colours.get(key, [])) for key in self._boxes])
         return {
-            "flicker_cm": ratio(np.array(self._moved_cm), kept_P),
-            "part_changes": ratio(np.array(self._changed, float), kept_P),
-            "lost": ratio(lost_P, kept_P + lost_P),
-            "box_jitter": ratio(jitter_P, np.ones(len(jitter_P))),
-            "texel_deviation": ratio(texel_P, np.ones(len(texel_P))),
+            "flicker_cm": Ratio(hits_P=np.array(self._moved_cm), trials_P=kept_P),
+            "part_changes": Ratio(hits_P=np.array(self._changed, float), trials_P=kept_P),
+            "lost": Ratio(hits_P=lost_P, trials_P=kept_P + lost_P),
+            "box_jitter": _mean_of_known(jitter_P),
+            "texel_deviation": _mean_of_known(texel_P),
         }
 
-    def identities(self) -> dict[str, Estimate]:
+    def presence(self) -> dict[str, Sample]:
+        """Shown people who are nowhere, true people who are not shown, and identities of each person; by frame.
+
+        `false_people`: share of the shown ones with box IoU below .3 with everybody. `missed_people`: share of the true
+        ones without a match at IoU .5. `ids_per_person`: mean number of identities of those who are found. Only
+        videos with true identities have them.
+        """
+        matched_T = np.array([one.matched for one in self._shown], float)
+        false_T = np.array([one.elsewhere for one in self._shown], float)
+        true_T = np.array(self._true, float)
+        count_P = np.array([len(one) for one in self._identities.values()], float)
+        return {
+            "false_people": Ratio(hits_P=false_T, trials_P=np.array([one.judged for one in self._shown], float)),
+            "missed_people": Ratio(hits_P=true_T - matched_T, trials_P=true_T),
+            "ids_per_person": Ratio(hits_P=count_P, trials_P=(count_P > 0).astype(float)),
+        }
+
+    def identities(self) -> dict[str, Sample]:
         """HOTA and IDF1 over all videos with true identities. Raises: ModelError if their library is missing."""
         if not self._tracked:
             return {}
         nan = float("nan")
-        return {name: Estimate(value=one, low=nan, high=nan) for name, one in tracking_scores(self._tracked).items()}
+        found = tracking_scores(self._tracked).items()
+        return {name: Fixed(estimate=Estimate(value=one, low=nan, high=nan)) for name, one in found}
 
 
 def rows_by_person(image: TrueImage, people: People) -> dict[int, int]:
@@ -156,7 +187,9 @@ def frame_surface(surfaces: Sequence[PersonSurface], height: int, width: int) ->
 
 
 def _jitter(box_of_frame: Mapping[int, Float]) -> float:
-    """Jitter of one person's boxes by frame; frames without the person interrupt the sequence."""
+    """Jitter of one person's boxes by frame; nan if never found. Frames without the person interrupt the sequence."""
+    if not box_of_frame:
+        return float("nan")
     first = min(box_of_frame)
     box_T4 = np.full((max(box_of_frame) - first + 1, 4), np.nan)
     for frame, box_4 in box_of_frame.items():
@@ -166,6 +199,14 @@ def _jitter(box_of_frame: Mapping[int, Float]) -> float:
 
 def _deviation(unwrapped: Sequence[tuple[Float, Bool]]) -> float:
     """Mean over one person's texels of the spread of colour over time, 0..255; nan if none was seen twice."""
+    if not unwrapped:
+        return float("nan")
     colours, seen = zip(*unwrapped, strict=True)
     spread_KSS = texel_deviation(np.stack(colours), np.stack(seen))
     return float(np.nanmean(spread_KSS)) if np.isfinite(spread_KSS).any() else float("nan")
+
+
+def _mean_of_known(value_P: Float) -> Ratio:
+    """The mean over the people whose value is known; nan: unknown."""
+    known_P = np.isfinite(value_P)
+    return Ratio(hits_P=np.where(known_P, value_P, 0), trials_P=known_P.astype(float))

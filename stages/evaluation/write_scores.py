@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from models.cache import user_path
 from models.errors import ModelError
 from models.surface.geometry import Geometry, SurfaceGeometry
 from pipeline.stage import Stage, StageError
@@ -19,8 +20,9 @@ from stages.evaluation.body_errors import error_views
 from stages.evaluation.body_geometry import geometry_of
 from stages.evaluation.breakdown import breakdowns
 from stages.evaluation.error_curves import curves_image, errors_of
-from stages.evaluation.measures import Measures, measures, without_missing
+from stages.evaluation.measures import Measures, Samples, estimates, samples, without_missing
 from stages.evaluation.person_scores import ImageScore
+from stages.evaluation.saved_samples import FILE_NAME, Columns, differences, read_samples, write_samples
 from stages.evaluation.score_tables import row_table, score_table
 from stages.evaluation.true_images import TrueImage
 from stages.evaluation.video_scores import VideoScores
@@ -28,7 +30,6 @@ from stages.evaluation.worst_cases import WorstCases
 from stages.payloads import People, Surfaces, Written
 
 VIDEO_COLUMN = "films"
-Columns = dict[tuple[str, str], Measures]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +54,24 @@ class WriteScores(Stage):
         """Folder and measures.
 
         Attributes:
-            folder: receives `scores.json`, `scores.txt`, and the images of each set.
+            folder: receives `scores.json`, `scores.txt`, `samples.npz`, and the images of each set.
+            against: folder of an earlier evaluation of the same sets, of another network or other settings; the
+                differences follow the table, with intervals of the paired bootstrap. Empty: none.
             body, min_height: as in `evaluate`.
         """
 
         folder: str = "runs/evaluate"
+        against: str = ""
         body: str = ""
         min_height: float = 100.0
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Start without scores."""
+        """Start without scores. Raises: StageError if `against` has no samples."""
         super().__init__(config, threads=threads)
+        self._before = read_samples(user_path(config.against)) if config.against else {}
         self._sets: dict[str, SetScores] = {}
-        self._columns: Columns = {}
+        self._samples: Columns = {}
+        self._columns: dict[tuple[str, str], Measures] = {}
         self._warnings: list[str] = []
 
     def __call__(self, image: TrueImage, score: ImageScore, people: People, surfaces: Surfaces) -> Iterator[Written]:
@@ -82,10 +88,13 @@ class WriteScores(Stage):
         """Write all numbers to standard output and into the folder."""
         text: list[str] = []
         for name, scores in self._sets.items():
-            self._columns |= {(name, column): one for column, one in self._measured(name, scores).items()}
+            self._samples |= {(name, column): one for column, one in self._measured(name, scores).items()}
+        self._columns = {key: estimates(one) for key, one in self._samples.items()}
         if self._sets and not self._columns:
             self._warnings.append("its annotations are only boxes: with given boxes there is nothing to score")
         text += score_table(self._columns)
+        if self._before:
+            text += ["", f"difference to {self.config.against}", *score_table(self._differences(), signed=True)]
         with_people = {name: one.images for name, one in self._sets.items() if any(each.people for each in one.images)}
         tables = {name: breakdowns(images) for name, images in with_people.items()}
         for name, found in tables.items():
@@ -94,10 +103,16 @@ class WriteScores(Stage):
         sys.stdout.write("\n".join(text) + "\n")
         yield self._write("\n".join(text) + "\n", tables)
 
-    def _measured(self, name: str, scores: SetScores) -> dict[str, Measures]:
+    def _differences(self) -> dict[tuple[str, str], Measures]:
+        """The differences to the earlier evaluation. Adds a warning for sets that it does not have."""
+        missing = {name for name, _ in self._samples} - {name for name, _ in self._before}
+        self._warnings += [f"{name}: {self.config.against} has no scores of this set" for name in sorted(missing)]
+        return differences(self._before, self._samples)
+
+    def _measured(self, name: str, scores: SetScores) -> dict[str, Samples]:
         """The columns of one set; videos have a further one."""
-        columns = measures(scores.images, self.config.min_height)
-        stability = without_missing(scores.videos.stability())
+        columns = samples(scores.images, self.config.min_height)
+        stability = without_missing(scores.videos.stability() | scores.videos.presence())
         try:
             stability |= scores.videos.identities()
         except ModelError as error:
@@ -106,11 +121,14 @@ class WriteScores(Stage):
 
     def _write(self, text: str, tables: Mapping[str, Any]) -> Written:
         folder = Path(self.config.folder)
-        document = {"metrics": self.flat(), "sets": self._by_set(), "breakdowns": tables}
+        document = {"metrics": self.flat(), "sets": by_set(self._columns), "breakdowns": tables}
+        if self._before:
+            document["differences"] = by_set(self._differences())
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "scores.txt").write_text(text, encoding="utf-8")
             (folder / "scores.json").write_text(json.dumps(json_value(document), indent=1) + "\n", encoding="utf-8")
+            write_samples(folder / FILE_NAME, self._samples)
             for name, scores in self._sets.items():
                 write_set_images(folder, name, scores, geometry_of(self.config.body))
         except OSError as error:
@@ -131,18 +149,20 @@ class WriteScores(Stage):
             for measure, estimate in one.items()
         }
 
-    def _by_set(self) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
-        found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
-        for (name, column), one in self._columns.items():
-            found.setdefault(name, {})[column] = {measure: asdict(estimate) for measure, estimate in one.items()}
-        return found
-
     def summary(self) -> Mapping[str, Any]:
         """`metrics`: of the first set; `sets`: of all, with intervals; `people`: how many were scored."""
         if not self._columns:
             return {}
         people = sum(len(one.people) for scores in self._sets.values() for one in scores.images)
-        return {"people": people, "metrics": json_value(self.flat()), "sets": json_value(self._by_set())}
+        return {"people": people, "metrics": json_value(self.flat()), "sets": json_value(by_set(self._columns))}
+
+
+def by_set(columns: Mapping[tuple[str, str], Measures]) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """Values and intervals by set, column and measure."""
+    found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    for (name, column), one in columns.items():
+        found.setdefault(name, {})[column] = {measure: asdict(estimate) for measure, estimate in one.items()}
+    return found
 
 
 def write_set_images(folder: Path, name: str, scores: SetScores, body: Geometry) -> None:

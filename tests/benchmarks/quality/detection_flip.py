@@ -17,8 +17,9 @@ from models.light.inference.light_network import LightNetwork, open_light
 from models.network import NetworkConfig
 from models.structures import Detections
 from stages.evaluation.coco_truth import FileOptions
-from stages.evaluation.protocols import confident_detections, match_boxes_to_people, matched_detections
+from stages.evaluation.protocols import confident_detections, match_boxes_to_people
 from stages.evaluation.set_lookup import sets_at_path
+from stages.evaluation.shown_counts import shown_counts
 from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.true_images import TrueImage
 
@@ -29,13 +30,15 @@ PRECISIONS = (0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 
 def recall_precision(images: Sequence[TrueImage], found: Sequence[Detections], score: float) -> tuple[float, float]:
     """Recall of tall people and precision of tall detections, as `-c evaluate` computes them."""
-    hits, right = [], []
+    hits: list[bool] = []
+    right = judged = 0
     for image, detections in zip(images, found, strict=True):
         confident = confident_detections(detections, score)
         match_G = match_boxes_to_people(confident.box_N4, confident.score_N, image)
         hits += [match >= 0 for match, one in zip(match_G, image.people, strict=True) if one.height >= MIN_HEIGHT]
-        right += matched_detections(confident.box_N4, match_G, image, MIN_HEIGHT).tolist()
-    return float(np.mean(hits)), float(np.mean(right or [0]))
+        shown = shown_counts(confident.box_N4, match_G, image, MIN_HEIGHT)
+        right, judged = right + shown.matched, judged + shown.judged
+    return float(np.mean(hits)), right / max(judged, 1)
 
 
 def show(name: str, network: LightNetwork, images: Sequence[TrueImage]) -> None:

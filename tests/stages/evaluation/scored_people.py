@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -54,6 +55,21 @@ class Oracle:
         return SurfaceMap(x0=x0, y0=y0, labels_hw=labels, uv_2hw=uv)
 
 
+class Eroded(Oracle):
+    """Predictions with eroded masks, each person by another width, and with scores of its own."""
+
+    def detect(self, rgb_THW3: Any, *, still: bool = False) -> tuple[list[Detections], Any]:
+        (found,), image = super().detect(rgb_THW3)
+        order = np.arange(len(found.box_N4))
+        return [dataclasses.replace(found, score_N=(0.95 - 0.1 * order).astype(np.float32))], image
+
+    def surface(self, image: Any, box_4: Any) -> SurfaceMap:
+        true = super().surface(image, box_4)
+        width = 1 + 2 * (int(box_4.sum()) % 4)
+        kept = cv2.erode((true.labels_hw > 0).astype(np.uint8), np.ones((width, width), np.uint8), borderValue=0)
+        return dataclasses.replace(true, labels_hw=true.labels_hw * kept)
+
+
 def low_scenes(count: int, seed: int = 3) -> list[TrueImage]:
     """Scenes of `val` whose U is a whole number of 255ths and at most 200, so that a test may add up to 55."""
     images = []
@@ -70,15 +86,19 @@ def scored(
     network: Any,
     images: Iterable[TrueImage],
     body: Geometry | None = None,
+    against: str = "",
     **settings: Any,
 ) -> WriteScores:
-    """The stages `evaluate` and `write_scores` over images, with this network and, where given, this body."""
+    """The stages `evaluate` and `write_scores` over images, with this network and, where given, this body.
+
+    `against`: the folder of an earlier evaluation.
+    """
     monkeypatch.setattr("stages.evaluation.evaluate.open_network", lambda config, threads: network)
     if body is not None:
         monkeypatch.setattr("stages.evaluation.evaluate.geometry_of", lambda folder: body)
         monkeypatch.setattr("stages.evaluation.write_scores.geometry_of", lambda folder: body)
     evaluate = Evaluate(Evaluate.Config(**settings))
-    write = WriteScores(WriteScores.Config(folder=str(folder)))
+    write = WriteScores(WriteScores.Config(folder=str(folder), against=against))
     for image in images:
         (made,) = evaluate(image)
         list(write(image, *made))

@@ -33,7 +33,7 @@ from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS, STRESS_IMAGE_WORLDS
 from tests.models.metrics.ruled_body import LineBody
-from tests.stages.evaluation.scored_people import JOB, Oracle, low_scenes, scored
+from tests.stages.evaluation.scored_people import JOB, Eroded, Oracle, low_scenes, scored
 
 PERFECT = (
     "box_AP",
@@ -299,21 +299,6 @@ def moved(keypoint_173: Any, down: float) -> Any:
     """Keypoints as annotated and visible ones, moved down by some pixels."""
     told_17 = keypoint_173[:, 2] > 0
     return np.stack([keypoint_173[:, 0], keypoint_173[:, 1] + down * told_17, 2.0 * told_17], axis=1)
-
-
-class Eroded(Oracle):
-    """Predictions with eroded masks, each person by another width, and with scores of its own."""
-
-    def detect(self, rgb_THW3: Any, *, still: bool = False) -> tuple[list[Detections], Any]:
-        (found,), image = super().detect(rgb_THW3)
-        order = np.arange(len(found.box_N4))
-        return [dataclasses.replace(found, score_N=(0.95 - 0.1 * order).astype(np.float32))], image
-
-    def surface(self, image: Any, box_4: Any) -> SurfaceMap:
-        true = super().surface(image, box_4)
-        width = 1 + 2 * (int(box_4.sum()) % 4)
-        kept = cv2.erode((true.labels_hw > 0).astype(np.uint8), np.ones((width, width), np.uint8), borderValue=0)
-        return dataclasses.replace(true, labels_hw=true.labels_hw * kept)
 
 
 def test_mask_ap_equals_pycocotools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from models.metrics.bootstrap import estimate
 from stages.evaluation.measures import median_uv_error
 from stages.evaluation.person_scores import STEPS, PersonResult
 
@@ -24,18 +25,19 @@ def result(pixels_by_255ths: Mapping[int, int]) -> PersonResult:
 
 def test_the_median_error_has_a_bootstrap_interval_over_people() -> None:
     alike = [result({10: 50, 30: 10})] * 20
-    assert (one := median_uv_error(alike, 0)).value == one.low == one.high == pytest.approx(10 / 255)
+    assert (one := estimate(median_uv_error(alike, 0))).value == one.low == one.high == pytest.approx(10 / 255)
     other = [result({0: 100}), result({10: 100}), result({20: 100})]
-    found = median_uv_error(other, 0)
+    found = estimate(median_uv_error(other, 0))
     assert (found.value, found.low, found.high) == pytest.approx((10 / 255, 0, 20 / 255)), "of three any may be drawn"
-    assert median_uv_error(other, 1).high == 0, "V is off by nothing"
+    assert estimate(median_uv_error(other, 1)).high == 0, "V is off by nothing"
 
 
 def test_people_with_more_pixels_count_more() -> None:
-    assert median_uv_error([result({0: 10}), result({10: 10}), result({40: 100})], 0).value == pytest.approx(40 / 255)
+    three = [result({0: 10}), result({10: 10}), result({40: 100})]
+    assert estimate(median_uv_error(three, 0)).value == pytest.approx(40 / 255)
 
 
 def test_without_right_charts_there_is_no_median() -> None:
     without = PersonResult(chart_2525=None, uv_error_2S=None, error_M=None, joint_17=None, mask_iou=0)
     for people in ([], [result({})], [without]):
-        assert np.isnan(median_uv_error(people, 0).value)
+        assert np.isnan(estimate(median_uv_error(people, 0)).value)

@@ -13,6 +13,7 @@ import pytest
 
 from models.surface.geometry import open_body_geometry
 from stages.evaluation.ground_truth import GroundTruth, as_frame
+from stages.evaluation.measures import estimates
 from stages.evaluation.true_images import TrueImage
 from stages.evaluation.video_scores import VideoScores, frame_surface
 from stages.payloads import People, PersonSurface, Surfaces
@@ -56,7 +57,7 @@ def gathered(*frames: tuple[TrueImage, People, Surfaces]) -> VideoScores:
 
 def test_truth_has_no_flicker_along_its_flow() -> None:
     """Except for the rounding to whole pixels, one or two centimetres on the surface here."""
-    numbers = gathered(*((one, *answers(one)) for one in film())).stability()
+    numbers = estimates(gathered(*((one, *answers(one)) for one in film())).stability())
     assert 0 < numbers["flicker_cm"].value < 2.0
     assert numbers["part_changes"].value < 0.12 and numbers["lost"].value < 0.05
 
@@ -75,15 +76,17 @@ def test_a_changed_chart_in_every_second_frame_is_counted() -> None:
                 )
             )
         frames.append((one, people, surfaces))
-    numbers = gathered(*frames).stability()
+    numbers = estimates(gathered(*frames).stability())
     assert numbers["part_changes"].value > 0.9 and numbers["flicker_cm"].value > 10
 
 
 def test_a_gap_in_the_video_is_not_bridged() -> None:
     first, second, third = film()[:3]
-    assert np.isnan(gathered((first, *answers(first)), (third, *answers(third))).stability()["flicker_cm"].value)
+    skipped = gathered((first, *answers(first)), (third, *answers(third))).stability()
+    assert np.isnan(estimates(skipped)["flicker_cm"].value)
     other = dataclasses.replace(second, video="another")
-    assert np.isnan(gathered((first, *answers(first)), (other, *answers(other))).stability()["flicker_cm"].value)
+    switched = gathered((first, *answers(first)), (other, *answers(other))).stability()
+    assert np.isnan(estimates(switched)["flicker_cm"].value)
 
 
 def test_jitter_of_boxes_is_measured() -> None:
@@ -95,23 +98,52 @@ def test_jitter_of_boxes_is_measured() -> None:
         people, surfaces = answers(one)
         frames.append((one, dataclasses.replace(people, box_N4=people.box_N4 + (-1) ** frame * 0.5), surfaces))
     height_M = steady.boxes[:, 3] - steady.boxes[:, 1]
-    assert gathered(*frames).stability()["box_jitter"].value == pytest.approx(float((2 / height_M).mean()), rel=1e-4)
+    numbers = estimates(gathered(*frames).stability())
+    assert numbers["box_jitter"].value == pytest.approx(float((2 / height_M).mean()), rel=1e-4)
     still = [(dataclasses.replace(steady, frame=frame), *answers(steady)) for frame in range(FRAMES)]
-    numbers = gathered(*still).stability()
+    numbers = estimates(gathered(*still).stability())
     assert numbers["box_jitter"].value == 0 and numbers["texel_deviation"].value < 1e-9
 
 
 def test_constant_identities_are_perfect_and_swaps_are_not() -> None:
     pytest.importorskip("trackeval", reason="TrackEval is not installed")
-    right = gathered(*((one, *answers(one)) for one in film())).identities()
+    right = estimates(gathered(*((one, *answers(one)) for one in film())).identities())
     assert right["HOTA"].value == pytest.approx(1) and right["IDF1"].value == pytest.approx(1)
     swapped = []
     for one in film():
         people, surfaces = answers(one)
         id_N = people.id_N[::-1].copy() if one.frame >= FRAMES // 2 else people.id_N
         swapped.append((one, dataclasses.replace(people, id_N=id_N), surfaces))
-    wrong = gathered(*swapped).identities()
+    wrong = estimates(gathered(*swapped).identities())
     assert wrong["IDF1"].value < 0.9 and wrong["AssA"].value < 0.9 and wrong["DetA"].value == pytest.approx(1)
+
+
+def test_false_and_missed_people_are_counted_by_frame() -> None:
+    """In the first of five frames nobody is found, in the second a thing in the corner is taken for a person."""
+    frames = [(one, *answers(one)) for one in film()]
+    first, (second, people, surfaces) = frames[0][0], frames[1]
+    thing = PersonSurface(x0=0, y0=0, labels_hw=np.ones((9, 9), np.uint8), uv_2hw=np.zeros((2, 9, 9), np.float32))
+    more = People(
+        frame_N=np.zeros(len(people) + 1, np.int32),
+        box_N4=np.concatenate([people.box_N4, np.array([[0, 0, 9, 9]], np.float32)]),
+        score_N=np.ones(len(people) + 1, np.float32),
+        id_N=np.append(people.id_N, 99).astype(np.int32),
+    )
+    frames[0] = (first, people.some(np.zeros(0, np.int64)), Surfaces(people=()))
+    frames[1] = (second, more, Surfaces(people=(*surfaces.people, thing)))
+    true_T = [len(one.people) for one, _, _ in frames]
+    found = estimates(gathered(*frames).presence())
+    assert found["missed_people"].value == pytest.approx(true_T[0] / sum(true_T))
+    assert found["false_people"].value == pytest.approx(1 / (sum(true_T) - true_T[0] + 1))
+    assert found["ids_per_person"].value == 1
+
+
+def test_a_change_of_identity_is_counted() -> None:
+    frames = []
+    for one in film():
+        people, surfaces = answers(one)
+        frames.append((one, dataclasses.replace(people, id_N=people.id_N + 50 * (one.frame % 2)), surfaces))
+    assert estimates(gathered(*frames).presence())["ids_per_person"].value == 2
 
 
 def test_single_images_have_no_video_scores() -> None:
@@ -124,7 +156,7 @@ def test_single_images_have_no_video_scores() -> None:
         id_N=np.zeros(0, np.int32),
     )
     scores.add(image, nobody, Surfaces(people=()))
-    assert scores.identities() == {} and all(np.isnan(one.value) for one in scores.stability().values())
+    assert scores.identities() == {} and all(np.isnan(one.value) for one in estimates(scores.stability()).values())
     assert as_frame(image, 0).video.still and not as_frame(film()[0], 0).video.still
 
 
@@ -157,7 +189,7 @@ def test_estimated_and_true_flow_give_similar_scores() -> None:
 
 def test_a_video_without_truth_is_scored_along_the_estimated_flow() -> None:
     steady = gathered(*((unknown(one), *answers(one)) for one in film()))
-    numbers = steady.stability()
+    numbers = estimates(steady.stability())
     assert 0 < numbers["flicker_cm"].value < 2.5 and numbers["part_changes"].value < 0.15
     assert numbers["box_jitter"].value > 0 and numbers["texel_deviation"].value > 0
     assert steady.identities() == {}  # who is who is not known

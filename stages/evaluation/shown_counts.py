@@ -1,0 +1,57 @@
+"""Confident detections of an image: how many are right, and where the others lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.arrays import F32, I64
+from models.metrics.masks import box_overlaps
+from stages.evaluation.protocols import corner_and_size
+from stages.evaluation.true_images import TrueImage
+
+IN_CROWD = 0.5
+"""A detection of which this share lies in a crowd region is ignored: neither right nor wrong."""
+NEAR_IOU = 0.3
+"""An unmatched detection with at least this IoU with an annotated person is a wrong box, not a thing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCounts:
+    """Confident detections of sufficient height of one image.
+
+    Attributes:
+        matched: detections that are matched with an annotated person.
+        in_crowd: unmatched detections of which at least half lies in a region of many people.
+        near_person: other unmatched detections with box IoU .3 or more with an annotated person.
+        elsewhere: the rest: things, or people who are not annotated.
+    """
+
+    matched: int = 0
+    in_crowd: int = 0
+    near_person: int = 0
+    elsewhere: int = 0
+
+    @property
+    def judged(self) -> int:
+        """Detections that are right or wrong: all but those in a crowd."""
+        return self.matched + self.near_person + self.elsewhere
+
+
+def shown_counts(box_K4: F32, match_G: I64, image: TrueImage, min_height: float) -> ShownCounts:
+    """Count the confident detections of `min_height` pixels or more; `match_G`: rows of the matched ones."""
+    counts_K = box_K4[:, 3] - box_K4[:, 1] >= min_height
+    right_K = np.isin(np.arange(len(box_K4)), match_G)
+    place_K4 = corner_and_size(box_K4)
+    crowd_C4 = np.array([crowd.box_4 for crowd in image.crowds]).reshape(-1, 4)
+    share_KC = box_overlaps(place_K4, crowd_C4, np.ones(len(crowd_C4), bool))
+    iou_KG = box_overlaps(place_K4, corner_and_size(image.boxes), np.zeros(len(image.people), bool))
+    crowd_K = ~right_K & (share_KC.max(axis=1, initial=0) >= IN_CROWD)
+    near_K = ~right_K & ~crowd_K & (iou_KG.max(axis=1, initial=0) >= NEAR_IOU)
+    return ShownCounts(
+        matched=int((right_K & counts_K).sum()),
+        in_crowd=int((crowd_K & counts_K).sum()),
+        near_person=int((near_K & counts_K).sum()),
+        elsewhere=int((~right_K & ~crowd_K & ~near_K & counts_K).sum()),
+    )

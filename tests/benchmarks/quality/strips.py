@@ -1,0 +1,114 @@
+"""Strips of real clips for the eye: the same frames by one or two settings, side by side and numbered.
+
+    python -m tests.benchmarks.quality.strips OUT CLIP … [--before W] [--after W] [--set KEY=VALUE …]
+
+Each sheet OUT/CLIP_000.png shows successive frames: the original, `--before`, and with `--after` or `--set` the other
+weights or settings, in chart colours. The yellow number is the frame, the white numbers are the identities shown.
+OUT/CLIP.json has the identities and boxes of each frame by setting, so that a tally by eye can be checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from densepose_video import run
+
+WIDE, HIGH = 1600, 1500
+"""Pixels of a sheet, at most."""
+CELL = 300
+"""Pixels of the longer side of a frame on a sheet."""
+YELLOW, WHITE, BLACK = (255, 230, 0), (255, 255, 255), (0, 0, 0)
+Record = dict[str, list[Any]]
+
+
+def shrunk(rgb_HW3: np.ndarray) -> np.ndarray:
+    """The frame at the size of a cell."""
+    height, width = rgb_HW3.shape[:2]
+    scale = CELL / max(height, width)
+    return cv2.resize(rgb_HW3, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+
+
+def written_on(rgb_HW3: np.ndarray, text: str, colour: tuple[int, int, int], x: int) -> None:
+    """Write a short text at the bottom of a cell, readable on any ground."""
+    place = (x, rgb_HW3.shape[0] - 5)
+    for ink, thickness in ((BLACK, 3), (colour, 1)):
+        cv2.putText(rgb_HW3, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, ink, thickness, cv2.LINE_AA)
+
+
+def predicted(
+    clip: Path, settings: Mapping[str, Any], frames: int
+) -> tuple[list[np.ndarray], list[np.ndarray], Record]:
+    """Original and drawn frames at the size of cells, and the people of each frame."""
+    plain, drawn = [], []
+    record: Record = {"identities": [], "boxes": []}
+    fixed = {"render.style": "parts", "decode.end_frame": frames}
+    for frame in run("video", clip, settings={**fixed, **settings}):
+        plain.append(shrunk(frame.rgb_HW3))
+        assert frame.overlay_HW3 is not None, "the video configuration renders"
+        drawn.append(shrunk(frame.overlay_HW3))
+        record["identities"].append(frame.people.id_N.tolist())
+        record["boxes"].append(np.rint(frame.people.box_N4).astype(int).tolist())
+    return plain, drawn, record
+
+
+def cells(plain: Sequence[np.ndarray], others: Mapping[str, tuple[list[np.ndarray], Record]]) -> list[np.ndarray]:
+    """One cell a frame: the original, then each setting's drawing."""
+    found = []
+    for t, original in enumerate(plain):
+        original = original.copy()
+        written_on(original, str(t), YELLOW, 4)
+        row = [original]
+        for drawn, record in others.values():
+            one = drawn[t].copy()
+            written_on(one, " ".join(map(str, record["identities"][t])), WHITE, 4)
+            row.append(one)
+        found.append(cv2.copyMakeBorder(np.hstack(row), 0, 3, 0, 3, cv2.BORDER_CONSTANT, value=WHITE))
+    return found
+
+
+def sheets(cell_T: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The cells in rows on sheets of limited size."""
+    height, width = cell_T[0].shape[:2]
+    columns, rows = max(WIDE // width, 1), max(HIGH // height, 1)
+    made = []
+    for start in range(0, len(cell_T), columns * rows):
+        chosen = list(cell_T[start : start + columns * rows])
+        chosen += [np.zeros_like(chosen[0])] * (-len(chosen) % columns)
+        made.append(np.vstack([np.hstack(chosen[k : k + columns]) for k in range(0, len(chosen), columns)]))
+    return made
+
+
+def main() -> None:
+    """Write the sheets and the people of every clip."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("clips", type=Path, nargs="+")
+    parser.add_argument("--before", default="light", metavar="W")
+    parser.add_argument("--after", metavar="W")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the after column")
+    parser.add_argument("--frames", type=int, default=100)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    settings: dict[str, dict[str, Any]] = {"before": {"network.weights": options.before}}
+    if options.after or options.set:
+        changes = dict(one.split("=", 1) for one in options.set)
+        settings["after"] = {"network.weights": options.after or options.before, **changes}
+    for clip in options.clips:
+        made = {name: predicted(clip, one, options.frames) for name, one in settings.items()}
+        plain = made["before"][0]
+        for number, sheet in enumerate(sheets(cells(plain, {name: one[1:] for name, one in made.items()}))):
+            cv2.imwrite(str(options.out / f"{clip.stem}_{number:03d}.png"), sheet[..., ::-1])
+        records = {name: one[2] for name, one in made.items()}
+        (options.out / f"{clip.stem}.json").write_text(json.dumps(records))
+        print(f"{clip.name}: {len(plain)} frames", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import F64, I64, U8, Float, Int
+from models.arrays import F64, I64, U8, Bool, Float, Int
 from models.errors import ModelError
 from models.surface.geometry import Geometry
 
@@ -66,11 +66,13 @@ class FoundInstance:
         score: 0..1.
         iuv_3hw: label, U, V on the truncated box, U and V in 1/255: uint8 as in the reference's results, or float
             without rounding.
+        mask_hw: the silhouette on the same grid, if it is not where the label is above 0.
     """
 
     box_4: F64
     score: float
     iuv_3hw: U8 | Float
+    mask_hw: Bool | None = None
 
     def __post_init__(self) -> None:
         size = tuple(max(int(side), 1) for side in (self.box_4[3], self.box_4[2]))

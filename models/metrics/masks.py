@@ -88,8 +88,9 @@ def coco_segmentation(segmentation: Any, height: int, width: int) -> Rle | None:
 
 
 def found_mask(found: FoundInstance, height: int, width: int) -> Rle:
-    """Mask of the pixels with a predicted chart, placed at the box's truncated corner."""
-    return pasted(found.iuv_3hw[0] > 0, int(found.box_4[0]), int(found.box_4[1]), height, width)
+    """The predicted silhouette, placed at the box's truncated corner: of a mask head, else the pixels with a chart."""
+    mask_hw = found.iuv_3hw[0] > 0 if found.mask_hw is None else found.mask_hw
+    return pasted(mask_hw, int(found.box_4[0]), int(found.box_4[1]), height, width)
 
 
 def mask_overlaps(found: Sequence[Rle], true: Sequence[Rle | None], crowd_G: Bool) -> Float:

@@ -116,7 +116,13 @@ def true_keypoints(image: TrueImage) -> Float:
 
 def found_keypoints(protocol: ProtocolResult) -> Float:
     """COCO's keypoints of the predicted people, (D, 17, 3)."""
-    return np.array([surface_keypoints(surface) for surface in protocol.surface_D], np.float64).reshape(-1, 17, 3)
+    return np.array([predicted_joints(surface) for surface in protocol.surface_D], np.float64).reshape(-1, 17, 3)
+
+
+def predicted_joints(surface: SurfaceMap) -> Float:
+    """The joints of the network's own head where it has one, else those that the surface shows, (17, 3)."""
+    found = surface_keypoints(surface) if surface.keypoint_K3 is None else surface.keypoint_K3
+    return np.asarray(found, np.float64)
 
 
 def person_score(image: TrueImage, g: int, protocols: Mapping[str, ProtocolResult], geometry: Geometry) -> PersonScore:
@@ -176,7 +182,7 @@ def joints_of(surface: SurfaceMap | None, person: TruePerson) -> JointFit | None
     """How near the predicted joints are; None if no keypoint is annotated."""
     if person.keypoint_173 is None or not person.keypoint_173[:, 2].any():
         return None
-    found_173 = None if surface is None else surface_keypoints(surface).astype(np.float64)
+    found_173 = None if surface is None else predicted_joints(surface)
     return joint_fit(found_173, person.keypoint_173, person.instance.area, person.instance.box_4)
 
 

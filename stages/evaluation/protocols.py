@@ -50,6 +50,7 @@ def found_instance(surface: SurfaceMap, box_4: F32, score: float) -> FoundInstan
         box_4=corner_and_size(box_4[None])[0] if integer_box(box_4) == grid else np.array(grid, np.float64),
         score=score,
         iuv_3hw=np.concatenate([surface.labels_hw[None].astype(np.float32), uv_2hw]),
+        mask_hw=surface.mask_hw,
     )
 
 

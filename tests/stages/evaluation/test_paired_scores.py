@@ -15,7 +15,7 @@ from models.metrics.coco_ap import CocoFound, CocoTruth, box_ap, keypoint_ap, ma
 from models.metrics.densepose_evaluator import THRESHOLD_T, Similarities
 from models.metrics.instances import TrueInstance
 from models.metrics.masks import pasted
-from models.structures import Detections
+from models.structures import Detections, SurfaceMap
 from pipeline.stage import StageError
 from stages.evaluation.measures import samples
 from stages.evaluation.person_scores import ImageScore
@@ -67,6 +67,32 @@ def test_the_truth_has_perfect_silhouettes_and_company_is_that_of_the_masks(
             window = image.dense.instance_HW[y0:y1, x0:x1]
             most = max((int((window == k + 1).sum()) for k in range(len(score.people)) if k != g), default=0)
             assert person.accompanied == (most >= 0.05 * window.size)
+
+
+class WithHeads(Oracle):
+    """A network with heads of its own: joints off by 6 % of the box, and the box as the mask."""
+
+    def surface(self, image: Any, box_4: Any) -> SurfaceMap:
+        one = super().surface(image, box_4)
+        g = int(np.flatnonzero((image.boxes == box_4).all(axis=1))[0])
+        keypoint_173 = image.people[g].keypoint_173.copy()
+        keypoint_173[:, 0] += 0.06 * max(image.people[g].instance.box_4[2:])
+        keypoint_173[:, 2] = 1
+        return dataclasses.replace(
+            one, keypoint_K3=keypoint_173.astype(np.float32), mask_hw=np.ones(one.labels_hw.shape, bool)
+        )
+
+
+def test_the_heads_of_a_network_are_what_is_scored(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, images: list[TrueImage]
+) -> None:
+    written = scored(monkeypatch, tmp_path, WithHeads(images), images, boxes="detected")
+    found = written.flat()
+    tall = [one for image in images for one in image.people if one.height >= 100]
+    boxes, areas = ([one.instance.box_4[2:].prod() for one in tall], [one.instance.area for one in tall])
+    assert found["area_ratio"] == pytest.approx(sum(boxes) / sum(areas), rel=0.05)
+    assert found["absent"] == found["PCK05"] == 0 and found["PCK10"] == found["PCK10_wrists"] == 1
+    assert 0 < found["OKS_recall"] < found["OKS_recall_50"] <= 1
 
 
 def people_at(box_N4: list[list[float]], crowd_N4: list[list[float]]) -> TrueImage:

@@ -164,12 +164,12 @@ def person_result(
         error_M=None if person.instance.points is None else point_errors(geometry, person.instance, found),
         joint_17=None if person.keypoint_173 is None else part_of_joint(surface, person.keypoint_173)[0],
         mask_iou=mask_overlap(image, person, found),
-        silhouette=None if found is None or others_HW is None else silhouette_of(found, person, others_HW),
-        joints=joints_of(surface, person),
+        silhouette=None if found is None or others_HW is None else silhouette_fit_of(found, person, others_HW),
+        joints=joint_fit_of(surface, person),
     )
 
 
-def silhouette_of(found: FoundInstance, person: TruePerson, others_HW: Bool) -> SilhouetteFit | None:
+def silhouette_fit_of(found: FoundInstance, person: TruePerson, others_HW: Bool) -> SilhouetteFit | None:
     """How the predicted silhouette fits; None if the true mask is empty."""
     true_HW = coco_mask.decode(person.instance.mask) > 0
     if not true_HW.any():
@@ -178,7 +178,7 @@ def silhouette_of(found: FoundInstance, person: TruePerson, others_HW: Bool) -> 
     return silhouette_fit(found_HW, true_HW, others_HW, *person.instance.box_4[2:])
 
 
-def joints_of(surface: SurfaceMap | None, person: TruePerson) -> JointFit | None:
+def joint_fit_of(surface: SurfaceMap | None, person: TruePerson) -> JointFit | None:
     """How near the predicted joints are; None if no keypoint is annotated."""
     if person.keypoint_173 is None or not person.keypoint_173[:, 2].any():
         return None

@@ -1,0 +1,76 @@
+"""Motion of a skeleton, whatever file it came from: names, bones, and a rotation of every joint in every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.arrays import F32, F64, I32
+from models.errors import ModelError
+
+AXES = {"X": 0, "Y": 1, "Z": 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkeletalMotion:
+    """T frames of a skeleton of J joints, in the axes and units of its file.
+
+    Attributes:
+        names: names of the joints.
+        parent_J: index of the parent; −1 for the root, which is first; parents come before their children.
+        offset_J3: place of each joint in its parent's axes; the root's is 0.
+        rotation_TJ33: rotation of each joint's axes relative to its parent's; the root's relative to the world.
+        position_T3: place of the root in the world.
+        frame_time: seconds from one frame to the next.
+    """
+
+    names: tuple[str, ...]
+    parent_J: I32
+    offset_J3: F32
+    rotation_TJ33: F32
+    position_T3: F32
+    frame_time: float
+
+    def joint(self, name: str) -> int:
+        """Index of a joint. Raises ModelError if the skeleton has no such joint."""
+        if name not in self.names:
+            raise ModelError("the skeleton has no such joint", name, f"it has {', '.join(self.names[:12])} …")
+        return self.names.index(name)
+
+
+def posed_skeleton(motion: SkeletalMotion) -> tuple[F32, F32]:
+    """Rotations (T, J, 3, 3) and places (T, J, 3) of all joints in the world."""
+    turned, placed = np.empty_like(motion.rotation_TJ33), np.empty(motion.rotation_TJ33.shape[:3], np.float32)
+    for j, parent in enumerate(motion.parent_J.tolist()):
+        if parent < 0:
+            turned[:, j], placed[:, j] = motion.rotation_TJ33[:, j], motion.position_T3
+        else:
+            turned[:, j] = turned[:, parent] @ motion.rotation_TJ33[:, j]
+            placed[:, j] = placed[:, parent] + turned[:, parent] @ motion.offset_J3[j]
+    return turned, placed
+
+
+def euler_rotations(angle_TA: F64, axes: str) -> F32:
+    """Rotations (T, 3, 3): the product of turns about X, Y or Z in the order of `axes`; angles in radians."""
+    result = np.tile(np.eye(3), (len(angle_TA), 1, 1))
+    for k, axis in enumerate(axes):
+        first, second = (AXES[axis] + 1) % 3, (AXES[axis] + 2) % 3
+        cosine, sine = np.cos(angle_TA[:, k]), np.sin(angle_TA[:, k])
+        turn = np.tile(np.eye(3), (len(angle_TA), 1, 1))
+        turn[:, first, first], turn[:, first, second] = cosine, -sine
+        turn[:, second, first], turn[:, second, second] = sine, cosine
+        result = result @ turn
+    return result.astype(np.float32)
+
+
+def quaternion_rotations(quaternion_T4: F64) -> F32:
+    """Rotation matrices (T, 3, 3) of quaternions w, x, y, z of any length but 0."""
+    unit_T4 = quaternion_T4 / np.linalg.norm(quaternion_T4, axis=1, keepdims=True)
+    w, x, y, z = unit_T4.T
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.moveaxis(np.array(rows), 2, 0).astype(np.float32)

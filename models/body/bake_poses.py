@@ -1,0 +1,163 @@
+"""Creates `real_poses.npz` from clones of the sources: `python -m models.body.bake_poses CMU_CLONE DEEPMIMIC_CLONE`.
+
+CMU_CLONE is DragonForgedTheArtist/IClone-CMU-Mocap, DEEPMIMIC_CLONE is xbpeng/DeepMimic (docs/poses.md).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.arrays import F32, Bool, Index
+from models.body.bvh import read_bvh
+from models.body.deepmimic_motion import read_deepmimic
+from models.body.pose_library import FORMAT, POSES_FILE, STORED_BONES, UNIT, stored_vectors, without_heading
+from models.body.retarget import BodyMotion, SourceSkeleton, retargeted
+from models.body.skeletal_motion import SkeletalMotion
+from models.body.source_skeletons import character_creator, deepmimic_humanoid
+from models.surface.body import load_body
+
+POSES = 6000
+MAX_SPEED = 40.0
+"""Radians per second between two frames; a faster joint is an error of the capture."""
+
+LIMITS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    "spine05": ((-45, -30, -30), (60, 30, 30)),
+    "clavicle": ((-30, -30, -25), (30, 30, 65)),
+    "lowerarm02": ((-55, -55, -55), (55, 55, 55)),
+    "wrist": ((-90, -90, -90), (90, 90, 90)),
+    "upperleg01": ((-140, -80, -45), (60, 80, 90)),
+    "lowerleg01": ((-25, -30, -30), (160, 30, 30)),
+    "foot": ((-50, -50, -45), (80, 50, 45)),
+}
+"""Least and greatest rotation vectors about left, up and front, degrees; those of right bones are mirrored.
+
+They are wide, and frames beyond them are errors of the capture (as feet that flip over).
+"""
+
+CMU = "CMU Graphics Lab Motion Capture Database by IClone-CMU-Mocap; may be copied, modified, redistributed; no resale"
+DEEPMIMIC = "DeepMimic by Xue Bin Peng; MIT"
+
+KEPT_APART = (
+    *("cmu/001_01", "cmu/002_04", "cmu/003_01", "cmu/003_02", "cmu/005_16", "cmu/005_17"),
+    *("deepmimic/jump", "deepmimic/kick", "deepmimic/spin", "deepmimic/sideflip"),
+)
+"""Motions that give no poses, so that tests and scores may use them: fast ones, and all of CMU's subject 3."""
+
+JOINTS = (
+    *("head", "neck01", "spine01", "spine03"),
+    *(f"{bone}.{s}" for bone in ("lowerarm01", "wrist", "finger3-1", "lowerleg01", "foot", "toe2-1") for s in "LR"),
+)
+"""Joints whose places decide how different two poses are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedMotion:
+    """A motion of the open body, where it comes from and under which licence."""
+
+    name: str
+    licence: str
+    motion: BodyMotion
+
+
+def named_motions(cmu: Path, deepmimic: Path) -> list[NamedMotion]:
+    """All motions of both clones. DeepMimic's folders `sie` (non-commercial), `amass` and `long` are not read."""
+    found = []
+    sources: tuple[tuple[str, str, list[Path], Callable[[Path], SkeletalMotion], SourceSkeleton], ...] = (
+        ("cmu", CMU, sorted((cmu / "All_BVH" / "subjects").glob("*/*.bvh")), read_bvh, character_creator()),
+        (
+            *("deepmimic", DEEPMIMIC, sorted((deepmimic / "data" / "motions").glob("humanoid3d_*.txt"))),
+            *(read_deepmimic, deepmimic_humanoid()),
+        ),
+    )
+    for place, licence, files, read, skeleton in sources:
+        for file in files:
+            name = f"{place}/{file.stem.removeprefix('humanoid3d_')}"
+            found.append(NamedMotion(name=name, licence=licence, motion=retargeted(read(file), skeleton)))
+    return found
+
+
+def sound_frames(motion: BodyMotion) -> Bool:
+    """Frames (T,) in which no bone is faster than `MAX_SPEED`, nor just before or after them."""
+    turn = motion.turn_TB33
+    cosine = (np.einsum("tbij,tbij->tb", turn[1:], turn[:-1]) - 1) / 2
+    spike = (np.arccos(np.clip(cosine, -1, 1)) / motion.frame_time > MAX_SPEED).any(axis=1)
+    sound = np.ones(len(turn), bool)
+    sound[1:] &= ~spike
+    sound[:-1] &= ~spike
+    return sound
+
+
+def within_limits(vector_TK3: F32) -> Bool:
+    """Poses (T,) in which no bone exceeds its `LIMITS`."""
+    inside = np.ones(len(vector_TK3), bool)
+    for k, bone in enumerate(STORED_BONES):
+        if bone.split(".")[0] in LIMITS:
+            low_3, high_3 = np.radians(LIMITS[bone.split(".")[0]])
+            left_T3 = vector_TK3[:, k] * ([1, -1, -1] if bone.endswith(".R") else [1, 1, 1])
+            inside &= ((left_T3 >= low_3) & (left_T3 <= high_3)).all(axis=1)
+    return inside
+
+
+def joint_places(turn_TB33: F32) -> F32:
+    """Places (T, J, 3) of `JOINTS` of the mean body relative to its root, metres."""
+    body = load_body()
+    turned, placed = np.empty_like(turn_TB33), np.zeros(turn_TB33.shape[:3], np.float32)
+    for b, parent in enumerate(body.parent_B.tolist()):
+        if parent < 0:
+            turned[:, b] = turn_TB33[:, b]
+        else:
+            turned[:, b] = turned[:, parent] @ turn_TB33[:, b]
+            placed[:, b] = placed[:, parent] + turned[:, parent] @ (body.bone_mean_B3[b] - body.bone_mean_B3[parent])
+    return placed[:, [body.bone(name) for name in JOINTS]]
+
+
+def farthest_points(point_ND: F32, count: int) -> tuple[Index, float]:
+    """Indices of `count` points, each the farthest from those before it, and how far any point is from them."""
+    chosen, distance_N = [0], np.linalg.norm(point_ND - point_ND[0], axis=1)
+    while len(chosen) < min(count, len(point_ND)):
+        chosen.append(int(distance_N.argmax()))
+        distance_N = np.minimum(distance_N, np.linalg.norm(point_ND - point_ND[chosen[-1]], axis=1))
+    return np.array(chosen), float(distance_N.max())
+
+
+def write_poses(cmu: Path, deepmimic: Path, out: Path) -> None:
+    """Read the clones, choose poses that differ most, and write the file."""
+    motions = [one for one in named_motions(cmu, deepmimic) if one.name not in KEPT_APART]
+    vectors, points, origins, dropped = [], [], [], 0
+    for number, one in enumerate(motions):
+        frames = np.flatnonzero(sound_frames(one.motion) & within_limits(stored_vectors(one.motion.turn_TB33)))
+        turn_TB33 = one.motion.turn_TB33[frames].copy()
+        dropped += len(one.motion.turn_TB33) - len(frames)
+        turn_TB33[:, 0] = without_heading(turn_TB33[:, 0])
+        vectors.append(stored_vectors(turn_TB33))
+        points.append(joint_places(turn_TB33).reshape(len(frames), -1))
+        origins.append(np.stack([np.full(len(frames), number), frames], axis=1))
+    point_ND, origin_N2 = np.concatenate(points), np.concatenate(origins)
+    chosen, radius = farthest_points(point_ND, POSES)
+    chosen = np.sort(chosen)
+    np.savez_compressed(
+        out,
+        allow_pickle=False,
+        format=np.array(FORMAT),
+        bones=np.array(STORED_BONES),
+        vector_PK3=np.round(np.concatenate(vectors)[chosen] / UNIT).astype(np.int16),
+        motion_P=origin_N2[chosen, 0].astype(np.int16),
+        frame_P=origin_N2[chosen, 1].astype(np.int16),
+        motions=np.array([one.name for one in motions]),
+        licences=np.array([one.licence for one in motions]),
+    )
+    print(
+        f"{out}: {len(chosen)} of {len(point_ND)} frames of {len(motions)} motions, {out.stat().st_size / 1e6:.2f} MB"
+    )
+    print(f"{dropped} frames dropped as errors of the capture")
+    near = 1000 * radius / np.sqrt(len(JOINTS))
+    print(f"every frame is within {near:.0f} mm (root mean square over {len(JOINTS)} joints) of a pose kept")
+
+
+if __name__ == "__main__":
+    write_poses(Path(sys.argv[1]), Path(sys.argv[2]), POSES_FILE)

@@ -17,7 +17,7 @@ from stages.world.bodies.body_shapes import human_shape, random_shape
 from stages.world.bodies.contact import CONTACTS
 from stages.world.bodies.costumes import in_loose_clothes, in_skirt, with_bag, with_hair_style, with_long_hair
 from stages.world.bodies.people import Mesh, Person, moved_on_floor, pose_person
-from stages.world.bodies.random_poses import RANDOM_POSES
+from stages.world.bodies.real_poses import POSES
 from stages.world.camera.camera_effects import photograph
 from stages.world.camera.corruptions import CORRUPTIONS
 from stages.world.camera.framing import floor_position, framing_camera
@@ -90,7 +90,7 @@ def _posed_people(world: ImageWorld, rng: Rng, people: list[Person]) -> tuple[li
     meshes = _people_in_contact(world, rng, people)
     camera = _first_camera(world, rng, meshes[0]) if meshes else None
     for person in people[len(meshes) :]:
-        pose = RANDOM_POSES[str(rng.choice(names, p=np.asarray(chances) / sum(chances)))](rng)
+        pose = POSES[str(rng.choice(names, p=np.asarray(chances) / sum(chances)))](rng)
         mesh = pose_person(person, pose, float(rng.uniform(*world.yaw_range)))
         if camera is None:
             camera = _first_camera(world, rng, mesh)

@@ -21,7 +21,7 @@ class ImageWorld:
         height, width: pixels of a scene.
         people: probability of 0, 1, 2 … people.
         person_height: range of a person's height as a share of the image's height.
-        poses: names in `RANDOM_POSES` and their probabilities.
+        poses: names in `POSES` and their probabilities.
         body_range: which of the sampled bodies are used, as shares (from, to) of all.
         child_share: share of children among people.
         patterns: names of cloth patterns.
@@ -116,6 +116,22 @@ _AGILE = replace(
     ),
 )
 
+_SUPPLE = replace(
+    _AGILE,
+    name="supple",
+    poses=(
+        ("stand", 0.03),
+        ("walk", 0.03),
+        ("sit", 0.06),
+        ("crouch", 0.08),
+        ("dance", 0.22),
+        ("random_joints", 0.25),
+        ("bent_over", 0.25),
+        ("lie", 0.05),
+        ("upside_down", 0.03),
+    ),
+)
+
 IMAGE_WORLDS: dict[str, ImageWorld] = {
     "train": ImageWorld(name="train"),
     "val": ImageWorld(
@@ -128,21 +144,8 @@ IMAGE_WORLDS: dict[str, ImageWorld] = {
     "wide": _WIDE,
     "broad": _BROAD,
     "agile": _AGILE,
-    "supple": replace(
-        _AGILE,
-        name="supple",
-        poses=(
-            ("stand", 0.03),
-            ("walk", 0.03),
-            ("sit", 0.06),
-            ("crouch", 0.08),
-            ("dance", 0.22),
-            ("random_joints", 0.25),
-            ("bent_over", 0.25),
-            ("lie", 0.05),
-            ("upside_down", 0.03),
-        ),
-    ),
+    "supple": _SUPPLE,
+    "moved": replace(_SUPPLE, name="moved", poses=(("real", 0.5), *((kind, 0.5 * p) for kind, p in _SUPPLE.poses))),
 }
 """Worlds of images by name.
 
@@ -151,6 +154,7 @@ IMAGE_WORLDS: dict[str, ImageWorld] = {
 - `broad` is `wide` with random joint angles for a quarter of people, and wider ranges of pitch and focal length.
 - `agile` is `broad` with few standing or walking people: most dance, crouch or have random joint angles.
 - `supple` is `agile` with a quarter of people bent over at the hips.
+- `moved` is `supple` with poses of real people for half of them.
 """
 
 TURNED_AWAY = (np.pi - 0.7, np.pi + 0.7)

@@ -158,6 +158,7 @@ def actors_in_contact(
     actors = []
     for person, mesh, position in zip(people, (pair.first, pair.second), (middle_2, there), strict=True):
         side = float(np.sign(np.cos(mesh.yaw - yaw)))
+        assert isinstance(mesh.pose, BodyPose), "contacts are posed by joint angles"
         motion = in_place(partial(cycle.pose, mesh.pose, side), mesh.yaw)
         actors.append(grounded_actor(person, motion, position, half))
     return actors[0], actors[1]

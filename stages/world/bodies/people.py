@@ -9,7 +9,7 @@ import numpy as np
 
 from models.arrays import F32, I32
 from models.surface.body import blended, forward_kinematics, load_body
-from stages.world.bodies.poses import BodyPose, bone_rotations
+from stages.world.bodies.poses import Pose, bone_rotations
 from stages.world.clothes.attachments import AttachedMesh, Attachment
 from stages.world.clothes.garments import Garment, Outfit
 from stages.world.clothes.rest_body import rest_body
@@ -36,7 +36,7 @@ class Mesh:
     vertex_V3: F32
     normal_V3: F32
     keypoint_K3: F32
-    pose: BodyPose
+    pose: Pose
     yaw: float
     attached_meshes: tuple[AttachedMesh, ...] = ()
 
@@ -81,7 +81,7 @@ def _thickness(garment: Garment) -> F32 | float:
     return garment.thickness + garment.folds * (np.sin(55 * y + 21 * x + phase) + np.sin(41 * z - 33 * y + 2 * phase))
 
 
-def pose_person(person: Person, pose: BodyPose, yaw: float) -> Mesh:
+def pose_person(person: Person, pose: Pose, yaw: float) -> Mesh:
     """The posed mesh on the floor, with its root above the origin."""
     _, head = load_body().rest(person.score_C)
     mesh = pose_at(person, pose, yaw, np.array([0, head[0, 1], 0], np.float32))
@@ -89,12 +89,12 @@ def pose_person(person: Person, pose: BodyPose, yaw: float) -> Mesh:
     return translated(mesh, -floor)
 
 
-def pose_at(person: Person, pose: BodyPose, yaw: float, root_3: F32) -> Mesh:
+def pose_at(person: Person, pose: Pose, yaw: float, root_3: F32) -> Mesh:
     """The posed mesh with its root at a position in the world."""
     return pose_dressed(dressed_rest_body(person), pose, yaw, root_3)
 
 
-def pose_dressed(rest: DressedBody, pose: BodyPose, yaw: float, root_3: F32) -> Mesh:
+def pose_dressed(rest: DressedBody, pose: Pose, yaw: float, root_3: F32) -> Mesh:
     """The same for a dressed rest body."""
     body = load_body()
     turned, placed = forward_kinematics(body, rest.head_B3, bone_rotations(body, pose, yaw), root_3)

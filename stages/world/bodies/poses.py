@@ -66,6 +66,20 @@ class BodyPose:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BonePose:
+    """A pose given bone by bone, as captured motions give it.
+
+    Attributes:
+        turn_B33: rotation of every bone relative to its parent; the root faces +z.
+    """
+
+    turn_B33: F32
+
+
+Pose = BodyPose | BonePose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Limbs:
     """Rest directions and hinge axes of the left limbs, measured on the mean body."""
 
@@ -105,19 +119,24 @@ def _limbs() -> _Limbs:
     )
 
 
-def bone_rotations(body: OpenBody, pose: BodyPose, yaw: float) -> F32:
+def bone_rotations(body: OpenBody, pose: Pose, yaw: float) -> F32:
     """(B, 3, 3) rotation of every bone relative to its parent; the root's includes `yaw` (0 = facing +z)."""
+    if isinstance(pose, BonePose):
+        turn_B33 = pose.turn_B33.copy()
+        turn_B33[body.bone("root")] = axis_rotation(UP, yaw) @ turn_B33[body.bone("root")]
+        return turn_B33
     turn_B33 = np.tile(np.eye(3, dtype=np.float32), (len(body.bones), 1, 1))
     turn_B33[body.bone("root")] = axis_rotation(UP, yaw) @ pose.tilt_33
     _bend_column(body, turn_B33, ("spine05", "spine04", "spine03", "spine02", "spine01"), pose.spine)
     _bend_column(body, turn_B33, ("neck01", "neck02", "neck03", "head"), pose.neck)
     for side, arm, leg in (("L", pose.left_arm, pose.left_leg), ("R", pose.right_arm, pose.right_leg)):
         for name, matrix in {**_arm_turns(arm), **_leg_turns(leg)}.items():
-            turn_B33[body.bone(f"{name}.{side}")] = matrix if side == "L" else _mirrored(matrix)
+            turn_B33[body.bone(f"{name}.{side}")] = matrix if side == "L" else mirrored_turn(matrix)
     return turn_B33
 
 
-def _mirrored(matrix_33: F32) -> F32:
+def mirrored_turn(matrix_33: F32) -> F32:
+    """The rotation of a right bone that mirrors that of the left one."""
     flip = np.array([-1, 1, 1], np.float32)
     return matrix_33 * flip[:, None] * flip[None]
 
@@ -135,18 +154,29 @@ def _arm_turns(arm: Arm) -> dict[str, F32]:
     # The collar bone takes a part of the raise of the arm.
     lift = float(np.clip(unit(arm.toward)[1] + 0.3, 0, 1.3)) * 0.35
     collar = axis_rotation(FRONT, lift)
-    turns = {
+    return {
         "clavicle": collar,
         "upperarm01": collar.T @ whole,
         "lowerarm01": axis_rotation(limb.elbow_axis, arm.elbow - limb.rest_elbow),
-        "lowerarm02": axis_rotation(limb.forearm, arm.turn * 0.5),
-        "wrist": axis_rotation(limb.forearm, arm.turn * 0.5) @ axis_rotation(limb.palm_axis, arm.wrist),
+        "lowerarm02": forearm_turn(arm.turn * 0.5),
+        "wrist": forearm_turn(arm.turn * 0.5) @ axis_rotation(limb.palm_axis, arm.wrist),
+        **finger_turns(arm.curl),
     }
-    for finger, axis in limb.finger_axes.items():
+
+
+def finger_turns(curl: float) -> dict[str, F32]:
+    """Rotations of the joints of a left hand's fingers, each of which is flexed by `curl` radians."""
+    turns = {}
+    for finger, axis in _limbs().finger_axes.items():
         joints = (2, 3) if finger == "finger1" else (1, 2, 3)
         for joint in joints:
-            turns[f"{finger}-{joint}"] = axis_rotation(axis, (arm.curl - 0.25) * (0.6 if finger == "finger1" else 1.0))
+            turns[f"{finger}-{joint}"] = axis_rotation(axis, (curl - 0.25) * (0.6 if finger == "finger1" else 1.0))
     return turns
+
+
+def forearm_turn(angle: float) -> F32:
+    """Rotation of a left forearm about its axis (pronation)."""
+    return axis_rotation(_limbs().forearm, angle)
 
 
 def _leg_turns(leg: Leg) -> dict[str, F32]:

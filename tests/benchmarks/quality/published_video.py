@@ -3,8 +3,10 @@
 VIDEO is the side-by-side video of vid2densepose (1280×720: its input on the left, its result in parula colours on black
 on the right). Colours are read back to charts, the largest piece is one person, and `track` and `smooth` process it.
 The built-in network's predictions for the same input are the comparison. Printed: the share of pixels whose chart
-changes from frame to frame along the input's estimated flow, and the share of lost pixels. Colours hold neither UV nor
-confidence, so geodesic flicker cannot be measured.
+changes from frame to frame along the input's estimated flow, and the share of lost pixels; with `--agreement` only how
+the network's picture agrees with the published one: IoU of the silhouettes, spill and missed pixels as shares of the
+published area, and the share of the pixels of both with the same chart. Of several people that of the best IoU counts.
+Colours hold neither UV nor confidence, so geodesic flicker cannot be measured.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from models.metrics.bootstrap import Estimate, ratio
+from models.metrics.silhouettes import overlap
 from models.metrics.temporal import flicker
 from models.network import NetworkConfig
 from models.surface.geometry import open_body_geometry
@@ -86,22 +90,59 @@ def changes(
     return changed / kept, lost / (kept + lost)
 
 
+def agreement(published: RecordedVideo, other: RecordedVideo) -> dict[str, Estimate]:
+    """How the people of `other` agree with the published ones, with intervals over frames; a missed one has IoU 0."""
+    height, width = published.frames[0].rgb_THW3.shape[1:3]
+    clear_HW = np.ones((height, width), bool)
+    clear_HW[WATERMARK] = False
+    rows = []
+    for true, found in zip(published.surfaces, other.surfaces, strict=True):
+        true_HW = frame_surface(true.people, height, width).label_HW * clear_HW
+        people = [frame_surface([one], height, width).label_HW * clear_HW for one in found.people]
+        found_HW = max(people, key=lambda one: overlap(one > 0, true_HW > 0), default=np.zeros_like(true_HW))
+        both_HW, area = (true_HW > 0) & (found_HW > 0), float((true_HW > 0).sum())
+        rows.append(
+            (
+                overlap(found_HW > 0, true_HW > 0),
+                ((found_HW > 0) & (true_HW == 0)).sum() / area,
+                ((true_HW > 0) & (found_HW == 0)).sum() / area,
+                (both_HW & (true_HW == found_HW)).sum(),
+                both_HW.sum(),
+            )
+        )
+    iou_T, spill_T, missed_T, same_T, both_T = np.array(rows, float).T
+    one_T = np.ones(len(rows))
+    return {
+        "silhouette_IoU": ratio(iou_T, one_T),
+        "spill": ratio(spill_T, one_T),
+        "missed": ratio(missed_T, one_T),
+        "part_agreement": ratio(same_T, both_T),
+    }
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--agreement", action="store_true")
+    parser.add_argument("--weights", default="light")
     options = parser.parse_args()
     with av.open(str(options.video)) as container:
         shown = islice(container.decode(video=0), options.first, options.first + options.count)
         both = [frame.to_ndarray(format="rgb24") for frame in shown]
     frames = as_chunks([np.ascontiguousarray(rgb_HW3[:, INPUT]) for rgb_HW3 in both])
     people, surfaces = zip(*(person_in(rgb_HW3[:, COLOURED]) for rgb_HW3 in both), strict=True)
+    published = RecordedVideo(name="published", frames=frames, people=people, surfaces=surfaces)
+    network = NetworkConfig(weights=options.weights)
+    if options.agreement:
+        for name, one in agreement(published, recorded("built in", frames, network)).items():
+            print(f"{name:16s} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]")
+        return
     search = EstimatedFlow()
     flows = [search.between(one.rgb_THW3[0], other.rgb_THW3[0]) for one, other in pairwise(frames)]
-    published = RecordedVideo(name="published", frames=frames, people=people, surfaces=surfaces)
-    for video in (published, recorded("built in", frames, NetworkConfig())):
+    for video in (published, recorded("built in", frames, network)):
         identities = tracked(video)
         for name in ("none", "flow+confidence", "ahead 1", "ahead 2"):
             changed, lost = changes(video, VARIANTS[name](video.frames, identities, video.surfaces), flows)

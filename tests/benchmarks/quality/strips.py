@@ -3,7 +3,8 @@
     python -m tests.benchmarks.quality.strips OUT CLIP … [--before W] [--after W] [--set KEY=VALUE …]
 
 Each sheet OUT/CLIP_000.png shows successive frames: the original, `--before`, and with `--after` or `--set` the other
-weights or settings, in chart colours. The yellow number is the frame, the white numbers are the identities shown.
+weights or settings, in chart colours. All are cut to the window that holds everybody who is shown in the clip. The
+yellow number is the frame, the white numbers are the identities shown.
 OUT/CLIP.json has the identities and boxes of each frame by setting, so that a tally by eye can be checked.
 """
 
@@ -24,15 +25,28 @@ WIDE, HIGH = 1600, 1500
 """Pixels of a sheet, at most."""
 CELL = 300
 """Pixels of the longer side of a frame on a sheet."""
+KEPT, MARGIN = 960, 0.04
+"""Longer side at which frames are kept, pixels, and margin around all people, as a share of the frame's height."""
 YELLOW, WHITE, BLACK = (255, 230, 0), (255, 255, 255), (0, 0, 0)
 Record = dict[str, list[Any]]
 
 
-def shrunk(rgb_HW3: np.ndarray) -> np.ndarray:
-    """The frame at the size of a cell."""
+def within(rgb_HW3: np.ndarray, side: int) -> np.ndarray:
+    """The image with a longer side of `side` pixels."""
     height, width = rgb_HW3.shape[:2]
-    scale = CELL / max(height, width)
-    return cv2.resize(rgb_HW3, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+    scale = side / max(height, width)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(rgb_HW3, (round(width * scale), round(height * scale)), interpolation=how)
+
+
+def window_of_all(records: Sequence[Record], height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns that hold all boxes, given in frames of height 1, with a margin; everything without boxes."""
+    box_N4 = np.array([box for record in records for boxes in record["boxes"] for box in boxes]).reshape(-1, 4) * height
+    if not len(box_N4):
+        return slice(0, height), slice(0, width)
+    x0, y0 = np.maximum(box_N4[:, :2].min(axis=0) - MARGIN * height, 0).astype(int)
+    x1, y1 = np.minimum(box_N4[:, 2:].max(axis=0) + MARGIN * height, (width, height)).astype(int)
+    return slice(y0, y1), slice(x0, x1)
 
 
 def written_on(rgb_HW3: np.ndarray, text: str, colour: tuple[int, int, int], x: int) -> None:
@@ -45,28 +59,29 @@ def written_on(rgb_HW3: np.ndarray, text: str, colour: tuple[int, int, int], x: 
 def predicted(
     clip: Path, settings: Mapping[str, Any], frames: int
 ) -> tuple[list[np.ndarray], list[np.ndarray], Record]:
-    """Original and drawn frames at the size of cells, and the people of each frame."""
+    """Original and drawn frames, and the people of each frame; boxes are in units of the frame's height."""
     plain, drawn = [], []
     record: Record = {"identities": [], "boxes": []}
     fixed = {"render.style": "parts", "decode.end_frame": frames}
     for frame in run("video", clip, settings={**fixed, **settings}):
-        plain.append(shrunk(frame.rgb_HW3))
+        plain.append(within(frame.rgb_HW3, KEPT))
         assert frame.overlay_HW3 is not None, "the video configuration renders"
-        drawn.append(shrunk(frame.overlay_HW3))
+        drawn.append(within(frame.overlay_HW3, KEPT))
         record["identities"].append(frame.people.id_N.tolist())
-        record["boxes"].append(np.rint(frame.people.box_N4).astype(int).tolist())
+        record["boxes"].append(np.round(frame.people.box_N4 / frame.rgb_HW3.shape[0], 4).tolist())
     return plain, drawn, record
 
 
 def cells(plain: Sequence[np.ndarray], others: Mapping[str, tuple[list[np.ndarray], Record]]) -> list[np.ndarray]:
     """One cell a frame: the original, then each setting's drawing."""
+    window = window_of_all([record for _, record in others.values()], *plain[0].shape[:2])
     found = []
-    for t, original in enumerate(plain):
-        original = original.copy()
+    for t, whole in enumerate(plain):
+        original = within(whole[window], CELL)
         written_on(original, str(t), YELLOW, 4)
         row = [original]
         for drawn, record in others.values():
-            one = drawn[t].copy()
+            one = within(drawn[t][window], CELL)
             written_on(one, " ".join(map(str, record["identities"][t])), WHITE, 4)
             row.append(one)
         found.append(cv2.copyMakeBorder(np.hstack(row), 0, 3, 0, 3, cv2.BORDER_CONSTANT, value=WHITE))

@@ -100,7 +100,9 @@ def light_graphs(path: Path, images: Sequence[np.ndarray]) -> list[OnnxGraph]:
     floats = [torch.from_numpy(np.ascontiguousarray(one)).permute(2, 0, 1)[None].float() for one in images]
     whole = tuple(one[:, :, : one.shape[2] // 32 * 32, : one.shape[3] // 32 * 32] for one in floats)
     crops = tuple(
-        nn.functional.interpolate(one, (CROP, CROP), mode="area").expand(count, -1, -1, -1)
+        nn.functional.pad(
+            nn.functional.interpolate(one, (CROP, CROP), mode="area"), (0, 0, 0, 0, 0, surface.channels - 3)
+        ).expand(count, -1, -1, -1)
         for count, one in enumerate(floats, 1)
     )
     sizes = {0: "pictures", 2: "height", 3: "width"}

@@ -5,9 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
+from models.errors import ModelError
 from models.files.json_file import parsed_json
+from models.files.safetensors_file import read_metadata
+from models.light.architecture.weight_paths import REMEDY, require_weights
 
 ComponentName = Literal["detector", "surface"]
 """The two components of the light network."""
@@ -64,11 +68,6 @@ class SurfaceSizes:
     joints: bool = False
     others: bool = False
 
-    @property
-    def channels(self) -> int:
-        """Channels of the network's input: RGB, and two planes of other people where it sees them."""
-        return 3 + OTHER_PLANES * self.others
-
     def __post_init__(self) -> None:
         """Raises: ValueError for sizes that cannot be built or are too large."""
         require_sizes((*self.widths, self.wide), (*self.blocks, *self.refined, self.attention))
@@ -107,6 +106,23 @@ def sizes_from_json(text: str) -> LightSizes:
             others=surface.get("others", False),
         ),
     )
+
+
+def read_sizes(path: Path) -> LightSizes:
+    """The sizes of the components in a file; `DEFAULT_SIZES` where its metadata states none.
+
+    Raises:
+        ModelError: the file is missing, is no safetensors file, or states sizes that cannot be read.
+    """
+    require_weights(path)
+    try:
+        text = read_metadata(path).get("sizes")
+    except ValueError as error:
+        raise ModelError(f"not a safetensors file ({error})", str(path), REMEDY) from error
+    try:
+        return DEFAULT_SIZES if text is None else sizes_from_json(text)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"its sizes cannot be read ({error!r})", str(path), REMEDY) from error
 
 
 def _tuple_of(values: Any, count: int) -> Any:

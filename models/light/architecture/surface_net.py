@@ -89,6 +89,11 @@ class SurfaceNet(nn.Module):
         self.others = OtherPeople(widths[1]) if sizes.others else None
         self.trunk_frozen = False
 
+    @property
+    def channels(self) -> int:
+        """Channels of the input: RGB and, where `others` is not None, the planes of other people."""
+        return 3 + OTHER_PLANES * (self.others is not None)
+
     def freeze_trunk(self) -> None:
         """Let only `joints` learn."""
         assert self.joints is not None

@@ -11,7 +11,7 @@ from torch import nn
 
 from models.errors import ModelError
 from models.files.atomic_file import atomic_write
-from models.files.safetensors_file import read_metadata, read_tensors
+from models.files.safetensors_file import read_tensors
 from models.light.architecture.blocks import LightBottleneck, SelfAttention
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.sizes import (
@@ -19,17 +19,16 @@ from models.light.architecture.sizes import (
     DetectorSizes,
     LightSizes,
     SurfaceSizes,
+    read_sizes,
     sizes_as_json,
-    sizes_from_json,
 )
 from models.light.architecture.surface_net import JointMaps, OtherPeople, SurfaceNet
-from models.light.architecture.weight_paths import require_weights
+from models.light.architecture.weight_paths import REMEDY, require_weights
 from models.light.architecture.widening import widen_weights
 
 State = Mapping[str, torch.Tensor]
 """The tensors of a component by their names in its state dict."""
 
-REMEDY = "train or download the weights again"
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -44,23 +43,6 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     except ValueError as error:
         raise ModelError(f"not a safetensors file ({error})", str(path), REMEDY) from error
     return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-
-
-def read_sizes(path: Path) -> LightSizes:
-    """The sizes of the components in a file; `DEFAULT_SIZES` where its metadata states none.
-
-    Raises:
-        ModelError: the file is missing, is no safetensors file, or states sizes that cannot be read.
-    """
-    require_weights(path)
-    try:
-        text = read_metadata(path).get("sizes")
-    except ValueError as error:
-        raise ModelError(f"not a safetensors file ({error})", str(path), REMEDY) from error
-    try:
-        return DEFAULT_SIZES if text is None else sizes_from_json(text)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"its sizes cannot be read ({error!r})", str(path), REMEDY) from error
 
 
 def load_networks(path: Path) -> tuple[PersonDetector, SurfaceNet]:

@@ -12,6 +12,9 @@ TRAINING_PHOTOS = BUILT_IN.with_name("light_photos.txt")
 """The photos of Human Dataset v2 on which the built-in weights were trained: split, id and digits of the hash."""
 
 
+REMEDY = "train or download the weights again"
+
+
 def weights_path(weights: str) -> Path:
     """The file of `network.weights`: the built-in one for `light`, else the one at that path."""
     return BUILT_IN if weights == "light" else user_path(weights)

@@ -16,7 +16,8 @@ from models.light.architecture.sizes import ComponentName
 
 Result = TypeVar("Result")
 Passes = Generator[U8, F32, Result]
-"""The passes over one person: yields a crop (H, W, 3) uint8, receives its maps, yields the next; returns the result."""
+"""The passes over one person: yields a crop (H, W, 3 or 5) uint8, receives its maps, yields the next crop; returns the
+result."""
 
 
 class LightComponents(Protocol):
@@ -24,12 +25,14 @@ class LightComponents(Protocol):
 
     Attributes:
         batch_size: images in one call; 1 where an image in a batch has other bits than the image alone.
+        sees_others: whether the surface network's input has the planes of other people beside RGB.
     """
 
     batch_size: int
+    sees_others: bool
 
     def compiled(self, component: ComponentName, count: int, height: int, width: int) -> CompiledNetwork:
-        """A component for inputs (count, 3, height, width)."""
+        """A component for inputs (count, C, height, width); C is 3, or 5 for the surface network with planes."""
         ...
 
 
@@ -57,7 +60,7 @@ class BatchedComponent:
         return self._bodies[count]
 
     def __call__(self, images: Sequence[U8]) -> list[F32]:
-        """The component's output for each of some images (H, W, 3) uint8."""
+        """The component's output for each of some images (H, W, C) uint8."""
         in_batches = len(images) - len(images) % self._batch_size
         outputs: list[F32] = []
         for first in range(0, in_batches, self._batch_size):
@@ -68,12 +71,13 @@ class BatchedComponent:
 
 
 def as_blob(images: Sequence[U8]) -> F32:
-    """Images of one size as the float32 (N,3,H,W) that compiled components take."""
-    blob_N3HW = np.empty((len(images), 3, *images[0].shape[:2]), np.float32)
-    for blob_3HW, image in zip(blob_N3HW, images, strict=True):
-        for channel, blob_HW in zip(cv2.split(image), blob_3HW, strict=True):
+    """Images of one size as the float32 (N,C,H,W) that compiled components take."""
+    height, width, channels = images[0].shape
+    blob_NCHW = np.empty((len(images), channels, height, width), np.float32)
+    for blob_CHW, image in zip(blob_NCHW, images, strict=True):
+        for channel, blob_HW in zip(cv2.split(image), blob_CHW, strict=True):
             blob_HW[...] = channel
-    return blob_N3HW
+    return blob_NCHW
 
 
 def run_passes(network: Callable[[Sequence[U8]], Sequence[F32]], people: Iterable[Passes[Result]]) -> list[Result]:

@@ -38,6 +38,10 @@ class CropView:
         """This view of a frame that is first transformed by an affine map, as a view of the original frame."""
         return CropView(to_square_33=self.to_square_33 @ affine_33)
 
+    def to_square(self, xy_2K: Float) -> F64:
+        """Points (2, K) in pixels of the frame as points of the square 0..1."""
+        return apply_affine(self.to_square_33, xy_2K)
+
     def to_frame(self, xy_2K: Float) -> F64:
         """Points (2, K) of the square 0..1 in pixels of the frame."""
         return apply_affine(np.linalg.inv(self.to_square_33), xy_2K)
@@ -59,7 +63,7 @@ def rotated_crop(rgb_HW3: U8, view: CropView) -> U8:
         part = resize_rgb(part, *size)
     crop_CC3 = cv2.warpAffine(
         part,
-        _between_indices(to_crop_33),
+        between_indices(to_crop_33),
         (CROP, CROP),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
@@ -76,7 +80,7 @@ def resample_maps(maps_LGG: F32, source: CropView, target: CropView) -> F32:
     cells = maps_LGG.shape[-1]
     grid_33 = np.diag([cells, cells, 1.0])
     source_to_target_33 = grid_33 @ source.to_square_33 @ np.linalg.inv(grid_33 @ target.to_square_33)
-    matrix_23 = _between_indices(source_to_target_33)
+    matrix_23 = between_indices(source_to_target_33)
 
     def resample(map_GG: F32, interpolation: int = cv2.INTER_NEAREST) -> F32:
         flags = interpolation | cv2.WARP_INVERSE_MAP
@@ -101,7 +105,7 @@ def rotation_about(xy_2: Float, degrees: float) -> F64:
     return _translation(*xy_2) @ rotation_33 @ _translation(*-xy_2)
 
 
-def _between_indices(affine_33: F64) -> F64:
+def between_indices(affine_33: F64) -> F64:
     """An affine map between coordinates as OpenCV needs it (2, 3): between indices of pixels or cells."""
     return (np.linalg.inv(INDEX_TO_CENTRE_33) @ affine_33 @ INDEX_TO_CENTRE_33)[:2]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +22,7 @@ from models.light.inference.box_fitting import fit_box, trim_surface
 from models.light.inference.calibration import read_calibration
 from models.light.inference.frame_detector import FrameDetector
 from models.light.inference.int8_components import Int8Components, has_graphs_of
+from models.light.inference.neighbours import FirstSilhouette, Neighbours, neighbours_of_each
 from models.light.inference.nms import hard_then_soft_nms
 from models.light.inference.tta import AugmentedPredictor, PersonPrediction, Shape
 from models.network import NetworkConfig, TtaLevel
@@ -36,6 +37,8 @@ SIGMA_BEFORE_REFINEMENT, SIGMA = 0.7, 0.3
 scores less."""
 CONFIDENCE_POWER = 0.5
 """A person's score is the detector's score times the mean confidence of the surface to this power."""
+GIVEN_SCORE = 0.6
+"""The score of boxes that are given, as neighbours of others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +143,9 @@ class LightNetwork:
             return self._find_people(rgb_THW3, tta)
         found = self._find_people(rgb_THW3, "adaptive")
         extended = self.predictor.run(
-            self.predictor.extend_to_full(rgb_HW3, person)
+            self.predictor.extend_to_full(rgb_HW3, person, neighbours)
             for rgb_HW3, people in zip(rgb_THW3, found, strict=True)
-            for person in people.person_N
+            for person, neighbours in zip(people.person_N, self._neighbours(people), strict=True)
         )
         per_frame = _split(extended, found)
         return [replace(people, person_N=tuple(persons)) for people, persons in zip(found, per_frame, strict=True)]
@@ -153,17 +156,40 @@ class LightNetwork:
         """Detect people and predict their surfaces; with refined boxes, predict twice."""
         detected = self._detect_boxes(rgb_THW3, SIGMA if tta == "adaptive_fast" else SIGMA_BEFORE_REFINEMENT)
         refine_boxes = tta != "adaptive_fast" if self._refine_boxes == "auto" else self._refine_boxes
-        boxes = [(rgb_HW3, box_4) for rgb_HW3, one in zip(rgb_THW3, detected, strict=True) for box_4 in one.box_N4]
+        boxes = [
+            (rgb_HW3, box_4, neighbours)
+            for rgb_HW3, one in zip(rgb_THW3, detected, strict=True)
+            for box_4, neighbours in zip(one.box_N4, self._neighbours_of_boxes(one), strict=True)
+        ]
         if not refine_boxes:
-            return self._keep_best(detected, self.predictor.run(self.predictor.predict(*box, tta=tta) for box in boxes))
+            people = self.predictor.run(
+                self.predictor.predict(rgb_HW3, box_4, None, neighbours, tta=tta)
+                for rgb_HW3, box_4, neighbours in boxes
+            )
+            return self._keep_best(detected, people)
         first = self._keep_best(detected, self.predictor.run(self.predictor.first_pass(*box) for box in boxes))
         second = self.predictor.run(
-            self.predictor.predict(rgb_HW3, box_4, person, tta=tta)
-            for rgb_HW3, people in zip(rgb_THW3, first, strict=True)
-            for box_4, person in zip(people.box_N4, people.person_N, strict=True)
+            self.predictor.predict(rgb_HW3, box_4, person, neighbours, tta=tta)
+            for rgb_HW3, one in zip(rgb_THW3, first, strict=True)
+            for box_4, person, neighbours in zip(one.box_N4, one.person_N, self._neighbours(one), strict=True)
         )
         refined = [Detections(box_N4=people.box_N4, score_N=people.detector_score_N) for people in first]
         return self._keep_best(refined, second)
+
+    def _neighbours_of_boxes(self, detected: Detections) -> Iterable[Neighbours | None]:
+        """For each box of a frame the others, without silhouettes; None where the network does not see them."""
+        if not self.predictor.sees_others:
+            return [None] * len(detected)
+        return neighbours_of_each(detected.box_N4, detected.score_N)
+
+    def _neighbours(self, people: FramePredictions[Shape]) -> Iterable[Neighbours | None]:
+        """For each person of a frame the others; None where the network does not see them."""
+        if not self.predictor.sees_others:
+            return [None] * len(people)
+        silhouettes = [
+            FirstSilhouette(person_GG=person.maps_LGG[0], region_4=person.region_4) for person in people.person_N
+        ]
+        return neighbours_of_each(people.box_N4, people.detector_score_N, silhouettes)
 
     def _keep_best(
         self, detected: list[Detections], people: list[PersonPrediction[Shape]]
@@ -212,7 +238,12 @@ class LightNetwork:
         per_frame = []
         for rgb_HW3, known, box_N4 in zip(features.rgb_THW3, features.surface_T, boxes, strict=True):
             new = [box_4 for box_4 in box_N4 if box_4.tobytes() not in known]
-            people = self.predictor.run(self.predictor.predict(rgb_HW3, box_4, tta=features.tta) for box_4 in new)
+            given = Detections(box_N4=box_N4, score_N=np.full(len(box_N4), GIVEN_SCORE, np.float32))
+            people = self.predictor.run(
+                self.predictor.predict(rgb_HW3, box_4, None, neighbours, tta=features.tta)
+                for box_4, neighbours in zip(box_N4, self._neighbours_of_boxes(given), strict=True)
+                if box_4.tobytes() not in known
+            )
             pairs = zip(new, people, strict=True)
             surfaces = {**known, **{box_4.tobytes(): trim_surface(person.surface, box_4) for box_4, person in pairs}}
             per_frame.append([surfaces[box_4.tobytes()] for box_4 in box_N4])

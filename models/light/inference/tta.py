@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
+import numpy as np
+
 from models.arrays import F32, U8
 from models.light.architecture.preprocessing import CROP, crop_person, crop_region
 from models.light.inference.batched_network import BatchedComponent, LightComponents, Passes, Result, run_passes
@@ -17,6 +19,7 @@ from models.light.inference.box_fitting import expanded_box
 from models.light.inference.calibration import Calibration
 from models.light.inference.crop_view import CropView, resample_maps, rotated_crop
 from models.light.inference.ensemble import combine, prediction_confidence, unflip
+from models.light.inference.neighbours import Neighbours
 from models.light.inference.roll_alignment import roll_aligned_view, roll_of
 from models.light.inference.surface_assembly import Silhouette, resample_silhouette, resample_surface
 from models.network import TtaLevel
@@ -61,15 +64,17 @@ class CroppedPerson(NamedTuple):
 
     rgb_HW3: U8
     box_4: F32
-    crop_CC3: U8
+    crop_CCD: U8
     region_4: F32
     view: CropView
+    neighbours: Neighbours | None
 
     @classmethod
-    def of_box(cls, rgb_HW3: U8, box_4: F32) -> CroppedPerson:
-        """Crop a box of a frame."""
+    def of_box(cls, rgb_HW3: U8, box_4: F32, neighbours: Neighbours | None) -> CroppedPerson:
+        """Crop a box of a frame, with the planes of the neighbours if they are given."""
         crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
-        return cls(rgb_HW3, box_4, crop_CC3, region_4, CropView.of_region(region_4))
+        view = CropView.of_region(region_4)
+        return cls(rgb_HW3, box_4, with_planes(crop_CC3, neighbours, view), region_4, view, neighbours)
 
     @property
     def expanded_box_4(self) -> F32:
@@ -78,9 +83,17 @@ class CroppedPerson(NamedTuple):
 
     def run_pass(self, view: CropView | None, *, flip: bool) -> Passes[F32]:
         """Maps of one pass over the crop, or over another view of the frame, flipped or not; on the crop's grid."""
-        crop_CC3 = self.crop_CC3 if view is None else rotated_crop(self.rgb_HW3, view)
-        maps_LGG = unflip((yield crop_CC3[:, ::-1])) if flip else (yield crop_CC3)
+        crop_CCD = self.crop_CCD if view is None else self._crop_of(view)
+        maps_LGG = unflip((yield crop_CCD[:, ::-1])) if flip else (yield crop_CCD)
         return maps_LGG if view is None else resample_maps(maps_LGG, view, self.view)
+
+    def _crop_of(self, view: CropView) -> U8:
+        return with_planes(rotated_crop(self.rgb_HW3, view), self.neighbours, view)
+
+
+def with_planes(crop_CC3: U8, neighbours: Neighbours | None, view: CropView) -> U8:
+    """The crop of a view, with the planes of the neighbours if they are given: (CROP, CROP, 3 or 5)."""
+    return crop_CC3 if neighbours is None else np.concatenate([crop_CC3, neighbours.planes(view)], 2)
 
 
 class PassEnsemble:
@@ -110,9 +123,13 @@ class AugmentedPredictor:
         roll_align: make passes over roll-aligned crops, rotated by the roll of the first pass; without `flip` only for
             lying people. "full" needs both.
         calibration: of the confidence.
+
+    Attributes:
+        sees_others: whether the surface network needs the neighbours of a person.
     """
 
     def __init__(self, components: LightComponents, *, flip: bool, roll_align: bool, calibration: Calibration) -> None:
+        self.sees_others = components.sees_others
         self.surface_network = BatchedComponent(components, "surface", CROP, CROP)
         self._flip = flip
         self._roll_align = roll_align
@@ -122,10 +139,12 @@ class AugmentedPredictor:
         """Results of `first_pass`, `predict` or `extend_to_full` for several people, in order."""
         return run_passes(self.surface_network, people)
 
-    def first_pass(self, rgb_HW3: U8, box_4: F32) -> Passes[PersonPrediction[Silhouette]]:
+    def first_pass(
+        self, rgb_HW3: U8, box_4: F32, neighbours: Neighbours | None = None
+    ) -> Passes[PersonPrediction[Silhouette]]:
         """One pass over the crop of a box: the silhouette and the confidence."""
-        person = CroppedPerson.of_box(rgb_HW3, box_4)
-        maps_LGG = yield person.crop_CC3
+        person = CroppedPerson.of_box(rgb_HW3, box_4, neighbours)
+        maps_LGG = yield person.crop_CCD
         shape = resample_silhouette(maps_LGG, person.region_4, person.expanded_box_4, self._calibration)
         return PersonPrediction(
             surface=shape, maps_LGG=maps_LGG, region_4=person.region_4, box_4=box_4, pass_maps=(maps_LGG,)
@@ -136,6 +155,7 @@ class AugmentedPredictor:
         rgb_HW3: U8,
         box_4: F32,
         first: PersonPrediction[Silhouette] | None = None,
+        neighbours: Neighbours | None = None,
         *,
         tta: TtaLevel = "adaptive",
     ) -> Passes[PersonPrediction[SurfaceMap]]:
@@ -146,20 +166,22 @@ class AugmentedPredictor:
             box_4: of the person.
             first: a first pass over the person in about this box; resampled to the new crop it replaces the first pass
                 there, unless flipped passes are off.
+            neighbours: the other people of the frame, where the network sees them.
             tta: level of test-time augmentation.
         """
-        person = CroppedPerson.of_box(rgb_HW3, box_4)
+        person = CroppedPerson.of_box(rgb_HW3, box_4, neighbours)
         if first is None or not self._flip:
-            first_LGG = yield person.crop_CC3
+            first_LGG = yield person.crop_CCD
         else:
             first_LGG = resample_maps(first.maps_LGG, CropView.of_region(first.region_4), person.view)
         return (yield from self._finish(person, (first_LGG,), tta))
 
     def extend_to_full(
-        self, rgb_HW3: U8, prediction: PersonPrediction[SurfaceMap]
+        self, rgb_HW3: U8, prediction: PersonPrediction[SurfaceMap], neighbours: Neighbours | None = None
     ) -> Passes[PersonPrediction[SurfaceMap]]:
         """The prediction with all passes of "full"; the passes that it already has are not repeated."""
-        return self._finish(CroppedPerson.of_box(rgb_HW3, prediction.box_4), prediction.pass_maps, "full")
+        person = CroppedPerson.of_box(rgb_HW3, prediction.box_4, neighbours)
+        return self._finish(person, prediction.pass_maps, "full")
 
     def _finish(
         self, person: CroppedPerson, known: Sequence[F32], tta: TtaLevel

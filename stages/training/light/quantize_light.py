@@ -75,7 +75,7 @@ class QuantizeLight(Stage):
         made = QuantizedLight(
             source_sha256=file_sha256(path),
             detector=quantized(detector, CANVAS, canvases, self.config.images, in_float=first_and_outputs),
-            surface=quantized(PickedSurface(surface), CROP, crops, self.config.images),
+            surface=quantized(PickedSurface(surface), CROP, crops, self.config.images, channels=surface.channels),
         )
         write_quantized(quantized_path(path), made)
         yield Written(path=str(quantized_path(path)), frames=0)
@@ -96,8 +96,9 @@ def quantized(
     batch_of: Callable[[int], Batch],
     images: int,
     in_float: Callable[[Any], list[str]] = lambda _: [],
+    channels: int = 3,
 ) -> OpenvinoGraph:
-    """A network for one image (1, 3, side, side) in eight bits, its ranges calibrated on the first batches.
+    """A network for one image (1, channels, side, side) in eight bits, its ranges calibrated on the first batches.
 
     Args:
         in_float: of its OpenVINO model, the names of the operations that stay in floating point.
@@ -106,8 +107,8 @@ def quantized(
     from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-    model = convert_network(net, (1, 3, side, side))
-    data = nncf.Dataset([np.asarray(batch_of(step)[0].float().contiguous()) for step in range(images)])
+    model = convert_network(net, (1, channels, side, side))
+    data = nncf.Dataset([np.asarray(batch_of(step)[0][:, :channels].float().contiguous()) for step in range(images)])
     made = nncf.quantize(
         model,
         data,

@@ -23,6 +23,7 @@ class SumComponents:
     """Components whose output is the sum of an image's pixels; they record the batch sizes."""
 
     batch_size = 3
+    sees_others = False
 
     def __init__(self) -> None:
         self.compiled_sizes: list[int] = []

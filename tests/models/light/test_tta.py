@@ -73,6 +73,7 @@ class ColourComponents:
         self.passes = 0
 
     batch_size = 1
+    sees_others = False
 
     def compiled(self, component: str, count: int, height: int, width: int) -> Any:
         assert (component, count, height, width) == ("surface", 1, CROP, CROP)

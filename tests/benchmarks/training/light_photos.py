@@ -5,7 +5,7 @@
 
 CLONES holds clones (bare ones, too), each under its own name, of the repositories in `PLACES`, and of those in
 `SAMPLES`: small public samples of COCO 2017. The settings name the photos. The files of the three teachers and the
-clips are for the user to add (models/weights/light.md). A message names what is missing.
+other clips are for the user to add (docs/light_data.md). A message names what is missing.
 """
 
 from __future__ import annotations
@@ -16,9 +16,16 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from stages.annotations.coco_masks import encode_mask
 
 WEIGHTS = Path(__file__).resolve().parents[3] / "models" / "weights"
 PLACES = {
@@ -27,18 +34,41 @@ PLACES = {
     "GroceryStoreDataset": "GroceryStoreDataset",
     "flower_photos": "flower_photos",
     "Packt": "Machine-Learning-with-Apache-Spark-Quick-Start-Guide",
+    "clothes": "clothing-dataset-small",
+    "clips": "sam2",
 }
-"""The clone's name by its use: listed photos, twenty sequences of DAVIS 2016, three kinds of things."""
-SAMPLES = ("COCO-MINI", "DeepDataMiningLearning", "COCO_Tiny", "COCO128", "ATSS")
+"""The clone's name by its use: listed photos, twenty sequences of DAVIS 2016, four kinds of things, clips."""
+SAMPLES = (
+    *("COCO-MINI", "DeepDataMiningLearning", "COCO_Tiny", "COCO128", "ATSS"),
+    *("tiny_coco", "tiny_coco_dataset", "hybrid_learning", "demo"),
+)
+NO_PEOPLE = ("clothes",)
+"""Kinds of things that are known to show nobody, even where a detector sees people."""
+ALONE = ("breakdance", "dance-twirl", "parkour")
+"""Sequences whose masks hold one person and nothing else."""
 PEOPLE = (
-    *("bmx-trees", "breakdance", "dance-twirl", "horsejump-high", "kite-surf"),
-    *("motocross-jump", "paragliding-launch", "parkour", "scooter-black", "soapbox"),
+    *("bmx-trees", "horsejump-high", "kite-surf", "motocross-jump"),
+    *("paragliding-launch", "scooter-black", "soapbox"),
 )
 NOBODY = (
     *("blackswan", "camel", "car-roundabout", "car-shadow", "cows"),
     *("dog", "drift-chicane", "drift-straight", "goat", "libby"),
 )
-FRAMES = "DAVIS/JPEGImages/480p"
+FRAMES, MASKS = "DAVIS/JPEGImages/480p", "DAVIS/Annotations/480p"
+EVERY = 4
+"""Of the sequences with masks, every so many frames one is taken."""
+ATTRIBUTION = 4
+"""COCO's `license` id for CC BY."""
+CLIPS = [f"demo/data/gallery/{name}.mp4" for name in ("01_dog", "02_cups", "03_blocks", "04_coffee", "05_default_juggle")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotated:
+    """Images with annotated people: records in COCO's format, and the images' files by name."""
+
+    images: list[dict[str, Any]]
+    people: list[dict[str, Any]]
+    content: dict[str, bytes]
 
 
 class MissingError(Exception):
@@ -72,14 +102,14 @@ def things() -> Iterator[tuple[str, list[str]]]:
 
 
 def annotations(clone: Path, paths: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """A COCO sample's annotations of the training images."""
-    named = [path for path in paths if path.endswith(("instances_train2017.json", "person_keypoints_train2017.json"))]
-    for path in sorted(named):
+    """A COCO sample's annotations; samples split the training images anew, so both splits are read."""
+    kinds = [f"{kind}_{split}2017.json" for kind in ("instances", "person_keypoints") for split in ("train", "val")]
+    for path in sorted(path for path in paths if path.endswith(tuple(kinds))):
         yield json.loads(git(clone, "show", f"HEAD:{path}"))
 
 
-def coco(clones: Path, out: Path) -> None:
-    """The images of `light_coco.json` as a COCO folder.
+def sampled_images(clones: Path) -> Annotated:
+    """The images of `light_coco.json` and their people.
 
     A person annotated in several samples is one, with keypoints where a sample has them.
 
@@ -104,14 +134,46 @@ def coco(clones: Path, out: Path) -> None:
                     people[one["id"]] = people.get(one["id"], {}) | one
     if absent := sorted(set(listed) - set(found) | set(listed) - set(images)):
         raise MissingError(f"{clones}: no sample has {len(absent)} of the images of light_coco.json, {absent[0]} first")
+    records = [images[file] for file in sorted(images)]
+    return Annotated(images=records, people=[people[key] for key in sorted(people)], content=found)
+
+
+def masked_frames(clone: Path, first: int) -> Annotated:
+    """Frames of DAVIS with the mask of the one person who is its object, numbered from `first` on.
+
+    Bystanders are not annotated.
+    """
+    images, people, content = [], [], {}
+    shown = {f"{MASKS}/{name}/" for name in ALONE}
+    paths = sorted(path for path in files(clone) if path.rpartition("/")[0] + "/" in shown)
+    for number, path in enumerate(paths[::EVERY], first):
+        mask_HW = cv2.imdecode(np.frombuffer(git(clone, "show", f"HEAD:{path}"), np.uint8), cv2.IMREAD_GRAYSCALE)
+        if not mask_HW.any():
+            continue
+        name = path.removeprefix(f"{MASKS}/").removesuffix(".png")
+        file = name.replace("/", "_") + ".jpg"
+        height, width = mask_HW.shape
+        rle = encode_mask(mask_HW > 0)
+        shape = {"bbox": coco_mask.toBbox(rle).tolist(), "area": int(coco_mask.area(rle)), "segmentation": rle}
+        images.append({"id": number, "file_name": file, "height": height, "width": width, "license": ATTRIBUTION})
+        people.append({"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, **shape})
+        content[file] = git(clone, "show", f"HEAD:{FRAMES}/{name}.jpg")
+    return Annotated(images=images, people=people, content=content)
+
+
+def coco(clones: Path, out: Path) -> None:
+    """All images with annotated masks as one COCO folder. Raises: MissingError where an image is in no clone."""
+    first = sampled_images(clones)
+    number = 1 + max(record["id"] for record in (*first.images, *first.people))
+    second = masked_frames(clones / PLACES["davis"], number)
     folder = out / "coco"
     (folder / "train2017").mkdir(parents=True, exist_ok=True)
     (folder / "annotations").mkdir(exist_ok=True)
-    for file, content in found.items():
+    for file, content in (first.content | second.content).items():
         (folder / "train2017" / file).write_bytes(content)
     document = {
-        "images": [images[file] for file in sorted(images)],
-        "annotations": [people[key] for key in sorted(people)],
+        "images": first.images + second.images,
+        "annotations": first.people + second.people,
         "categories": [{"id": 1, "name": "person"}],
     }
     for kind in ("instances", "person_keypoints"):
@@ -119,13 +181,16 @@ def coco(clones: Path, out: Path) -> None:
 
 
 def settings(out: Path) -> str:
-    """Settings of `label_photos` for the folders, in the order of the shipped weights' labelling."""
+    """Settings of `label_photos` for the folders."""
     sequences = ",".join(str(out / "davis" / FRAMES / name) for name in (*PEOPLE, *NOBODY))
+    clips = ",".join(map(str, sorted((out / "clips").rglob("*.mp4"))))
     lines = [
         f"--set label_photos.human_v2={out / 'human'}",
         f"--set label_photos.coco={out / 'coco'}",
         f"--set label_photos.photos=[{out / 'things'}]",
+        f"--set label_photos.nobody=[{out / 'nobody'}]",
         f"--set label_photos.sequences=[{sequences}]",
+        f"--set label_photos.clips=[{clips}]",
     ]
     return "\n".join(lines) + "\n"
 
@@ -143,8 +208,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         coco(given.clones, out)
         take(given.clones / PLACES["human"], ["."], out / "human")
         take(given.clones / PLACES["davis"], [f"{FRAMES}/{name}" for name in (*PEOPLE, *NOBODY)], out / "davis")
+        take(given.clones / PLACES["clips"], CLIPS, out / "clips")
         for key, paths in things():
-            take(given.clones / PLACES[key], paths, out / "things" / key)
+            take(given.clones / PLACES[key], paths, out / ("nobody" if key in NO_PEOPLE else "things") / key)
     except MissingError as error:
         print(f"light_photos: {error}", file=sys.stderr)
         return 2

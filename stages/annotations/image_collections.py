@@ -37,6 +37,7 @@ class SourceImage:
         stretched: True when the image was resized to a square and its aspect ratio is unknown.
         crowd_K4: boxes of crowds, whose people are not annotated one by one.
         keypoint_M173: COCO-17 keypoints of the annotated people.
+        nobody: True for an image that shows no person, whatever a teacher sees in it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class SourceImage:
     stretched: bool
     crowd_K4: F32 | None = None
     keypoint_M173: F32 | None = None
+    nobody: bool = False
 
 
 def photo_id(name: str) -> str:
@@ -136,14 +138,16 @@ def corner_boxes(rows: Sequence[Mapping[str, Any]]) -> F32:
     return box_N4
 
 
-def folder_images(folder: Path) -> Iterator[SourceImage]:
+def folder_images(folder: Path, *, nobody: bool = False) -> Iterator[SourceImage]:
     """All images in a folder and its subfolders, in the order of their paths, without annotations.
+
+    With `nobody` they are known to show no person.
 
     Raises: StageError for a folder without images, or for a damaged image.
     """
     for path in images_in_folder(folder, "holds no images"):
         name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
-        yield SourceImage(name=name, rgb_HW3=read_rgb(path), box_M4=None, stretched=False)
+        yield SourceImage(name=name, rgb_HW3=read_rgb(path), box_M4=None, stretched=False, nobody=nobody)
 
 
 def image_sequence(folder: Path, every: int) -> Iterator[SourceImage]:

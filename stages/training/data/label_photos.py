@@ -52,6 +52,8 @@ class LabelPhotos(Stage):
             human_v2: checkout of brianhuster/human-dataset (the files of models/weights/light_photos.txt are read).
             coco: a COCO 2017 folder; its training images of a licence for commercial use are read.
             photos: folders of photos that may be trained on, of people or of anything else, in any depth.
+            nobody: folders of photos that show no person, such as clothes without a wearer: nothing in them is labelled
+                as one, whatever the teachers see.
             sequences, clips: folders of numbered JPEGs, and videos, that may be trained on.
             every: of sequences and clips, every so many frames one is taken.
             part_teacher: a BodyPix file, Coral's .tflite (the better) or the .onnx.
@@ -65,6 +67,7 @@ class LabelPhotos(Stage):
         human_v2: str = ""
         coco: str = ""
         photos: tuple[str, ...] = ()
+        nobody: tuple[str, ...] = ()
         sequences: tuple[str, ...] = ()
         clips: tuple[str, ...] = ()
         every: int = 8
@@ -154,7 +157,8 @@ def open_teachers(config: LabelPhotos.Config) -> Teachers:
 
 def all_pictures(config: LabelPhotos.Config) -> Iterator[SourceImage]:
     """All images, always in the same order. Raises: StageError naming the key of a path that is missing."""
-    if not (config.human_v2 or config.coco or config.photos or config.sequences or config.clips):
+    given = (config.human_v2, config.coco, config.photos, config.nobody, config.sequences, config.clips)
+    if not any(given):
         raise StageError("no images are given", "label_photos.human_v2", REMEDY)
     if config.human_v2:
         yield from human_v2(required_path(config.human_v2, "label_photos.human_v2", REMEDY), TRAINING_PHOTOS)
@@ -163,6 +167,8 @@ def all_pictures(config: LabelPhotos.Config) -> Iterator[SourceImage]:
         yield from coco_images(coco, "train2017", COMMERCIAL_LICENCES)
     for name in config.photos:
         yield from folder_images(required_path(name, "label_photos.photos", REMEDY))
+    for name in config.nobody:
+        yield from folder_images(required_path(name, "label_photos.nobody", REMEDY), nobody=True)
     for name in config.sequences:
         yield from image_sequence(required_path(name, "label_photos.sequences", REMEDY), config.every)
     for name in config.clips:

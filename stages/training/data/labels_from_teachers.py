@@ -58,6 +58,8 @@ def label_photo(image: SourceImage, teachers: Teachers, seed: int) -> LabelledPh
     """Complete a photo's boxes, estimate its aspect ratio where it is lost, and label its four largest people twice."""
     height, width = image.rgb_HW3.shape[:2]
     square_SS3 = np.asarray(cv2.resize(image.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+    if image.nobody:
+        return empty_photo(image.name, width / height, square_SS3)
     to_square = np.asarray([SIDE / width, SIDE / height] * 2, np.float32)
     known_M4 = None if image.box_M4 is None else image.box_M4 * to_square
     first_M4 = np.zeros((0, 4), np.float32) if known_M4 is None else known_M4
@@ -76,6 +78,19 @@ def label_photo(image: SourceImage, teachers: Teachers, seed: int) -> LabelledPh
         kind_M=kind_M,
         dense_DD=dense_labels(teachers.parts, rgb_HW3),
         people=tuple(people),
+    )
+
+
+def empty_photo(name: str, aspect: float, square_SS3: U8) -> LabelledPhoto:
+    """A photo of nobody: all of it is background."""
+    return LabelledPhoto(
+        name=name,
+        aspect=aspect,
+        rgb_SS3=square_SS3,
+        box_M4=np.zeros((0, 4), np.float32),
+        kind_M=np.zeros(0, np.uint8),
+        dense_DD=np.zeros((DENSE, DENSE), np.uint8),
+        people=(),
     )
 
 

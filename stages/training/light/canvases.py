@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import F32, I32, U8
+from models.arrays import F32, I32, U8, Bool
 from models.light.architecture.preprocessing import MEAN
 from models.surface.charts import MIRROR_CHART
 from stages.training.data.labelled_photos import IGNORE, IGNORED, PERSON
@@ -35,7 +35,8 @@ _MIRROR[:25] = MIRROR_CHART
 class Sheet:
     """An image with boxes (in its pixels); canvases are made of sheets.
 
-    `natural` is its width and height at the true aspect ratio; `real` is whether it is a photo.
+    `natural` is its width and height at the true aspect ratio; `real` is whether it is a photo; `nobody` is whether
+    it is known to show no person.
     """
 
     rgb_HW3: U8
@@ -44,13 +45,14 @@ class Sheet:
     kind_M: U8
     part_hw: U8
     real: bool
+    nobody: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorCanvas:
     """A training image: boxes in its pixels, padded; kind 0 person, 1 ignored, -1 padding; part labels at stride 8.
 
-    `real`: nothing on it is synthetic.
+    `real`: nothing on it is synthetic. `nobody_hw`: where sheets without people lie, at stride 8.
     """
 
     rgb_HW3: U8
@@ -58,6 +60,7 @@ class DetectorCanvas:
     kind_M: I32
     part_hw: U8
     real: bool
+    nobody_hw: Bool
 
 
 def mirror_label(label: U8) -> U8:
@@ -77,6 +80,7 @@ def flipped_sheet(sheet: Sheet) -> Sheet:
         kind_M=sheet.kind_M,
         part_hw=mirror_label(sheet.part_hw[:, ::-1]),
         real=sheet.real,
+        nobody=sheet.nobody,
     )
 
 
@@ -87,6 +91,7 @@ class _Painter:
         self.random = random
         self.rgb_HW3 = np.full((CANVAS, CANVAS, 3), int(MEAN), np.uint8)
         self.part_hw = np.full((CANVAS // 8, CANVAS // 8), IGNORE, np.uint8)
+        self.nobody_hw = np.zeros((CANVAS // 8, CANVAS // 8), bool)
         self.boxes: list[F32] = []
         self.kinds: list[U8] = []
         self.real = True
@@ -94,6 +99,7 @@ class _Painter:
     def paint(self, sheet: Sheet, x0: int, y0: int, width: int, height: int) -> None:
         """Paint the sheet into a rectangle whose corners are multiples of 8, at a random size and place."""
         self.real &= sheet.real
+        self.nobody_hw[y0 // 8 : (y0 + height) // 8, x0 // 8 : (x0 + width) // 8] = sheet.nobody
         if self.random.random() < 0.5:
             sheet = flipped_sheet(sheet)
         natural = np.asarray(sheet.natural, np.float64) * np.exp(self.random.uniform(-0.2, 0.2, 2))
@@ -141,7 +147,14 @@ class _Painter:
         kinds = np.full(MOST_PEOPLE, -1, np.int32)
         boxes[: len(order)], kinds[: len(order)] = box_M4[order], kind_M[order]
         rgb_HW3 = degrade(recolour(self.rgb_HW3, self.random), self.random)
-        return DetectorCanvas(rgb_HW3=rgb_HW3, box_M4=boxes, kind_M=kinds, part_hw=self.part_hw, real=self.real)
+        return DetectorCanvas(
+            rgb_HW3=rgb_HW3,
+            box_M4=boxes,
+            kind_M=kinds,
+            part_hw=self.part_hw,
+            real=self.real,
+            nobody_hw=self.nobody_hw,
+        )
 
 
 def make_canvas(

@@ -38,6 +38,7 @@ def photo_sheet(photo: PoolPhoto) -> Sheet:
         kind_M=photo.kind_M,
         part_hw=photo.dense_DD,
         real=True,
+        nobody=not len(photo.box_M4) and not photo.dense_DD.any(),
     )
 
 
@@ -102,10 +103,17 @@ class DetectorBatches:
         return (*stack_canvases(canvases), torch.from_numpy(predictions))
 
     def _teacher_prediction(self, canvas: DetectorCanvas) -> npt.NDArray[Any]:
-        """What the teacher predicts at every location (P,5); the score is negative where it predicts nothing."""
+        """What the teacher predicts at every location (P,5); the score is negative where it predicts nothing.
+
+        Where a photo is known to show nobody, the score is 0 whatever the teacher sees.
+        """
+        centre_P2 = detector_locations(CANVAS, CANVAS)[0]
         if self.teacher is None or not canvas.real:
-            return np.full((len(detector_locations(CANVAS, CANVAS)[0]), 5), -1, np.float32)
-        return self.teacher(canvas.rgb_HW3)
+            return np.full((len(centre_P2), 5), -1, np.float32)
+        answer_P5 = self.teacher(canvas.rgb_HW3)
+        column_P, row_P = (centre_P2 // 8).astype(int).T
+        answer_P5[canvas.nobody_hw[row_P, column_P], 0] = 0
+        return answer_P5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,9 @@ EVERY = 4
 """Of the sequences with masks, every so many frames one is taken."""
 ATTRIBUTION = 4
 """COCO's `license` id for CC BY."""
-CLIPS = [f"demo/data/gallery/{name}.mp4" for name in ("01_dog", "02_cups", "03_blocks", "04_coffee", "05_default_juggle")]
+CLIPS = [
+    f"demo/data/gallery/{name}.mp4" for name in ("01_dog", "02_cups", "03_blocks", "04_coffee", "05_default_juggle")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

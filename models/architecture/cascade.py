@@ -60,11 +60,6 @@ class SecondStage(nn.Module):
         # A shortcut around the mixing: at the start of training the second stage is no worse than the first.
         return {task: pooled_KChw + F.relu(layer(seen)) for task, layer in self.mix.items()}
 
-    def surface(self, pooled_KChw: Tensor, first: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The surface maps alone, for inference."""
-        seen = self.inputs(pooled_KChw, first)
-        return self.heads.surface(seen["surface"])
-
     def forward(self, pooled_KChw: Tensor, first: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Maps of all tasks, as from `DenseHeads.predict`."""
         return self.heads.predict(self.inputs(pooled_KChw, first))

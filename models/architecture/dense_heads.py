@@ -71,10 +71,6 @@ class DenseHeads(nn.Module):
         others = ((MASK, self.mask_head), (KEYPOINTS, self.keypoint_head))
         return (SURFACE, *(name for name, head in others if head is not None))
 
-    def surface(self, x_KChw: Tensor) -> dict[str, Tensor]:
-        """The surface maps by name, (K, channels, 4S, 4S) float32."""
-        return self.densepose_predictor(self.densepose_head(x_KChw))
-
     def predict(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Maps of all tasks.
 

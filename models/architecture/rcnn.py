@@ -29,12 +29,16 @@ class RoIHeads(DenseHeads):
         first = self.predict(dict.fromkeys(self.tasks, pooled_KChw))
         return [first] if self.second_stage is None else [first, self.second_stage(pooled_KChw, first)]
 
-    def final_surface(self, pooled_KChw: Tensor) -> dict[str, Tensor]:
-        """The surface maps of the last stage; nothing else is computed."""
-        if self.second_stage is None:
-            return self.surface(pooled_KChw)
-        first = self.predict(dict.fromkeys(self.tasks, pooled_KChw))
-        return self.second_stage.surface(pooled_KChw, first)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the maps of `final_maps`: those of the surface, then `mask` and `keypoints` where there are any."""
+        return (*self.densepose_predictor.names, *self.tasks[1:])
+
+    def final_maps(self, pooled_KChw: Tensor) -> dict[str, Tensor]:
+        """The result for inference: the last stage's maps of all tasks, the surface maps upsampled to 4S x 4S cells."""
+        maps = self.stages(pooled_KChw)[-1]
+        surface = self.densepose_predictor.upsampled({name: maps[name] for name in self.densepose_predictor.names})
+        return {**maps, **surface}
 
 
 class DensePoseRCNN(nn.Module):

@@ -70,7 +70,7 @@ class PreparedRCNN:
             return compile_part(part)
 
         self.device = device
-        self.names = network.roi_heads.densepose_predictor.names
+        self.names = network.roi_heads.names
         decoder = network.roi_heads.decoder
         self.bins = network.sizes.bins
         self.image_part = compile_part(ImagePart(network))
@@ -114,7 +114,7 @@ class PreparedRCNN:
         return roi_align(decoded, image_index(boxes), box_K4 - shift_4, 1 / DECODER_STRIDE, self.bins)
 
     def predict_surfaces(self, pooled_KhwC: Tensor) -> dict[str, Tensor]:
-        """Surface maps by name, (K, channels, S, S) float32, S = 112 or 56."""
+        """Maps of all dense heads by name, (K, channels, S, S) float32, S = 112 or 56; the mask has half the cells."""
         return dict(zip(self.names, self.people([pooled_KhwC]), strict=True))
 
 

@@ -91,18 +91,18 @@ class DecoderPart(NetworkPart):
 
 
 class SurfacePart(NetworkPart):
-    """DensePose head and predictor: computed for every person."""
+    """The dense heads with their cascade: computed for every person."""
 
     def __init__(self, network: DensePoseRCNN) -> None:
         super().__init__()
         bins = network.sizes.bins
         self.examples = (torch.zeros(2, bins, bins, network.sizes.pyramid),)
         self.roi_heads = network.roi_heads
-        self.names = network.roi_heads.densepose_predictor.names
+        self.names = network.roi_heads.names
 
     def forward(self, pooled_KhwC: Tensor) -> tuple[Tensor, ...]:
-        """(K, S, S, 256) to the predictor's maps in the order of `names`, (K, channels, 4S, 4S)."""
-        maps = self.roi_heads.final_surface(self.channels_first(pooled_KhwC))
+        """(K, S, S, 256) to the maps in the order of `names`, (K, channels, 4S, 4S); the mask has 2S x 2S cells."""
+        maps = self.roi_heads.final_maps(self.channels_first(pooled_KhwC))
         return tuple(maps[name] for name in self.names)
 
 

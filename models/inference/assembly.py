@@ -11,8 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.architecture.dense_heads import KEYPOINTS, MASK
 from models.arrays import F32
 from models.inference.confidence import body_probability, chart_probability, near_probability, tempered
+from models.inference.region_heads import decode_keypoints, paste_mask
 from models.structures import SurfaceMap
 
 PER_PART = ("u", "v", "sigma_2", "kappa_u", "kappa_v")
@@ -29,7 +31,7 @@ def assemble_surface(maps: dict[str, Tensor], box_4: F32) -> SurfaceMap:
     """The surface of one person.
 
     Args:
-        maps: by name, (channels, S, S) float32.
+        maps: by name, (channels, S, S) float32; `mask` and `keypoints` only if the network has these heads.
         box_4: x0, y0, x1, y1 float32 in pixels of the original frame.
 
     Confidence on the person: the probability that the chart is right, and for networks that predict the uncertainty of
@@ -56,6 +58,8 @@ def assemble_surface(maps: dict[str, Tensor], box_4: F32) -> SurfaceMap:
         uv_2hw=to_numpy(values[:2]),
         confidence_hw=to_numpy(torch.where(labels_hw > 0, right_hw, background_hw)),
         uncertainty=uncertainty,
+        keypoint_K3=decode_keypoints(maps[KEYPOINTS], box_4) if KEYPOINTS in maps else None,
+        mask_hw=paste_mask(maps[MASK][0], box_4, (x0, y0, width, height)) if MASK in maps else None,
     )
 
 

@@ -53,8 +53,8 @@ class WholeNetwork(nn.Module):
             rgb_HW3: uint8, already resized to the network's input size.
 
         Returns:
-            boxes (N, 4) float32 x0, y0, x1, y1 in pixels of the input; scores (N,), best first; then the predictor's
-            maps, (N, channels, S, S) float32 each.
+            boxes (N, 4) float32 x0, y0, x1, y1 in pixels of the input; scores (N,), best first; then the raw maps of
+            all dense heads, (N, channels, S, S) float32 each; `mask` and `keypoints` only where the network has them.
         """
         height, width = rgb_HW3.shape[0], rgb_HW3.shape[1]
         x_HW3 = rgb_HW3.float().flip(2) - torch.tensor(MEAN_BGR)

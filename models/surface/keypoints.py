@@ -1,7 +1,8 @@
-"""COCO keypoints from a person's surface, without a keypoint head.
+"""COCO keypoints of a person: from the network's keypoint head where it has one, else from the surface.
 
-Each of the 17 keypoints has a weighted neighbourhood on the open body's skin, with the largest weights nearest to the
-joint. The weighted mean of the pixels that show this neighbourhood is the keypoint. Invisible joints are not estimated.
+A keypoint head names every joint; its score says how sure it is. On the surface, each of the 17 keypoints has a
+weighted neighbourhood on the open body's skin, with the largest weights nearest to the joint. The weighted mean of the
+pixels that show this neighbourhood is the keypoint. Invisible joints are not estimated.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ LEAST_SHARE = 0.12
 """Minimum visible share of a neighbourhood, relative to its share of the skin; a keypoint with less is missing."""
 
 
+SHOWN_SCORE = 0.05
+"""Joints of a keypoint head with a lower score are not shown. The value of Detectron2's pictures."""
+
+
 class OnGrid(Protocol):
     """A person's surface on a pixel grid: corner in the frame, charts (h, w), UV (2, h, w)."""
 
@@ -48,6 +53,14 @@ class OnGrid(Protocol):
     @property
     def uv_2hw(self) -> Float:
         """0..1, not clamped."""
+
+
+class Person(OnGrid, Protocol):
+    """A person's surface with the keypoints of the network's own head, if it has one."""
+
+    @property
+    def keypoint_K3(self) -> F32 | None:  # noqa: N802, the name of an array
+        """(17, 3): x, y in pixels of the frame, score 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +97,17 @@ def neighbourhoods() -> Neighbourhoods:
     cell_F = _cells(mesh.chart_F, *mesh.corner_uv_F32.mean(axis=1).T)
     share_17 = weight_17Q[:, cell_F] @ area_F / area_F.sum()
     return Neighbourhoods(weight_17Q=weight_17Q.astype(np.float32), share_17=share_17.astype(np.float32))
+
+
+def person_keypoints(person: Person) -> F32:
+    """All keypoints of a person, (17, 3) float32 as `surface_keypoints`: those of the network's head, if it has one."""
+    return surface_keypoints(person) if person.keypoint_K3 is None else person.keypoint_K3
+
+
+def shown_keypoints(person: Person) -> F32:
+    """`person_keypoints` for pictures, tables and angles: zeros for joints with a score below SHOWN_SCORE."""
+    keypoint_173 = person_keypoints(person)
+    return np.where(keypoint_173[:, 2:] >= SHOWN_SCORE, keypoint_173, np.float32(0))
 
 
 def surface_keypoints(surface: OnGrid) -> F32:

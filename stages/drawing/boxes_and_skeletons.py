@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from models.surface.body import COCO_KEYPOINTS
-from models.surface.keypoints import surface_keypoints
+from models.surface.keypoints import shown_keypoints, surface_keypoints
 from stages.drawing.chart_colours import part_palette
 from stages.payloads import F32, U8, PersonSurface
 
@@ -62,7 +62,7 @@ def draw_box(frame_HW3: U8, box_4: F32, score: float, identity: int) -> None:
 
 def draw_skeleton(rgb_HW3: U8, surface: PersonSurface) -> None:
     """Draw bones and joints of one person, in place, each bone with a dark outline."""
-    keypoint_173 = subsampled_keypoints(surface)
+    keypoint_173 = subsampled_keypoints(surface) if surface.keypoint_K3 is None else shown_keypoints(surface)
     thickness = max(2, round(rgb_HW3.shape[0] / 200))
     ends = [(COCO_KEYPOINTS.index(a), COCO_KEYPOINTS.index(b), bone_colour(a, b)) for a, b in BONES]
     visible = [(a, b, colour) for a, b, colour in ends if keypoint_173[a, 2] > 0 and keypoint_173[b, 2] > 0]

@@ -18,7 +18,7 @@ from models.metrics.part_of_joint import charts_under, part_of_joint
 from models.metrics.silhouettes import SilhouetteFit, silhouette_fit
 from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
-from models.surface.keypoints import surface_keypoints
+from models.surface.keypoints import person_keypoints
 from stages.evaluation.protocols import ProtocolResult, found_instance
 from stages.evaluation.shown_counts import ShownCounts
 from stages.evaluation.true_images import DenseTruth, TrueImage, TruePerson
@@ -115,14 +115,8 @@ def true_keypoints(image: TrueImage) -> Float:
 
 
 def found_keypoints(protocol: ProtocolResult) -> Float:
-    """COCO's keypoints of the predicted people, (D, 17, 3)."""
-    return np.array([predicted_joints(surface) for surface in protocol.surface_D], np.float64).reshape(-1, 17, 3)
-
-
-def predicted_joints(surface: SurfaceMap) -> Float:
-    """The joints of the network's own head where it has one, else those that the surface shows, (17, 3)."""
-    found = surface_keypoints(surface) if surface.keypoint_K3 is None else surface.keypoint_K3
-    return np.asarray(found, np.float64)
+    """COCO's keypoints of the predicted people, (D, 17, 3): the network's own, else those of the surfaces."""
+    return np.array([person_keypoints(surface) for surface in protocol.surface_D], np.float64).reshape(-1, 17, 3)
 
 
 def person_score(image: TrueImage, g: int, protocols: Mapping[str, ProtocolResult], geometry: Geometry) -> PersonScore:
@@ -182,7 +176,7 @@ def joint_fit_of(surface: SurfaceMap | None, person: TruePerson) -> JointFit | N
     """How near the predicted joints are; None if no keypoint is annotated."""
     if person.keypoint_173 is None or not person.keypoint_173[:, 2].any():
         return None
-    found_173 = None if surface is None else predicted_joints(surface)
+    found_173 = None if surface is None else person_keypoints(surface).astype(np.float64)
     return joint_fit(found_173, person.keypoint_173, person.instance.area, person.instance.box_4)
 
 

@@ -135,7 +135,7 @@ def test_the_second_stage_uses_the_outputs_of_every_task() -> None:
     first, second = heads.stages(pooled)
     assert evidence(first).shape == (2, evidence_channels(variant), 14, 14)
     assert {name: value.shape for name, value in first.items()} == {name: value.shape for name, value in second.items()}
-    alone = heads.final_surface(pooled)
+    alone = heads.final_maps(pooled)
     torch.testing.assert_close(alone["u"], upsample_maps(second["u"]))
     # The first stage's keypoints influence the second stage's surface.
     (gradient,) = torch.autograd.grad(second["fine_segm"].sum(), heads.keypoint_predictor.score_lowres.weight)

@@ -38,13 +38,16 @@ def trained(folder: Path, **changes: object) -> Path:
     return path
 
 
-@pytest.mark.parametrize("changes", [{}, {"legacy": True}, {"head": "deeplab"}, {"mask": True, "cascade": True}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"legacy": True}, {"head": "deeplab"}, {"mask": True, "keypoints": True, "cascade": True}]
+)
 def test_the_file_gives_the_same_outputs_as_the_network(tmp_path: Path, changes: dict[str, object]) -> None:
     config = NetworkConfig(kind="trained", weights=str(trained(tmp_path, **changes)), max_people=7)
     (graph,) = graphs_of(config, images())
     made = write_graph(graph, tmp_path, threads=1)
     assert made.path == tmp_path / "drawn.onnx" and made.path.stat().st_size > 1e5
     assert made.most == (7, 7, 7)
+    assert {name for name in ("mask", "keypoints") if name in made.error} == {"mask", "keypoints"} & set(changes)
     assert made.error["boxes"] < 1e-2  # pixels
     assert max(value for name, value in made.error.items() if name != "boxes") < 1e-3
 

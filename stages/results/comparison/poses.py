@@ -8,7 +8,7 @@ import numpy as np
 
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.charts import MIRROR_CHART
-from models.surface.keypoints import surface_keypoints
+from models.surface.keypoints import shown_keypoints
 from stages.payloads import F32, I64, Float, PersonSurface
 from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles
 
@@ -41,7 +41,7 @@ class PersonPose:
 
 def pose_of(surface: PersonSurface) -> PersonPose:
     """The pose of a surface."""
-    keypoint_173 = surface_keypoints(surface)
+    keypoint_173 = shown_keypoints(surface)
     position_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan)
     side_2 = np.linalg.norm(position_172[_SIDES["shoulder"]] - position_172[_SIDES["hip"]], axis=1)
     y_M, x_M = np.nonzero(surface.labels_hw)

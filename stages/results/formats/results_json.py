@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_masks
 
-from models.surface.keypoints import surface_keypoints
+from models.surface.keypoints import person_keypoints
 from stages.payloads import PersonSurface
 from stages.results.formats.frame_result import FrameResult, quantised
 from stages.results.formats.image_export import png
@@ -69,7 +69,7 @@ def _densepose(result: FrameResult, i: int) -> dict[str, Any]:
 def _coco(result: FrameResult, i: int) -> dict[str, Any]:
     surface = result.surfaces[i]
     x0, y0, x1, y1 = _box_of_grid(result, i)
-    keypoint_173 = surface_keypoints(surface)
+    keypoint_173 = person_keypoints(surface)
     return {
         **_densepose(result, i),
         "bbox": [rounded_corner(x0, 2), rounded_corner(y0, 2), round(x1 - x0, 2), round(y1 - y0, 2)],
@@ -101,7 +101,7 @@ def _identity(result: FrameResult, i: int) -> dict[str, int]:
 def _mask(result: FrameResult, surface: PersonSurface) -> dict[str, Any]:
     """The person's mask in the frame as compressed run lengths (facts §7)."""
     height, width = result.rgb_HW3.shape[:2]
-    y_M, x_M = np.nonzero(surface.labels_hw)
+    y_M, x_M = np.nonzero(surface.silhouette_hw)
     y_M, x_M = y_M + surface.y0, x_M + surface.x0
     inside_M = (x_M >= 0) & (x_M < width) & (y_M >= 0) & (y_M < height)
     mask_HW = np.zeros((height, width), np.uint8, order="F")

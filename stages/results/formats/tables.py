@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.surface.body import COCO_KEYPOINTS
-from models.surface.keypoints import surface_keypoints
+from models.surface.keypoints import shown_keypoints
 from stages.people.appearance import appearance_of
 from stages.results.formats.frame_result import FrameResult
 from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles
@@ -46,7 +46,7 @@ def csv_lines(result: FrameResult) -> Iterator[str]:
     """One line per person; cells of invisible keypoints and angles are empty."""
     for i, surface in enumerate(result.surfaces):
         identity = "" if result.id_N[i] < 0 else f"{result.id_N[i]}"
-        keypoint_173 = surface_keypoints(surface)
+        keypoint_173 = shown_keypoints(surface)
         cells = [f"{result.index}", f"{result.seconds:.6f}", f"{i}", identity, f"{result.score_N[i]:.4f}"]
         cells += [f"{value:.2f}" for value in result.box_N4[i]]
         for x, y, seen in keypoint_173:

@@ -96,7 +96,7 @@ def roi_labels(network: DensePoseRCNN, x_1HW3: torch.Tensor, box_N4: torch.Tenso
         return label_HW
     decoded = heads.decoder(network.backbone(x_1HW3.permute(0, 3, 1, 2))[:4]).permute(0, 2, 3, 1).contiguous()
     pooled = roi_align(decoded, image_index([box_N4]), box_N4, 1 / DECODER_STRIDE, network.sizes.bins)
-    maps = heads.final_surface(pooled.permute(0, 3, 1, 2))
+    maps = heads.final_maps(pooled.permute(0, 3, 1, 2))
     for person, box in enumerate(box_N4.round().long().tolist()):
         x0, y0 = max(box[0], 0), max(box[1], 0)
         x1, y1 = min(box[2], label_HW.shape[1]), min(box[3], label_HW.shape[0])

@@ -30,7 +30,7 @@ def layers(network: DensePoseRCNN, x_13HW: Tensor) -> None:
     heads.box_predictor(heads.box_head(torch.zeros(PROPOSALS, 7, 7, width)))
     assert heads.decoder is not None
     heads.decoder(levels[:4])
-    heads.final_surface(torch.zeros(PEOPLE, width, network.sizes.bins, network.sizes.bins))
+    heads.final_maps(torch.zeros(PEOPLE, width, network.sizes.bins, network.sizes.bins))
 
 
 def millions(module: nn.Module) -> float:

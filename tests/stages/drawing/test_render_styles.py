@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,18 @@ def test_lines_have_alpha_too(style: str) -> None:
     assert (
         np.abs(clear.rgb_THW3 * share + 255 * (1 - share) - white.rgb_THW3).max() <= 8
     )  # soft edges of two bones in one pixel
+
+
+def test_the_skeleton_is_that_of_the_networks_own_joints() -> None:
+    """Joints of the keypoint head are drawn where they are, also off the surface; unsure ones are not."""
+    keypoint_173 = np.zeros((17, 3), np.float32)
+    keypoint_173[[5, 7, 9]] = [[6.5, 30.5, 0.9], [18.5, 34.5, 0.9], [34.5, 8.5, 0.01]]  # shoulder, elbow, wrist
+    surface = replace(block(2), keypoint_K3=keypoint_173)
+    frame_HW3 = drawn(grey(), people_of(1), [surface], style="skeleton").rgb_THW3[0]
+    plain_HW3 = grey().rgb_THW3[0]
+    changed_HW = (frame_HW3 != plain_HW3).any(axis=2)
+    assert changed_HW[30, 6] and changed_HW[34, 18] and changed_HW[32, 12]
+    assert not changed_HW[:24].any() and not changed_HW[:, 26:].any()
 
 
 def test_low_confidence_shows_the_original(tmp_path: Path) -> None:

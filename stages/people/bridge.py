@@ -16,6 +16,7 @@ from stages.payloads import U8, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.optical_flow import PersonFlow
 from stages.people.propagation import PropagatedPerson, propagated
 from stages.people.scene_cuts import is_scene_cut, thumbnail
+from stages.people.surface_arrays import surface_from_arrays, surface_to_arrays
 
 SAME_PLACE_IOU = 0.5
 """IoU from which on two boxes are in one place."""
@@ -139,17 +140,13 @@ class Bridge(Stage):
             "ids": np.array(list(self.known), np.int64),
         }
         for identity, person in self.known.items():
-            surface = person.surface
             arrays |= {
-                f"whole {identity}": np.array([surface.x0, surface.y0, person.missed, person.seen_frames], np.int64),
+                f"whole {identity}": np.array([person.missed, person.seen_frames], np.int64),
                 f"box {identity}": person.box_4,
                 f"score {identity}": np.float64(person.score),
                 f"near {identity}": np.float64(person.nearness),
-                f"labels {identity}": surface.labels_hw,
-                f"uv {identity}": surface.uv_2hw,
+                **surface_to_arrays(f"person {identity}", person.surface),
             }
-            if surface.confidence_hw is not None:
-                arrays[f"confidence {identity}"] = surface.confidence_hw
         content = io.BytesIO()
         np.savez(content, **arrays)
         return content.getvalue()
@@ -185,16 +182,9 @@ def with_propagated(people: People, missed: dict[int, PropagatedPerson]) -> tupl
 
 
 def _read_person(arrays: Mapping[str, Any], identity: int) -> PropagatedPerson:
-    x0, y0, missed, seen_frames = arrays[f"whole {identity}"].tolist()
-    surface = PersonSurface(
-        x0=x0,
-        y0=y0,
-        labels_hw=arrays[f"labels {identity}"],
-        uv_2hw=arrays[f"uv {identity}"],
-        confidence_hw=arrays.get(f"confidence {identity}"),
-    )
+    missed, seen_frames = arrays[f"whole {identity}"].tolist()
     return PropagatedPerson(
-        surface=surface,
+        surface=surface_from_arrays(f"person {identity}", arrays),
         box_4=arrays[f"box {identity}"],
         score=float(arrays[f"score {identity}"]),
         missed=missed,

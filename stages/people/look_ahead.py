@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from stages.payloads import PersonSurface, Surfaces
+from stages.people.joint_fusion import JointEstimate
 from stages.people.optical_flow import FlowField
 from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate
 
@@ -20,12 +21,15 @@ class BufferedFrame:
         measured: the estimate of this frame's prediction alone.
         fused: the same fused with the past; only people with a past.
         flow: from the person's cells in the frame before to those in this frame; only people who were in both.
+        joints, fused_joints: as `measured` and `fused`, the keypoints; only people that have some.
     """
 
     position: dict[int, int]
     measured: dict[int, SurfaceEstimate]
     fused: dict[int, EstimateLayers]
     flow: dict[int, FlowField]
+    joints: dict[int, JointEstimate]
+    fused_joints: dict[int, JointEstimate]
 
 
 @dataclass(slots=True, kw_only=True)

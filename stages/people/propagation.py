@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from stages.payloads import F32, U8, PersonSurface
+from stages.people.joint_fusion import motion_at
 from stages.people.optical_flow import CellGrid, FlowField, PersonFlow, warped
 
 LEAST_TRUST = 0.3
@@ -65,6 +66,8 @@ def propagated(last: PropagatedPerson, flow: PersonFlow, before_HW: U8, now_HW: 
         replace(backward, trust_hw=backward.trust_hw * _round_trip_consistent(backward, forward, step_x, step_y)),
         grid,
     )
+    if surface.keypoint_K3 is not None:
+        moved = replace(moved, keypoint_K3=_moved_keypoints(surface.keypoint_K3, forward, old_grid, (step_x, step_y)))
     if np.count_nonzero(moved.labels_hw) < LEAST_VISIBLE * np.count_nonzero(surface.labels_hw):
         return None
     box_4 = last.box_4 + np.array([step_x, step_y, step_x, step_y], np.float32)
@@ -112,10 +115,25 @@ def _warped_surface(surface: PersonSurface, backward: FlowField, grid: CellGrid)
     labels_hw[backward.trust_hw < LEAST_TRUST] = 0
     u_hw, v_hw, confidence_hw, _ = cv2.split(values_hw4)
     inside_hw = labels_hw > 0
+    mask_hw = surface.mask_hw
+    if mask_hw is not None:
+        there_hw = cv2.remap(mask_hw.view(np.uint8), backward.x_hw, backward.y_hw, cv2.INTER_NEAREST)
+        mask_hw = (np.asarray(there_hw) > 0) & (backward.trust_hw >= LEAST_TRUST)
     return PersonSurface(
         x0=grid.x0,
         y0=grid.y0,
         labels_hw=labels_hw,
         uv_2hw=np.stack([u_hw * inside_hw, v_hw * inside_hw]).astype(surface.uv_2hw.dtype, copy=False),
         confidence_hw=np.asarray(confidence_hw * np.float32(DECAY), np.float32),
+        mask_hw=mask_hw,
     )
+
+
+def _moved_keypoints(keypoint_K3: F32, forward: FlowField, grid: CellGrid, step_2: tuple[int, int]) -> F32:
+    """The keypoints moved along the flow under them, and by the median motion where it is not trusted."""
+    motion_K2, trust_K = motion_at(keypoint_K3[:, :2], forward, grid, grid)
+    moved_K3 = keypoint_K3.copy()
+    moved_K3[:, :2] += np.where(trust_K[:, None] >= LEAST_TRUST, motion_K2, step_2)
+    moved_K3[:, 2] *= DECAY
+    moved_K3[keypoint_K3[:, 2] == 0] = 0
+    return moved_K3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Literal
 
@@ -16,6 +16,7 @@ from pipeline.stage import Stage
 from stages.payloads import U8, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.fusion import estimate_from, fused_with_later, fused_with_past, warped_estimate
 from stages.people.initial_flow import initial_flow
+from stages.people.joint_fusion import JointEstimate, fused_along_flow, measured_joints
 from stages.people.look_ahead import BufferedFrame, ChunkBuffer
 from stages.people.optical_flow import DenseInverseSearch, FlowField, FlowSearch, PersonFlow
 from stages.people.scene_cuts import is_scene_cut, thumbnail
@@ -26,6 +27,8 @@ from stages.people.smoothing_state import (
     estimates_to_arrays,
     frames_from_arrays,
     frames_to_arrays,
+    joints_from_arrays,
+    joints_to_arrays,
 )
 from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate
 from stages.people.upsampling import apply_estimate
@@ -79,6 +82,7 @@ class Smooth(Stage):
         self.chunks = ChunkBuffer()
         self.buffered: deque[BufferedFrame] = deque()
         self.estimates: dict[int, SurfaceEstimate] = {}
+        self.joints: dict[int, JointEstimate] = {}
         self.before_HW: U8 = NO_IMAGE
         self.thumbnail = np.zeros((0, 0, 3), np.uint8)
         self.last_frame = -1
@@ -116,6 +120,9 @@ class Smooth(Stage):
         self.thumbnail, self.last_frame = now, frame
         now_HW = np.asarray(cv2.cvtColor(frame_HW3, cv2.COLOR_RGB2GRAY), np.uint8) if given else NO_IMAGE
         measured = {identity: estimate_from(surface) for identity, (_, surface) in given.items()}
+        found = {identity: measured_joints(surface) for identity, (_, surface) in given.items()}
+        joints = {identity: one for identity, one in found.items() if one is not None}
+        joints_after: dict[int, JointEstimate] = {}
         estimates, fused, flow = dict(measured), {}, {}
         for identity, current in measured.items():
             past = self.estimates.get(identity)
@@ -125,14 +132,19 @@ class Smooth(Stage):
             if to_past is not None:
                 fused[identity] = fused_with_past(EstimateLayers.of(current), warped_estimate(past, to_past))
                 estimates[identity] = fused[identity].packed(current.grid)
+                if identity in joints and identity in self.joints:
+                    grids = current.grid, past.grid
+                    joints_after[identity] = fused_along_flow(joints[identity], self.joints[identity], to_past, *grids)
             if from_past is not None:
                 flow[identity] = from_past
-        self.estimates, self.before_HW = estimates, now_HW
+        self.estimates, self.joints, self.before_HW = estimates, joints | joints_after, now_HW
         return BufferedFrame(
             position={identity: position for identity, (position, _) in given.items()},
             measured=measured,
             fused=fused,
             flow=flow,
+            joints=joints,
+            fused_joints=joints_after,
         )
 
     def _flows(
@@ -153,6 +165,10 @@ class Smooth(Stage):
                 fused = fused_with_later(fused or EstimateLayers.of(measured), later)
             if fused is not None:
                 self.chunks.replace(position, apply_estimate(self.chunks.surface(position), measured, fused))
+            joints = self._smoothed_joints(frame, identity)
+            if joints is not None and joints is not frame.joints[identity]:
+                surface = replace(self.chunks.surface(position), keypoint_K3=joints.keypoint_K3)
+                self.chunks.replace(position, surface)
         self.chunks.finish_frame()
 
     def _later(self, identity: int) -> EstimateLayers | None:
@@ -166,6 +182,20 @@ class Smooth(Stage):
             later = warped_estimate(estimate, frame.flow[identity])
         return later
 
+    def _smoothed_joints(self, frame: BufferedFrame, identity: int) -> JointEstimate | None:
+        """A person's keypoints of the oldest frame, fused with those of other frames; None without any."""
+        later = takewhile(lambda one: identity in one.flow, self.buffered)
+        chain = list(takewhile(lambda one: identity in one.joints, [frame, *later]))
+        if not chain:
+            return None
+        found = [one.joints[identity] for one in chain]
+        found[0] = frame.fused_joints.get(identity, found[0])
+        joints = found[-1]
+        for own, here, there in zip(found[-2::-1], chain[-2::-1], chain[:0:-1], strict=True):
+            grids = here.measured[identity].grid, there.measured[identity].grid
+            joints = fused_along_flow(own, joints, there.flow[identity], *grids)
+        return joints
+
     def state(self) -> bytes:
         """The last frame as a grey image, all estimates and the look-ahead buffer, exactly."""
         arrays = {
@@ -173,6 +203,7 @@ class Smooth(Stage):
             "glance": self.thumbnail,
             "before_HW": self.before_HW,
             **estimates_to_arrays("memory", self.estimates),
+            **joints_to_arrays("joints", self.joints),
             **frames_to_arrays(self.buffered),
             **chunks_to_arrays(self.chunks),
         }
@@ -186,6 +217,7 @@ class Smooth(Stage):
             self.last_frame, self.before_HW = int(arrays["last_frame"]), arrays["before_HW"]
             self.thumbnail = arrays["glance"]
             self.estimates = estimates_from_arrays("memory", arrays)
+            self.joints = joints_from_arrays("joints", arrays)
             self.buffered, self.chunks = frames_from_arrays(arrays), chunks_from_arrays(arrays)
 
 

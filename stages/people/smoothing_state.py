@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import astuple, fields
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from stages.payloads import PersonSurface
+from stages.people.joint_fusion import JointEstimate
 from stages.people.look_ahead import BufferedChunk, BufferedFrame, ChunkBuffer
 from stages.people.optical_flow import CellGrid, FlowField
+from stages.people.surface_arrays import NamedArrays, SavedArrays, surface_from_arrays, surface_to_arrays
 from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate
 
-NamedArrays = dict[str, npt.NDArray[Any]]
-SavedArrays = Mapping[str, npt.NDArray[Any]]
 GRID_FIELDS = [spec.name for spec in fields(CellGrid)]
 
 
@@ -45,6 +42,24 @@ def estimates_from_arrays(name: str, arrays: SavedArrays) -> dict[int, SurfaceEs
     return found
 
 
+def joints_to_arrays(name: str, joints: Mapping[int, JointEstimate]) -> NamedArrays:
+    """Keypoints by identity as arrays whose names begin with `name`."""
+    arrays: NamedArrays = {f"{name}_ids": np.array(list(joints), np.int64)}
+    for identity, one in joints.items():
+        arrays |= {f"{name}_{identity}_keypoints": one.keypoint_K3, f"{name}_{identity}_weights": one.weight_K}
+    return arrays
+
+
+def joints_from_arrays(name: str, arrays: SavedArrays) -> dict[int, JointEstimate]:
+    """The inverse of `joints_to_arrays`."""
+    return {
+        identity: JointEstimate(
+            keypoint_K3=arrays[f"{name}_{identity}_keypoints"], weight_K=arrays[f"{name}_{identity}_weights"]
+        )
+        for identity in arrays[f"{name}_ids"].tolist()
+    }
+
+
 def frames_to_arrays(buffered: deque[BufferedFrame]) -> NamedArrays:
     """The frames of the look-ahead buffer, in order."""
     arrays: NamedArrays = {"sights": np.array(len(buffered))}
@@ -56,6 +71,9 @@ def frames_to_arrays(buffered: deque[BufferedFrame]) -> NamedArrays:
             arrays[f"{name}_way_{identity}"] = np.stack([flow.x_hw, flow.y_hw, flow.trust_hw])
         fused = {identity: layers.packed(frame.measured[identity].grid) for identity, layers in frame.fused.items()}
         arrays |= estimates_to_arrays(f"{name}_first", frame.measured) | estimates_to_arrays(f"{name}_steady", fused)
+        arrays |= joints_to_arrays(f"{name}_joints", frame.joints) | joints_to_arrays(
+            f"{name}_steady_joints", frame.fused_joints
+        )
     return arrays
 
 
@@ -75,6 +93,8 @@ def frames_from_arrays(arrays: SavedArrays) -> deque[BufferedFrame]:
                     identity: FlowField(x_hw=x_hw, y_hw=y_hw, trust_hw=trust_hw)
                     for identity, (x_hw, y_hw, trust_hw) in flows.items()
                 },
+                joints=joints_from_arrays(f"{name}_joints", arrays),
+                fused_joints=joints_from_arrays(f"{name}_steady_joints", arrays),
             )
         )
     return buffered
@@ -86,14 +106,7 @@ def chunks_to_arrays(buffer: ChunkBuffer) -> NamedArrays:
     arrays: NamedArrays = {"chunks": np.array(sizes, np.int64).reshape(-1, 2)}
     for number, chunk in enumerate(buffer.chunks):
         for position, surface in enumerate(chunk.people):
-            key = f"chunk_{number}_{position}"
-            arrays |= {
-                f"{key}_corner": np.array([surface.x0, surface.y0], np.int64),
-                f"{key}_labels": surface.labels_hw,
-                f"{key}_uv": surface.uv_2hw,
-            }
-            if surface.confidence_hw is not None:
-                arrays[f"{key}_confidence"] = surface.confidence_hw
+            arrays |= surface_to_arrays(f"chunk_{number}_{position}", surface)
     return arrays
 
 
@@ -101,17 +114,6 @@ def chunks_from_arrays(arrays: SavedArrays) -> ChunkBuffer:
     """The inverse of `chunks_to_arrays`."""
     buffer = ChunkBuffer()
     for number, (count, frames) in enumerate(arrays["chunks"].tolist()):
-        people = [_surface(arrays, f"chunk_{number}_{position}") for position in range(count)]
+        people = [surface_from_arrays(f"chunk_{number}_{position}", arrays) for position in range(count)]
         buffer.chunks.append(BufferedChunk(people=people, frames=frames))
     return buffer
-
-
-def _surface(arrays: SavedArrays, key: str) -> PersonSurface:
-    x0, y0 = arrays[f"{key}_corner"].tolist()
-    return PersonSurface(
-        x0=x0,
-        y0=y0,
-        labels_hw=arrays[f"{key}_labels"],
-        uv_2hw=arrays[f"{key}_uv"],
-        confidence_hw=arrays.get(f"{key}_confidence"),
-    )

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Index
-from stages.payloads import F32, U8, PersonSurface
+from stages.payloads import F32, U8, Float, PersonSurface
 from stages.people.optical_flow import CellGrid
 from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate
 
@@ -37,7 +37,7 @@ def apply_estimate(surface: PersonSurface, measured: SurfaceEstimate, fused: Est
     if grid.step == 1:
         inside_hw = fused.labels_hw > 0
         uv_2hw = np.stack([axis_hw * inside_hw for axis_hw in fused_uv]).astype(kind, copy=False)
-        return replace(surface, labels_hw=fused.labels_hw, uv_2hw=uv_2hw)
+        return with_labels(surface, fused.labels_hw, uv_2hw)
     labels_hw, uv_2hw = surface.labels_hw.copy(), surface.uv_2hw.astype(np.float32)
     same_hw = cv2.compare(measured.labels_hw, fused.labels_hw, cv2.CMP_EQ)
     for axis_hw, fused_hw, measured_hw in zip(uv_2hw, fused_uv, cv2.split(measured.values_hw4), strict=False):
@@ -47,7 +47,16 @@ def apply_estimate(surface: PersonSurface, measured: SurfaceEstimate, fused: Est
     relabelled_hw = _relabelled(surface, measured, fused, charts[0])
     for layer_hw, label_hw in zip((labels_hw, *uv_2hw), charts, strict=True):
         cv2.copyTo(label_hw, relabelled_hw, layer_hw)
-    return replace(surface, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(kind, copy=False))
+    return with_labels(surface, labels_hw, uv_2hw.astype(kind, copy=False))
+
+
+def with_labels(surface: PersonSurface, labels_hw: U8, uv_2hw: Float) -> PersonSurface:
+    """The surface with other labels and UV; its mask, if it has one, changes where labels come or go."""
+    mask_hw = surface.mask_hw
+    if mask_hw is not None:
+        was_hw, is_hw = surface.labels_hw > 0, labels_hw > 0
+        mask_hw = np.where(was_hw == is_hw, mask_hw, is_hw)
+    return replace(surface, labels_hw=labels_hw, uv_2hw=uv_2hw, mask_hw=mask_hw)
 
 
 def to_pixels(cells_hw: Values, surface: PersonSurface, grid: CellGrid, interpolation: int) -> Values:

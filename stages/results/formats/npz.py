@@ -33,7 +33,8 @@ is complete."""
 def instances(result: FrameResult) -> bytes:
     """`boxes_N4`, `scores_N`, and of each person i `labels_i`, `uv_i` on the grid that begins at int(x0), int(y0).
 
-    The part of a surface to the left of the box or above it is left out.
+    Of networks with these heads also `keypoints_i` (17, 3) float32 and `mask_i` (h, w) bool. The part of a surface to
+    the left of the box or above it is left out.
     """
     cropped = [_cropped_to_box(surface, box_4) for surface, box_4 in zip(result.surfaces, result.box_N4, strict=True)]
     return _npz(_people(replace(result, surfaces=tuple(cropped))))
@@ -68,6 +69,8 @@ def _people(result: FrameResult) -> dict[str, Any]:
     for i, surface in enumerate(result.surfaces):
         arrays[f"labels_{i}"] = surface.labels_hw
         arrays[f"uv_{i}"] = surface.uv_2hw.astype(np.float32, copy=False)
+        heads = {f"keypoints_{i}": surface.keypoint_K3, f"mask_{i}": surface.mask_hw}
+        arrays |= {name: array for name, array in heads.items() if array is not None}
     return arrays
 
 
@@ -81,6 +84,7 @@ def _cropped_to_box(surface: PersonSurface, box_4: F32) -> PersonSurface:
         labels_hw=surface.labels_hw[top:, left:],
         uv_2hw=surface.uv_2hw[:, top:, left:],
         confidence_hw=None if surface.confidence_hw is None else surface.confidence_hw[top:, left:],
+        mask_hw=None if surface.mask_hw is None else surface.mask_hw[top:, left:],
     )
 
 
@@ -233,11 +237,13 @@ def surface_at(arrays: Arrays, i: int, corner: list[int]) -> PersonSurface:
     labels_hw = checked_array(arrays, f"labels_{i}", "u", (None, None))
     if labels_hw.dtype != np.uint8 or labels_hw.max(initial=0) >= len(CHART_NAMES):
         raise ValueError(f"its labels_{i} are no charts")
-    confidence = f"confidence_{i}"
+    confidence, keypoints, mask = f"confidence_{i}", f"keypoints_{i}", f"mask_{i}"
     return PersonSurface(
         x0=corner[0],
         y0=corner[1],
         labels_hw=labels_hw,
         uv_2hw=finite_array(arrays, f"uv_{i}", (2, *labels_hw.shape)),
         confidence_hw=finite_array(arrays, confidence, labels_hw.shape) if confidence in arrays else None,
+        keypoint_K3=finite_array(arrays, keypoints, (17, 3)).astype(np.float32) if keypoints in arrays else None,
+        mask_hw=checked_array(arrays, mask, "b", labels_hw.shape) if mask in arrays else None,
     )

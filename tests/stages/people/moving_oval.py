@@ -14,6 +14,10 @@ WIDTH, HEIGHT = 320, 240
 BODY_WIDTH, BODY_HEIGHT = 70, 170
 GRID_WIDTH, GRID_HEIGHT = 86, 186
 CHARTS = np.array([23, 2, 9, 13], np.uint8)
+JOINTS = np.random.default_rng(5).uniform(-0.6, 0.6, (17, 2)) * (BODY_WIDTH / 2, BODY_HEIGHT / 2)
+"""Keypoints on the oval, in pixels from its centre."""
+JOINT_JITTER = 1.5
+"""Pixels, one standard deviation of each axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,9 @@ def pattern(seed: int, height: int, width: int, blur: float = 2.0) -> np.ndarray
     return np.clip(128 + noise / noise.std() * 45, 0, 255).astype(np.uint8)
 
 
-def surface_at(place: np.ndarray, jitter_hw2: np.ndarray, slips_hw: np.ndarray) -> PersonSurface:
+def surface_at(
+    place: np.ndarray, jitter_hw2: np.ndarray, slips_hw: np.ndarray, joint_jitter_172: np.ndarray
+) -> PersonSurface:
     """The oval's surface with its centre at `place`: four charts from top to bottom, U across, V up in each.
 
     `jitter_hw2` shifts the sampled positions, in pixels; where `slips_hw`, the label is that of the next chart.
@@ -46,15 +52,22 @@ def surface_at(place: np.ndarray, jitter_hw2: np.ndarray, slips_hw: np.ndarray) 
     labels = np.where(slips_hw, CHARTS[(band + 1) % 4], CHARTS[band]) * inside
     uv = np.stack([across, 1 - (down * 4) % 1]) * inside
     sure = np.full(labels.shape, 0.5, np.float32)
+    joints = np.column_stack([place + JOINTS + joint_jitter_172, np.full(17, 0.8)])
     surface = PersonSurface(
-        x0=x0, y0=y0, labels_hw=labels.astype(np.uint8), uv_2hw=uv.astype(np.float32), confidence_hw=sure
+        x0=x0,
+        y0=y0,
+        labels_hw=labels.astype(np.uint8),
+        uv_2hw=uv.astype(np.float32),
+        confidence_hw=sure,
+        keypoint_K3=joints.astype(np.float32),
+        mask_hw=inside,
     )
     surface.labels_hw.flags.writeable = surface.uv_2hw.flags.writeable = False  # as between processes
     return surface
 
 
 def shot(steps_T2: np.ndarray, seed: int = 0) -> Shot:
-    rng = np.random.default_rng(seed)
+    rng, joint_rng = np.random.default_rng(seed), np.random.default_rng(seed + 9)
     ground, body = pattern(seed + 1, HEIGHT, WIDTH), pattern(seed + 2, BODY_HEIGHT, BODY_WIDTH)
     place_T2 = np.array([90.0, 120.0]) + np.cumsum(steps_T2, axis=0)
     frames, seen, truth = [], [], []
@@ -69,8 +82,9 @@ def shot(steps_T2: np.ndarray, seed: int = 0) -> Shot:
         frames.append(np.clip(frame, 0, 255).astype(np.uint8))
         jitter = cv2.GaussianBlur(rng.normal(0, 1, calm.shape).astype(np.float32), (0, 0), 3)
         slips = cv2.GaussianBlur(rng.normal(0, 1, calm.shape[:2]).astype(np.float32), (0, 0), 2)
-        seen.append(surface_at(place, jitter / jitter.std() * 2.0, slips > slips.std() * 2))
-        truth.append(surface_at(place, calm, np.zeros(calm.shape[:2], bool)))
+        joints = joint_rng.normal(0, JOINT_JITTER, (17, 2))
+        seen.append(surface_at(place, jitter / jitter.std() * 2.0, slips > slips.std() * 2, joints))
+        truth.append(surface_at(place, calm, np.zeros(calm.shape[:2], bool), np.zeros((17, 2))))
     return Shot(rgb_THW3=np.stack(frames), seen=seen, truth=truth, place_T2=place_T2)
 
 

@@ -72,6 +72,12 @@ def test_a_missed_person_is_propagated_to_the_right_place(steps_T2: np.ndarray) 
             assert (warped_estimate[0] == true[0])[both].mean() > 0.95
             assert np.abs(warped_estimate[1:] - true[1:])[:, both & (warped_estimate[0] == true[0])].mean() < 0.02
             assert np.abs(people.box_N4[0] - box_of(clip.place_T2[t])).max() < 3
+            joints, true_joints = surfaces.people[0].keypoint_K3, clip.truth[t].keypoint_K3
+            assert joints is not None and true_joints is not None
+            assert np.abs(joints - true_joints)[:, :2].max() < 2
+            assert joints[:, 2] == pytest.approx(0.8 * 0.8 ** (t - 9), rel=1e-5)
+            assert surfaces.people[0].mask_hw is not None
+            assert (surfaces.people[0].mask_hw == (surfaces.people[0].labels_hw > 0)).mean() > 0.98
     scores = [float(people.score_N[0]) for people, _ in found[9:14]]
     assert scores == pytest.approx([0.8, 0.64, 0.512, 0.4096, 0.8])
     sure = [float(np.asarray(surfaces.people[0].confidence_hw).max()) for _, surfaces in found[10:13]]
@@ -161,6 +167,7 @@ def assert_same(one: Found, other: Found) -> None:
         for a, b in zip(surfaces.people, other_surfaces.people, strict=True):
             assert (a.x0, a.y0) == (b.x0, b.y0) and np.array_equal(a.labels_hw, b.labels_hw)
             assert np.array_equal(a.uv_2hw, b.uv_2hw)
+            assert np.array_equal(a.keypoint_K3, b.keypoint_K3) and np.array_equal(a.mask_hw, b.mask_hw)
 
 
 def test_single_images_and_zero_frames_pass_unchanged() -> None:

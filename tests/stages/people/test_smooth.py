@@ -80,6 +80,37 @@ def test_flicker_is_at_most_half_and_nothing_lags(steps_T2: np.ndarray) -> None:
         assert (surface.labels_hw == truth.labels_hw).mean() > (seen.labels_hw == truth.labels_hw).mean()
 
 
+def joint_errors(surfaces: list[PersonSurface], given: Shot) -> np.ndarray:
+    """Keypoints less the true ones, (T, 17, 2), without the first frames."""
+    pairs = list(zip(surfaces, given.truth, strict=True))[6:]
+    return np.array([one.keypoint_K3[:, :2] - true.keypoint_K3[:, :2] for one, true in pairs])
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+@pytest.mark.parametrize("steps_T2", [STEADY, FAST, START], ids=["steady", "fast", "sudden start"])
+def test_keypoints_are_nearer_to_the_truth_and_do_not_lag(steps_T2: np.ndarray, ahead: int) -> None:
+    given = shot(steps_T2)
+    raw = joint_errors(given.seen, given)
+    result = ended(given, Smooth(Smooth.Config(look_ahead=ahead)), chunk=4)
+    error = joint_errors(result, given)
+    assert error.std() < 0.7 * raw.std()
+    assert np.abs(np.diff(error, axis=0)).mean() < 0.55 * np.abs(np.diff(raw, axis=0)).mean()
+    assert np.abs(error.mean(axis=(0, 1))).max() < 0.3  # pixels; the oval moves up to 9.7 a frame
+    assert all(np.array_equal(one.mask_hw, one.labels_hw > 0) for one in result)
+
+
+def test_a_keypoint_that_jumps_or_is_unknown_is_not_smoothed() -> None:
+    given = shot(np.zeros((6, 2)))
+    jump, unknown = given.truth[4].keypoint_K3.copy(), given.truth[4].keypoint_K3.copy()
+    jump[3, :2] += 40
+    unknown[7] = 0
+    for changed, joint in ((jump, 3), (unknown, 7)):
+        seen = [*given.truth[:4], replace(given.truth[4], keypoint_K3=changed), given.truth[5]]
+        result = smoothed(replace(given, seen=seen))
+        assert result[4].keypoint_K3[joint] == pytest.approx(changed[joint], abs=1e-3)
+        assert result[5].keypoint_K3[joint] == pytest.approx(given.truth[5].keypoint_K3[joint], abs=0.5)
+
+
 def test_a_lasting_change_is_four_frames_late() -> None:
     """The network's label of a whole chart changes at frame 8, while the image stays the same."""
     given = shot(np.zeros((14, 2)))
@@ -338,6 +369,7 @@ def assert_same(one: list[PersonSurface], other: list[PersonSurface]) -> None:
     for a, b in zip(one, other, strict=True):
         assert (a.x0, a.y0) == (b.x0, b.y0)
         assert np.array_equal(a.labels_hw, b.labels_hw) and np.array_equal(a.uv_2hw, b.uv_2hw)
+        assert np.array_equal(a.keypoint_K3, b.keypoint_K3) and np.array_equal(a.mask_hw, b.mask_hw)
 
 
 def test_half_precision_stays_and_background_has_no_uv() -> None:

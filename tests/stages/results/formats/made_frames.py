@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,16 @@ def surface_of(seed: int, x0: int, y0: int, height: int, width: int) -> PersonSu
     labels_hw = rng.integers(0, 25, (height, width), dtype=np.uint8)
     uv_2hw = rng.normal(0.5, 0.6, (2, height, width)) * (labels_hw > 0)
     return PersonSurface(x0=x0, y0=y0, labels_hw=labels_hw, uv_2hw=uv_2hw.astype(np.float32))
+
+
+def with_heads(surface: PersonSurface, seed: int) -> PersonSurface:
+    """The surface with keypoints and a mask of its own, as of a network with these heads; two joints are unsure."""
+    rng = np.random.default_rng(seed)
+    height, width = surface.labels_hw.shape
+    place_172 = rng.uniform((surface.x0, surface.y0), (surface.x0 + width, surface.y0 + height), (17, 2))
+    keypoint_173 = np.column_stack([place_172, rng.uniform(0.3, 1, 17)]).astype(np.float32)
+    keypoint_173[[4, 9], 2] = 0.02
+    return replace(surface, keypoint_K3=keypoint_173, mask_hw=rng.random((height, width)) < 0.5)
 
 
 def people_of(frames: list[int], boxes: list[list[float]], ids: list[int]) -> People:

@@ -35,6 +35,8 @@ from tests.stages.results.formats.made_frames import (
     in_frame,
     job_of,
     people_of,
+    surface_of,
+    with_heads,
 )
 
 pytestmark = pytest.mark.quick
@@ -125,6 +127,25 @@ def test_coco_reads_boxes_masks_and_keypoints(tmp_path: Path, capsys: pytest.Cap
         assert entry["track_id"] == PEOPLE.id_N[person]
         surface = SURFACES.people[person]
         assert np.array_equal(pixels_of(entry).transpose(1, 2, 0), quantised(surface.labels_hw, surface.uv_2hw))
+
+
+def test_lists_name_the_keypoints_and_the_mask_of_a_networks_heads(tmp_path: Path) -> None:
+    """The COCO list names every joint with its score; tables leave out unsure joints."""
+    surface = with_heads(surface_of(2, 10, 5, 39, 30), 6)
+    people, surfaces = people_of([0], [[10, 5, 40, 44]], [3]), Surfaces(people=(surface,))
+    export({"coco": tmp_path / "c.json", "csv": tmp_path / "c.csv"}, frames_of(1), people, surfaces)
+    (entry,) = json.loads((tmp_path / "c.json").read_text())
+    assert np.array(entry["keypoints"]).reshape(17, 3) == pytest.approx(surface.keypoint_K3, abs=0.006)
+    mask = coco_masks.decode(entry["segmentation"])
+    assert np.array_equal(mask[5:44, 10:40], surface.mask_hw) and mask.sum() == np.sum(surface.mask_hw)
+    with (tmp_path / "c.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    for j, name in enumerate(COCO_KEYPOINTS):
+        told = [row[f"{name}_{axis}"] for axis in ("x", "y", "seen")]
+        sure = surface.keypoint_K3[j]
+        assert told == (["", "", "0"] if j in (4, 9) else [f"{value:.2f}" for value in sure])
+    assert row["left_elbow_angle"] == ""  # the left wrist, joint 9, is unsure
+    assert row["right_elbow_angle"] != ""
 
 
 @pytest.fixture(scope="module")

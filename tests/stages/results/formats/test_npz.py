@@ -13,7 +13,16 @@ from pipeline.stage import StageError
 from stages.payloads import Surfaces
 from stages.results.export import ExportRaw
 from stages.results.formats.npz import read_frame, read_stream
-from tests.stages.results.formats.made_frames import PEOPLE, SURFACES, VIDEO, export, frames_of, job_of, people_of
+from tests.stages.results.formats.made_frames import (
+    PEOPLE,
+    SURFACES,
+    VIDEO,
+    export,
+    frames_of,
+    job_of,
+    people_of,
+    with_heads,
+)
 
 pytestmark = pytest.mark.quick
 
@@ -101,6 +110,27 @@ def test_surfaces_are_read_unchanged_with_identity_and_confidence(tmp_path: Path
             assert np.array_equal(surface.uv_2hw, expected.uv_2hw)
             assert (surface.confidence_hw is None) == (person != 2)
     assert np.array_equal(result.surfaces[0].confidence_hw, confidence)
+
+
+def test_keypoints_and_masks_of_a_networks_heads_are_read_unchanged(tmp_path: Path) -> None:
+    heads = with_heads(SURFACES.people[0], 3)
+    surfaces = Surfaces(people=(heads, *SURFACES.people[1:]))
+    export({"surfaces": tmp_path}, surfaces=surfaces)
+    one, other = read_frame(tmp_path / "frame_000000.npz", read_stream(tmp_path)).surfaces
+    assert one.keypoint_K3 is not None and one.keypoint_K3.dtype == np.float32
+    assert np.array_equal(one.keypoint_K3, heads.keypoint_K3)
+    assert one.mask_hw is not None and np.array_equal(one.mask_hw, heads.mask_hw)
+    assert other.keypoint_K3 is None and other.mask_hw is None
+
+
+def test_instances_crop_the_mask_as_the_surface(tmp_path: Path) -> None:
+    whole = with_heads(SURFACES.people[1], 4)
+    people = people_of([0], [[whole.x0 + 1.5, whole.y0 + 2.5, 39, 40]], [-1])
+    export({"instances": tmp_path}, frames_of(1), people, Surfaces(people=(whole,)), stage=ExportRaw)
+    with np.load(tmp_path / "frame_000000.npz") as file:
+        assert whole.mask_hw is not None
+        assert np.array_equal(file["mask_0"], whole.mask_hw[2:, 1:])
+        assert np.array_equal(file["keypoints_0"], whole.keypoint_K3)
 
 
 def test_bridged_people_are_read_as_bridged(tmp_path: Path) -> None:

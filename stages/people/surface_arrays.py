@@ -1,0 +1,33 @@
+"""A person's surface as named arrays, for the states of stages that keep surfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.payloads import PersonSurface
+
+NamedArrays = dict[str, npt.NDArray[Any]]
+SavedArrays = Mapping[str, npt.NDArray[Any]]
+_OPTIONAL = {"confidence": "confidence_hw", "keypoints": "keypoint_K3", "mask": "mask_hw"}
+
+
+def surface_to_arrays(key: str, surface: PersonSurface) -> NamedArrays:
+    """The surface as arrays whose names begin with `key`."""
+    arrays: NamedArrays = {
+        f"{key}_corner": np.array([surface.x0, surface.y0], np.int64),
+        f"{key}_labels": surface.labels_hw,
+        f"{key}_uv": surface.uv_2hw,
+    }
+    optional = {name: getattr(surface, field) for name, field in _OPTIONAL.items()}
+    return arrays | {f"{key}_{name}": array for name, array in optional.items() if array is not None}
+
+
+def surface_from_arrays(key: str, arrays: SavedArrays) -> PersonSurface:
+    """The inverse of `surface_to_arrays`."""
+    x0, y0 = arrays[f"{key}_corner"].tolist()
+    optional = {field: arrays.get(f"{key}_{name}") for name, field in _OPTIONAL.items()}
+    return PersonSurface(x0=x0, y0=y0, labels_hw=arrays[f"{key}_labels"], uv_2hw=arrays[f"{key}_uv"], **optional)

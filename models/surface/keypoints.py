@@ -55,7 +55,7 @@ class OnGrid(Protocol):
         """0..1, not clamped."""
 
 
-class Person(OnGrid, Protocol):
+class OnGridWithHeads(OnGrid, Protocol):
     """A person's surface with the keypoints of the network's own head, if it has one."""
 
     @property
@@ -99,12 +99,12 @@ def neighbourhoods() -> Neighbourhoods:
     return Neighbourhoods(weight_17Q=weight_17Q.astype(np.float32), share_17=share_17.astype(np.float32))
 
 
-def person_keypoints(person: Person) -> F32:
+def person_keypoints(person: OnGridWithHeads) -> F32:
     """All keypoints of a person, (17, 3) float32 as `surface_keypoints`: those of the network's head, if it has one."""
     return surface_keypoints(person) if person.keypoint_K3 is None else person.keypoint_K3
 
 
-def shown_keypoints(person: Person) -> F32:
+def shown_keypoints(person: OnGridWithHeads) -> F32:
     """`person_keypoints` for pictures, tables and angles: zeros for joints with a score below SHOWN_SCORE."""
     keypoint_173 = person_keypoints(person)
     return np.where(keypoint_173[:, 2:] >= SHOWN_SCORE, keypoint_173, np.float32(0))

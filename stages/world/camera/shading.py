@@ -75,6 +75,9 @@ def shade_attachment(extra: AttachedMesh, hits: Hits, eye_3: F32, lights: Lights
     point_P3 = blend(extra.vertex_W3, corner_P3, hits.bary_P3)
     normal_P3 = normal_P3 * np.sign((normal_P3 * (eye_3 - point_P3)).sum(axis=1, keepdims=True))
     normal_P3 /= np.linalg.norm(normal_P3, axis=1, keepdims=True) + 1e-6
+    if extra.wrinkles:
+        rest_P3 = blend(extra.surface.rest_W3, corner_P3, hits.bary_P3)
+        normal_P3 = _bumped(normal_P3, rest_P3, np.float32(extra.wrinkles), extra.pattern.offset)
     gloss_P = np.full(len(albedo_P3), extra.gloss, np.float32)
     return _lit_colors(albedo_P3, gloss_P, normal_P3, point_P3, eye_3, lights, lamp)
 
@@ -139,9 +142,13 @@ def _wrinkled(normal_P3: F32, rest_P3: F32, person: Person, gloss_P: F32) -> F32
     """Normals with small folds of cloth as bumps (bump mapping)."""
     if not person.outfit.garments:
         return normal_P3
-    phase = person.outfit.garments[0].pattern.offset
-    x, y, z = rest_P3.T
     cloth = (gloss_P < 0.08) * np.float32(0.16)
+    return _bumped(normal_P3, rest_P3, cloth[:, None], person.outfit.garments[0].pattern.offset)
+
+
+def _bumped(normal_P3: F32, rest_P3: F32, strength: F32 | np.float32, phase: float) -> F32:
+    """Normals tilted by small folds of some strength, one for all or (P, 1)."""
+    x, y, z = rest_P3.T
     tilt = np.stack(
         [
             np.sin(47 * y + 18 * x + 3 * np.sin(13 * z + 9 * x) + phase),
@@ -150,5 +157,5 @@ def _wrinkled(normal_P3: F32, rest_P3: F32, person: Person, gloss_P: F32) -> F32
         ],
         axis=1,
     )
-    bent = normal_P3 + cloth[:, None] * tilt
+    bent = normal_P3 + strength * tilt
     return bent / (np.linalg.norm(bent, axis=1, keepdims=True) + 1e-6)

@@ -37,13 +37,18 @@ class LabelledFaces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedMesh:
-    """A posed attached mesh: vertices and unit normals in the world, labels of the faces, pattern and gloss."""
+    """A posed attached mesh: vertices and unit normals in the world, labels of the faces, pattern and gloss.
+
+    `wrinkles` is the strength of small folds in its shading; `carries`: the person stands on it.
+    """
 
     vertex_W3: F32
     normal_W3: F32
     surface: LabelledFaces
     pattern: Pattern
     gloss: float = 0.04
+    wrinkles: float = 0.0
+    carries: bool = False
 
 
 class Attachment(Protocol):

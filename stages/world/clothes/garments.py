@@ -128,7 +128,9 @@ def random_outfit(rng: Rng, patterns: tuple[str, ...] = PATTERNS) -> Outfit:
     garments = [
         *_lower_garments(rng, patterns),
         *_upper_garments(rng, patterns),
-        *_shoes_gloves_hair(rng, patterns, hair_color),
+        *random_shoes(rng),
+        *_random_gloves(rng, patterns),
+        *random_short_hair(rng, patterns, hair_color),
     ]
     return Outfit(
         garments=tuple(garments),
@@ -182,21 +184,31 @@ def _upper_garments(rng: Rng, patterns: tuple[str, ...]) -> list[Garment]:
     return [_sewn(rng, field, loose, patterns)]
 
 
-def _shoes_gloves_hair(rng: Rng, patterns: tuple[str, ...], hair_color: F32) -> list[Garment]:
-    parts = []
-    if rng.random() < 0.9:
-        parts.append(
-            Garment(
-                field_V=shoes_field(height=float(rng.uniform(0.07, 0.22))),
-                thickness=float(rng.uniform(0.006, 0.012)),
-                folds=0.0,
-                pattern=random_pattern(rng, ("plain", "plain", "gradient", "stripes")),
-                gloss=0.25,
-                outline=shoe_outline(),
-            )
+def random_shoes(rng: Rng) -> list[Garment]:
+    """Shoes of random height; one person in ten has none."""
+    if rng.random() >= 0.9:
+        return []
+    return [
+        Garment(
+            field_V=shoes_field(height=float(rng.uniform(0.07, 0.22))),
+            thickness=float(rng.uniform(0.006, 0.012)),
+            folds=0.0,
+            pattern=random_pattern(rng, ("plain", "plain", "gradient", "stripes")),
+            gloss=0.25,
+            outline=shoe_outline(),
         )
-    if rng.random() < 0.05:
-        parts.append(Garment(field_V=gloves_field(), thickness=0.004, folds=0.0, pattern=random_pattern(rng, patterns)))
+    ]
+
+
+def _random_gloves(rng: Rng, patterns: tuple[str, ...]) -> list[Garment]:
+    if rng.random() >= 0.05:
+        return []
+    return [Garment(field_V=gloves_field(), thickness=0.004, folds=0.0, pattern=random_pattern(rng, patterns))]
+
+
+def random_short_hair(rng: Rng, patterns: tuple[str, ...], hair_color: F32) -> list[Garment]:
+    """Short hair for most, and a cap for some."""
+    parts = []
     if rng.random() < 0.92:
         field, thick = hair_cap(rng)
         strands = Pattern(

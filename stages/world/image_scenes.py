@@ -6,16 +6,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.arrays import F32, U8
+from models.arrays import F32, U8, Bool
+from models.surface.body import KEYPOINT_NAMES
 from models.surface.raster import Camera
 from stages.world.backgrounds.environment import environment_view
 from stages.world.backgrounds.floor_and_wall import random_floor_and_wall
 from stages.world.backgrounds.occluders import painted_occluder
 from stages.world.backgrounds.painted import PAINTED_BACKGROUNDS, Background, clouds, without_depth
 from stages.world.backgrounds.photos import random_crop_of
+from stages.world.backgrounds.things import random_thing
 from stages.world.bodies.body_shapes import human_shape, random_shape
 from stages.world.bodies.contact import CONTACTS
-from stages.world.bodies.costumes import in_loose_clothes, in_skirt, with_bag, with_hair_style, with_long_hair
+from stages.world.bodies.costumes import (
+    in_loose_clothes,
+    in_skirt,
+    in_wardrobe_clothes,
+    with_bag,
+    with_hair_style,
+    with_long_hair,
+)
+from stages.world.bodies.groups import Place, random_group
 from stages.world.bodies.people import Mesh, Person, moved_on_floor, pose_person
 from stages.world.bodies.real_poses import POSES
 from stages.world.camera.camera_effects import photograph
@@ -44,8 +54,13 @@ def people_and_camera(world: ImageWorld, seed: int, index: int) -> tuple[Rng, li
     """The people of a scene, their meshes, the camera (None without people), and the random generator after them."""
     rng = np.random.default_rng([seed, index, *world.name.encode()])
     count = int(rng.choice(len(world.people), p=np.asarray(world.people) / sum(world.people)))
+    group = random_group(rng, count) if world.groups and count > 1 and rng.random() < world.groups else []
     people = [random_person(world, rng) for _ in range(count)]
-    meshes, camera = _posed_people(world, rng, people)
+    for number, place in enumerate(group, 1):
+        if place.is_child:
+            child_C = SHAPES[world.height_distribution](rng, *world.body_range, 1.0)
+            people[number] = replace(people[number], score_C=child_C)
+    meshes, camera = _posed_people(world, rng, people, group)
     return rng, people, meshes, camera
 
 
@@ -71,6 +86,9 @@ def random_person(world: ImageWorld, rng: Rng) -> Person:
         outfit=random_outfit(rng, world.patterns),
     )
     # A share of 0 draws no random number, so a new kind of clothing does not change the worlds without it.
+    if world.wardrobe and rng.random() < world.wardrobe:
+        person = in_wardrobe_clothes(person, rng, world.patterns)
+        return with_bag(person, rng, world.patterns) if rng.random() < world.bags else person
     if world.skirts and rng.random() < world.skirts:
         person = in_skirt(person, rng, world.patterns)
     if world.long_hair and rng.random() < world.long_hair:
@@ -84,16 +102,25 @@ def random_person(world: ImageWorld, rng: Rng) -> Person:
     return person
 
 
-def _posed_people(world: ImageWorld, rng: Rng, people: list[Person]) -> tuple[list[Mesh], Camera | None]:
-    """The posed people in their places, and the camera (None without people)."""
+def _posed_people(
+    world: ImageWorld, rng: Rng, people: list[Person], group: list[Place]
+) -> tuple[list[Mesh], Camera | None]:
+    """The posed people in their places, and the camera (None without people).
+
+    `group` places all but the first; without it they are anywhere in the view.
+    """
     names, chances = zip(*world.poses, strict=True)
     meshes = _people_in_contact(world, rng, people)
     camera = _first_camera(world, rng, meshes[0]) if meshes else None
-    for person in people[len(meshes) :]:
+    for number, person in enumerate(people[len(meshes) :], len(meshes)):
+        place = group[number - 1] if group and number else None
         pose = POSES[str(rng.choice(names, p=np.asarray(chances) / sum(chances)))](rng)
-        mesh = pose_person(person, pose, float(rng.uniform(*world.yaw_range)))
+        yaw = float(rng.uniform(*world.yaw_range))
+        mesh = pose_person(person, pose, yaw if place is None or place.yaw is None else place.yaw)
         if camera is None:
             camera = _first_camera(world, rng, mesh)
+        elif place is not None:
+            mesh = moved_on_floor(mesh, place.x, place.z)
         else:
             first_depth = float(camera.to_camera(meshes[0].vertex_V3.mean(axis=0, keepdims=True))[0, 2])
             column = float(rng.uniform(0.0, 1.0)) * world.width
@@ -150,8 +177,30 @@ def rendered_scene(
                 )
                 image[mask] = colors[mask]
                 hidden |= mask
+    if world.things:
+        _hold_things(world, rng, image, hidden, meshes, camera)
     scene = annotated_scene(_photograph(world, rng, image), truth, hidden, meshes, camera, world.min_pixels)
     return replace(scene, depth_HW=np.where(np.isinf(scene.depth_HW), background.depth_HW, scene.depth_HW))
+
+
+def _hold_things(
+    world: ImageWorld, rng: Rng, image_HW3: F32, hidden_HW: Bool, meshes: list[Mesh], camera: Camera
+) -> None:
+    """Paint things before some people's hands and trunks into the image and the hidden pixels, in place."""
+    for mesh in meshes:
+        if rng.random() >= world.things:
+            continue
+        side = "left" if rng.random() < 0.5 else "right"
+        names = (f"{side}_wrist", f"{side}_elbow", "left_shoulder", "right_hip")
+        wrist, elbow, shoulder, hip = (mesh.keypoint_K3[KEYPOINT_NAMES.index(name)] for name in names)
+        at = wrist + 0.35 * (wrist - elbow) if rng.random() < 0.7 else (shoulder + hip) / 2
+        seen = camera.to_camera(at[None])
+        if seen[0, 2] < 0.3:
+            continue
+        column, row = camera.to_pixels(seen)[0].tolist()
+        thing = random_thing(rng, column, row, camera.focal / float(seen[0, 2]))
+        rows, columns = thing.over(image_HW3)
+        hidden_HW[rows, columns] |= thing.inside(thing.alpha_hw, rows, columns) > 0.5
 
 
 def _photograph(world: ImageWorld, rng: Rng, image_HW3: F32) -> U8:

@@ -37,6 +37,9 @@ class ImageWorld:
         hair_styles: share of people with a hair style or a hat.
         height_distribution: of adults: "even" over the sampled bodies, or "human" as in a population.
         contact: share of scenes of two or more people in which two shake hands, embrace or stand arm in arm.
+        wardrobe: share of people in clothes, shoes and hair of the wardrobe.
+        groups: share of scenes of two or more people in which all stand close to each other.
+        things: share of people with a thing before a hand or the trunk.
         yaw_range: range of people's headings, radians; 0 faces the camera.
         corruptions: names in `CORRUPTIONS`, one of which is applied to each image.
         min_pixels: people with fewer visible pixels are not annotated.
@@ -74,6 +77,9 @@ class ImageWorld:
     hair_styles: float = 0.0
     height_distribution: str = "even"
     contact: float = 0.0
+    wardrobe: float = 0.0
+    groups: float = 0.0
+    things: float = 0.0
     yaw_range: tuple[float, float] = (-np.pi, np.pi)
     corruptions: tuple[str, ...] = ()
     min_pixels: int = MIN_PIXELS
@@ -132,6 +138,28 @@ _SUPPLE = replace(
     ),
 )
 
+_DRESSED = replace(
+    _SUPPLE,
+    name="dressed",
+    people=(0.03, 0.25, 0.34, 0.20, 0.11, 0.05, 0.02),
+    poses=(
+        ("real", 0.40),
+        ("stand", 0.10),
+        ("walk", 0.07),
+        ("sit", 0.07),
+        ("crouch", 0.05),
+        ("dance", 0.10),
+        ("random_joints", 0.10),
+        ("bent_over", 0.05),
+        ("lie", 0.04),
+        ("upside_down", 0.02),
+    ),
+    contact=0.2,
+    wardrobe=0.65,
+    groups=0.5,
+    things=0.3,
+)
+
 IMAGE_WORLDS: dict[str, ImageWorld] = {
     "train": ImageWorld(name="train"),
     "val": ImageWorld(
@@ -146,6 +174,7 @@ IMAGE_WORLDS: dict[str, ImageWorld] = {
     "agile": _AGILE,
     "supple": _SUPPLE,
     "moved": replace(_SUPPLE, name="moved", poses=(("real", 0.5), *((kind, 0.5 * p) for kind, p in _SUPPLE.poses))),
+    "dressed": _DRESSED,
 }
 """Worlds of images by name.
 
@@ -155,6 +184,8 @@ IMAGE_WORLDS: dict[str, ImageWorld] = {
 - `agile` is `broad` with few standing or walking people: most dance, crouch or have random joint angles.
 - `supple` is `agile` with a quarter of people bent over at the hips.
 - `moved` is `supple` with poses of real people for half of them.
+- `dressed` is `supple` with more everyday poses, many of real people, most people in clothes of the wardrobe, close groups, and things before
+  hands and trunks.
 """
 
 TURNED_AWAY = (np.pi - 0.7, np.pi + 0.7)

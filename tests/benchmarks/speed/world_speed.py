@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import cv2
 
+from stages.world.clothes.wardrobe import wardrobe_names, wardrobe_piece
 from stages.world.far_world import FarWorld, far_scene
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS
@@ -18,7 +19,7 @@ from stages.world.video_scenes import video_scene
 from stages.world.video_worlds import VIDEO_WORLDS
 
 TWO = (0.0, 0.0, 1.0)
-STILLS = {name: replace(IMAGE_WORLDS[name], people=TWO) for name in ("train", "val", "wide")}
+STILLS = {name: replace(IMAGE_WORLDS[name], people=TWO) for name in ("train", "val", "wide", "agile", "dressed")}
 FAR = replace(FarWorld(), people=(0.0, 1.0))
 VIDEO = replace(VIDEO_WORLDS["video"], people=(2, 2))
 CROWD = replace(VIDEO_WORLDS["crowd"], people=(8, 8))
@@ -44,6 +45,9 @@ def rate(draw: Callable[[int], object], count: int) -> float:
 def main() -> None:
     """One line a world."""
     cv2.setNumThreads(1)
+    for kind, names in wardrobe_names().items():
+        for name in names:
+            wardrobe_piece(kind, name)
     for name, (draw, count) in DRAWN.items():
         print(f"{name:38s} {rate(draw, count):6.1f} a second")
 

@@ -184,8 +184,8 @@ IMAGE_WORLDS: dict[str, ImageWorld] = {
 - `agile` is `broad` with few standing or walking people: most dance, crouch or have random joint angles.
 - `supple` is `agile` with a quarter of people bent over at the hips.
 - `moved` is `supple` with poses of real people for half of them.
-- `dressed` is `supple` with more everyday poses, many of real people, most people in clothes of the wardrobe, close groups, and things before
-  hands and trunks.
+- `dressed` is `supple` with everyday poses, many of real people; most wear clothes of the wardrobe; there are close
+  groups, and things before hands and trunks.
 """
 
 TURNED_AWAY = (np.pi - 0.7, np.pi + 0.7)

@@ -12,7 +12,7 @@ from models.arrays import U8, Float
 from models.box_overlap import iou
 from pipeline.stage import StageError
 from stages.annotations.image_collections import held_out
-from stages.training.data.labelled_photos import is_chart_label, mask_of_labels, natural_size, no_joints
+from stages.training.data.labelled_photos import IGNORE, is_chart_label, mask_of_labels, natural_size, no_joints
 from stages.training.data.shards import map_shard
 
 LEAST_BODY = 0.03
@@ -58,7 +58,11 @@ def other_boxes(own_4: Float, box_M4: Float) -> Float:
 
 
 class PhotoPool:
-    """All photos and labelled people of a list of shards that may be trained on; held-out photos are left out."""
+    """All photos and labelled people of a list of shards that may be trained on; held-out photos are left out.
+
+    Attributes:
+        exact: indices of the people whose silhouette is known in every cell.
+    """
 
     def __init__(self, shards: Sequence[Path]) -> None:
         """Raises: StageError when there is no shard."""
@@ -68,6 +72,7 @@ class PhotoPool:
         self.people: list[PoolPerson] = []
         for shard in shards:
             self._add(map_shard(shard))
+        self.exact = [index for index, one in enumerate(self.people) if not (one.mask_LL == IGNORE).any()]
 
     def _add(self, data: dict[str, np.ndarray]) -> None:
         place: dict[int, int] = {}

@@ -17,7 +17,7 @@ class CropMix:
         rotated: by a small random angle (standard deviation 17 degrees).
         rotated_any: by any angle, for lying people and people on their hands.
         roll_aligned: rotated so that the person is upright, as test-time augmentation does it.
-        occluded_by_person: partly hidden by a synthetic person.
+        occluded_by_person: partly hidden by another person, synthetic or cut out of a photo.
         occluded_by_object: partly hidden by slats, a post or an ellipse.
         background: of parts of photos without people, so that false detections get no surface.
         degraded: with changed colours, and at times with blur, noise or compression.

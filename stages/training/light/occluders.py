@@ -11,8 +11,8 @@ import numpy as np
 from models.arrays import F64, U8, Float
 from models.light.architecture.preprocessing import GREY
 from stages.training.data.backgrounds import over, random_background
-from stages.training.data.labelled_photos import HIDDEN_JOINT, is_chart_label
-from stages.training.data.photo_pool import PhotoPool
+from stages.training.data.labelled_photos import HIDDEN_JOINT, SIDE, is_chart_label
+from stages.training.data.photo_pool import PhotoPool, PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.crops import Crop, warp
 from stages.training.light.other_people import with_box_in_front
@@ -38,6 +38,27 @@ def occlude_by_person(crop: Crop, scene: PoolScene, person: int, random: np.rand
     mine = (scene.instance_HW == person + 1).astype(np.uint8) * 255
     cover_CC = warp(mine, matrix, side, smooth=True, outside=0)
     made = occlude(crop, cover_CC, warp(scene.rgb_HW3, matrix, side, smooth=True, outside=GREY))
+    return made if made is crop else replace(made, others_CC2=with_box_in_front(made.others_CC2, cover_CC, random))
+
+
+def occlude_by_real_person(
+    crop: Crop, photo: PoolPhoto, person: PoolPerson, random: np.random.Generator
+) -> Crop:
+    """The crop with a person of a photo in front, cut out by their mask; else as `occlude_by_person`."""
+    side = len(crop.rgb_CC3)
+    scale_2 = np.array(photo.natural, np.float64) / SIDE
+    size_2 = (person.box_4[2:] - person.box_4[:2]) * scale_2
+    size = random.uniform(0.7, 1.3) * side / max(float(size_2[1]), 1.0)  # crop pixels for a pixel of the natural photo
+    at_2 = np.array([random.choice((-1, 1)) * random.uniform(0.15, 0.5) + 0.5, random.uniform(0.4, 0.8)]) * side
+    centre_2 = np.asarray((person.box_4[:2] + person.box_4[2:]) / 2, np.float64)
+    step_2 = 1 / (size * scale_2)  # pixels of the stored square for a pixel of the crop
+    to_photo_23 = np.column_stack([np.diag(step_2), centre_2 - at_2 * step_2])
+    per_cell_2 = (person.region_4[2:] - person.region_4[:2]) / len(person.mask_LL)
+    low_2 = np.asarray(person.region_4[:2], np.float64)
+    to_cells_23 = np.column_stack([np.diag(step_2 / per_cell_2), (to_photo_23[:, 2] - low_2) / per_cell_2 - 0.5])
+    mine_LL = (person.mask_LL == 1).astype(np.uint8) * 255
+    cover_CC = warp(mine_LL, to_cells_23, side, smooth=True, outside=0)
+    made = occlude(crop, cover_CC, warp(photo.rgb_SS3, to_photo_23, side, smooth=True, outside=GREY))
     return made if made is crop else replace(made, others_CC2=with_box_in_front(made.others_CC2, cover_CC, random))
 
 

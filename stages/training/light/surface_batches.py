@@ -21,28 +21,34 @@ from models.losses.light_surface import (
     surface_losses,
 )
 from stages.training.data.backgrounds import background_person, random_background
+from stages.training.data.labelled_photos import IGNORE
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.data.scene_pool import ScenePool, open_pools
 from stages.training.fit import Batch
 from stages.training.light.crops import Crop, photo_crop, scene_crop, truncated_photo, truncated_scene
 from stages.training.light.mixes import CropMix
-from stages.training.light.occluders import occlude_by_object, occlude_by_person
+from stages.training.light.occluders import occlude_by_object, occlude_by_person, occlude_by_real_person
 from stages.training.payloads import PhotoShards, SceneShards
 
 LEGS, LEG_FACTOR = frozenset(range(5, 15)), 2.0
 """Charts of legs and feet, and how many times as often real crops are drawn that show them."""
 ARMS, ARM_FACTOR = frozenset({3, 4, *range(15, 23)}), 1.5
 """Charts of arms and hands, and how many times as often real crops are drawn that show much of them."""
+REAL_OCCLUDERS = 0.5
+"""Share of real people among those in front, where photos have people with exact silhouettes."""
+EXACT_FACTOR = 4.0
+"""How many times as often real crops are drawn whose silhouette is exact: those with annotated masks."""
 MUCH = 0.15
 """Share of a person's labelled cells from which legs or arms count as shown."""
 
 
-def sampling_weight(label_LL: np.ndarray) -> float:
-    """How often a real crop is drawn, relative to one that shows neither legs nor much of the arms."""
+def sampling_weight(label_LL: np.ndarray, mask_LL: np.ndarray) -> float:
+    """How often a real crop is drawn, relative to one of teachers' labels with neither legs nor much of the arms."""
     counts = np.bincount(label_LL.reshape(-1), minlength=256)[:25]
     body = max(int(counts[1:].sum()), 1)
     legs, arms = counts[list(LEGS)].sum() / body, counts[list(ARMS)].sum() / body
-    return float((LEG_FACTOR if legs > MUCH else 1.0) * (ARM_FACTOR if arms > MUCH else 1.0))
+    exact = EXACT_FACTOR if not (mask_LL == IGNORE).any() else 1.0
+    return float(exact * (LEG_FACTOR if legs > MUCH else 1.0) * (ARM_FACTOR if arms > MUCH else 1.0))
 
 
 class SurfaceBatches:
@@ -73,7 +79,7 @@ class SurfaceBatches:
         self.seed = seed
         self.sides = tuple(sides)
         self.mix = mix
-        weight = np.array([sampling_weight(person.label_LL) for person in photos.people])
+        weight = np.array([sampling_weight(person.label_LL, person.mask_LL) for person in photos.people])
         self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
 
     def __call__(self, step: int) -> Batch:
@@ -101,6 +107,9 @@ class SurfaceBatches:
     def _occluded_by_person(self, crop: Crop, random: np.random.Generator) -> Crop:
         if self.scenes is None or random.random() >= self.mix.occluded_by_person:
             return crop
+        if self.photos.exact and random.random() < REAL_OCCLUDERS:
+            one = self.photos.people[self.photos.exact[random.integers(len(self.photos.exact))]]
+            return occlude_by_real_person(crop, self.photos.photos[one.photo], one, random)
         index, person = self.scenes.people[random.integers(len(self.scenes.people))]
         return occlude_by_person(crop, self.scenes.scenes[index], person, random)
 

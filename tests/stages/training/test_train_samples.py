@@ -23,7 +23,15 @@ from stages.training.light.canvases import CANVAS, Sheet, make_canvas, mirror_la
 from stages.training.light.crop_geometry import box_crop_transform
 from stages.training.light.crops import photo_crop, scene_crop, truncated_photo, truncated_scene
 from stages.training.light.mixes import CropMix, SheetMix
-from stages.training.light.occluders import LEAST_VISIBLE, ellipse, occlude, occlude_by_person, post, slats
+from stages.training.light.occluders import (
+    LEAST_VISIBLE,
+    ellipse,
+    occlude,
+    occlude_by_person,
+    occlude_by_real_person,
+    post,
+    slats,
+)
 from stages.training.light.surface_batches import SurfaceBatches, stack_crops, surface_loss
 from tests.stages.training.plain_mix import PLAIN, plain_mix
 
@@ -439,3 +447,19 @@ def test_a_person_in_front_is_shown_by_a_box() -> None:
     made = other_people.with_box_in_front(crop.others_CC2, cover, np.random.default_rng(0))
     changed = made != crop.others_CC2
     assert changed[40:90, 20:60, 0].all() and changed.sum() == 50 * 40
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_real_person_in_front_hides_what_is_behind_with_their_own_pixels(seed: int) -> None:
+    photo, person = labelled_photo()
+    front = dataclasses.replace(photo, rgb_SS3=np.where(photo.rgb_SS3 > 0, np.uint8(250), np.uint8(0)))
+    crop = scene_crop(scene(), 0, None, CROP, np.random.default_rng(seed), PLAIN)
+    made = occlude_by_real_person(crop, front, person, np.random.default_rng(seed))
+    if made is crop:  # too much would be hidden
+        return
+    gone = (crop.mask_GG == 1) & (made.mask_GG == 0)
+    assert gone.any() and not made.label_GG[gone].any()
+    assert (made.rgb_CC3[::2, ::2][gone] > 125).mean() > 0.9
+    kept = made.mask_GG == 1
+    assert (np.abs(made.rgb_CC3[::2, ::2].astype(int) - crop.rgb_CC3[::2, ::2])[kept] < 60).all(1).mean() > 0.9
+    assert made.others_CC2[..., 0].any()

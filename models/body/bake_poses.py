@@ -1,12 +1,12 @@
-"""Creates `real_poses.npz` from clones of the sources: `python -m models.body.bake_poses CMU_CLONE DEEPMIMIC_CLONE`.
+"""Creates `real_poses.npz` from the sources: `python -m models.body.bake_poses CMU DEEPMIMIC MESH2MOTION`.
 
-CMU_CLONE is DragonForgedTheArtist/IClone-CMU-Mocap, DEEPMIMIC_CLONE is xbpeng/DeepMimic (docs/poses.md).
+CMU is a clone of DragonForgedTheArtist/IClone-CMU-Mocap, DEEPMIMIC one of xbpeng/DeepMimic, MESH2MOTION a folder of GLB
+files of Mesh2Motion's human animations (docs/poses.md).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,11 @@ import numpy as np
 from models.arrays import F32, Bool, Index
 from models.body.bvh import read_bvh
 from models.body.deepmimic_motion import read_deepmimic
+from models.body.gltf_motion import read_gltf_motions
 from models.body.pose_library import FORMAT, POSES_FILE, STORED_BONES, UNIT, stored_vectors, without_heading
 from models.body.retarget import BodyMotion, SourceSkeleton, retargeted
 from models.body.skeletal_motion import SkeletalMotion
-from models.body.source_skeletons import character_creator, deepmimic_humanoid
+from models.body.source_skeletons import character_creator, deepmimic_humanoid, game_rig
 from models.surface.body import load_body
 
 POSES = 6000
@@ -41,10 +42,12 @@ They are wide, and frames beyond them are errors of the capture (as feet that fl
 
 CMU = "CMU Graphics Lab Motion Capture Database by IClone-CMU-Mocap; may be copied, modified, redistributed; no resale"
 DEEPMIMIC = "DeepMimic by Xue Bin Peng; MIT"
+MESH2MOTION = "Mesh2Motion's human animations, keyed by hand; CC0"
 
 KEPT_APART = (
     *("cmu/001_01", "cmu/002_04", "cmu/003_01", "cmu/003_02", "cmu/005_16", "cmu/005_17"),
     *("deepmimic/jump", "deepmimic/kick", "deepmimic/spin", "deepmimic/sideflip"),
+    *("mesh2motion/backflip", "mesh2motion/jumping-jacks"),
 )
 """Motions that give no poses, so that tests and scores may use them: fast ones, and all of CMU's subject 3."""
 
@@ -64,20 +67,22 @@ class NamedMotion:
     motion: BodyMotion
 
 
-def named_motions(cmu: Path, deepmimic: Path) -> list[NamedMotion]:
-    """All motions of both clones. DeepMimic's folders `sie` (non-commercial), `amass` and `long` are not read."""
+def named_motions(cmu: Path, deepmimic: Path, mesh2motion: Path) -> list[NamedMotion]:
+    """All motions of the sources. DeepMimic's folders `sie` (non-commercial), `amass` and `long` are not read."""
     found = []
-    sources: tuple[tuple[str, str, list[Path], Callable[[Path], SkeletalMotion], SourceSkeleton], ...] = (
-        ("cmu", CMU, sorted((cmu / "All_BVH" / "subjects").glob("*/*.bvh")), read_bvh, character_creator()),
-        (
-            *("deepmimic", DEEPMIMIC, sorted((deepmimic / "data" / "motions").glob("humanoid3d_*.txt"))),
-            *(read_deepmimic, deepmimic_humanoid()),
-        ),
-    )
-    for place, licence, files, read, skeleton in sources:
-        for file in files:
-            name = f"{place}/{file.stem.removeprefix('humanoid3d_')}"
-            found.append(NamedMotion(name=name, licence=licence, motion=retargeted(read(file), skeleton)))
+
+    def add(name: str, licence: str, motion: SkeletalMotion, skeleton: SourceSkeleton) -> None:
+        found.append(NamedMotion(name=name, licence=licence, motion=retargeted(motion, skeleton)))
+
+    for file in sorted((cmu / "All_BVH" / "subjects").glob("*/*.bvh")):
+        add(f"cmu/{file.stem}", CMU, read_bvh(file), character_creator())
+    for file in sorted((deepmimic / "data" / "motions").glob("humanoid3d_*.txt")):
+        name = file.stem.removeprefix("humanoid3d_")
+        add(f"deepmimic/{name}", DEEPMIMIC, read_deepmimic(file), deepmimic_humanoid())
+    for file in sorted(mesh2motion.glob("*.glb")):
+        motions = read_gltf_motions(file, "pelvis")
+        for name, motion in motions.items():
+            add(f"mesh2motion/{file.stem if len(motions) == 1 else name}", MESH2MOTION, motion, game_rig())
     return found
 
 
@@ -125,9 +130,9 @@ def farthest_points(point_ND: F32, count: int) -> tuple[Index, float]:
     return np.array(chosen), float(distance_N.max())
 
 
-def write_poses(cmu: Path, deepmimic: Path, out: Path) -> None:
-    """Read the clones, choose poses that differ most, and write the file."""
-    motions = [one for one in named_motions(cmu, deepmimic) if one.name not in KEPT_APART]
+def write_poses(sources: tuple[Path, Path, Path], out: Path) -> None:
+    """Read the sources, choose poses that differ most, and write the file."""
+    motions = [one for one in named_motions(*sources) if one.name not in KEPT_APART]
     vectors, points, origins, dropped = [], [], [], 0
     for number, one in enumerate(motions):
         frames = np.flatnonzero(sound_frames(one.motion) & within_limits(stored_vectors(one.motion.turn_TB33)))
@@ -160,4 +165,4 @@ def write_poses(cmu: Path, deepmimic: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_poses(Path(sys.argv[1]), Path(sys.argv[2]), POSES_FILE)
+    write_poses((Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])), POSES_FILE)

@@ -116,7 +116,7 @@ def retargeted(motion: SkeletalMotion, source: SourceSkeleton) -> BodyMotion:
 
     def followed(follow: Follow) -> F64:
         own = source.world_33 @ turned_TJ33[:, motion.joint(follow.joint)] @ follow.rest_33
-        if follow.other is None:
+        if follow.other is None or follow.share == 0:
             return own
         joint, rest_33 = follow.other
         return _between(own, source.world_33 @ turned_TJ33[:, motion.joint(joint)] @ rest_33, follow.share)

@@ -1,7 +1,8 @@
-"""Which joint of a source each bone of the open body follows: Character Creator's rig and DeepMimic's humanoid."""
+"""Which joint of a source each bone of the open body follows, for three skeletons."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -11,19 +12,39 @@ from scipy.spatial.transform import Rotation
 from models.arrays import F64
 from models.body.retarget import SIDES, Follow, SourceSkeleton, frame_of, rest_frames
 
-CREATOR_STANDING: dict[str, tuple[float, float, float]] = {
-    "Hip": (5, 0, 0),
-    "Waist": (19, 0, 0),
-    "Spine01": (-2.5, 0, 0),
-    "Spine02": (-7, 0, 0),
-    "NeckTwist01": (-4.5, 0, 0),
-    "NeckTwist02": (13, 0, 0),
-    "Head": (13.5, 0, 0),
-    "L_Clavicle": (-8.6, 14.7, -87.4),
-    "R_Clavicle": (-8.6, -14.7, 87.4),
+Triple = tuple[float, float, float]
+
+CREATOR_STANDING: dict[str, Triple] = {
+    "CC_Base_Hip": (5, 0, 0),
+    "CC_Base_Waist": (19, 0, 0),
+    "CC_Base_Spine01": (-2.5, 0, 0),
+    "CC_Base_Spine02": (-7, 0, 0),
+    "CC_Base_NeckTwist01": (-4.5, 0, 0),
+    "CC_Base_NeckTwist02": (13, 0, 0),
+    "CC_Base_Head": (13.5, 0, 0),
+    "CC_Base_L_Clavicle": (-8.6, 14.7, -87.4),
+    "CC_Base_R_Clavicle": (-8.6, -14.7, 87.4),
 }
 """Orientation of trunk joints of Character Creator's rig in a person who stands: the mean over walks, made
 symmetric; rotation vectors in degrees about left, up and front."""
+
+GAME_RIG_STANDING: dict[str, Triple] = {
+    "pelvis": (14.5, 0, 0),
+    "spine_01": (7, 0, 0),
+    "spine_02": (-2, 0, 0),
+    "spine_03": (-13, 0, 0),
+    "neck_01": (28.5, 0, 0),
+    "head": (5, 0, 0),
+    "clavicle_l": (-78.4, -41.3, -36.4),
+    "clavicle_r": (-78.4, 41.3, 36.4),
+}
+"""The same for Mesh2Motion's rig, at rest."""
+
+Trunk = Mapping[str, tuple[str, str, float]]
+"""By bone of the body: a joint, another joint, and the other's share."""
+
+Limbs = Mapping[str, tuple[str, Triple, Triple]]
+"""By bone of the body: the joint of each side, and in the left one's axes the two directions of `rest_frames`."""
 
 
 def _standing(degrees_3: npt.ArrayLike) -> F64:
@@ -31,9 +52,38 @@ def _standing(degrees_3: npt.ArrayLike) -> F64:
     return np.asarray(Rotation.from_rotvec(degrees_3, degrees=True).as_matrix()).T
 
 
-def _limb(bone: str, along_3: npt.ArrayLike, across_3: npt.ArrayLike) -> F64:
-    """The body's axes in those of a joint that has these directions where the bone has its `rest_frames`."""
-    return np.asarray(frame_of(along_3, across_3) @ rest_frames()[bone].T)
+def _trunk(standing: Mapping[str, Triple], rows: Trunk) -> dict[str, Follow]:
+    return {
+        bone: Follow(
+            joint=joint, rest_33=_standing(standing[joint]), other=(other, _standing(standing[other])), share=share
+        )
+        for bone, (joint, other, share) in rows.items()
+    }
+
+
+def _limbs(rows: Limbs, joint_of: Mapping[str, str]) -> dict[str, Follow]:
+    """Limbs of both sides of a rig whose right joints have the mirrored axes of the left ones.
+
+    Directions change x, and axes of turns y and z. The second direction is an axis, but at the wrist.
+    """
+    found = {}
+    for side in SIDES:
+        for bone, (joint, first, second) in rows.items():
+            mirror = np.array([1.0, 1, 1] if side == "L" else [-1.0, 1, 1])
+            along, across = mirror * first, (mirror if bone == "wrist" or side == "L" else -mirror) * second
+            rest_33 = frame_of(along, across) @ rest_frames()[f"{bone}.{side}"].T
+            found[f"{bone}.{side}"] = Follow(joint=joint_of[side].format(joint), rest_33=rest_33)
+    return found
+
+
+def _rig(standing: Mapping[str, Triple], trunk: Trunk, limbs: Limbs, joint_of: Mapping[str, str]) -> SourceSkeleton:
+    bones = _trunk(standing, trunk) | _limbs(limbs, joint_of)
+    return SourceSkeleton(
+        world_33=np.eye(3),
+        bones={bone: follow for bone, follow in bones.items() if not bone.startswith("toe")},
+        leg=tuple(bones[f"{bone}.L"].joint for bone in ("upperleg01", "lowerleg01", "foot")),
+        toes=(bones["toe.L"], bones["toe.R"]),
+    )
 
 
 @cache
@@ -42,47 +92,62 @@ def character_creator() -> SourceSkeleton:
 
     Limbs lie along y of their joint. Knees turn about −x, elbows about an axis between x and z.
     """
-
-    def trunk(joint: str, other: str | None = None, share: float = 0.0) -> Follow:
-        second = None if other is None else (f"CC_Base_{other}", _standing(CREATOR_STANDING[other]))
-        return Follow(joint=f"CC_Base_{joint}", rest_33=_standing(CREATOR_STANDING[joint]), other=second, share=share)
-
-    bones = {
-        "root": trunk("Hip"),
-        "spine05": trunk("Hip", "Waist", 0.5),
-        "spine04": trunk("Waist"),
-        "spine03": trunk("Spine01"),
-        "spine02": trunk("Spine01", "Spine02", 0.5),
-        "spine01": trunk("Spine02"),
-        "neck01": trunk("NeckTwist01"),
-        "neck02": trunk("NeckTwist01", "NeckTwist02", 0.5),
-        "neck03": trunk("NeckTwist02"),
-        "head": trunk("Head"),
+    elbow = (0.859, 0.033, 0.512)
+    rows = {
+        "root": ("Hip", "Hip", 0.0),
+        "spine05": ("Hip", "Waist", 0.5),
+        "spine04": ("Waist", "Waist", 0.0),
+        "spine03": ("Spine01", "Spine01", 0.0),
+        "spine02": ("Spine01", "Spine02", 0.5),
+        "spine01": ("Spine02", "Spine02", 0.0),
+        "neck01": ("NeckTwist01", "NeckTwist01", 0.0),
+        "neck02": ("NeckTwist01", "NeckTwist02", 0.5),
+        "neck03": ("NeckTwist02", "NeckTwist02", 0.0),
+        "head": ("Head", "Head", 0.0),
+        "clavicle.L": ("L_Clavicle", "L_Clavicle", 0.0),
+        "clavicle.R": ("R_Clavicle", "R_Clavicle", 0.0),
     }
-    toes = []
-    for s, x in zip(SIDES, (1, -1), strict=True):
-        limbs = {
-            "upperarm01": ("Upperarm", (-0.83 * x, 25.19, -0.3), (0.859, 0.033 * x, 0.512 * x)),
-            "lowerarm01": ("Forearm", (-0.68 * x, 25.7, -0.3), (0.859, 0.033 * x, 0.512 * x)),
-            "wrist": ("Hand", (-0.89 * x, 11.26, 2.35), (-2.2 * x, 0.33, 7.25)),
-            "upperleg01": ("Thigh", (-0.21 * x, 47.67, -0.33), (-1, 0, 0)),
-            "lowerleg01": ("Calf", (-0.32 * x, 49.82, 0.33), (-1, 0, 0)),
-            "foot": ("Foot", (0.09 * x, -0.25, 0.964), (-1, 0, 0)),
-            "toe": ("ToeBase", (0.09 * x, 0.18, 0.98), (-1, 0, 0)),
-        }
-        follows = {
-            bone: Follow(joint=f"CC_Base_{s}_{joint}", rest_33=_limb(f"{bone}.{s}", along, across))
-            for bone, (joint, along, across) in limbs.items()
-        }
-        toes.append(follows.pop("toe"))
-        bones |= {f"{bone}.{s}": follow for bone, follow in follows.items()}
-        bones[f"clavicle.{s}"] = trunk(f"{s}_Clavicle")
-    return SourceSkeleton(
-        world_33=np.eye(3),
-        bones=bones,
-        leg=tuple(f"CC_Base_L_{joint}" for joint in ("Thigh", "Calf", "Foot")),
-        toes=(toes[0], toes[1]),
-    )
+    limbs = {
+        "upperarm01": ("Upperarm", (-0.83, 25.19, -0.3), elbow),
+        "lowerarm01": ("Forearm", (-0.68, 25.7, -0.3), elbow),
+        "wrist": ("Hand", (-0.89, 11.26, 2.35), (-2.2, 0.33, 7.25)),
+        "upperleg01": ("Thigh", (-0.21, 47.67, -0.33), (-1.0, 0.0, 0.0)),
+        "lowerleg01": ("Calf", (-0.32, 49.82, 0.33), (-1.0, 0.0, 0.0)),
+        "foot": ("Foot", (0.09, -0.25, 0.964), (-1.0, 0.0, 0.0)),
+        "toe": ("ToeBase", (0.09, 0.18, 0.98), (-1.0, 0.0, 0.0)),
+    }
+    trunk = {bone: (f"CC_Base_{joint}", f"CC_Base_{other}", share) for bone, (joint, other, share) in rows.items()}
+    return _rig(CREATOR_STANDING, trunk, limbs, {"L": "CC_Base_L_{}", "R": "CC_Base_R_{}"})
+
+
+@cache
+def game_rig() -> SourceSkeleton:
+    """Mesh2Motion's human rig, named like Unreal's mannequin: y up, front +z, metres. Limbs lie along y."""
+    elbow, left = (0.955, 0.0, -0.297), (1.0, 0.0, 0.0)
+    trunk = {
+        "root": ("pelvis", "pelvis", 0.0),
+        "spine05": ("pelvis", "spine_01", 0.3),
+        "spine04": ("spine_01", "spine_01", 0.0),
+        "spine03": ("spine_01", "spine_02", 0.5),
+        "spine02": ("spine_02", "spine_02", 0.0),
+        "spine01": ("spine_03", "spine_03", 0.0),
+        "neck01": ("neck_01", "neck_01", 0.0),
+        "neck02": ("neck_01", "head", 0.33),
+        "neck03": ("neck_01", "head", 0.67),
+        "head": ("head", "head", 0.0),
+        "clavicle.L": ("clavicle_l", "clavicle_l", 0.0),
+        "clavicle.R": ("clavicle_r", "clavicle_r", 0.0),
+    }
+    limbs = {
+        "upperarm01": ("upperarm", (0.0, 1.0, 0.0), elbow),
+        "lowerarm01": ("lowerarm", (0.0, 1.0, 0.0), elbow),
+        "wrist": ("hand", (0.02, 1.13, 0.05), (0.0, 0.12, 0.72)),
+        "upperleg01": ("thigh", (0.0, 1.0, 0.0), left),
+        "lowerleg01": ("calf", (0.0, 1.0, 0.0), left),
+        "foot": ("foot", (0.0, -0.46, -0.89), left),
+        "toe": ("ball", (0.0, -0.04, 1.0), (-1.0, 0.0, 0.0)),
+    }
+    return _rig(GAME_RIG_STANDING, trunk, limbs, {"L": "{}_l", "R": "{}_r"})
 
 
 @cache
@@ -105,5 +170,6 @@ def deepmimic_humanoid() -> SourceSkeleton:
             "foot": ("ankle", (0, 1, 0), left),
         }
         for bone, (joint, along, across) in limbs.items():
-            bones[f"{bone}.{s}"] = Follow(joint=f"{side}_{joint}", rest_33=_limb(f"{bone}.{s}", along, across))
+            rest_33 = frame_of(along, across) @ rest_frames()[f"{bone}.{s}"].T
+            bones[f"{bone}.{s}"] = Follow(joint=f"{side}_{joint}", rest_33=rest_33)
     return SourceSkeleton(world_33=world, bones=bones, leg=("left_hip", "left_knee", "left_ankle"))

@@ -28,7 +28,7 @@ def test_every_pose_has_a_source_that_products_may_use() -> None:
     assert set(np.unique(library.motion_P)) == set(range(len(library.motions)))
     for motion, licence in zip(library.motions, library.licences, strict=True):
         place = motion.split("/")[0]
-        assert {"cmu": "redistributed", "deepmimic": "MIT"}[place] in licence
+        assert {"cmu": "redistributed", "deepmimic": "MIT", "mesh2motion": "CC0"}[place] in licence
     notice = " ".join(POSES_FILE.with_name("REAL_POSES_NOTICE.md").read_text().split())
     assert "NSF EIA-0196217" in notice and "Copyright (c) 2018 Xue Bin Peng" in notice
 

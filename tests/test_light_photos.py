@@ -62,6 +62,8 @@ def test_the_light_weights_photos_are_gathered_from_clones(
     committed(clones / light_photos.PLACES["Packt"], {"y/b.jpg": "plane"})
     committed(clones / light_photos.PLACES["GroceryStoreDataset"], {"z.jpg": "no"})
     committed(clones / light_photos.PLACES["clothes"], {"train/a hat.jpg": "hat", "train/b.jpg": "no"})
+    for name in ("openimages", "bottles"):
+        committed(clones / light_photos.PLACES[name], {"z.jpg": "no"})
     committed(clones / light_photos.PLACES["clips"], dict.fromkeys([*light_photos.CLIPS, "other.mp4"], "clip"))
     for name in light_photos.SAMPLES:
         committed(clones / name, {"readme": name})

@@ -35,14 +35,17 @@ PLACES = {
     "flower_photos": "flower_photos",
     "Packt": "Machine-Learning-with-Apache-Spark-Quick-Start-Guide",
     "clothes": "clothing-dataset-small",
+    "flowers": "flower_photos",
+    "openimages": "data",
+    "bottles": "Object-detection-",
     "clips": "sam2",
 }
-"""The clone's name by its use: listed photos, twenty sequences of DAVIS 2016, four kinds of things, clips."""
+"""The clone's name by its use: listed photos, twenty sequences of DAVIS 2016, seven kinds of things, clips."""
 SAMPLES = (
     *("COCO-MINI", "DeepDataMiningLearning", "COCO_Tiny", "COCO128", "ATSS"),
     *("tiny_coco", "tiny_coco_dataset", "hybrid_learning", "demo"),
 )
-NO_PEOPLE = ("clothes",)
+NO_PEOPLE = ("clothes", "flowers", "openimages", "bottles")
 """Kinds of things that are known to show nobody, even where a detector sees people."""
 ALONE = ("breakdance", "dance-twirl", "parkour")
 """Sequences whose masks hold one person and nothing else."""

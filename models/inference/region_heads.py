@@ -13,6 +13,8 @@ from models.arrays import F32, Bool
 
 MASK_PROBABILITY = 0.5
 """Pixels with at least this probability belong to the mask."""
+REACH = 2
+"""Cells on each side of a joint's place whose probability is its score."""
 
 
 def paste_mask(logit_SS: Tensor, box_4: F32, grid_4: tuple[int, int, int, int]) -> Bool:
@@ -41,23 +43,28 @@ def paste_mask(logit_SS: Tensor, box_4: F32, grid_4: tuple[int, int, int, int]) 
 def decode_keypoints(logit_JSS: Tensor, box_4: F32) -> F32:
     """The joints of a person: the best place of each map, resized to the pixels of the box, as in Detectron2.
 
-    Maps are never resized to fewer cells than they have, so that small people keep places between pixels. The score is
-    read before resizing, because a sharp peak between two pixels would lose it.
+    Maps are never resized to fewer cells than they have, so that small people keep places between pixels.
 
     Args:
         logit_JSS: the keypoint head's maps over the box.
         box_4: x0, y0, x1, y1 in pixels of the frame.
 
     Returns:
-        (J, 3) float32: x, y in pixels of the frame; the probability of the best cell, a softmax over the map's cells.
+        (J, 3) float32: x, y in pixels of the frame; the probability, a softmax over the map's cells, that the joint is
+        at most REACH cells away. (Detectron2's score is that of the best cell alone, which falls with the resolution.)
     """
     x0, y0 = box_4[:2].tolist()
     width, height = (max(float(side), 1.0) for side in box_4[2:] - box_4[:2])
-    columns, rows = (max(math.ceil(side), logit_JSS.shape[-1]) for side in (width, height))
+    cells = logit_JSS.shape[-1]
+    columns, rows = (max(math.ceil(side), cells) for side in (width, height))
     logit_JSS = logit_JSS.float()
-    score_J = logit_JSS.flatten(1).softmax(dim=1).amax(dim=1)
     fine_JHW = F.interpolate(logit_JSS[None], size=(rows, columns), mode="bicubic", align_corners=False)[0]
     place_J = fine_JHW.flatten(1).argmax(dim=1)
-    x_J = (place_J % columns + 0.5) * (width / columns) + x0
-    y_J = (place_J // columns + 0.5) * (height / rows) + y0
+    column_J, row_J = (place_J % columns + 0.5) / columns, (place_J // columns + 0.5) / rows
+    around = 2 * REACH + 1
+    probability_JSS = logit_JSS.flatten(1).softmax(dim=1).view_as(logit_JSS)
+    around_JSS = F.avg_pool2d(probability_JSS, around, stride=1, padding=REACH) * around**2
+    cell_J = (row_J * cells).long() * cells + (column_J * cells).long()
+    score_J = around_JSS.flatten(1).gather(1, cell_J[:, None])[:, 0]
+    x_J, y_J = column_J * width + x0, row_J * height + y0
     return np.ascontiguousarray(torch.stack([x_J, y_J, score_J], dim=1).float().cpu().numpy())

@@ -31,8 +31,8 @@ LEAST_SHARE = 0.12
 """Minimum visible share of a neighbourhood, relative to its share of the skin; a keypoint with less is missing."""
 
 
-SHOWN_SCORE = 0.05
-"""Joints of a keypoint head with a lower score are not shown. The value of Detectron2's pictures."""
+SHOWN_SCORE = 0.2
+"""Joints of a keypoint head with a lower score are not shown."""
 
 
 class OnGrid(Protocol):

@@ -28,10 +28,10 @@ def split_joints(output_LGG: F32) -> tuple[F32, F32 | None]:
     """The maps of a crop, and the logits of its joints (2, J, G / 2, G / 2): place, visible; None without joints.
 
     Args:
-        output_LGG: what the network with CANDIDATES candidates outputs for a crop.
+        output_LGG: what the network outputs for a crop, with CANDIDATES candidates or, without joints, fewer.
     """
     maps = 1 + 4 * CANDIDATES
-    if len(output_LGG) == maps:
+    if len(output_LGG) <= maps:
         return output_LGG, None
     half = output_LGG.shape[-1] // 2
     joint_R2S2S = output_LGG[maps:].reshape(JOINT_ROWS, half, 2, half, 2)

@@ -7,18 +7,20 @@ roll-aligned crop, passes 5 and 6 crops with a further rotation, passes 7 and 8 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from models.arrays import F32, U8
+from models.arrays import F32, F64, U8
+from models.light.architecture.output_maps import split_joints
 from models.light.architecture.preprocessing import CROP, crop_person, crop_region
 from models.light.inference.batched_network import BatchedComponent, LightComponents, Passes, Result, run_passes
 from models.light.inference.box_fitting import expanded_box
 from models.light.inference.calibration import Calibration
 from models.light.inference.crop_view import CropView, resample_maps, rotated_crop
 from models.light.inference.ensemble import combine, prediction_confidence, unflip
+from models.light.inference.joints import JOINT_CELLS, REACH, combine_joints, decode_joints
 from models.light.inference.neighbours import Neighbours
 from models.light.inference.roll_alignment import roll_aligned_view, roll_of
 from models.light.inference.surface_assembly import Silhouette, resample_silhouette, resample_surface
@@ -39,6 +41,29 @@ SCALE_UP, SCALE_DOWN = 1.2, 0.85
 Shape = TypeVar("Shape", SurfaceMap, Silhouette)
 
 
+class PersonPass(NamedTuple):
+    """What one pass over a person predicts.
+
+    Attributes:
+        maps_LGG: see `chart_candidates`.
+        joint_J3: see `decode_joints`; None where the network has no joints.
+    """
+
+    maps_LGG: F32
+    joint_J3: F64 | None
+
+    @classmethod
+    def read(cls, output_LGG: F32, view: CropView, *, flip: bool = False) -> PersonPass:
+        """What the network outputs for a view, flipped or not, on the grid of the view that is not flipped."""
+        maps_LGG, joint_2JSS = split_joints(output_LGG)
+        joint_J3 = None if joint_2JSS is None else decode_joints(joint_2JSS[0], view, flip=flip)
+        return cls(unflip(maps_LGG) if flip else maps_LGG, joint_J3)
+
+    def resampled(self, source: CropView, target: CropView) -> PersonPass:
+        """The same prediction with the maps of a view on the grid of another."""
+        return self._replace(maps_LGG=resample_maps(self.maps_LGG, source, target))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonPrediction(Generic[Shape]):
     """The prediction of one person.
@@ -49,14 +74,14 @@ class PersonPrediction(Generic[Shape]):
             its chart candidates (see `chart_candidates`).
         region_4: x0, y0, x1, y1 of the part of the frame that the maps cover.
         box_4: the box of the crop.
-        pass_maps: the maps of every pass, on the same grid.
+        passes: every pass, on the same grid.
     """
 
     surface: Shape
     maps_LGG: F32
     region_4: F32
     box_4: F32
-    pass_maps: tuple[F32, ...]
+    passes: tuple[PersonPass, ...]
 
 
 class CroppedPerson(NamedTuple):
@@ -81,11 +106,12 @@ class CroppedPerson(NamedTuple):
         """The box expanded as far as the surface may extend."""
         return expanded_box(self.box_4, *self.rgb_HW3.shape[1::-1])
 
-    def run_pass(self, view: CropView | None, *, flip: bool) -> Passes[F32]:
-        """Maps of one pass over the crop, or over another view of the frame, flipped or not; on the crop's grid."""
+    def run_pass(self, view: CropView | None = None, *, flip: bool = False) -> Passes[PersonPass]:
+        """One pass over the crop, or over another view of the frame, flipped or not; on the crop's grid."""
         crop_CCD = self.crop_CCD if view is None else self._crop_of(view)
-        maps_LGG = unflip((yield crop_CCD[:, ::-1])) if flip else (yield crop_CCD)
-        return maps_LGG if view is None else resample_maps(maps_LGG, view, self.view)
+        output_LGG = yield (crop_CCD[:, ::-1] if flip else crop_CCD)
+        found = PersonPass.read(output_LGG, view or self.view, flip=flip)
+        return found if view is None else found.resampled(view, self.view)
 
     def _crop_of(self, view: CropView) -> U8:
         return with_planes(rotated_crop(self.rgb_HW3, view), self.neighbours, view)
@@ -97,22 +123,28 @@ def with_planes(crop_CC3: U8, neighbours: Neighbours | None, view: CropView) -> 
 
 
 class PassEnsemble:
-    """The passes over one person so far. Maps that are known from an earlier call replace passes, in their order."""
+    """The passes over one person so far. Those that are known from an earlier call are not run, in their order."""
 
-    def __init__(self, person: CroppedPerson, known: Sequence[F32]) -> None:
-        """`known` holds at least the maps of the first pass."""
-        self.pass_maps = [known[0]]
+    def __init__(self, person: CroppedPerson, known: Sequence[PersonPass]) -> None:
+        """`known` holds at least the first pass."""
+        self.passes = [known[0]]
         self._known = list(known[1:])
         self._person = person
 
     def add(self, view: CropView | None = None, *, flip: bool = False) -> Passes[None]:
         """Add a pass over the crop, or over another view."""
         known = self._known.pop(0) if self._known else None
-        self.pass_maps.append((yield from self._person.run_pass(view, flip=flip)) if known is None else known)
+        self.passes.append((yield from self._person.run_pass(view, flip=flip)) if known is None else known)
 
     def combined(self) -> F32:
         """All passes combined (5, G, G)."""
-        return combine(self.pass_maps)
+        return combine([one.maps_LGG for one in self.passes])
+
+    def joints(self) -> F32 | None:
+        """The joints of all passes combined; None where the network has none."""
+        found = [one.joint_J3 for one in self.passes if one.joint_J3 is not None]
+        size_2 = self._person.region_4[2:] - self._person.region_4[:2]
+        return combine_joints(found, REACH * float(size_2.mean()) / JOINT_CELLS) if found else None
 
 
 class AugmentedPredictor:
@@ -144,10 +176,10 @@ class AugmentedPredictor:
     ) -> Passes[PersonPrediction[Silhouette]]:
         """One pass over the crop of a box: the silhouette and the confidence."""
         person = CroppedPerson.of_box(rgb_HW3, box_4, neighbours)
-        maps_LGG = yield person.crop_CCD
-        shape = resample_silhouette(maps_LGG, person.region_4, person.expanded_box_4, self._calibration)
+        first = yield from person.run_pass()
+        shape = resample_silhouette(first.maps_LGG, person.region_4, person.expanded_box_4, self._calibration)
         return PersonPrediction(
-            surface=shape, maps_LGG=maps_LGG, region_4=person.region_4, box_4=box_4, pass_maps=(maps_LGG,)
+            surface=shape, maps_LGG=first.maps_LGG, region_4=person.region_4, box_4=box_4, passes=(first,)
         )
 
     def predict(
@@ -171,36 +203,36 @@ class AugmentedPredictor:
         """
         person = CroppedPerson.of_box(rgb_HW3, box_4, neighbours)
         if first is None or not self._flip:
-            first_LGG = yield person.crop_CCD
+            known = yield from person.run_pass()
         else:
-            first_LGG = resample_maps(first.maps_LGG, CropView.of_region(first.region_4), person.view)
-        return (yield from self._finish(person, (first_LGG,), tta))
+            known = first.passes[0].resampled(CropView.of_region(first.region_4), person.view)
+        return (yield from self._finish(person, (known,), tta))
 
     def extend_to_full(
         self, rgb_HW3: U8, prediction: PersonPrediction[SurfaceMap], neighbours: Neighbours | None = None
     ) -> Passes[PersonPrediction[SurfaceMap]]:
         """The prediction with all passes of "full"; the passes that it already has are not repeated."""
         person = CroppedPerson.of_box(rgb_HW3, prediction.box_4, neighbours)
-        return self._finish(person, prediction.pass_maps, "full")
+        return self._finish(person, prediction.passes, "full")
 
     def _finish(
-        self, person: CroppedPerson, known: Sequence[F32], tta: TtaLevel
+        self, person: CroppedPerson, known: Sequence[PersonPass], tta: TtaLevel
     ) -> Passes[PersonPrediction[SurfaceMap]]:
         """The prediction from all passes, of which the first ones are known."""
         ensemble = PassEnsemble(person, known)
         maps_LGG = yield from self._first_passes(ensemble, person.view, tta)
         surface = resample_surface(maps_LGG, person.region_4, person.expanded_box_4, self._calibration)
         return PersonPrediction(
-            surface=surface,
+            surface=replace(surface, keypoint_K3=ensemble.joints()),
             maps_LGG=maps_LGG,
             region_4=person.region_4,
             box_4=person.box_4,
-            pass_maps=tuple(ensemble.pass_maps),
+            passes=tuple(ensemble.passes),
         )
 
     def _first_passes(self, ensemble: PassEnsemble, crop_view: CropView, tta: TtaLevel) -> Passes[F32]:
         """Pass 2 and, where the level needs them, further passes; the combined maps."""
-        first_LGG = ensemble.pass_maps[0]
+        first_LGG = ensemble.passes[0].maps_LGG
         roll = roll_of(first_LGG, crop_view) if self._roll_align else 0.0
         confident = abs(roll) < LARGE_ROLL and prediction_confidence(first_LGG) >= MIN_CONFIDENCE_FAST
         if tta == "adaptive_fast" and self._flip and confident:

@@ -272,12 +272,12 @@ def test_adaptive_fast_makes_a_second_pass_for_roll_or_low_confidence(
     predict_crop = components.predict
     components.predict = lambda crop: crops.append(crop.astype(np.uint8)) or predict_crop(crop)  # type: ignore[method-assign,func-returns-value]
     found = predict(predictor_of(components), rgb, box_of(rgb), tta="adaptive_fast")
-    assert (components.passes, len(found.pass_maps)) == (passes, passes)
+    assert (components.passes, len(found.passes)) == (passes, passes)
     inside = CropView.of_region(np.array([0, 0, 1, 1], np.float32))
     if passes == 2:
         assert abs(roll_of(colours(crops[1]), inside)) < 4
     plain = predictor_of(ColourComponents(), flip=False, roll_align=False)
-    assert len(predict(plain, rgb, box_of(rgb), tta="adaptive_fast").pass_maps) == 1
+    assert len(predict(plain, rgb, box_of(rgb), tta="adaptive_fast").passes) == 1
 
 
 @pytest.mark.parametrize(("angle", "confidence", "known"), [(0, 0.9, 2), (0, 0.5, 4), (40, 0.9, 4), (40, 0.5, 6)])

@@ -25,7 +25,7 @@ class Place:
 
 def side_by_side_row(rng: Rng, count: int) -> list[Place]:
     """A row across the view, shoulders close or overlapping."""
-    side, near = float(rng.choice([-1, 1])), float(rng.uniform(0.3, 0.6))
+    side, near = float(rng.choice([-1, 1])), float(rng.uniform(0.36, 0.65))
     return [Place(x=side * near * k, z=float(rng.normal(0, 0.15))) for k in range(1, count)]
 
 
@@ -39,7 +39,7 @@ def queue(rng: Rng, count: int) -> list[Place]:
 def huddle(rng: Rng, count: int) -> list[Place]:
     """All around the first, within reach."""
     angles = rng.uniform(0, 2 * np.pi) + 2 * np.pi / count * np.arange(1, count)
-    near = rng.uniform(0.3, 0.65, count - 1)
+    near = rng.uniform(0.4, 0.7, count - 1)
     return [Place(x=float(r * np.sin(a)), z=float(r * np.cos(a))) for r, a in zip(near, angles, strict=True)]
 
 

@@ -25,6 +25,7 @@ from stages.world.video_worlds import STRESS_VIDEO_WORLDS, VIDEO_WORLDS  # noqa:
 PICTURES = ROOT / "docs" / "pictures"
 COLORS = np.random.default_rng(3).integers(70, 250, (25, 3)).astype(np.uint8)
 COLORS[0] = 25
+DRESSED = (4, 5, 7, 11, 15)
 
 
 def flow_colors(made: Scene) -> np.ndarray:
@@ -81,6 +82,19 @@ def attached_sheet() -> np.ndarray:
     )
 
 
+def dressed_sheet() -> np.ndarray:
+    """Groups in clothes of the wardrobe, with things before them, and their charts below."""
+    world = replace(
+        IMAGE_WORLDS["dressed"],
+        people=(0.0, 0.0, 1.0, 1.0),
+        person_height=(0.7, 0.9),
+        pitch_range=(0.0, 0.2),
+        wardrobe=1.0,
+        groups=1.0,
+    )
+    return pairs([image_scene(world, 2, index) for index in DRESSED])
+
+
 def hard_clips_sheet() -> np.ndarray:
     """Rain, night, boards in front, the floor, an embrace, and a picture of the user's own behind."""
     shown = (("rain", 270), ("low_light", 270), ("occlusion", 270), ("floor", 70), ("contact", 75))
@@ -103,6 +117,7 @@ def main() -> None:
     """All pictures of the page."""
     save("world_moving.jpg", moving_sheet())
     save("world_attached.jpg", attached_sheet())
+    save("world_dressed.jpg", dressed_sheet())
     tags = ("stress_occlusion", "stress_blur", "stress_rain", "stress_crowd")
     hard = pairs([image_scene(STRESS_IMAGE_WORLDS[tag], 1, 0) for tag in tags])
     far = pairs([far_scene(FarWorld(), 1, index) for index in (1, 3, 6, 13)])

@@ -14,7 +14,10 @@ import av
 import numpy as np
 
 from models.arrays import F32, U8
+from models.errors import ModelError
 from models.files.json_file import read_json
+from models.metrics.instances import Rle
+from models.metrics.masks import coco_segmentation
 from pipeline.stage import StageError
 from stages.annotations.coco_categories import people_categories
 from stages.annotations.image_folders import images_in_folder, read_rgb
@@ -38,6 +41,7 @@ class SourceImage:
         crowd_K4: boxes of crowds, whose people are not annotated one by one.
         keypoint_M173: COCO-17 keypoints of the annotated people.
         nobody: True for an image that shows no person, whatever a teacher sees in it.
+        mask_M, crowd_mask_K: masks of the annotated people and of the crowds; None where they are not annotated.
     """
 
     name: str
@@ -47,6 +51,8 @@ class SourceImage:
     crowd_K4: F32 | None = None
     keypoint_M173: F32 | None = None
     nobody: bool = False
+    mask_M: tuple[Rle | None, ...] = ()
+    crowd_mask_K: tuple[Rle | None, ...] = ()
 
 
 def photo_id(name: str) -> str:
@@ -93,7 +99,7 @@ def human_v2_image(path: Path) -> SourceImage:
 
 
 def coco_images(folder: Path, split: str, licences: frozenset[int] | None) -> Iterator[SourceImage]:
-    """Images of a COCO folder with one of the given licences (None: any), with boxes and keypoints of people.
+    """Images of a COCO folder with one of the given licences (None: any), with boxes, keypoints and masks of people.
 
     Keypoints that are not annotated are zeros; so are all of records without keypoints (`instances_*.json`).
 
@@ -120,15 +126,27 @@ def coco_images(folder: Path, split: str, licences: frozenset[int] | None) -> It
             continue
         rows = rows_of.get(image["id"], [])
         people = [row for row in rows if not row.get("iscrowd")]
+        crowds = [row for row in rows if row.get("iscrowd")]
         keypoints = [row.get("keypoints", NO_KEYPOINTS) for row in people]
+        rgb_HW3 = read_rgb(folder / split / image["file_name"])
         yield SourceImage(
             name=f"coco_{split}/{image['file_name']}",
-            rgb_HW3=read_rgb(folder / split / image["file_name"]),
+            rgb_HW3=rgb_HW3,
             box_M4=corner_boxes(people),
             stretched=False,
-            crowd_K4=corner_boxes([row for row in rows if row.get("iscrowd")]),
+            crowd_K4=corner_boxes(crowds),
             keypoint_M173=np.array(keypoints, np.float32).reshape(-1, 17, 3),
+            mask_M=masks_of(people, rgb_HW3, path),
+            crowd_mask_K=masks_of(crowds, rgb_HW3, path),
         )
+
+
+def masks_of(rows: Sequence[Mapping[str, Any]], rgb_HW3: U8, path: Path) -> tuple[Rle | None, ...]:
+    """Masks of COCO records of an image. Raises: StageError that names the file for a mask of another size."""
+    try:
+        return tuple(coco_segmentation(row.get("segmentation"), *rgb_HW3.shape[:2]) for row in rows)
+    except ModelError as error:
+        raise StageError(error.what, str(path), error.remedy) from error
 
 
 def corner_boxes(rows: Sequence[Mapping[str, Any]]) -> F32:

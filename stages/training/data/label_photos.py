@@ -15,6 +15,7 @@ import cv2
 from models.light.architecture.weight_paths import TRAINING_PHOTOS
 from models.light.teachers.box_teacher import BoxTeacher
 from models.light.teachers.joint_teacher import JointTeacher
+from models.light.teachers.mask_teacher import MaskTeacher
 from models.light.teachers.part_teacher import open_part_teacher
 from models.light.teachers.pose_teacher import PoseTeacher
 from pipeline.stage import Stage, StageError
@@ -60,6 +61,7 @@ class LabelPhotos(Stage):
             box_teacher: the YOLOX-nano .onnx file.
             pose_teacher: MediaPipe's pose_landmark_heavy.tflite, which corrects arms and legs (optional).
             joint_teacher: MoveNet's movenet-thunder.json, which corrects the pose teacher (optional, needs it).
+            mask_teacher: weights of the light network, whose silhouettes are labels where it is sure (optional).
             workers: processes that label photos; 0 labels them in this one.
         """
 
@@ -75,6 +77,7 @@ class LabelPhotos(Stage):
         box_teacher: str = ""
         pose_teacher: str = ""
         joint_teacher: str = ""
+        mask_teacher: str = ""
         workers: int = 0
 
         def __post_init__(self) -> None:
@@ -147,11 +150,13 @@ def open_teachers(config: LabelPhotos.Config) -> Teachers:
     """The configured teachers. Raises: StageError naming the key of a path that is missing; ModelError."""
     poses = required_path(config.pose_teacher, "label_photos.pose_teacher", REMEDY) if config.pose_teacher else None
     joints = required_path(config.joint_teacher, "label_photos.joint_teacher", REMEDY) if config.joint_teacher else None
+    masks = required_path(config.mask_teacher, "label_photos.mask_teacher", REMEDY) if config.mask_teacher else None
     return Teachers(
         parts=open_part_teacher(required_path(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=1),
         boxes=BoxTeacher(required_path(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=1),
         poses=PoseTeacher(poses, threads=1) if poses else None,
         joints=JointTeacher(joints, threads=1) if joints else None,
+        masks=MaskTeacher(masks, threads=1) if masks else None,
     )
 
 

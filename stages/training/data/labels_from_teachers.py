@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from models.arrays import U8, Float
+from models.arrays import F32, U8, Float
 from models.box_overlap import areas, expand_boxes, inside_share, iou
 from models.light.teachers.box_teacher import BoxTeacher
 from models.light.teachers.joint_teacher import JointTeacher
+from models.light.teachers.mask_teacher import NOWHERE, MaskTeacher, SilhouetteLogits
 from models.light.teachers.part_teacher import PartTeacher
 from models.light.teachers.pose_teacher import PoseTeacher, TeacherPose
 from models.light.teachers.rotated_square import map_points, rotated_square
@@ -31,6 +32,7 @@ from stages.training.data.labelled_photos import (
     mask_of_labels,
     natural_size,
 )
+from stages.training.data.mask_labels import annotated_mask_labels, teacher_mask_labels, within_mask
 from stages.training.data.pose_correction import fuse, lean
 
 UNPOSED = 0.6
@@ -38,6 +40,8 @@ UNPOSED = 0.6
 LEAST_AGREEMENT, LEAST_FILLED = 0.4, 0.2
 """A person is labelled from this agreement of the part teacher with its flipped prediction on, and this filled share
 of the box."""
+NEAR = 0.05
+"""A box is expanded by this share of its sides for what lies near it."""
 ASPECTS = (4 / 3, 3 / 2, 3 / 4, 2 / 3)
 """Aspect ratios that a squeezed photo may have had."""
 LEAST_HEIGHT, MOST_PEOPLE = 48, 4
@@ -46,12 +50,13 @@ LEAST_HEIGHT, MOST_PEOPLE = 48, 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teachers:
-    """The teachers of the labels; the pose teacher is optional, and the joint teacher, which corrects its poses."""
+    """The teachers of the labels; optional are those of poses, of joints (they correct poses) and of silhouettes."""
 
     parts: PartTeacher
     boxes: BoxTeacher
     poses: PoseTeacher | None
     joints: JointTeacher | None
+    masks: MaskTeacher | None
 
 
 def label_photo(image: SourceImage, teachers: Teachers, seed: int) -> LabelledPhoto:
@@ -69,7 +74,7 @@ def label_photo(image: SourceImage, teachers: Teachers, seed: int) -> LabelledPh
     rgb_HW3 = np.asarray(cv2.resize(image.rgb_HW3, natural, interpolation=cv2.INTER_AREA), np.uint8)
     found_N4, score_N = teachers.boxes(rgb_HW3)
     box_M4, kind_M = merge_boxes(None if known_M4 is None else known_M4 * to_natural, found_N4, score_N)
-    people = list(label_people(teachers, rgb_HW3, box_M4, kind_M, to_natural, np.random.default_rng(seed)))
+    photo = NaturalPhoto(source=image, rgb_HW3=rgb_HW3, box_M4=box_M4, kind_M=kind_M, to_natural_4=to_natural)
     return LabelledPhoto(
         name=image.name,
         aspect=aspect,
@@ -77,7 +82,7 @@ def label_photo(image: SourceImage, teachers: Teachers, seed: int) -> LabelledPh
         box_M4=box_M4 / to_natural,
         kind_M=kind_M,
         dense_DD=dense_labels(teachers.parts, rgb_HW3),
-        people=tuple(people),
+        people=tuple(label_people(teachers, photo, np.random.default_rng(seed))),
     )
 
 
@@ -94,32 +99,80 @@ def empty_photo(name: str, aspect: float, square_SS3: U8) -> LabelledPhoto:
     )
 
 
-def label_people(
-    teachers: Teachers,
-    rgb_HW3: U8,
-    box_M4: Float,
-    kind_M: U8,
-    to_natural_4: Float,
-    random: np.random.Generator,
-) -> Iterator[PersonLabels]:
-    """Two labelled crops of each of the four largest people from 48 px on, where the teacher is confident."""
-    tall = np.flatnonzero((kind_M == PERSON) & (box_M4[:, 3] - box_M4[:, 1] >= LEAST_HEIGHT))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NaturalPhoto:
+    """A photo at its true aspect ratio with all boxes, annotated people first.
+
+    Attributes:
+        source: the image with its annotations.
+        to_natural_4: scale of x, y, x, y from the stored square.
+    """
+
+    source: SourceImage
+    rgb_HW3: U8
+    box_M4: Float
+    kind_M: U8
+    to_natural_4: Float
+
+    def annotated_joints(self, person: int) -> F32 | None:
+        """The annotated joints (J,3) of a person, in pixels; None where there are none."""
+        keypoint_M173 = self.source.keypoint_M173
+        if keypoint_M173 is None or person >= len(keypoint_M173) or not keypoint_M173[person, :, 2].any():
+            return None
+        scale_2 = np.divide(self.rgb_HW3.shape[1::-1], self.source.rgb_HW3.shape[1::-1])
+        return (keypoint_M173[person] * (*scale_2, 1)).astype(np.float32)
+
+    def annotated_mask(self, person: int, point_LL2: Float) -> U8 | None:
+        """The annotated silhouette of a person at points x, y in pixels (`mask_labels`); None where there is none."""
+        masks = self.source.mask_M
+        mask = masks[person] if person < len(masks) else None
+        crowds = [one for one in self.source.crowd_mask_K if one is not None]
+        return None if mask is None else annotated_mask_labels(mask, crowds, point_LL2 / self.rgb_HW3.shape[1::-1])
+
+
+def label_people(teachers: Teachers, photo: NaturalPhoto, random: np.random.Generator) -> Iterator[PersonLabels]:
+    """Two labelled crops of each of the four largest people from 48 px on, where annotated or the teacher is sure."""
+    box_M4, people = photo.box_M4, np.flatnonzero(photo.kind_M == PERSON)
+    tall = people[(box_M4[people, 3] - box_M4[people, 1]) >= LEAST_HEIGHT]
+    seen = teachers.masks(photo.rgb_HW3, box_M4[people]) if teachers.masks and len(tall) else ()
+    silhouettes = dict(zip(people.tolist(), seen, strict=False))
     for index in tall[np.argsort(-areas(box_M4[tall]), kind="stable")][:MOST_PEOPLE]:
         box_4, others_M4 = box_M4[index], np.delete(box_M4, index, 0)
-        pose, joint_J3 = posed(teachers.poses, teachers.joints, rgb_HW3, box_4, others_M4)
+        pose, fused_J3 = posed(teachers.poses, teachers.joints, photo.rgb_HW3, box_4, box_M4[people[people != index]])
+        true_J3 = photo.annotated_joints(index)
         for _ in range(2):
             region_4 = square_region(box_4, random.uniform(1.05, 1.35), random.uniform(-0.05, 0.05, 2))
-            made = person_labels(teachers.parts, rgb_HW3, box_4, others_M4, region_4, pose)
-            if made is None:
+            made = person_labels(teachers.parts, photo.rgb_HW3, box_4, others_M4, region_4, pose)
+            mask_LL = photo.annotated_mask(index, label_cell_centres(region_4)[2])
+            if mask_LL is not None:
+                made = within_mask(*(made or no_charts()), mask_LL)
+            elif made is None:
                 continue
+            elif silhouettes:
+                mask_LL = sure_mask(index, silhouettes, box_4, region_4)
             yield PersonLabels(
-                box_4=box_4 / to_natural_4,
-                region_4=region_4 / to_natural_4,
+                box_4=box_4 / photo.to_natural_4,
+                region_4=region_4 / photo.to_natural_4,
                 label_LL=made[0],
                 weight_LL=made[1],
-                mask_LL=mask_of_labels(made[0]),
-                joint_J3=joint_J3 / (*to_natural_4[:2], 1),
+                mask_LL=mask_of_labels(made[0]) if mask_LL is None else mask_LL,
+                joint_J3=(fused_J3 if true_J3 is None else true_J3) / (*photo.to_natural_4[:2], 1),
             )
+
+
+def no_charts() -> tuple[U8, U8]:
+    """Labels and weights of a person whose charts are not known."""
+    return np.full((LABELS, LABELS), IGNORE, np.uint8), np.zeros((LABELS, LABELS), np.uint8)
+
+
+def sure_mask(person: int, silhouettes: Mapping[int, SilhouetteLogits], box_4: Float, region_4: Float) -> U8:
+    """Labels of a person's silhouette in a region, by the mask teacher's logits of all people of the photo."""
+    x_L, y_L, point_LL2 = label_cell_centres(region_4)
+    others = [one.at(point_LL2) for other, one in silhouettes.items() if other != person]
+    others_LL = np.max([np.full(point_LL2.shape[:2], NOWHERE), *others], axis=0)
+    near_4 = expand_boxes(box_4[None], NEAR)[0]
+    in_box_LL, near_LL = inside_box(box_4, x_L, y_L), inside_box(near_4, x_L, y_L)
+    return teacher_mask_labels(silhouettes[person].at(point_LL2), others_LL, in_box_LL, near_LL)
 
 
 def merge_boxes(labelled_M4: Float | None, found_N4: Float, score_N: Float) -> tuple[Float, U8]:
@@ -157,7 +210,7 @@ def person_labels(
     person_LL, part_24LL = answer.at(map_points(point_LL2, back_23))
     person_LL, part_24LL, posed = fuse(expit(person_LL), part_24LL, pose, point_LL2)
     own_LL = inside_box(box_4, x_L, y_L)
-    near_LL = inside_box(expand_boxes(box_4[None], 0.05)[0], x_L, y_L)
+    near_LL = inside_box(expand_boxes(box_4[None], NEAR)[0], x_L, y_L)
     other_LL = np.any([inside_box(other, x_L, y_L) for other in others_M4] or [np.zeros_like(own_LL)], axis=0)
     if agreement < LEAST_AGREEMENT or (person_LL[own_LL] > 0.6).mean() < LEAST_FILLED:
         return None

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 
 from models.box_overlap import iou
 from models.light.architecture.weight_paths import TRAINING_PHOTOS
@@ -223,6 +224,23 @@ def test_people_annotated_without_keypoints_have_their_boxes(tmp_path: Path) -> 
     (picture,) = coco_images(tmp_path, "train2017", COMMERCIAL_LICENCES)
     assert picture.box_M4.tolist() == [[1, 2, 4, 6], [5, 6, 12, 14]]
     assert picture.keypoint_M173.tolist() == [[[0, 0, 0]] * 17, [[1, 2, 2]] * 17]
+    assert picture.mask_M == (None, None)
+
+
+def test_masks_of_coco_are_those_of_its_polygons(shared: Path) -> None:
+    """Areas are those that COCO states; crowds have masks of their own."""
+    folder = shared / "assets" / "images" / "coco_mini"
+    document = json.loads((folder / "annotations" / "person_keypoints_val2017.json").read_text())
+    area_of = {(row["image_id"], *np.round(row["bbox"])): row["area"] for row in document["annotations"]}
+    crowds = 0
+    for picture in coco_images(folder, "val2017", None):
+        image = int(picture.name.split("/")[1].split(".")[0])
+        for box_4, mask in zip(picture.box_M4, picture.mask_M, strict=True):
+            box = (*box_4[:2], *(box_4[2:] - box_4[:2]))
+            assert int(coco_mask.area(mask)) == pytest.approx(area_of[(image, *np.round(box))], rel=0.1, abs=30)
+        assert len(picture.crowd_mask_K) == len(picture.crowd_K4)
+        crowds += len(picture.crowd_mask_K)
+    assert crowds > 0
 
 
 def test_shards_are_mapped_as_they_were_saved(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from models.inference.preprocess import network_input
 from models.inference.region_heads import decode_keypoints, paste_mask
 from models.inference.trained_network import open_trained
 from models.losses.keypoints import keypoint_cells, keypoint_term
-from models.losses.segmentation import mask_targets
+from models.losses.segmentation import mask_targets, mask_term
 from models.network import NetworkConfig
 
 BOX = np.array([20.3, 11.7, 96.8, 143.2], np.float32)
@@ -104,6 +104,38 @@ def test_surfaces_have_keypoints_and_masks_only_from_networks_with_heads() -> No
     assert np.array_equal(full.labels_hw, plain.labels_hw) and np.array_equal(full.uv_2hw, plain.uv_2hw)
     assert full.keypoint_K3 is not None and np.abs(full.keypoint_K3[:, :2] - joints()).max() < 1.3
     assert full.mask_hw is not None and full.mask_hw.shape == full.labels_hw.shape and full.silhouette_hw.mean() > 0.9
+
+
+def test_heads_trained_by_the_losses_are_read_where_the_labels_were() -> None:
+    """A tiny network learns one person by heart; what it serves is then the person's joints and mask in the frame."""
+    torch.manual_seed(0)
+    variant = Variant(backbone="nano", mask=True, keypoints=True)
+    heads = make_network("rcnn", variant).roi_heads
+    pooled = torch.randn(1, variant.sizes.pyramid, variant.sizes.bins, variant.sizes.bins)
+    box_14 = torch.from_numpy(BOX)[None]
+    joint_1J3 = torch.from_numpy(np.column_stack([joints(), np.full(17, 2)])).float()[None]
+    mask_HW = torch.zeros(160, 120, dtype=torch.bool)
+    mask_HW[30:120, 40:80] = True
+    target_1SS = mask_targets(mask_HW[None], torch.zeros(1, dtype=torch.int64), box_14, 2 * variant.sizes.bins)
+    optimiser = torch.optim.Adam(heads.parameters(), 0.01)
+    for _ in range(120):
+        maps = heads.stages(pooled)[-1]
+        terms = (
+            keypoint_term(maps["keypoints"], joint_1J3, box_14, 1.0),
+            mask_term(maps["mask"], target_1SS, 1.0),
+        )
+        optimiser.zero_grad()
+        sum(term.value() for term in terms).backward()
+        optimiser.step()
+    with torch.no_grad():
+        served = {name: value[0] for name, value in heads.final_maps(pooled).items()}
+    person = assemble_surface(served, BOX)
+    assert person.keypoint_K3 is not None and person.mask_hw is not None
+    cell_2 = (BOX[2:] - BOX[:2]) / (4 * variant.sizes.bins)
+    assert (np.abs(person.keypoint_K3[:, :2] - joints()) < 1.5 * cell_2).all()
+    assert person.keypoint_K3[:, 2].min() > 0.5
+    true_hw = mask_HW.numpy()[11 : 11 + person.mask_hw.shape[0], 20 : 20 + person.mask_hw.shape[1]]
+    assert (person.mask_hw & true_hw).sum() > 0.93 * (person.mask_hw | true_hw).sum()
 
 
 @pytest.mark.parametrize("cascade", [False, True])

@@ -51,7 +51,13 @@ def test_payloads_come_back_as_they_were() -> None:
     array = np.arange(6, dtype=">i2")
     inner = (Inner(array=array.reshape(2, 3), name="ü"), Inner(array=array, name=None))
     whole = Outer(parts=inner, share=np.float32(0.1), count=1 << 60, part=float("nan"))
-    shape = PersonSurface(x0=-3, y0=2, labels_hw=np.ones((2, 0), np.uint8), uv_2hw=np.zeros((2, 2, 0), np.float16))
+    shape = PersonSurface(
+        x0=-3,
+        y0=2,
+        labels_hw=np.ones((2, 0), np.uint8),
+        uv_2hw=np.zeros((2, 2, 0), np.float16),
+        keypoint_K3=np.arange(51, dtype=np.float32).reshape(17, 3),
+    )
     found = unpacked(packed({Outer: whole, Surfaces: Surfaces(people=(shape,))}), (Outer, Surfaces))
     again = found[Outer]
     assert (again.count, again.share, type(again.share)) == (1 << 60, np.float32(0.1), np.float32)
@@ -59,7 +65,8 @@ def test_payloads_come_back_as_they_were() -> None:
     for one, other in zip(again.parts, inner, strict=True):
         assert one.array.dtype == other.array.dtype and np.array_equal(one.array, other.array)
     (surface,) = found[Surfaces].people
-    assert (surface.x0, surface.y0, surface.confidence_hw) == (-3, 2, None)
+    assert (surface.x0, surface.y0, surface.confidence_hw, surface.mask_hw) == (-3, 2, None, None)
+    assert np.array_equal(surface.keypoint_K3, shape.keypoint_K3)
     assert (surface.labels_hw.shape, surface.uv_2hw.dtype) == ((2, 0), np.float16)
 
 

@@ -7,7 +7,7 @@ files of Mesh2Motion's human animations (docs/poses.md).
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from models.body.deepmimic_motion import read_deepmimic
 from models.body.gltf_motion import read_gltf_motions
 from models.body.pose_library import FORMAT, POSES_FILE, STORED_BONES, UNIT, stored_vectors, without_heading
 from models.body.retarget import BodyMotion, SourceSkeleton, retargeted
-from models.body.skeletal_motion import SkeletalMotion
+from models.body.skeletal_motion import SkeletalMotion, euler_rotations
 from models.body.source_skeletons import character_creator, deepmimic_humanoid, game_rig
 from models.surface.body import load_body
 
@@ -28,7 +28,7 @@ MAX_SPEED = 40.0
 
 LIMITS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "spine05": ((-45, -30, -30), (60, 30, 30)),
-    "clavicle": ((-30, -30, -25), (30, 30, 65)),
+    "clavicle": ((-30, -45, -25), (30, 35, 65)),
     "lowerarm02": ((-55, -55, -55), (55, 55, 55)),
     "wrist": ((-90, -90, -90), (90, 90, 90)),
     "upperleg01": ((-140, -80, -45), (60, 80, 90)),
@@ -37,8 +37,11 @@ LIMITS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]
 }
 """Least and greatest rotation vectors about left, up and front, degrees; those of right bones are mirrored.
 
-They are wide, and frames beyond them are errors of the capture (as feet that flip over).
+They are wide: what exceeds them is an error of the capture.
 """
+
+POINTED = 40.0
+"""Degrees by which toes point down where a foot exceeds its limits: captured feet flip over as dancers point them."""
 
 CMU = "CMU Graphics Lab Motion Capture Database by IClone-CMU-Mocap; may be copied, modified, redistributed; no resale"
 DEEPMIMIC = "DeepMimic by Xue Bin Peng; MIT"
@@ -86,26 +89,36 @@ def named_motions(cmu: Path, deepmimic: Path, mesh2motion: Path) -> list[NamedMo
     return found
 
 
-def sound_frames(motion: BodyMotion) -> Bool:
-    """Frames (T,) in which no bone is faster than `MAX_SPEED`, nor just before or after them."""
-    turn = motion.turn_TB33
-    cosine = (np.einsum("tbij,tbij->tb", turn[1:], turn[:-1]) - 1) / 2
-    spike = (np.arccos(np.clip(cosine, -1, 1)) / motion.frame_time > MAX_SPEED).any(axis=1)
-    sound = np.ones(len(turn), bool)
-    sound[1:] &= ~spike
-    sound[:-1] &= ~spike
-    return sound
-
-
-def within_limits(vector_TK3: F32) -> Bool:
-    """Poses (T,) in which no bone exceeds its `LIMITS`."""
-    inside = np.ones(len(vector_TK3), bool)
+def beyond_limits(vector_TK3: F32) -> Bool:
+    """Whether each stored bone (T, K) exceeds its `LIMITS`."""
+    beyond = np.zeros(vector_TK3.shape[:2], bool)
     for k, bone in enumerate(STORED_BONES):
         if bone.split(".")[0] in LIMITS:
             low_3, high_3 = np.radians(LIMITS[bone.split(".")[0]])
-            left_T3 = vector_TK3[:, k] * ([1, -1, -1] if bone.endswith(".R") else [1, 1, 1])
-            inside &= ((left_T3 >= low_3) & (left_T3 <= high_3)).all(axis=1)
-    return inside
+            left_T3 = vector_TK3[:, k] * np.array([1, -1, -1] if bone.endswith(".R") else [1, 1, 1])
+            beyond[:, k] = ((left_T3 < low_3) | (left_T3 > high_3)).any(axis=1)
+    return beyond
+
+
+def with_mended_feet(motion: BodyMotion) -> BodyMotion:
+    """The motion with pointed feet where they exceed their limits."""
+    beyond_TK, body = beyond_limits(stored_vectors(motion.turn_TB33)), load_body()
+    turn_TB33 = motion.turn_TB33.copy()
+    for bone in ("foot.L", "foot.R"):
+        flipped = beyond_TK[:, STORED_BONES.index(bone)]
+        turn_TB33[flipped, body.bone(bone)] = euler_rotations(np.radians([[POINTED]]), "X")
+    return replace(motion, turn_TB33=turn_TB33)
+
+
+def sound_frames(motion: BodyMotion) -> Bool:
+    """Frames (T,) with all bones within limits, and none faster than `MAX_SPEED` from the last or to the next one."""
+    turn = motion.turn_TB33
+    cosine = (np.einsum("tbij,tbij->tb", turn[1:], turn[:-1]) - 1) / 2
+    spike = (np.arccos(np.clip(cosine, -1, 1)) / motion.frame_time > MAX_SPEED).any(axis=1)
+    sound: Bool = np.logical_not(beyond_limits(stored_vectors(turn)).any(axis=1))
+    sound[1:] &= ~spike
+    sound[:-1] &= ~spike
+    return sound
 
 
 def joint_places(turn_TB33: F32) -> F32:
@@ -135,9 +148,10 @@ def write_poses(sources: tuple[Path, Path, Path], out: Path) -> None:
     motions = [one for one in named_motions(*sources) if one.name not in KEPT_APART]
     vectors, points, origins, dropped = [], [], [], 0
     for number, one in enumerate(motions):
-        frames = np.flatnonzero(sound_frames(one.motion) & within_limits(stored_vectors(one.motion.turn_TB33)))
-        turn_TB33 = one.motion.turn_TB33[frames].copy()
-        dropped += len(one.motion.turn_TB33) - len(frames)
+        motion = with_mended_feet(one.motion)
+        frames = np.flatnonzero(sound_frames(motion))
+        turn_TB33 = motion.turn_TB33[frames]
+        dropped += len(motion.turn_TB33) - len(frames)
         turn_TB33[:, 0] = without_heading(turn_TB33[:, 0])
         vectors.append(stored_vectors(turn_TB33))
         points.append(joint_places(turn_TB33).reshape(len(frames), -1))

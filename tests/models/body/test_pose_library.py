@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.body.bake_poses import KEPT_APART, farthest_points, sound_frames, within_limits
+from models.arrays import F32
+from models.body.bake_poses import KEPT_APART, beyond_limits, farthest_points, sound_frames, with_mended_feet
 from models.body.pose_library import (
     POSES_FILE,
     STORED_BONES,
@@ -82,16 +83,34 @@ def test_farthest_points_cover_a_line() -> None:
     assert chosen.tolist() == [0, 8, 4] and radius == 2
 
 
+def motion_of(turn_TB33: F32) -> BodyMotion:
+    return BodyMotion(turn_TB33=turn_TB33, root_T3=np.zeros((len(turn_TB33), 3), np.float32), frame_time=1 / 60)
+
+
+def still(frames: int) -> F32:
+    return np.tile(np.eye(3, dtype=np.float32), (frames, 104, 1, 1))
+
+
 def test_a_jump_of_a_joint_is_not_sound() -> None:
-    turn_TB33 = np.tile(np.eye(3, dtype=np.float32), (6, 104, 1, 1))
-    turn_TB33[3, 5] = axis_rotation(LEFT, 1.0)
-    motion = BodyMotion(turn_TB33=turn_TB33, root_T3=np.zeros((6, 3), np.float32), frame_time=1 / 60)
-    assert sound_frames(motion).tolist() == [True, True, False, False, False, True]
+    turn_TB33 = still(6)
+    turn_TB33[3, load_body().bone("head")] = axis_rotation(LEFT, 1.0)
+    assert sound_frames(motion_of(turn_TB33)).tolist() == [True, True, False, False, False, True]
 
 
-def test_a_foot_that_flips_over_exceeds_its_limits() -> None:
-    vector_TK3 = np.zeros((4, len(STORED_BONES), 3), np.float32)
-    vector_TK3[1, STORED_BONES.index("foot.L")] = np.radians([-90, 0, 0])
-    vector_TK3[2, STORED_BONES.index("clavicle.R")] = np.radians([0, 0, -50])  # a raised right shoulder
-    vector_TK3[3, STORED_BONES.index("clavicle.R")] = np.radians([0, 0, 50])
-    assert within_limits(vector_TK3).tolist() == [True, False, True, False]
+def test_limits_of_right_bones_are_mirrored() -> None:
+    vector_TK3 = np.zeros((3, len(STORED_BONES), 3), np.float32)
+    right = STORED_BONES.index("clavicle.R")
+    vector_TK3[1, right] = np.radians([0, 0, -50])  # a raised right shoulder
+    vector_TK3[2, right] = np.radians([0, 0, 50])
+    assert np.argwhere(beyond_limits(vector_TK3)).tolist() == [[2, right]]
+
+
+def test_a_foot_that_flips_over_points_its_toes_instead() -> None:
+    body, turn_TB33 = load_body(), still(2)
+    turn_TB33[1, body.bone("foot.R")] = axis_rotation(LEFT, -1.6)
+    mended = with_mended_feet(motion_of(turn_TB33)).turn_TB33
+    wanted = still(2)
+    wanted[1, body.bone("foot.R")] = axis_rotation(LEFT, np.radians(40))
+    np.testing.assert_allclose(mended, wanted, atol=1e-6)
+    toe_3 = mended[1, body.bone("foot.R")] @ [0, 0, 1]
+    assert toe_3[1] < -0.5

@@ -1,4 +1,4 @@
-"""How far the worlds' poses are from those of real people, and how far real people's joints turn.
+"""How far the worlds' poses are from those of real people and the other way round, and how real people's joints turn.
 
     python -m tests.benchmarks.quality.pose_statistics [--poses 400] [--kept-apart CMU DEEPMIMIC MESH2MOTION]
 
@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import F32, Float
-from models.body.bake_poses import KEPT_APART, named_motions, sound_frames, within_limits
-from models.body.pose_library import STORED_BONES, all_bones, load_poses, mirrored_vectors, stored_vectors
-from models.surface.body import load_body
+from models.body.bake_poses import KEPT_APART, NamedMotion, named_motions, sound_frames, with_mended_feet
+from models.body.pose_library import STORED_BONES, all_bones, load_poses, mirrored_vectors
+from models.surface.body import forward_kinematics, load_body
 from stages.world.bodies.far_poses import far_pose
 from stages.world.bodies.poses import Pose, bone_rotations
 from stages.world.bodies.random_poses import RANDOM_POSES
+from stages.world.bodies.real_poses import POSES
 from stages.world.image_worlds import IMAGE_WORLDS
 
 Rng = np.random.Generator
@@ -43,9 +44,8 @@ JOINTS = [
         for s in "LR"
     ),
 ]
-LIMBS = {"all": [*CHAIN, *LIMB_CHAIN], "trunk and head": [*CHAIN], "one arm": ["shoulder", "elbow"]} | {
-    "one leg": ["hip", "knee", "ankle"]
-}
+LIMBS = {"all": [*CHAIN, *LIMB_CHAIN]} | {joint: [joint] for joint in (*CHAIN, *LIMB_CHAIN)}
+"""Columns of the tables: all joints together, and each alone."""
 
 
 def joint_turns(turn_B33: F32) -> F32:
@@ -65,13 +65,13 @@ def real_turns() -> F32:
     return np.stack([joint_turns(all_bones(v)) for v in (*vectors, *map(mirrored_vectors, vectors))])
 
 
-def nearest(turn_NJ9: F32, limbs: Sequence[str]) -> Float:
-    """Distance (N,) in degrees of each pose from the nearest real one, over the named joints; the worse side."""
-    sides = ("",) if "chest" in limbs else (".L", ".R")
+def nearest(turn_NJ9: F32, other_PJ9: F32, limbs: Sequence[str]) -> Float:
+    """Distance (N,) in degrees of each pose from the nearest other, over the named joints; the worse side."""
+    sides = ("",) if set(limbs) & set(CHAIN) else (".L", ".R")
     found = []
     for side in sides:
         chosen = [j for j, (name, _) in enumerate(JOINTS) if name.split(".")[0] in limbs and name.endswith(side)]
-        found.append(_least(turn_NJ9[:, chosen], real_turns()[:, chosen]))
+        found.append(_least(turn_NJ9[:, chosen], other_PJ9[:, chosen]))
     return np.max(found, axis=0)
 
 
@@ -92,24 +92,57 @@ def drawn(pose: Callable[[Rng], Pose], count: int) -> F32:
 def of_world(name: str) -> Callable[[Rng], Pose]:
     """Poses as a world of images draws them."""
     names, chances = zip(*IMAGE_WORLDS[name].poses, strict=True)
-    return lambda rng: RANDOM_POSES[str(rng.choice(names, p=np.asarray(chances) / sum(chances)))](rng)
+    return lambda rng: POSES[str(rng.choice(names, p=np.asarray(chances) / sum(chances)))](rng)
 
 
-def kept_apart(sources: Sequence[Path], count: int) -> dict[str, F32]:
-    """Joints of poses of the motions that gave no pose to the library, by source."""
+def apart(sources: Sequence[Path]) -> list[NamedMotion]:
+    """The motions that gave no pose to the library."""
+    return [one for one in named_motions(*sources) if one.name in KEPT_APART]
+
+
+def turns_of(motions: Sequence[NamedMotion], count: int) -> dict[str, F32]:
+    """Joints of poses of motions, by source."""
     found: dict[str, list[F32]] = {}
-    for one in named_motions(*sources):
-        if one.name in KEPT_APART:
-            sound = sound_frames(one.motion) & within_limits(stored_vectors(one.motion.turn_TB33))
-            frames = np.flatnonzero(sound)
-            chosen = frames[np.linspace(0, len(frames) - 1, min(count // 4, len(frames))).astype(int)]
-            found.setdefault(one.name.split("/")[0], []).extend(joint_turns(t) for t in one.motion.turn_TB33[chosen])
+    for one in motions:
+        motion = with_mended_feet(one.motion)
+        frames = np.flatnonzero(sound_frames(motion))
+        chosen = frames[np.linspace(0, len(frames) - 1, min(count // 4, len(frames))).astype(int)]
+        found.setdefault(one.name.split("/")[0], []).extend(joint_turns(t) for t in motion.turn_TB33[chosen])
     return {f"kept apart: {place}": np.stack(turns) for place, turns in found.items()}
 
 
+def print_speeds(motions: Sequence[NamedMotion]) -> None:
+    """Print frames, rate and the 99th percentile of the speed of wrists and ankles of motions, on the mean body."""
+    body = load_body()
+    print("| motion | frames | a second | wrists m/s | ankles m/s | mended | unsound |\n|---|---|---|---|---|---|---|")
+    for one in motions:
+        motion = with_mended_feet(one.motion)
+        steps = zip(motion.turn_TB33, motion.root_T3, strict=True)
+        place_TB3 = np.stack([forward_kinematics(body, body.bone_mean_B3, *step)[1] for step in steps])
+        speed_TB = np.linalg.norm(np.diff(place_TB3, axis=0), axis=2) / motion.frame_time
+        sound = sound_frames(motion)
+        pairs = ((f"{bone}.L", f"{bone}.R") for bone in ("wrist", "foot"))
+        fast = [np.percentile(speed_TB[sound[1:]][:, [body.bone(name) for name in pair]], 99) for pair in pairs]
+        mended = int((motion.turn_TB33 != one.motion.turn_TB33).any(axis=(1, 2, 3)).sum())
+        cells = (
+            f"{len(sound)} | {1 / motion.frame_time:.0f} | {fast[0]:.1f} | {fast[1]:.1f} | {mended} | {(~sound).sum()}"
+        )
+        print(f"| `{one.name}` | {cells} |")
+
+
+def print_distances(rows: dict[str, F32], others: Callable[[str], F32]) -> None:
+    """Print the median and 95th percentile of the distances of each row from its others, limb by limb."""
+    print(f"| poses | {' | '.join(LIMBS)} |\n|---|{'---|' * len(LIMBS)}")
+    for name, turns in rows.items():
+        cells = (np.percentile(nearest(turns, others(name), limbs), (50, 95)) for limbs in LIMBS.values())
+        print(f"| {name} | {' | '.join(f'{half:.0f} ({most:.0f})' for half, most in cells)} |", flush=True)
+
+
 def print_ranges() -> None:
-    """Print how far each stored bone turns: quantiles of its rotation vector, right bones mirrored to the left."""
-    vectors = load_poses().vector_PK3
+    """Print how far each stored bone turns: quantiles over captured poses, right bones mirrored to the left."""
+    library = load_poses()
+    captured = [not library.motions[number].startswith("mesh2motion/") for number in library.motion_P]
+    vectors = library.vector_PK3[captured]
     both = np.concatenate([vectors, np.stack([mirrored_vectors(v) for v in vectors])])
     print("| bone | about left | about up | about front |\n|---|---|---|---|")
     for k, bone in enumerate(STORED_BONES):
@@ -120,20 +153,24 @@ def print_ranges() -> None:
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--poses", type=int, default=400, help="of each kind")
     parser.add_argument("--kept-apart", type=Path, nargs=3, help="the sources, as for bake_poses")
     options = parser.parse_args()
-    kinds = {"world train": of_world("train"), "world val": of_world("val"), "world supple": of_world("supple")}
+    kinds = {f"world {name}": of_world(name) for name in ("train", "val", "supple")}
     kinds |= {"world far": far_pose, **RANDOM_POSES}
     rows = {name: drawn(pose, options.poses) for name, pose in kinds.items()}
     if options.kept_apart:
-        rows |= kept_apart(options.kept_apart, options.poses)
-    print(f"| poses | {' | '.join(LIMBS)} |\n|---|{'---|' * len(LIMBS)}")
-    for name, turns in rows.items():
-        cells = (np.percentile(nearest(turns, limbs), (50, 95)) for limbs in LIMBS.values())
-        print(f"| {name} | {' | '.join(f'{half:.0f} ({most:.0f})' for half, most in cells)} |", flush=True)
+        motions = apart(options.kept_apart)
+        print_speeds(motions)
+        rows |= turns_of(motions, options.poses)
+    print("From random poses to the nearest real one")
+    print_distances(rows, lambda name: real_turns())
+    print("From the library's poses to the nearest of ten times as many random ones")
+    some = real_turns()[np.random.default_rng(0).permutation(len(real_turns()))[: options.poses]]
+    worlds = {name: drawn(of_world(name), 10 * options.poses) for name in ("train", "supple")}
+    print_distances(dict.fromkeys(worlds, some), worlds.__getitem__)
     print_ranges()
 
 

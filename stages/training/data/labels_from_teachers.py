@@ -32,7 +32,7 @@ from stages.training.data.labelled_photos import (
     mask_of_labels,
     natural_size,
 )
-from stages.training.data.mask_labels import annotated_mask_labels, teacher_mask_labels, within_mask
+from stages.training.data.mask_labels import annotated_mask_labels, mask_alone, teacher_mask_labels, within_mask
 from stages.training.data.pose_correction import fuse, lean
 
 UNPOSED = 0.6
@@ -142,14 +142,13 @@ def label_people(teachers: Teachers, photo: NaturalPhoto, random: np.random.Gene
         true_J3 = photo.annotated_joints(index)
         for _ in range(2):
             region_4 = square_region(box_4, random.uniform(1.05, 1.35), random.uniform(-0.05, 0.05, 2))
-            made = person_labels(teachers.parts, photo.rgb_HW3, box_4, others_M4, region_4, pose)
-            mask_LL = photo.annotated_mask(index, label_cell_centres(region_4)[2])
-            if mask_LL is not None:
-                made = within_mask(*(made or no_charts()), mask_LL)
-            elif made is None:
-                continue
-            elif silhouettes:
-                mask_LL = sure_mask(index, silhouettes, box_4, region_4)
+            true_LL = photo.annotated_mask(index, label_cell_centres(region_4)[2])
+            mask_LL = sure_mask(index, silhouettes, box_4, region_4) if true_LL is None and silhouettes else true_LL
+            made = person_labels(teachers.parts, photo.rgb_HW3, box_4, others_M4, region_4, pose, mask_LL)
+            if made is None:
+                if true_LL is None:
+                    continue
+                made = mask_alone(true_LL)
             yield PersonLabels(
                 box_4=box_4 / photo.to_natural_4,
                 region_4=region_4 / photo.to_natural_4,
@@ -158,11 +157,6 @@ def label_people(teachers: Teachers, photo: NaturalPhoto, random: np.random.Gene
                 mask_LL=mask_of_labels(made[0]) if mask_LL is None else mask_LL,
                 joint_J3=(fused_J3 if true_J3 is None else true_J3) / (*photo.to_natural_4[:2], 1),
             )
-
-
-def no_charts() -> tuple[U8, U8]:
-    """Labels and weights of a person whose charts are not known."""
-    return np.full((LABELS, LABELS), IGNORE, np.uint8), np.zeros((LABELS, LABELS), np.uint8)
 
 
 def sure_mask(person: int, silhouettes: Mapping[int, SilhouetteLogits], box_4: Float, region_4: Float) -> U8:
@@ -194,13 +188,20 @@ def merge_boxes(labelled_M4: Float | None, found_N4: Float, score_N: Float) -> t
 
 
 def person_labels(
-    parts: PartTeacher, rgb_HW3: U8, box_4: Float, others_M4: Float, region_4: Float, pose: TeacherPose | None
+    parts: PartTeacher,
+    rgb_HW3: U8,
+    box_4: Float,
+    others_M4: Float,
+    region_4: Float,
+    pose: TeacherPose | None,
+    mask_LL: U8 | None = None,
 ) -> tuple[U8, U8] | None:
     """Labels and weights (LABELS²) of one person from the teachers, or None where their confidence is low.
 
     Person probability < .35 is background; > .6 inside the target's box and no other is a part; > .35 in another's
-    box and clear of the target's is background too, so that only this person is learnt; the rest is ignored. The part
-    teacher predicts on a roll-aligned crop.
+    box and clear of the target's is background too, so that only this person is learnt; the rest is ignored. Where the
+    silhouette is labelled (`mask_LL`), it decides what is background and what is a part. The part teacher predicts on a
+    roll-aligned crop.
     """
     side = parts.grid.side
     to_photo_23 = rotated_square((region_4[:2] + region_4[2:]) / 2, (region_4[2] - region_4[0]) / 2, lean(pose), side)
@@ -217,11 +218,13 @@ def person_labels(
     label_LL = np.full((LABELS, LABELS), IGNORE, np.uint8)
     label_LL[person_LL < 0.35] = 0
     label_LL[other_LL & ~near_LL] = 0
+    chart_LL = (part_24LL.argmax(0) + 1).astype(np.uint8)
     sure = (person_LL > 0.6) & own_LL & ~other_LL
-    label_LL[sure] = (part_24LL.argmax(0) + 1).astype(np.uint8)[sure]
+    label_LL[sure] = chart_LL[sure]
     odds_24LL = np.exp(part_24LL - part_24LL.max(0))
     trust = 1.0 if posed or pose is None else UNPOSED
-    return label_LL, np.round(255 * trust / odds_24LL.sum(0)).astype(np.uint8)
+    weight_LL = np.round(255 * trust / odds_24LL.sum(0)).astype(np.uint8)
+    return (label_LL, weight_LL) if mask_LL is None else within_mask(label_LL, chart_LL, weight_LL, mask_LL)
 
 
 def label_cell_centres(region_4: Float) -> tuple[Float, Float, Float]:

@@ -53,8 +53,14 @@ def teacher_mask_labels(own_LL: Float, others_LL: Float, in_box_LL: Bool, near_b
     return label_LL
 
 
-def within_mask(chart_LL: U8, weight_LL: U8, mask_LL: U8) -> tuple[U8, U8]:
-    """Chart labels and weights that agree with an annotated silhouette: background outside, no background inside."""
+def within_mask(label_LL: U8, chart_LL: U8, weight_LL: U8, mask_LL: U8) -> tuple[U8, U8]:
+    """Labels and weights that agree with a silhouette: background outside, the most probable chart inside."""
+    decided_LL = np.where(mask_LL == 1, chart_LL, np.where(label_LL == 0, IGNORE, label_LL))
     outside_LL = mask_LL == 0
-    label_LL = np.where(outside_LL, 0, np.where((mask_LL == 1) & (chart_LL == 0), IGNORE, chart_LL))
-    return label_LL.astype(np.uint8), np.where(outside_LL, 255, weight_LL).astype(np.uint8)
+    weights_LL = np.where(outside_LL, np.uint8(255), weight_LL)
+    return np.where(outside_LL, 0, decided_LL).astype(np.uint8), weights_LL
+
+
+def mask_alone(mask_LL: U8) -> tuple[U8, U8]:
+    """Labels and weights of a person of whom the silhouette alone is known."""
+    return np.where(mask_LL == 0, 0, IGNORE).astype(np.uint8), np.full(mask_LL.shape, 255, np.uint8)

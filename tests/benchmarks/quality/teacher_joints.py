@@ -21,6 +21,7 @@ from models.arrays import F32, F64, Float
 from models.light.teachers.joint_teacher import JointTeacher
 from models.light.teachers.pose_teacher import PoseTeacher
 from models.metrics.bootstrap import ratio
+from models.metrics.joints import SIGMA_17
 from stages.evaluation.coco_truth import FileOptions
 from stages.evaluation.set_lookup import sets_named
 from stages.evaluation.synthetic_truth import Worlds
@@ -30,8 +31,6 @@ from stages.training.data.pose_correction import COCO_JOINTS, joints_of
 from tests.benchmarks.training.surface_experiments import refused
 
 NEAR, NEARER = 0.1, 0.05
-FALLOFF_J = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
-"""COCO's constants of object keypoint similarity."""
 THRESHOLDS = np.arange(0.5, 0.96, 0.05)
 
 
@@ -89,7 +88,7 @@ def compare(joint_J3: Float, true_J3: F64, side: float, area: float) -> Row:
     named_J = there_J & (joint_J3[:, 2] > 0)
     away_J = np.hypot(*(joint_J3[:, :2] - true_J3[:, :2]).T)
     near, nearer = (int((away_J[named_J] < limit * side).sum()) for limit in (NEAR, NEARER))
-    similar_J = np.exp(-(away_J**2) / (2 * area * (2 * FALLOFF_J) ** 2)) * named_J
+    similar_J = np.exp(-(away_J**2) / (2 * area * (2 * SIGMA_17) ** 2)) * named_J
     similarity = float(similar_J[there_J].mean()) if there_J.sum() >= 4 else float("nan")
     return Row(int(there_J.sum()), int(named_J.sum()), near, nearer, similarity)
 

@@ -1,6 +1,7 @@
 """Quality of the labels that teachers give photos, measured at annotated joints.
 
-    python -m tests.benchmarks.quality.teacher_labels --part BODYPIX [--pose BLAZEPOSE [--joint MOVENET]] --data COCO …
+    python -m tests.benchmarks.quality.teacher_labels --part BODYPIX --data COCO …
+    … --part BODYPIX --pose BLAZEPOSE --joint MOVENET --mask LIGHT --data COCO LSP/lsp.json
 
 Every person of at least 100 px (`--tall`) is labelled in a square of 1.2 times the box's longer side, by the rules of
 `-c train_light`. Of the visible joints: the share whose cell has a label; the share of these that is right (a chart
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from models.light.teachers.joint_teacher import JointTeacher
+from models.light.teachers.mask_teacher import MaskTeacher
 from models.light.teachers.part_teacher import open_part_teacher
 from models.light.teachers.pose_teacher import PoseTeacher
 from models.metrics.bootstrap import ratio
@@ -29,30 +31,33 @@ from stages.evaluation.true_images import TrueImage
 from stages.training.data.fused_pose import posed
 from stages.training.data.labelled_photos import IGNORE, LABELS
 from stages.training.data.labels_from_annotations import WIDER
-from stages.training.data.labels_from_teachers import person_labels, square_region
+from stages.training.data.labels_from_teachers import person_labels, square_region, sure_mask
 from tests.benchmarks.training.surface_experiments import refused
 
 
 class Labeller:
     """Counts an image's joints for each person: right, labelled, visible."""
 
-    def __init__(self, part: Path, pose: Path | None, joint: Path | None, tall: float) -> None:
+    def __init__(self, part: Path, pose: Path | None, joint: Path | None, mask: Path | None, tall: float) -> None:
         """Args: the teachers' files; the minimum height of a person in pixels."""
         self.parts = open_part_teacher(part)
         self.poses = PoseTeacher(pose) if pose else None
         self.joints = JointTeacher(joint) if joint else None
+        self.masks = MaskTeacher(mask) if mask else None
         self.tall = tall
 
     def __call__(self, image: TrueImage) -> Iterator[tuple[int, int, int]]:
         """People of at least the minimum height with annotated joints."""
         box_M4 = image.boxes
+        silhouettes = dict(enumerate(self.masks(image.rgb_HW3, box_M4))) if self.masks else {}
         for i, person in enumerate(image.people):
             if person.keypoint_173 is None or person.height < self.tall:
                 continue
             region_4 = square_region(box_M4[i], WIDER, np.zeros(2))
             others_M4 = np.delete(box_M4, i, 0)
             pose, _ = posed(self.poses, self.joints, image.rgb_HW3, box_M4[i], others_M4)
-            made = person_labels(self.parts, image.rgb_HW3, box_M4[i], others_M4, region_4, pose)
+            mask_LL = sure_mask(i, silhouettes, box_M4[i], region_4) if silhouettes else None
+            made = person_labels(self.parts, image.rgb_HW3, box_M4[i], others_M4, region_4, pose, mask_LL)
             label_LL = np.full((LABELS, LABELS), IGNORE, np.uint8) if made is None else made[0]
             at_173 = person.keypoint_173.copy()
             at_173[:, :2] = (at_173[:, :2] - region_4[:2]) / (region_4[2:] - region_4[:2]) * LABELS
@@ -68,10 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", type=Path, required=True, help="a BodyPix file")
     parser.add_argument("--pose", type=Path, help="a BlazePose file")
     parser.add_argument("--joint", type=Path, help="MoveNet's movenet-thunder.json")
+    parser.add_argument("--mask", type=Path, help="weights of the light network")
     parser.add_argument("--data", nargs="+", required=True, help="sets of people whose joints are marked")
     parser.add_argument("--tall", type=float, default=100)
     chosen = parser.parse_args(arguments)
-    label = Labeller(chosen.part, chosen.pose, chosen.joint, chosen.tall)
+    label = Labeller(chosen.part, chosen.pose, chosen.joint, chosen.mask, chosen.tall)
     reading = FileOptions(images="", annotators=(), damage=refused)
     print("| set | people | labelled | of these right | of all right |\n|---|---|---|---|---|")
     for one in sets_named(tuple(chosen.data), Worlds(seed=0, scenes=1, frames=1), reading):

@@ -10,7 +10,7 @@ from models.light.teachers.mask_teacher import NOWHERE, SilhouetteLogits
 from stages.annotations.image_collections import SourceImage
 from stages.training.data.labelled_photos import IGNORE
 from stages.training.data.labels_from_teachers import NaturalPhoto
-from stages.training.data.mask_labels import annotated_mask_labels, teacher_mask_labels, within_mask
+from stages.training.data.mask_labels import annotated_mask_labels, mask_alone, teacher_mask_labels, within_mask
 
 pytestmark = pytest.mark.quick
 
@@ -63,12 +63,15 @@ def test_the_teachers_mask_is_a_label_where_it_is_sure() -> None:
     assert teacher_mask_labels(own, others, in_box, near).tolist() == [[1, 0, IGNORE, 0, IGNORE, IGNORE, 0]]
 
 
-def test_charts_agree_with_an_annotated_silhouette() -> None:
-    """Charts outside of it become background of full weight; background inside is not known."""
-    chart, weight = np.array([[3, 3, 0, 0, 3]], np.uint8), np.full((1, 5), 99, np.uint8)
-    label, weights = within_mask(chart, weight, np.array([[1, 0, 1, 0, IGNORE]], np.uint8))
-    assert label.tolist() == [[3, 0, IGNORE, 0, 3]]
-    assert weights.tolist() == [[99, 255, 99, 255, 99]]
+def test_charts_agree_with_the_silhouette() -> None:
+    """Inside the most probable chart, outside background of full weight; where it is not known only sure charts."""
+    label = np.array([[IGNORE, 0, 3, 3, 0]], np.uint8)
+    chart, weight = np.full((1, 5), 7, np.uint8), np.full((1, 5), 99, np.uint8)
+    mask = np.array([[1, 1, 0, IGNORE, IGNORE]], np.uint8)
+    found, weights = within_mask(label, chart, weight, mask)
+    assert found.tolist() == [[7, 7, 0, 3, IGNORE]]
+    assert weights.tolist() == [[99, 99, 255, 99, 99]]
+    assert mask_alone(mask)[0].tolist() == [[IGNORE, IGNORE, 0, IGNORE, IGNORE]]
 
 
 def test_logits_are_read_at_their_places() -> None:

@@ -5,7 +5,8 @@ on the right). Colours are read back to charts, the largest piece is one person,
 The built-in network's predictions for the same input are the comparison. Printed: the share of pixels whose chart
 changes from frame to frame along the input's estimated flow, and the share of lost pixels; with `--agreement` only how
 the network's picture agrees with the published one: IoU of the silhouettes, spill and missed pixels as shares of the
-published area, and the share of the pixels of both with the same chart. Of several people that of the best IoU counts.
+published area, and the share of the pixels of both with the same chart, with each pixel read as its nearest colour
+(blended colours at borders are then wrong charts) and as cleaned. Of several people that of the best IoU counts.
 Colours hold neither UV nor confidence, so geodesic flicker cannot be measured.
 """
 
@@ -43,16 +44,21 @@ MIN_NEIGHBOURS = 15
 """How many of the 25 pixels around must be of one chart: blended colours of two charts look like a third one."""
 
 
+def nearest_colours(rgb_HW3: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The chart (H, W) with the colour nearest to each pixel's, and how far that is, summed over RGB."""
+    away_HW25 = np.abs(rgb_HW3.astype(np.int16)[:, :, None] - PARULA_ON_BLACK.astype(np.int16)).sum(axis=-1)
+    return away_HW25.argmin(axis=-1).astype(np.uint8), away_HW25.min(axis=-1)
+
+
 def charts_of(rgb_HW3: np.ndarray) -> np.ndarray:
     """Charts (H, W) by their colours; other colours, and isolated pixels, take the nearest chart."""
-    away_HW25 = np.abs(rgb_HW3.astype(np.int16)[:, :, None] - PARULA_ON_BLACK.astype(np.int16)).sum(axis=-1)
-    label_HW = away_HW25.argmin(axis=-1).astype(np.uint8)
+    label_HW, away_HW = nearest_colours(rgb_HW3)
     height, width = label_HW.shape
     wide_HW = np.pad(label_HW, 2, mode="edge")
     alike_HW = sum(
         (wide_HW[y : y + height, x : x + width] == label_HW).astype(np.uint8) for y in range(5) for x in range(5)
     )
-    unclear_HW = (away_HW25.min(axis=-1) > MAX_COLOUR_ERROR) | (alike_HW < MIN_NEIGHBOURS)
+    unclear_HW = (away_HW > MAX_COLOUR_ERROR) | (alike_HW < MIN_NEIGHBOURS)
     nearest = ndimage.distance_transform_edt(unclear_HW, return_distances=False, return_indices=True)
     return label_HW[tuple(nearest)]
 
@@ -90,34 +96,41 @@ def changes(
     return changed / kept, lost / (kept + lost)
 
 
-def agreement(published: RecordedVideo, other: RecordedVideo) -> dict[str, Estimate]:
+def agreement(published: RecordedVideo, other: RecordedVideo, coloured: Sequence[np.ndarray]) -> dict[str, Estimate]:
     """How the people of `other` agree with the published ones, with intervals over frames; a missed one has IoU 0."""
     height, width = published.frames[0].rgb_THW3.shape[1:3]
     clear_HW = np.ones((height, width), bool)
     clear_HW[WATERMARK] = False
     rows = []
-    for true, found in zip(published.surfaces, other.surfaces, strict=True):
+    for true, found, rgb_HW3 in zip(published.surfaces, other.surfaces, coloured, strict=True):
         true_HW = frame_surface(true.people, height, width).label_HW * clear_HW
         people = [frame_surface([one], height, width).label_HW * clear_HW for one in found.people]
         found_HW = max(people, key=lambda one: overlap(one > 0, true_HW > 0), default=np.zeros_like(true_HW))
-        both_HW, area = (true_HW > 0) & (found_HW > 0), float((true_HW > 0).sum())
+        read_HW = nearest_colours(rgb_HW3)[0] * clear_HW
+        outside_HW, missed_HW = (found_HW > 0) & (true_HW == 0), (true_HW > 0) & (found_HW == 0)
         rows.append(
             (
                 overlap(found_HW > 0, true_HW > 0),
-                ((found_HW > 0) & (true_HW == 0)).sum() / area,
-                ((true_HW > 0) & (found_HW == 0)).sum() / area,
-                (both_HW & (true_HW == found_HW)).sum(),
-                both_HW.sum(),
+                *(float(one.sum() / (true_HW > 0).sum()) for one in (outside_HW, missed_HW)),
+                *same_and_all(found_HW, read_HW),
+                *same_and_all(found_HW, true_HW),
             )
         )
-    iou_T, spill_T, missed_T, same_T, both_T = np.array(rows, float).T
-    one_T = np.ones(len(rows))
+    iou_T, spill_T, missed_T, same_T, all_T, same_cleaned_T, all_cleaned_T = np.array(rows, float).T
+    each_T = np.ones(len(rows))
     return {
-        "silhouette_IoU": ratio(iou_T, one_T),
-        "spill": ratio(spill_T, one_T),
-        "missed": ratio(missed_T, one_T),
-        "part_agreement": ratio(same_T, both_T),
+        "silhouette_IoU": ratio(iou_T, each_T),
+        "spill": ratio(spill_T, each_T),
+        "missed": ratio(missed_T, each_T),
+        "part_agreement": ratio(same_T, all_T),
+        "cleaned": ratio(same_cleaned_T, all_cleaned_T),
     }
+
+
+def same_and_all(one_HW: np.ndarray, other_HW: np.ndarray) -> tuple[int, int]:
+    """Pixels with the same chart in both, and pixels with any chart in both."""
+    both_HW = (one_HW > 0) & (other_HW > 0)
+    return int((both_HW & (one_HW == other_HW)).sum()), int(both_HW.sum())
 
 
 def main() -> None:
@@ -137,7 +150,8 @@ def main() -> None:
     published = RecordedVideo(name="published", frames=frames, people=people, surfaces=surfaces)
     network = NetworkConfig(weights=options.weights)
     if options.agreement:
-        for name, one in agreement(published, recorded("built in", frames, network)).items():
+        coloured = [rgb_HW3[:, COLOURED] for rgb_HW3 in both]
+        for name, one in agreement(published, recorded("built in", frames, network), coloured).items():
             print(f"{name:16s} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]")
         return
     search = EstimatedFlow()

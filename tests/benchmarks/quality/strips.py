@@ -3,8 +3,8 @@
     python -m tests.benchmarks.quality.strips OUT CLIP … [--before W] [--after W] [--set KEY=VALUE …]
 
 Each sheet OUT/CLIP_000.png shows successive frames: the original, `--before`, and with `--after` or `--set` the other
-weights or settings, in chart colours. All are cut to the window that holds everybody who is shown in the clip. The
-yellow number is the frame, the white numbers are the identities shown.
+weights or settings, in chart colours. All are cut to the window that holds everybody who is shown in the clip and is at
+least `--tall` of the tallest one. The yellow number is the frame, the white numbers are the identities shown.
 OUT/CLIP.json has the identities and boxes of each frame by setting, so that a tally by eye can be checked.
 """
 
@@ -39,11 +39,13 @@ def within(rgb_HW3: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(rgb_HW3, (round(width * scale), round(height * scale)), interpolation=how)
 
 
-def window_of_all(records: Sequence[Record], height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns that hold all boxes, given in frames of height 1, with a margin; everything without boxes."""
+def window_of_all(records: Sequence[Record], height: int, width: int, tall: float) -> tuple[slice, slice]:
+    """Rows and columns that hold the tall boxes, given in frames of height 1, with a margin; all without boxes."""
     box_N4 = np.array([box for record in records for boxes in record["boxes"] for box in boxes]).reshape(-1, 4) * height
     if not len(box_N4):
         return slice(0, height), slice(0, width)
+    height_N = box_N4[:, 3] - box_N4[:, 1]
+    box_N4 = box_N4[height_N >= tall * height_N.max()]
     x0, y0 = np.maximum(box_N4[:, :2].min(axis=0) - MARGIN * height, 0).astype(int)
     x1, y1 = np.minimum(box_N4[:, 2:].max(axis=0) + MARGIN * height, (width, height)).astype(int)
     return slice(y0, y1), slice(x0, x1)
@@ -72,9 +74,11 @@ def predicted(
     return plain, drawn, record
 
 
-def cells(plain: Sequence[np.ndarray], others: Mapping[str, tuple[list[np.ndarray], Record]]) -> list[np.ndarray]:
+def cells(
+    plain: Sequence[np.ndarray], others: Mapping[str, tuple[list[np.ndarray], Record]], tall: float
+) -> list[np.ndarray]:
     """One cell a frame: the original, then each setting's drawing."""
-    window = window_of_all([record for _, record in others.values()], *plain[0].shape[:2])
+    window = window_of_all([record for _, record in others.values()], *plain[0].shape[:2], tall)
     found = []
     for t, whole in enumerate(plain):
         original = within(whole[window], CELL)
@@ -109,6 +113,7 @@ def main() -> None:
     parser.add_argument("--after", metavar="W")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the after column")
     parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--tall", type=float, default=0.0, help="share of the tallest box that a box in the window has")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     settings: dict[str, dict[str, Any]] = {"before": {"network.weights": options.before}}
@@ -118,7 +123,8 @@ def main() -> None:
     for clip in options.clips:
         made = {name: predicted(clip, one, options.frames) for name, one in settings.items()}
         plain = made["before"][0]
-        for number, sheet in enumerate(sheets(cells(plain, {name: one[1:] for name, one in made.items()}))):
+        one_each = cells(plain, {name: one[1:] for name, one in made.items()}, options.tall)
+        for number, sheet in enumerate(sheets(one_each)):
             cv2.imwrite(str(options.out / f"{clip.stem}_{number:03d}.png"), sheet[..., ::-1])
         records = {name: one[2] for name, one in made.items()}
         (options.out / f"{clip.stem}.json").write_text(json.dumps(records))

@@ -21,13 +21,13 @@ def test_false_and_missed_people_are_counted_where_the_truth_is_clear(clip: str)
     heights = [[], [60], [90, 90], [50, 80], [80, 20], [60, 60, 60]]
     identities = [[], [9], [8, 8], [1, 2], [1, 5], [2, 1, 3]]
     found = counted(clip, [np.array(one, float) for one in heights], [np.array(one) for one in identities], 100)
-    assert found == ClipCounts(people=6, false=3, missed=1, identities=2)
+    assert found == ClipCounts(people=6, false=3, false_frames=3, missed=1, identities=2)
 
 
 def test_a_change_of_identity_is_seen(clip: str) -> None:
     two = np.array([60.0, 70])
     found = counted(clip, [two] * 6, [np.array([t, 10]) for t in range(6)], 100)
-    assert found == ClipCounts(people=6, false=4, missed=0, identities=4)
+    assert found == ClipCounts(people=6, false=4, false_frames=2, missed=0, identities=4)
 
 
 def test_ranges_of_frames_do_not_overlap() -> None:

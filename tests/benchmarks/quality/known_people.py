@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,14 @@ KNOWN: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".y
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipCounts:
-    """Person-frames of one clip: how many there are, false and missed ones; and the identities of the true people."""
+    """Person-frames of one clip: how many there are, false and missed ones.
+
+    Further the frames with a false person, and the number of identities that the true people had.
+    """
 
     people: int
     false: int
+    false_frames: int
     missed: int
     identities: int
 
@@ -50,7 +54,7 @@ def counted(
         heights, identities: of the shown people, by frame; heights in pixels.
         frame_height: pixels.
     """
-    people = false = missed = 0
+    people = false = false_frames = missed = 0
     names: set[int] = set()
     for frame, (height_N, id_N) in enumerate(zip(heights, identities, strict=True)):
         true = true_count(name, frame)
@@ -59,8 +63,9 @@ def counted(
         tall_N = height_N >= KNOWN[name]["tall"] * frame_height
         found = min(int(tall_N.sum()), true)
         people, missed, false = people + true, missed + true - found, false + len(height_N) - found
+        false_frames += len(height_N) > found
         names |= {int(one) for one in id_N[np.flatnonzero(tall_N)[:found]]}
-    return ClipCounts(people=people, false=false, missed=missed, identities=len(names))
+    return ClipCounts(people=people, false=false, false_frames=false_frames, missed=missed, identities=len(names))
 
 
 def shown(clip: Path, settings: dict[str, Any]) -> ClipCounts:
@@ -72,6 +77,11 @@ def shown(clip: Path, settings: dict[str, Any]) -> ClipCounts:
         heights.append(frame.people.box_N4[:, 3] - frame.people.box_N4[:, 1])
         identities.append(frame.people.id_N)
     return counted(clip.stem, heights, identities, frame_height)
+
+
+def in_words(one: ClipCounts) -> str:
+    """The person-frames as text."""
+    return f"true {one.people:5d}  false {one.false:4d} in {one.false_frames:4d} frames  missed {one.missed:4d}"
 
 
 def main() -> None:
@@ -86,12 +96,9 @@ def main() -> None:
     found: dict[str, ClipCounts] = {}
     for clip in options.clips:
         found[clip.stem] = one = shown(clip, settings)
-        print(
-            f"{clip.stem:24s} true {one.people:5d}  false {one.false:4d}  missed {one.missed:4d}  ids {one.identities}",
-            flush=True,
-        )
-    sums = {name: sum(getattr(one, name) for one in found.values()) for name in ("people", "false", "missed")}
-    print(f"{'all':24s} true {sums['people']:5d}  false {sums['false']:4d}  missed {sums['missed']:4d}")
+        print(f"{clip.stem:24s} {in_words(one)}  identities {one.identities}", flush=True)
+    sums = {field.name: sum(getattr(one, field.name) for one in found.values()) for field in fields(ClipCounts)}
+    print(f"{'all':24s} {in_words(ClipCounts(**sums))}")
     if options.json:
         options.json.write_text(json.dumps({name: asdict(one) for name, one in found.items()}, indent=1) + "\n")
 

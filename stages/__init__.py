@@ -15,6 +15,7 @@ STAGES: dict[str, str] = {
     "densepose": "stages.people.densepose:DensePose",
     "export_raw": "stages.results.export:ExportRaw",
     "track": "stages.people.track:Track",
+    "verify": "stages.people.verify:Verify",
     "bridge": "stages.people.bridge:Bridge",
     "smooth": "stages.people.smooth:Smooth",
     "replay_pair": "stages.results.replay_pair:ReplayPair",

@@ -110,6 +110,7 @@ class People:
         id_N: identity through the stream, or −1 before tracking.
         bridged_N: True for people that the network missed in this frame and `bridge` propagated; None = none.
         near_N: nearness to the camera, smoothed over time: larger is nearer, NaN = unknown; None = unknown for all.
+        thing_N: True for those whose track `verify` takes for a thing; None = none.
     """
 
     frame_N: I32
@@ -118,6 +119,7 @@ class People:
     id_N: I32
     bridged_N: Bool | None = None
     near_N: F32 | None = None
+    thing_N: Bool | None = None
 
     def __len__(self) -> int:
         return len(self.frame_N)
@@ -139,6 +141,7 @@ class People:
             id_N=self.id_N[chosen_N],
             bridged_N=None if self.bridged_N is None else self.bridged_N[chosen_N],
             near_N=None if self.near_N is None else self.near_N[chosen_N],
+            thing_N=None if self.thing_N is None else self.thing_N[chosen_N],
         )
 
     @classmethod

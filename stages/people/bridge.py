@@ -14,6 +14,7 @@ from models.box_overlap import iou
 from pipeline.stage import Stage
 from stages.payloads import U8, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.optical_flow import PersonFlow
+from stages.people.person_evidence import without_things
 from stages.people.propagation import PropagatedPerson, propagated
 from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.surface_arrays import surface_from_arrays, surface_to_arrays
@@ -27,7 +28,8 @@ class Bridge(Stage):
     """People with identities in; the same and the missed people out, propagated along the optical flow.
 
     Propagated people are marked (`People.bridged_N`); their score and confidence decrease with each frame. Occluded
-    pixels are not propagated, and nothing is propagated over a scene cut. Single images pass unchanged.
+    pixels are not propagated, and nothing is propagated over a scene cut. Single images pass unchanged. Things that
+    `verify` marked are left out, and not propagated.
     """
 
     ordered = True
@@ -63,6 +65,9 @@ class Bridge(Stage):
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[tuple[People, Surfaces]]:
         """The chunk's people and surfaces with the propagated people, in each frame by falling score."""
+        for identity in [] if people.thing_N is None else people.id_N[people.thing_N].tolist():
+            self.known.pop(identity, None)
+        people, surfaces = without_things(people, surfaces)
         if frames.video.still or not self.config.max_gap:
             yield people, surfaces
             return

@@ -119,10 +119,10 @@ def test_a_blank_item_is_made_of_the_stages_inputs(name: str, absent: bool, tmp_
     assert Overlay not in made or len(made[Overlay].rgb_THW3) == 3
 
 
-@pytest.mark.parametrize("broken", ["densepose", "track", "bridge", "smooth"])
+@pytest.mark.parametrize("broken", ["densepose", "track", "verify", "bridge", "smooth"])
 def test_later_stages_accept_a_blank_item(broken: str, tmp_path: Path) -> None:
     """As in live runs, where a frame that a stage cannot process passes unchanged."""
-    chain = ["densepose", "export_raw", "track", "bridge", "smooth", "preview", "export", "live_output"]
+    chain = ["densepose", "export_raw", "track", "verify", "bridge", "smooth", "preview", "export", "live_output"]
     job = job_of("live_output", tmp_path)
     slots = [Slot(NODES[name], built(name, tmp_path)) for name in chain[1:]]
     for number in range(4):

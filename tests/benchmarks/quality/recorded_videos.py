@@ -35,7 +35,7 @@ SEED = 20
 SYNTHETIC = (("video", 18, 60), ("crowd", 4, 50))
 """World, videos, frames of each: the middle of the clip."""
 MAX_FRAMES = 60
-"""Of a real video."""
+"""Of a real video, where the command line says nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,14 +102,14 @@ def as_chunks(images: Sequence[np.ndarray]) -> list[FrameChunk]:
     ]
 
 
-def decoded(path: Path, start: float) -> list[FrameChunk]:
-    """The first frames of a file after `start` seconds."""
+def decoded(path: Path, start: float, count: int = MAX_FRAMES) -> list[FrameChunk]:
+    """The first `count` frames of a file after `start` seconds."""
     stage = Decode(Decode.Config(chunk=1, start=start))
     job = Job(index=0, input=str(path), output=None, stem=path.stem)
     found = []
     for chunk in stage(job):
         found.append(chunk)
-        if len(found) == MAX_FRAMES:
+        if len(found) == count:
             break
     stage.close()
     return found
@@ -210,6 +210,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", type=Path, action="append", default=[], help="a folder of videos, or a video")
     parser.add_argument("--start", type=float, default=0.0, help="second of the videos to begin at")
+    parser.add_argument("--frames", type=int, default=MAX_FRAMES, help="most frames of a video of the folder")
     parser.add_argument("--real", action="store_true", help="no synthetic videos")
     parser.add_argument("--weights", default="light")
     parser.add_argument("--tta", default="auto", choices=("auto", *get_args(TtaLevel)))
@@ -225,7 +226,8 @@ def main() -> None:
     for clips in options.clips:
         for path in sorted(clips.iterdir()) if clips.is_dir() else [clips]:
             if not (options.folder / f"real_{path.stem}.npz").exists():
-                write(recorded(f"real_{path.stem}", decoded(path, options.start), network), options.folder, description)
+                frames = decoded(path, options.start, options.frames)
+                write(recorded(f"real_{path.stem}", frames, network), options.folder, description)
     for world, videos, count in () if options.real else SYNTHETIC:
         for number in range(videos):
             if not (options.folder / f"{world}_{number}.npz").exists():

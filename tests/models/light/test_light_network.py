@@ -18,7 +18,7 @@ from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.preprocessing import CROP, fit_size
 from models.light.architecture.surface_net import PickedSurface, SurfaceNet
-from models.light.architecture.weight_files import write_weights
+from models.light.architecture.weight_files import load_networks, read_sizes, write_weights
 from models.light.inference.box_fitting import fit_box
 from models.light.inference.light_network import LightNetwork, open_light
 from models.light.inference.nms import hard_nms, soft_nms
@@ -128,6 +128,25 @@ def test_surfaces_returns_the_prediction_that_fitted_the_box(network: LightNetwo
         height, width = one.labels_hw.shape
         assert one.x0 <= box_4[0] and one.y0 <= box_4[1]
         assert one.x0 + width >= int(box_4[2]) and one.y0 + height >= int(box_4[3])
+
+
+def test_a_head_for_joints_adds_keypoints_and_changes_nothing_else(weights: Path, tmp_path: Path) -> None:
+    sizes = read_sizes(weights)
+    detector, surface = load_networks(weights)
+    with_joints = dataclasses.replace(sizes, surface=dataclasses.replace(sizes.surface, joints=True))
+    net = SurfaceNet(with_joints.surface)
+    net.load_state_dict(surface.state_dict(), strict=False)
+    write_weights(tmp_path / "joints.safetensors", detector.state_dict(), net.state_dict(), with_joints)
+    box_N4 = np.array([[10, 5, 60, 110], [50, 20, 150, 90]], np.float32)
+    results = []
+    for path in (weights, tmp_path / "joints.safetensors"):
+        light = opened(path, 0.9)
+        _, features = light.detect(frames()[:1], still=True)
+        results.append(light.surfaces(features, [box_N4])[0])
+    for one, other in zip(*results, strict=True):
+        assert np.array_equal(one.labels_hw, other.labels_hw) and np.array_equal(one.uv_2hw, other.uv_2hw)
+        assert one.keypoint_K3 is None and other.keypoint_K3 is not None
+        assert other.keypoint_K3.shape == (17, 3) and np.isfinite(other.keypoint_K3).all()
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from pycocotools import mask as coco_mask
 
 from pipeline.config import read_config
+from stages.annotations.coco_masks import decode_mask, encode_mask
 from tests.benchmarks.training import light_photos
 
 pytestmark = pytest.mark.quick
@@ -30,6 +33,16 @@ def committed(folder: Path, files: Mapping[str, str | bytes]) -> None:
         subprocess.run(["git", "-C", str(folder), *words], check=True)
 
 
+def write_clip(path: Path, frames: Sequence[npt.NDArray[np.uint8]]) -> None:
+    """A video of these frames."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.height, stream.width = frames[0].shape[:2]
+        for rgb_HW3 in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb_HW3, format="rgb24")))
+        container.mux(stream.encode())
+
+
 def test_the_light_weights_photos_are_gathered_from_clones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -41,6 +54,8 @@ def test_the_light_weights_photos_are_gathered_from_clones(
     weights.mkdir()
     (weights / "light_coco.json").write_text('{"a.jpg": 4, "b.jpg": 5}')
     (weights / "light_things.txt").write_text("flower_photos x/a rose.jpg\nPackt y/b.jpg\nclothes train/a hat.jpg\n")
+    runs = encode_mask(np.pad(np.ones((8, 4), np.uint8), ((20, 4), (6, 22))))
+    (weights / "light_masks.json").write_text(json.dumps({"size": runs["size"], "counts": {"1": runs["counts"]}}))
     monkeypatch.setattr(light_photos, "WEIGHTS", weights)
 
     def annotated(number: int, **more: object) -> str:
@@ -62,6 +77,9 @@ def test_the_light_weights_photos_are_gathered_from_clones(
     committed(clones / light_photos.PLACES["Packt"], {"y/b.jpg": "plane"})
     committed(clones / light_photos.PLACES["GroceryStoreDataset"], {"z.jpg": "no"})
     committed(clones / light_photos.PLACES["clothes"], {"train/a hat.jpg": "hat", "train/b.jpg": "no"})
+    clip = tmp_path / "clip.mp4"
+    write_clip(clip, [np.full((32, 32, 3), 60 * number, np.uint8) for number in range(3)])
+    committed(clones / light_photos.PLACES["still"], {light_photos.STILL: clip.read_bytes()})
     for name in ("openimages", "bottles"):
         committed(clones / light_photos.PLACES[name], {"z.jpg": "no"})
     committed(clones / light_photos.PLACES["clips"], dict.fromkeys([*light_photos.CLIPS, "other.mp4"], "clip"))
@@ -76,14 +94,17 @@ def test_the_light_weights_photos_are_gathered_from_clones(
 
     document = json.loads((out / "coco/annotations/person_keypoints_train2017.json").read_text())
     named = {image["id"]: image["file_name"] for image in document["images"]}
-    assert list(named.values()) == ["a.jpg", "b.jpg", "parkour_00004.jpg"]
-    first, second, runner = document["annotations"]
+    still = f"{Path(light_photos.STILL).stem}_00001.jpg"
+    assert list(named.values()) == ["a.jpg", "b.jpg", "parkour_00004.jpg", still]
+    first, second, runner, visitor = document["annotations"]
     assert [("keypoints" in one, named[one["image_id"]]) for one in (first, second)] == [
         (True, "a.jpg"),
         (False, "b.jpg"),
     ]
     assert named[runner["image_id"]] == "parkour_00004.jpg" and runner["bbox"] == [3, 2, 5, 9] and runner["area"] == 45
     assert coco_mask.decode(runner["segmentation"])[2:11, 3:8].all()
+    assert named[visitor["image_id"]] == still and visitor["bbox"] == [6, 20, 4, 8]
+    assert abs(cv2.imread(str(out / "coco/train2017" / still)).mean() - 60) < 4
     assert (out / "coco/train2017/a.jpg").read_bytes() == b"\xff\xd8a"
     assert (out / "coco/train2017/parkour_00004.jpg").read_text() == "frame 4"
     gathered = {str(path.relative_to(out)) for name in ("things", "nobody") for path in (out / name).rglob("*.jpg")}
@@ -98,3 +119,11 @@ def test_the_light_weights_photos_are_gathered_from_clones(
     shutil.rmtree(clones / "EOR-VOS")
     assert light_photos.main([str(clones), str(out)]) == 2
     assert "EOR-VOS" in capsys.readouterr().err
+
+
+def test_the_shipped_masks_hold_one_person_each() -> None:
+    document = json.loads((light_photos.WEIGHTS / "light_masks.json").read_text())
+    for counts in document["counts"].values():
+        mask_HW = decode_mask({"size": document["size"], "counts": counts})
+        assert cv2.connectedComponents(mask_HW)[0] == 2
+        assert 0.02 < mask_HW.mean() < 0.3

@@ -5,6 +5,7 @@ Source of the format: Meredith and Maddock, Motion Capture File Formats Explaine
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from models.arrays import F64
 from models.body.skeletal_motion import SkeletalMotion, euler_rotations
 from models.errors import ModelError
 
-MAX_BYTES, MAX_JOINTS = 512 * 2**20, 2000
+MAX_BYTES, MAX_JOINTS = 128 * 2**20, 2000
 """Larger files and skeletons are refused."""
 
 CHANNELS = ("Xposition", "Yposition", "Zposition", "Xrotation", "Yrotation", "Zrotation")
@@ -55,11 +56,11 @@ def read_bvh(path: Path) -> SkeletalMotion:
 
 def parsed_bvh(text: str) -> SkeletalMotion:
     """The motion of a BVH text. Raises: ValueError."""
-    head, word, frames = text.partition("MOTION")
-    if not word:
+    parts = re.split(r"^\s*MOTION\s*$", text, maxsplit=1, flags=re.MULTILINE)
+    if len(parts) < 2:
         raise ValueError("it has no MOTION part")
-    tree = _hierarchy(head.split())
-    count, frame_time, value_TC = _frames(frames, sum(map(len, tree.channels)))
+    tree = _hierarchy(parts[0].split())
+    count, frame_time, value_TC = _frames(parts[1], sum(map(len, tree.channels)))
     rotation_TJ33 = np.tile(np.eye(3, dtype=np.float32), (count, len(tree.names), 1, 1))
     position_T3 = np.tile(np.array(tree.offsets[0]), (count, 1))
     first = 0

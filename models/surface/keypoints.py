@@ -31,7 +31,7 @@ LEAST_SHARE = 0.12
 """Minimum visible share of a neighbourhood, relative to its share of the skin; a keypoint with less is missing."""
 
 
-SHOWN_SCORE = 0.2
+SHOWN_SCORE = 0.3
 """Joints of a keypoint head with a lower score are not shown."""
 
 

@@ -21,6 +21,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -39,8 +40,10 @@ PLACES = {
     "openimages": "data",
     "bottles": "Object-detection-",
     "clips": "sam2",
+    "still": "sample-videos",
 }
-"""The clone's name by its use: listed photos, twenty sequences of DAVIS 2016, seven kinds of things, clips."""
+"""The clone's name by its use: listed photos, twenty sequences of DAVIS 2016, seven kinds of things, clips, and a clip
+of a camera that stands still."""
 SAMPLES = (
     *("COCO-MINI", "DeepDataMiningLearning", "COCO_Tiny", "COCO128", "ATSS"),
     *("tiny_coco", "tiny_coco_dataset", "hybrid_learning", "demo"),
@@ -65,6 +68,9 @@ ATTRIBUTION = 4
 CLIPS = [
     f"demo/data/gallery/{name}.mp4" for name in ("01_dog", "02_cups", "03_blocks", "04_coffee", "05_default_juggle")
 ]
+
+STILL = "one-by-one-person-detection.mp4"
+QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,28 +163,52 @@ def masked_frames(clone: Path, first: int) -> Annotated:
             continue
         name = path.removeprefix(f"{MASKS}/").removesuffix(".png")
         file = name.replace("/", "_") + ".jpg"
-        height, width = mask_HW.shape
-        rle = encode_mask(mask_HW > 0)
-        shape = {"bbox": coco_mask.toBbox(rle).tolist(), "area": int(coco_mask.area(rle)), "segmentation": rle}
-        images.append({"id": number, "file_name": file, "height": height, "width": width, "license": ATTRIBUTION})
-        people.append({"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, **shape})
+        image, person = masked_person(number, file, encode_mask(mask_HW > 0))
+        images.append(image)
+        people.append(person)
         content[file] = git(clone, "show", f"HEAD:{FRAMES}/{name}.jpg")
+    return Annotated(images=images, people=people, content=content)
+
+
+def masked_person(number: int, file: str, rle: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The records of an image under CC BY and of its one person, both of this number."""
+    height, width = rle["size"]
+    shape = {"bbox": coco_mask.toBbox(rle).tolist(), "area": int(coco_mask.area(rle)), "segmentation": rle}
+    image = {"id": number, "file_name": file, "height": height, "width": width, "license": ATTRIBUTION}
+    return image, {"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, **shape}
+
+
+def still_frames(clone: Path, first: int) -> Annotated:
+    """The frames of a clip that `light_masks.json` has masks of, numbered from `first` on; one person in each."""
+    images, people, content = [], [], {}
+    document = json.loads((WEIGHTS / "light_masks.json").read_text())
+    with av.open(BytesIO(git(clone, "show", f"HEAD:{STILL}"))) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            counts = document["counts"].get(str(index))
+            if counts is None:
+                continue
+            file = f"{Path(STILL).stem}_{index:05d}.jpg"
+            image, person = masked_person(first + len(images), file, {"size": document["size"], "counts": counts})
+            images.append(image)
+            people.append(person)
+            content[file] = cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"), QUALITY)[1].tobytes()
     return Annotated(images=images, people=people, content=content)
 
 
 def coco(clones: Path, out: Path) -> None:
     """All images with annotated masks as one COCO folder. Raises: MissingError where an image is in no clone."""
-    first = sampled_images(clones)
-    number = 1 + max(record["id"] for record in (*first.images, *first.people))
-    second = masked_frames(clones / PLACES["davis"], number)
+    sets = [sampled_images(clones)]
+    for read, name in ((masked_frames, "davis"), (still_frames, "still")):
+        number = 1 + max(record["id"] for one in sets for record in (*one.images, *one.people))
+        sets.append(read(clones / PLACES[name], number))
     folder = out / "coco"
     (folder / "train2017").mkdir(parents=True, exist_ok=True)
     (folder / "annotations").mkdir(exist_ok=True)
-    for file, content in (first.content | second.content).items():
+    for file, content in [pair for one in sets for pair in one.content.items()]:
         (folder / "train2017" / file).write_bytes(content)
     document = {
-        "images": first.images + second.images,
-        "annotations": first.people + second.people,
+        "images": [record for one in sets for record in one.images],
+        "annotations": [record for one in sets for record in one.people],
         "categories": [{"id": 1, "name": "person"}],
     }
     for kind in ("instances", "person_keypoints"):

@@ -47,6 +47,11 @@ def test_places_are_those_calculated_by_hand() -> None:
     np.testing.assert_allclose(placed[1], [[101, 2, 3], [91, 2, 3], [91, 7, 3]], atol=1e-5)
 
 
+def test_names_and_line_ends_of_other_programs_are_read() -> None:
+    motion = parsed_bvh(ARM.replace("elbow", "MOTION_arm").replace("\n", "\r\n").replace("  ", "\t"))
+    assert motion.names[1] == "MOTION_arm" and len(motion.position_T3) == 2
+
+
 def test_channels_turn_in_the_order_in_which_they_are_named() -> None:
     turned, _ = posed_skeleton(parsed_bvh(ARM.replace("100 0 0 90 0 0", "0 0 0 90 90 0")))
     # Z then X: the columns are the images of x, y, z.
@@ -56,7 +61,7 @@ def test_channels_turn_in_the_order_in_which_they_are_named() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("MOTION", "MOVE", "no MOTION part"),
+        ("\nMOTION", "\nMOVE", "no MOTION part"),
         ("HIERARCHY", "TREE", "does not begin with HIERARCHY"),
         ("Frames: 2", "Frames: 3", "18 values for 3 frames"),
         ("Frames: 2", "Frames: 1000000000000", "18 values"),

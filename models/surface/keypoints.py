@@ -105,9 +105,10 @@ def person_keypoints(person: OnGridWithHeads) -> F32:
 
 
 def shown_keypoints(person: OnGridWithHeads) -> F32:
-    """`person_keypoints` for pictures, tables and angles: zeros for joints with a score below SHOWN_SCORE."""
-    keypoint_173 = person_keypoints(person)
-    return np.where(keypoint_173[:, 2:] >= SHOWN_SCORE, keypoint_173, np.float32(0))
+    """`person_keypoints` for pictures, tables and angles: zeros for joints of a head with a score below SHOWN_SCORE."""
+    if person.keypoint_K3 is None:
+        return surface_keypoints(person)
+    return np.where(person.keypoint_K3[:, 2:] >= SHOWN_SCORE, person.keypoint_K3, np.float32(0))
 
 
 def surface_keypoints(surface: OnGrid) -> F32:

@@ -10,7 +10,13 @@ import pytest
 from models.structures import SurfaceMap
 from models.surface.body import COCO_KEYPOINTS
 from models.surface.charts import mirror_maps
-from models.surface.keypoints import neighbourhoods, surface_keypoints
+from models.surface.keypoints import (
+    SHOWN_SCORE,
+    neighbourhoods,
+    person_keypoints,
+    shown_keypoints,
+    surface_keypoints,
+)
 from stages.synthetic.ground_truth import ground_truth_surfaces
 from stages.synthetic.synthesize import Synthesize, scene_generator
 
@@ -79,3 +85,19 @@ def test_the_neighbourhoods_are_symmetric_and_small() -> None:
     share_17 = neighbourhoods().share_17
     assert share_17.max() < 0.1 and share_17.min() > 0.001
     assert np.allclose(share_17[1::2], share_17[2::2], rtol=0.02)
+
+
+def test_every_joint_that_the_surface_shows_is_drawn_and_of_a_head_only_the_sure_ones(people) -> None:
+    partly = 0
+    for surface, _, _ in people:
+        found_173 = surface_keypoints(surface)
+        assert np.array_equal(shown_keypoints(surface), found_173)
+        assert np.array_equal(person_keypoints(surface), found_173)
+        partly += ((found_173[:, 2] > 0) & (found_173[:, 2] < SHOWN_SCORE)).sum()
+    assert partly > 0  # joints of which little is visible
+    head_173 = np.ones((17, 3), np.float32)
+    head_173[3, 2] = SHOWN_SCORE - 0.01
+    person = replace(people[0][0], keypoint_K3=head_173)
+    assert person_keypoints(person) is head_173
+    assert np.flatnonzero(shown_keypoints(person)[:, 2] == 0).tolist() == [3]
+    assert not shown_keypoints(person)[3].any()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from models.arrays import F32, U8
+from models.arrays import F32, U8, Bool
 from models.light.teachers.part_teacher import PartTeacher
 from models.surface.charts import COARSE_OF_CHART
 from stages.training.data.annotated_images import AnnotatedImages, LabelledImage, LabelledPerson
@@ -57,7 +57,7 @@ def labelled_photo(images: AnnotatedImages, index: int, teacher: PartTeacher | N
         box_M4=box_M4 * to_square,
         kind_M=np.array(kinds, np.uint8),
         dense_DD=whole_labels(image, crowd_K4),
-        people=tuple(people_labels(image, to_square, teacher)),
+        people=tuple(people_labels(image, crowd_K4, to_square, teacher)),
     )
 
 
@@ -74,7 +74,9 @@ def whole_labels(image: LabelledImage, crowd_K4: F32) -> U8:
     return label_DD
 
 
-def people_labels(image: LabelledImage, to_square: F32, teacher: PartTeacher | None) -> Iterator[PersonLabels]:
+def people_labels(
+    image: LabelledImage, crowd_K4: F32, to_square: F32, teacher: PartTeacher | None
+) -> Iterator[PersonLabels]:
     """A labelled square around every person tall enough with annotated points, or with confident teacher labels."""
     natural = natural_size(image.rgb_HW3.shape[1] / image.rgb_HW3.shape[0])
     scale = natural[1] / image.rgb_HW3.shape[0]
@@ -82,11 +84,12 @@ def people_labels(image: LabelledImage, to_square: F32, teacher: PartTeacher | N
         if (person.box_4[3] - person.box_4[1]) * scale < LEAST_HEIGHT:
             continue
         region_4 = square_region(person.box_4, WIDER, np.zeros(2))
+        mask_LL = silhouette(person, crowd_K4, label_cell_centres(region_4)[:2]) if person.masked else None
         if person.points is not None and len(person.points):
             found: tuple[U8, U8] | None = square_labels(image, index, region_4)
         elif teacher is not None:
             others_M4 = np.array([one.box_4 for one in image.people if one is not person], np.float32).reshape(-1, 4)
-            found = person_labels(teacher, image.rgb_HW3, person.box_4, others_M4, region_4, None)
+            found = person_labels(teacher, image.rgb_HW3, person.box_4, others_M4, region_4, None, mask_LL)
         else:
             found = None
         if found is not None:
@@ -97,7 +100,7 @@ def people_labels(image: LabelledImage, to_square: F32, teacher: PartTeacher | N
                 region_4=square_4,
                 label_LL=found[0],
                 weight_LL=found[1],
-                mask_LL=mask_of_labels(found[0]),
+                mask_LL=mask_of_labels(found[0]) if mask_LL is None else mask_LL,
                 joint_J3=joint_J3,
             )
 
@@ -109,6 +112,22 @@ def square_labels(image: LabelledImage, index: int, region_4: F32) -> tuple[U8, 
     return label_LL, np.full((LABELS, LABELS), 255, np.uint8)
 
 
+def silhouette(person: LabelledPerson, crowd_K4: F32, grid: Grid) -> U8:
+    """The annotated mask at a grid's cells: 0 outside, 1 inside, IGNORE elsewhere in crowds."""
+    seen_HW = seen_cells(person, grid)
+    crowded_HW = np.any([inside_box(crowd_4, *grid) for crowd_4 in crowd_K4] or [np.zeros_like(seen_HW)], axis=0)
+    return np.where(seen_HW, 1, np.where(crowded_HW, IGNORE, 0)).astype(np.uint8)
+
+
+def seen_cells(person: LabelledPerson, grid: Grid) -> Bool:
+    """(H,W): whether a grid's cells lie in the person's mask; without one, in the box."""
+    x_W, y_H = grid
+    height, width = person.mask_HW.shape
+    column, row = (np.clip(np.floor(one), 0, side - 1).astype(int) for one, side in ((x_W, width), (y_H, height)))
+    inside_HW = ((y_H >= 0) & (y_H < height))[:, None] & ((x_W >= 0) & (x_W < width))[None]
+    return inside_HW & (person.mask_HW[np.ix_(row, column)] > 0)
+
+
 def person_cells(person: LabelledPerson, grid: Grid) -> U8:
     """Labels of a grid's cells: 0 outside of the person, the chart of the nearest point near by, else IGNORE.
 
@@ -117,10 +136,7 @@ def person_cells(person: LabelledPerson, grid: Grid) -> U8:
         grid: the cells' centres, columns' x and rows' y, in pixels of the image.
     """
     x_W, y_H = grid
-    height, width = person.mask_HW.shape
-    column, row = (np.clip(np.floor(one), 0, side - 1).astype(int) for one, side in ((x_W, width), (y_H, height)))
-    seen_HW = person.mask_HW[np.ix_(row, column)] > 0
-    seen_HW &= ((y_H >= 0) & (y_H < height))[:, None] & ((x_W >= 0) & (x_W < width))[None]
+    seen_HW = seen_cells(person, grid)
     label_HW = np.where(seen_HW, IGNORE, 0).astype(np.uint8)
     xy_M2, chart_M, _, _ = annotated_points(person)
     if not len(xy_M2) or not seen_HW.any():

@@ -8,7 +8,9 @@ from pycocotools import mask as coco_mask
 
 from models.light.teachers.mask_teacher import NOWHERE, SilhouetteLogits
 from stages.annotations.image_collections import SourceImage
+from stages.training.data.annotated_images import LabelledPerson
 from stages.training.data.labelled_photos import IGNORE
+from stages.training.data.labels_from_annotations import silhouette
 from stages.training.data.labels_from_teachers import NaturalPhoto
 from stages.training.data.mask_labels import annotated_mask_labels, mask_alone, teacher_mask_labels, within_mask
 
@@ -80,3 +82,24 @@ def test_logits_are_read_at_their_places() -> None:
     logits = SilhouetteLogits(logit_GG=ramp_GG, region_4=np.array([100, 50, 200, 150], np.float32))
     found = logits.at(np.array([[(125.0, 60.0), (177.0, 149.0), (99.0, 60.0), (125.0, 151.0)]]))
     np.testing.assert_allclose(found, [[2.5, 7.7, NOWHERE, NOWHERE]], atol=0.02)
+
+
+def test_an_annotated_person_is_a_silhouette_but_for_crowds() -> None:
+    """Inside, outside, outside in the crowd, inside in the crowd, beyond the image."""
+    mask_HW = np.zeros((8, 12), np.uint8)
+    mask_HW[:4, :6] = 1
+    person = LabelledPerson(
+        box_4=np.array([0, 0, 6, 4], np.float32),
+        mask_HW=mask_HW,
+        masked=True,
+        keypoint_173=np.zeros((17, 3), np.float32),
+        coarse_LL=None,
+        points=None,
+    )
+    crowd_14 = np.array([[4, 3, 12, 8]], np.float32)
+    x_W, y_H = np.array([1.5, 5.5, 9.5, 12.5]), np.array([1.5, 3.5, 5.5])
+    assert silhouette(person, crowd_14, (x_W, y_H)).tolist() == [
+        [1, 1, 0, 0],
+        [1, 1, IGNORE, 0],
+        [0, IGNORE, IGNORE, 0],
+    ]

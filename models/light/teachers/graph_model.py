@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F32
-from models.engines.engine import compile_request, openvino_core
+from models.engines.engine import compile_request
 from models.errors import ModelError
 from models.files.json_file import read_json
-from models.light.teachers.teacher_files import require_file
+from models.light.teachers.teacher_files import reading_core, require_file
 
 Node = Mapping[str, Any]
 """A node of the graph, as in the JSON: `name`, `op`, `input`, `attr`."""
@@ -40,7 +40,10 @@ class GraphModel:
     """A network of one input."""
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
-        """Args: path of the .json; the .bin of the same name lies beside it. Raises: ModelError if one is missing."""
+        """Args: path of the .json; the .bin of the same name lies beside it.
+
+        Raises: ModelError if a file or OpenVINO is missing, or they are other files.
+        """
         weights = path.with_suffix(".bin")
         require_file(path)
         require_file(weights)
@@ -52,7 +55,7 @@ class GraphModel:
         with TemporaryDirectory() as folder:
             draft = Path(folder) / "graph.pb"
             draft.write_bytes(graph)
-            whole = openvino_core().read_model(draft)
+            whole = reading_core(path).read_model(draft)
         (only,) = whole.inputs
         self.shape = tuple(1 if side.is_dynamic else side.get_length() for side in only.partial_shape)
         """Shape of the input, channels last."""

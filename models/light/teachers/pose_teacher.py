@@ -13,10 +13,9 @@ import numpy as np
 from scipy.special import expit
 
 from models.arrays import F64, U8, Float
-from models.engines.engine import compile_request, openvino_core
-from models.errors import ModelError
+from models.engines.engine import compile_request
 from models.light.teachers.rotated_square import map_points, rotated_square
-from models.light.teachers.teacher_files import require_file
+from models.light.teachers.teacher_files import reading_core, require_file
 
 SIDE = 256
 """Pixels of each side of the square crop that the network sees."""
@@ -69,11 +68,7 @@ class PoseTeacher:
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         """Args: path of `pose_landmark_heavy.tflite` or `…_full`. Raises: ModelError when it or OpenVINO is missing."""
         require_file(path)
-        try:
-            core = openvino_core()
-        except ImportError as error:
-            raise ModelError("OpenVINO, which reads it, is not installed", str(path), "pip install openvino") from error
-        self._request = compile_request(core.read_model(path), threads=threads, precision="fp32")
+        self._request = compile_request(reading_core(path).read_model(path), threads=threads, precision="fp32")
 
     def __call__(self, rgb_HW3: U8, box_4: Float) -> TeacherPose:
         """Landmarks of the person in a box (x0, y0, x1, y1): the mean for image and flipped image."""

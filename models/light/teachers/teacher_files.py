@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from models.engines.engine import openvino_core
 from models.errors import ModelError
 
 
@@ -14,6 +15,14 @@ def require_file(path: Path) -> None:
         raise ModelError(
             "the teacher's file is missing", str(path), f"give the path of your copy of the {path.suffix} file"
         )
+
+
+def reading_core(path: Path) -> Any:
+    """The OpenVINO core that reads a teacher's file. Raises: ModelError when OpenVINO is missing."""
+    try:
+        return openvino_core()
+    except ImportError as error:
+        raise ModelError("OpenVINO, which reads it, is not installed", str(path), "pip install openvino") from error
 
 
 def open_session(path: Path, threads: int) -> Any:

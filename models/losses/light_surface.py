@@ -44,6 +44,8 @@ POINTED = 14 * 130 / 256**2
 """Share of a person's box that a part covers when it has the maximum of 14 points. Annotators set one point per 130
 cells of the box's 256 x 256 cells (Güler et al. 2018, §2.1); larger parts have no more points."""
 _COARSE = torch.from_numpy(COARSE_OF_CHART).long()
+UNKNOWN_UV = -1.0
+"""U and V of cells where they are not known."""
 EXTREMITIES = (3, 4, 5, 6)
 """Charts of hands and feet."""
 
@@ -95,7 +97,7 @@ def surface_losses(
         label_NGG: int64, 0 background, 1..24 chart, 255 ignored.
         mask_NGG: int64, the silhouette: 0 outside, 1 inside, 255 ignored.
         weight_NGG: 0..1, confidence of the part's label.
-        uv_N2GG: true U and V.
+        uv_N2GG: true U and V; UNKNOWN_UV where they are not known.
         places: `body_places` of the labels.
         weighting: options of the losses.
     """
@@ -103,6 +105,7 @@ def surface_losses(
     label_P4, weight_P4, u_P4, v_P4 = (by_place(x) for x in (label_NGG, weight_NGG, uv_N2GG[:, 0], uv_N2GG[:, 1]))
     body, exact = places
     uv_P24 = torch.stack([u_P4[exact], v_P4[exact]], 1)
+    known_P4 = uv_P24[:, 0] != UNKNOWN_UV
     if weighting.as_points:
         part_share_P4 = uv_share_P4 = by_place(point_share(label_NGG))
     else:
@@ -116,7 +119,13 @@ def surface_losses(
             part_share_P4[body],
         ),
         UV_WEIGHT
-        * uv_loss(net.read_uv(x_PC[exact]), label_P4[exact], uv_P24, uv_share_P4[exact], metric=weighting.metric_uv),
+        * uv_loss(
+            net.read_uv(x_PC[exact]),
+            label_P4[exact],
+            uv_P24,
+            uv_share_P4[exact] * known_P4,
+            metric=weighting.metric_uv,
+        ),
     )
 
 
@@ -141,16 +150,15 @@ class BodyPlaces(NamedTuple):
     exact_E: torch.Tensor
 
 
-def body_places(label_NGG: torch.Tensor, known_N: torch.Tensor) -> BodyPlaces:
+def body_places(label_NGG: torch.Tensor, uv_N2GG: torch.Tensor) -> BodyPlaces:
     """The body's places in a batch. Call it on the CPU where labels are made: on a GPU it would synchronise.
 
     Args:
         label_NGG: 0 background, 1..24 chart, 255 ignored.
-        known_N: which crops have known U and V (synthetic ones).
+        uv_N2GG: U and V; UNKNOWN_UV where they are not known.
     """
-    body_P = body_mask(by_place(label_NGG)).any(1)
-    exact_P = body_P & known_N.repeat_interleave(len(body_P) // len(known_N))
-    return BodyPlaces(body_P.nonzero()[:, 0], exact_P.nonzero()[:, 0])
+    body_P4, known_P4 = body_mask(by_place(label_NGG)), by_place(uv_N2GG[:, 0] != UNKNOWN_UV)
+    return BodyPlaces(*(some_P4.any(1).nonzero()[:, 0] for some_P4 in (body_P4, body_P4 & known_P4)))
 
 
 def by_place(map_NGG: torch.Tensor) -> torch.Tensor:

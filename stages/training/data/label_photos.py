@@ -14,6 +14,7 @@ import cv2
 
 from models.light.architecture.weight_paths import TRAINING_PHOTOS
 from models.light.teachers.box_teacher import BoxTeacher
+from models.light.teachers.face_teacher import FaceTeacher
 from models.light.teachers.joint_teacher import JointTeacher
 from models.light.teachers.mask_teacher import MaskTeacher
 from models.light.teachers.part_teacher import open_part_teacher
@@ -62,6 +63,8 @@ class LabelPhotos(Stage):
             pose_teacher: MediaPipe's pose_landmark_heavy.tflite, which corrects arms and legs (optional).
             joint_teacher: MoveNet's movenet-thunder.json, which corrects the pose teacher (optional, needs it).
             mask_teacher: weights of the light network, whose silhouettes are labels where it is sure (optional).
+            face_teacher: a folder with facemesh-detection-short and facemesh-attention, .json and .bin each, which give
+                faces U and V (optional).
             workers: processes that label photos; 0 labels them in this one.
         """
 
@@ -78,6 +81,7 @@ class LabelPhotos(Stage):
         pose_teacher: str = ""
         joint_teacher: str = ""
         mask_teacher: str = ""
+        face_teacher: str = ""
         workers: int = 0
 
         def __post_init__(self) -> None:
@@ -151,12 +155,14 @@ def open_teachers(config: LabelPhotos.Config) -> Teachers:
     poses = required_path(config.pose_teacher, "label_photos.pose_teacher", REMEDY) if config.pose_teacher else None
     joints = required_path(config.joint_teacher, "label_photos.joint_teacher", REMEDY) if config.joint_teacher else None
     masks = required_path(config.mask_teacher, "label_photos.mask_teacher", REMEDY) if config.mask_teacher else None
+    faces = required_path(config.face_teacher, "label_photos.face_teacher", REMEDY) if config.face_teacher else None
     return Teachers(
         parts=open_part_teacher(required_path(config.part_teacher, "label_photos.part_teacher", REMEDY), threads=1),
         boxes=BoxTeacher(required_path(config.box_teacher, "label_photos.box_teacher", REMEDY), threads=1),
         poses=PoseTeacher(poses, threads=1) if poses else None,
         joints=JointTeacher(joints, threads=1) if joints else None,
         masks=MaskTeacher(masks, threads=1) if masks else None,
+        faces=FaceTeacher(faces, threads=1) if faces else None,
     )
 
 

@@ -33,9 +33,18 @@ ABSENT_JOINT, UNKNOWN_JOINT, HIDDEN_JOINT, VISIBLE_JOINT = -1, 0, 1, 2
 known and visible."""
 
 
+_NO_UV: U8 = np.zeros((2, LABELS, LABELS), np.uint8)
+_NO_UV.setflags(write=False)
+
+
 def no_joints() -> F32:
     """Joints (J,3), none of them known."""
     return np.zeros((len(COCO_KEYPOINTS), 3), np.float32)
+
+
+def no_uv() -> U8:
+    """U and V (2,L,L) of a person whose are not known anywhere."""
+    return _NO_UV
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +54,7 @@ class PersonLabels:
     Attributes:
         mask_LL: the person's silhouette on the same cells: 0 outside, 1 inside, 255 unknown.
         joint_J3: COCO's joints: x, y in the pixels of the box, and UNKNOWN_JOINT, HIDDEN_JOINT or VISIBLE_JOINT.
+        uv_2LL: U and V, 0..255, in the same cells; both are 0 where they are not known.
     """
 
     box_4: Float
@@ -53,6 +63,7 @@ class PersonLabels:
     weight_LL: U8
     mask_LL: U8
     joint_J3: F32 = field(default_factory=no_joints)
+    uv_2LL: U8 = field(default_factory=no_uv)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +99,7 @@ def write_shard(path: Path, photos: Sequence[LabelledPhoto]) -> None:
     people = [(i, person) for i, photo in enumerate(photos) for person in photo.people]
     joints = [person.joint_J3 for _, person in people]
     empty = np.zeros((0, LABELS, LABELS), np.uint8)
+    known = any(person.uv_2LL.any() for _, person in people)
     with atomic_write(path) as draft, draft.open("wb") as file:
         np.savez(
             file,
@@ -105,4 +117,5 @@ def write_shard(path: Path, photos: Sequence[LabelledPhoto]) -> None:
             person_mask=np.stack([person.mask_LL for _, person in people]) if people else empty,
             person_weight=np.stack([person.weight_LL for _, person in people]) if people else empty,
             person_joint=np.array(joints, np.float32).reshape(-1, *no_joints().shape),
+            person_uv=np.stack([person.uv_2LL for _, person in people]) if known else no_uv()[None][:0],
         )

@@ -13,12 +13,14 @@ from scipy.special import expit
 from models.arrays import F32, U8, Float
 from models.box_overlap import areas, expand_boxes, inside_share, iou
 from models.light.teachers.box_teacher import BoxTeacher
+from models.light.teachers.face_teacher import FaceTeacher
 from models.light.teachers.joint_teacher import JointTeacher
 from models.light.teachers.mask_teacher import NOWHERE, MaskTeacher, SilhouetteLogits
 from models.light.teachers.part_teacher import PartTeacher
 from models.light.teachers.pose_teacher import PoseTeacher, TeacherPose
 from models.light.teachers.rotated_square import map_points, rotated_square
 from stages.annotations.image_collections import SourceImage
+from stages.training.data.face_labels import with_face
 from stages.training.data.fused_pose import posed
 from stages.training.data.labelled_photos import (
     DENSE,
@@ -31,6 +33,7 @@ from stages.training.data.labelled_photos import (
     PersonLabels,
     mask_of_labels,
     natural_size,
+    no_uv,
 )
 from stages.training.data.mask_labels import annotated_mask_labels, mask_alone, teacher_mask_labels, within_mask
 from stages.training.data.pose_correction import fuse, lean
@@ -50,13 +53,14 @@ LEAST_HEIGHT, MOST_PEOPLE = 48, 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teachers:
-    """The teachers of the labels; optional are those of poses, of joints (they correct poses) and of silhouettes."""
+    """The teachers of the labels; those of poses, joints (they correct poses), silhouettes and faces are optional."""
 
     parts: PartTeacher
     boxes: BoxTeacher
     poses: PoseTeacher | None
     joints: JointTeacher | None
     masks: MaskTeacher | None
+    faces: FaceTeacher | None
 
 
 def label_photo(image: SourceImage, teachers: Teachers, seed: int) -> LabelledPhoto:
@@ -149,12 +153,17 @@ def label_people(teachers: Teachers, photo: NaturalPhoto, random: np.random.Gene
                 if true_LL is None:
                     continue
                 made = mask_alone(true_LL)
+            chart_LL, weight_LL = made
+            uv_2LL = no_uv()
+            if teachers.faces is not None:
+                chart_LL, uv_2LL = with_face(teachers.faces, photo.rgb_HW3, region_4, chart_LL)
             yield PersonLabels(
                 box_4=box_4 / photo.to_natural_4,
                 region_4=region_4 / photo.to_natural_4,
-                label_LL=made[0],
-                weight_LL=made[1],
-                mask_LL=mask_of_labels(made[0]) if mask_LL is None else mask_LL,
+                label_LL=chart_LL,
+                weight_LL=weight_LL,
+                uv_2LL=uv_2LL,
+                mask_LL=mask_of_labels(chart_LL) if mask_LL is None else mask_LL,
                 joint_J3=(fused_J3 if true_J3 is None else true_J3) / (*photo.to_natural_4[:2], 1),
             )
 

@@ -12,7 +12,7 @@ from models.arrays import U8, Float
 from models.box_overlap import iou
 from pipeline.stage import StageError
 from stages.annotations.image_collections import held_out
-from stages.training.data.labelled_photos import IGNORE, is_chart_label, mask_of_labels, natural_size, no_joints
+from stages.training.data.labelled_photos import IGNORE, is_chart_label, mask_of_labels, natural_size, no_joints, no_uv
 from stages.training.data.shards import map_shard
 
 LEAST_BODY = 0.03
@@ -48,6 +48,7 @@ class PoolPerson:
     weight_LL: U8
     mask_LL: U8
     joint_J3: Float = field(default_factory=no_joints)
+    uv_2LL: U8 = field(default_factory=no_uv)
     other_K4: Float = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
 
@@ -105,5 +106,6 @@ class PhotoPool:
                         mask_LL=data["person_mask"][i] if "person_mask" in data else mask_of_labels(label),
                         other_K4=other_boxes(data["person_box"][i], self.photos[photo].box_M4),
                         joint_J3=data["person_joint"][i] if "person_joint" in data else no_joints(),
+                        uv_2LL=data["person_uv"][i] if len(data.get("person_uv", ())) else no_uv(),
                     )
                 )

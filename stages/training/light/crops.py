@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from models.arrays import F64, U8, Float
 from models.light.architecture.preprocessing import GREY
+from models.losses.light_surface import UNKNOWN_UV
 from models.surface.charts import mirror_uv
 from stages.training.data.backgrounds import over
 from stages.training.data.labelled_photos import ABSENT_JOINT, IGNORE, SIDE, UNKNOWN_JOINT, is_chart_label, no_joints
@@ -34,9 +35,10 @@ LEAST_PIXELS = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
-    """A training crop: pixels, labels (0, 1..24, 255 ignored), their weights (0..1), UV, and whether the UV is known.
+    """A training crop: pixels, labels (0, 1..24, 255 ignored), their weights (0..1).
 
     Attributes:
+        uv_2GG: U and V, 0..1; both are UNKNOWN_UV where they are not known.
         mask_GG: the silhouette: 0 outside, 1 inside, 255 unknown.
         joint_J3: x and y in pixels of the crop, and ABSENT_JOINT, UNKNOWN_JOINT, HIDDEN_JOINT or VISIBLE_JOINT.
         others_CC2: planes of other people (see `other_people_planes`).
@@ -47,7 +49,6 @@ class Crop:
     weight_GG: Float
     mask_GG: U8
     uv_2GG: Float
-    uv_known: bool
     others_CC2: U8
     joint_J3: Float = field(default_factory=no_joints)
 
@@ -199,7 +200,7 @@ def camera_augmented(rgb_CC3: U8, source_pixels: float, random: np.random.Genera
 def photo_crop(
     photo: PoolPhoto, person: PoolPerson, side: int, random: np.random.Generator, mix: CropMix
 ) -> Crop:
-    """A crop (side x side pixels) of a labelled person of a photo; its UV is not known."""
+    """A crop (side x side pixels) of a labelled person of a photo."""
     cells = side // 2
     scale_2 = SIDE / np.array(photo.natural, np.float64)
     per_cell = len(person.label_LL) / np.asarray(person.region_4[2:] - person.region_4[:2], np.float64)
@@ -221,11 +222,22 @@ def photo_crop(
         label_GG=mirror_label(label_GG) if view.flip else label_GG,
         weight_GG=weight_GG.astype(np.float32) / 255,
         mask_GG=mask_GG,
-        uv_2GG=np.zeros((2, cells, cells), np.float32),
-        uv_known=False,
+        uv_2GG=_uv_of_photo(person, label_GG, matrix, flip=view.flip),
         others_CC2=other_people_planes(view, box_4, person.other_K4 / np.tile(scale_2, 2), None, side, random),
         joint_J3=view.joints(person.joint_J3 / (*scale_2, 1), side),
     )
+
+
+def _uv_of_photo(person: PoolPerson, label_GG: U8, matrix: F64, *, flip: bool) -> Float:
+    """U and V of a crop of a photo, for its labels before they are mirrored."""
+    if not person.uv_2LL.any():
+        return np.full((2, *label_GG.shape), UNKNOWN_UV, np.float32)
+    code_2GG = np.stack([warp(one_LL, matrix, len(label_GG), smooth=False, outside=0) for one_LL in person.uv_2LL])
+    known_GG = code_2GG.any(0) & is_chart_label(label_GG)
+    u_GG, v_GG = code_2GG / np.float32(255)
+    if flip:
+        u_GG, v_GG = mirror_uv(np.where(known_GG, label_GG, np.uint8(0)), u_GG, v_GG)
+    return np.where(known_GG, np.stack([u_GG, v_GG]), UNKNOWN_UV).astype(np.float32)
 
 
 def scene_crop(
@@ -266,7 +278,6 @@ def scene_crop(
         weight_GG=np.ones((cells, cells), np.float32),
         mask_GG=mine.astype(np.uint8),
         uv_2GG=uv_2GG,
-        uv_known=True,
         others_CC2=_others_of_scene(scene, person, view, side, random),
         joint_J3=joint_J3,
     )

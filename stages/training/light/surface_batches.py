@@ -168,14 +168,15 @@ def stack_crops(crops: Sequence[Crop]) -> Batch:
     """
     seen = np.stack([np.concatenate([crop.rgb_CC3, crop.others_CC2], 2) for crop in crops])
     label = torch.from_numpy(np.stack([crop.label_GG for crop in crops])).long()
+    uv = torch.from_numpy(np.stack([crop.uv_2GG for crop in crops]))
     return (
         torch.from_numpy(seen).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last),
         label,
         torch.from_numpy(np.stack([crop.mask_GG for crop in crops])).long(),
         torch.from_numpy(np.stack([crop.weight_GG for crop in crops])),
-        torch.from_numpy(np.stack([crop.uv_2GG for crop in crops])),
+        uv,
         torch.from_numpy(np.stack([crop.joint_J3 for crop in crops])),
-        *body_places(label, torch.tensor([crop.uv_known for crop in crops])),
+        *body_places(label, uv),
     )
 
 

@@ -18,7 +18,7 @@ from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import GRID, SurfaceNet
 from models.light.architecture.weight_files import read_sizes
 from models.light.architecture.weight_paths import BUILT_IN
-from models.losses.light_surface import body_places
+from models.losses.light_surface import UNKNOWN_UV, body_places
 from models.surface.body import COCO_KEYPOINTS
 from stages.training.device import arithmetic
 from stages.training.light.surface_batches import surface_loss
@@ -35,7 +35,8 @@ def batch() -> tuple[torch.Tensor, ...]:
     label = torch.zeros(CROPS, GRID, GRID, dtype=torch.long)
     label[:, 10:70, 25:60] = torch.randint(1, 25, (CROPS, 60, 35), generator=random)
     uv = torch.rand(CROPS, 2, GRID, GRID, generator=random)
-    places = body_places(label, torch.arange(CROPS) % 2 == 0)
+    uv[1::2] = UNKNOWN_UV
+    places = body_places(label, uv)
     joints = torch.zeros(CROPS, len(COCO_KEYPOINTS), 3)
     crop = crop.contiguous(memory_format=torch.channels_last)
     return crop, label, (label > 0).long(), torch.ones(label.shape), uv, joints, *places

@@ -16,6 +16,7 @@ from models.losses.light_surface import (
     MEAN_METRES,
     PART_WEIGHT,
     POINTED,
+    UNKNOWN_UV,
     UV_METRES,
     UV_WEIGHT,
     SurfaceLossConfig,
@@ -137,14 +138,17 @@ def test_surface_losses_read_on_the_body_what_whole_maps_would_say(*, as_points:
     label[0, :20] = 0
     label[1, 10:30] = 255
     label[2] = 0  # of nobody
-    weight, uv, known = torch.rand(3, GRID, GRID), torch.rand(3, 2, GRID, GRID), torch.tensor([True, False, True])
-    features, on = net.features(rgb), body_places(label, known)
+    weight, uv = torch.rand(3, GRID, GRID), torch.rand(3, 2, GRID, GRID)
+    known = torch.rand(3, GRID, GRID) < torch.tensor([1.0, 0.3, 1.0])[:, None, None]
+    known[1, 30:] = False
+    uv = uv.where(known[:, None], torch.tensor(UNKNOWN_UV))
+    features, on = net.features(rgb), body_places(label, uv)
     weighting = SurfaceLossConfig(as_points=as_points, extremities=extremities)
     mask = torch.where(torch.rand(3, GRID, GRID) < 0.9, (label > 0).long(), 255)
     sparse = surface_losses(net, features, label, mask, weight, uv, on, weighting)
     maps = net(rgb)
     part, u, v = (x.flatten(2).transpose(1, 2) for x in maps[1:])  # all cells of a picture, charts last
-    exact = label.where(known[:, None, None], torch.tensor(0)).flatten(1)
+    exact = label.where(known, torch.tensor(0)).flatten(1)
     share = point_share(label) if as_points else PART_WEIGHT[label.clamp(1, 24) - 1]
     uv_share = share if as_points else torch.ones_like(share)
     dense = (

@@ -46,7 +46,7 @@ def test_a_photo_of_nobody_is_background_and_its_locations_are_taught_to_be_empt
     for name in ("coat.png", "hat.png"):
         cv2.imwrite(str(folder / name), np.full((60, 40, 3), 90, np.uint8))
     believer: Any = Believer()
-    teachers = Teachers(parts=believer, boxes=believer, poses=None, joints=None, masks=None)
+    teachers = Teachers(parts=believer, boxes=believer, poses=None, joints=None, masks=None, faces=None)
     photos = [label_photo(image, teachers, 0) for image in all_pictures(LabelPhotos.Config(nobody=(str(folder),)))]
     assert [photo.name for photo in photos] == ["clothes/coat.png", "clothes/hat.png"]
     for photo in photos:

@@ -12,6 +12,7 @@ import torch
 from models.light.architecture.preprocessing import CROP
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import GRID, SurfaceNet
+from models.losses.light_surface import UNKNOWN_UV
 from models.surface.body import COCO_KEYPOINTS, MIRROR_JOINT
 from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training.data.backgrounds import over, random_background, shows_background
@@ -96,7 +97,7 @@ def test_photo_labels_stay_on_their_pixels(seed: int) -> None:
     view = box_crop_transform(natural, twin, PLAIN)
     assert agreement(crop, view.flip) > 0.75  # cells on borders between tiles mix
     assert (crop.label_GG == IGNORE).mean() < 0.65  # outside of what was labelled; a tumbled crop has more of it
-    assert not crop.uv_known
+    assert (crop.uv_2GG == UNKNOWN_UV).all()
 
 
 def scene() -> PoolScene:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from models.light.teachers.face_surface import face_surface
 from models.light.teachers.face_teacher import FaceTeacher
 from pipeline.command.api import load
 from stages.annotations.image_folders import read_rgb
+from stages.payloads import PersonSurface
 from stages.training.data.face_labels import head_square, is_sure
 
 HEAD = (23, 24)
@@ -36,15 +38,15 @@ def photos(folder: Path) -> Iterator[tuple[str, U8, U8]]:
         yield source.stem, read_rgb(source), np.asarray(cv2.imread(str(path)), np.uint8)
 
 
-def on_photo(surface: object, height: int, width: int) -> tuple[U8, F32]:
+def on_photo(surface: PersonSurface, height: int, width: int) -> tuple[U8, F32]:
     """A person's charts and UV in the pixels of the whole photo."""
     labels, uv = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.float32)
-    high, wide = surface.labels_hw.shape  # type: ignore[attr-defined]
-    x0, y0 = surface.x0, surface.y0  # type: ignore[attr-defined]
+    high, wide = surface.labels_hw.shape
+    x0, y0 = surface.x0, surface.y0
     rows, columns = slice(max(y0, 0), min(y0 + high, height)), slice(max(x0, 0), min(x0 + wide, width))
     inner = slice(rows.start - y0, rows.stop - y0), slice(columns.start - x0, columns.stop - x0)
-    labels[rows, columns] = surface.labels_hw[inner]  # type: ignore[attr-defined]
-    uv[:, rows, columns] = surface.uv_2hw[:, inner[0], inner[1]]  # type: ignore[attr-defined]
+    labels[rows, columns] = surface.labels_hw[inner]
+    uv[:, rows, columns] = surface.uv_2hw[:, inner[0], inner[1]]
     return labels, uv
 
 
@@ -93,10 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def labels_of(network: object, small: U8, labels: U8, factor: float) -> tuple[U8, F64]:
+def labels_of(network: Callable[[U8], tuple[Any, ...]], small: U8, labels: U8, factor: float) -> tuple[U8, F64]:
     """The network's charts and UV on a shrunk photo, enlarged: those of the person who covers the labels most."""
     height, width = labels.shape
-    people = [on_photo(one, *small.shape[:2]) for one in network(small)[1].people]  # type: ignore[operator]
+    people = [on_photo(one, *small.shape[:2]) for one in network(small)[1].people]
     large = [cv2.resize(one, (width, height), interpolation=cv2.INTER_NEAREST) for one, _ in people]
     best = int(np.argmax([((one > 0) & (labels > 0)).sum() for one in large]))
     uv = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_NEAREST) for plane in people[best][1]]

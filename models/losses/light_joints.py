@@ -11,7 +11,7 @@ from models.light.architecture.surface_net import JointLogits
 
 PLACE_WEIGHT, VISIBLE_WEIGHT = 0.1, 0.1
 HIDDEN_WEIGHT = 0.5
-"""Weight of a hidden joint's place against that of a visible one."""
+"""Weight of the place of a joint that is hidden, or may be, against that of a visible one."""
 
 
 class JointLosses(NamedTuple):
@@ -30,7 +30,7 @@ def joint_losses(logits: JointLogits, joint_NJ3: torch.Tensor, side: int) -> Joi
     Args:
         logits: of the crops.
         joint_NJ3: x, y in pixels of the crop; the third number is -1 for a joint that is not in the image, 0 for one
-            whose place is unknown, 1 for a hidden one and 2 for a visible one.
+            whose place is unknown, 1 for a hidden one, 2 for a visible one, and 3 where its visibility is unknown.
         side: pixels per side of the crop.
     """
     place_KC = logits.place.float().flatten(2).flatten(0, 1)
@@ -45,12 +45,13 @@ def joint_losses(logits: JointLogits, joint_NJ3: torch.Tensor, side: int) -> Joi
     log_KC = torch.cat([place_KC, nowhere_K1], 1).log_softmax(1)
     found_K = (log_KC.gather(1, cell_K4) * share_K4).sum(1)
     gap_K = -torch.where(inside_K, found_K, log_KC[:, -1])
-    weight_K = torch.where(state_K == 1, HIDDEN_WEIGHT, 1.0) * (state_K != 0)
+    weight_K = torch.where((state_K == 1) | (state_K == 3), HIDDEN_WEIGHT, 1.0) * (state_K != 0)
     shown_K = (visible_KC.gather(1, cell_K4) * share_K4).sum(1)
-    seen_K = functional.binary_cross_entropy_with_logits(shown_K, (state_K == 2).float(), reduction="none") * inside_K
+    judged_K = inside_K & (state_K != 3)
+    seen_K = functional.binary_cross_entropy_with_logits(shown_K, (state_K == 2).float(), reduction="none") * judged_K
     return JointLosses(
         PLACE_WEIGHT * (gap_K * weight_K).sum() / weight_K.sum().clamp(min=1),
-        VISIBLE_WEIGHT * seen_K.sum() / inside_K.sum().clamp(min=1),
+        VISIBLE_WEIGHT * seen_K.sum() / judged_K.sum().clamp(min=1),
     )
 
 

@@ -15,7 +15,7 @@ from models.arrays import F32, U8, Bool, Float
 from models.box_overlap import iou
 from models.light.teachers.joint_teacher import JointTeacher
 from models.light.teachers.pose_teacher import PoseTeacher, TeacherPose
-from stages.training.data.labelled_photos import HIDDEN_JOINT, UNKNOWN_JOINT, VISIBLE_JOINT, no_joints
+from stages.training.data.labelled_photos import PLACED_JOINT, UNKNOWN_JOINT, VISIBLE_JOINT, no_joints
 from stages.training.data.pose_correction import COCO_JOINTS, PRESENT, SEEN, joints_of, trusted
 
 AGREE, CLOSE = 0.1, 0.05
@@ -66,7 +66,7 @@ def fuse_poses(pose: TeacherPose, moved_173: Float, box_4: Float, others_M4: Flo
     seen_J = (gap_J < CLOSE) & (pose.visible_K[landmarks] > SEEN) & (pose.present > PRESENT)
     middle_J2 = (moved_173[:, :2] + pose.point_K2[landmarks]) / 2
     place_J2 = np.where((gap_J < CLOSE)[:, None], middle_J2, moved_173[:, :2])
-    state_J = np.where(known_J, np.where(seen_J, VISIBLE_JOINT, HIDDEN_JOINT), UNKNOWN_JOINT)
+    state_J = np.where(known_J, np.where(seen_J, VISIBLE_JOINT, PLACED_JOINT), UNKNOWN_JOINT)
     joint_J3 = np.column_stack([place_J2, state_J]).astype(np.float32)
     return FusedPose(_corrected(pose, place_J2, known_J, gap_J < AGREE), joint_J3)
 

@@ -28,9 +28,9 @@ PERSON, IGNORED = 0, 1
 """Kinds of boxes: people, and ignored areas (neither person nor background)."""
 
 
-ABSENT_JOINT, UNKNOWN_JOINT, HIDDEN_JOINT, VISIBLE_JOINT = -1, 0, 1, 2
-"""Third number of a joint: it is outside the image; its place is unknown; known, but hidden or of unknown visibility;
-known and visible."""
+ABSENT_JOINT, UNKNOWN_JOINT, HIDDEN_JOINT, VISIBLE_JOINT, PLACED_JOINT = -1, 0, 1, 2, 3
+"""Third number of a joint: it is outside the image; its place is unknown; known, but hidden; known and visible; known,
+but whether it is visible is not."""
 
 
 _NO_UV: U8 = np.zeros((2, LABELS, LABELS), np.uint8)
@@ -53,7 +53,7 @@ class PersonLabels:
 
     Attributes:
         mask_LL: the person's silhouette on the same cells: 0 outside, 1 inside, 255 unknown.
-        joint_J3: COCO's joints: x, y in the pixels of the box, and UNKNOWN_JOINT, HIDDEN_JOINT or VISIBLE_JOINT.
+        joint_J3: COCO's joints: x, y in the pixels of the box, and one of the states above.
         uv_2LL: U and V, 0..255, in the same cells; both are 0 where they are not known.
     """
 

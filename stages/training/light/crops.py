@@ -40,7 +40,7 @@ class Crop:
     Attributes:
         uv_2GG: U and V, 0..1; both are UNKNOWN_UV where they are not known.
         mask_GG: the silhouette: 0 outside, 1 inside, 255 unknown.
-        joint_J3: x and y in pixels of the crop, and ABSENT_JOINT, UNKNOWN_JOINT, HIDDEN_JOINT or VISIBLE_JOINT.
+        joint_J3: x and y in pixels of the crop, and a state (see `stages.training.data.labelled_photos`).
         others_CC2: planes of other people (see `other_people_planes`).
     """
 

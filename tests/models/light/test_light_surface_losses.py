@@ -82,6 +82,8 @@ def test_a_joint_costs_the_entropy_of_its_place_where_it_is_known() -> None:
     assert joint_losses(logits, joint, 160).joint == pytest.approx(PLACE_WEIGHT * math.log(2), rel=1e-5)
     joint[0, 3, 2] = 1
     hidden = joint_losses(logits, joint, 160).joint
+    joint[0, 3, 2] = 3
+    assert joint_losses(logits, joint, 160) == (hidden, 0)  # nothing says whether it is visible
     assert hidden == pytest.approx(HIDDEN_WEIGHT * PLACE_WEIGHT * math.log(2), rel=1e-5)
 
 

@@ -39,7 +39,7 @@ def moved(shift: float = 0.0, score: float = 0.9) -> Float:
 
 def test_agreed_joints_are_known_and_near_ones_seen() -> None:
     """2 pixels of 100 apart: the middle, and seen. 8 apart: MoveNet's place, known. 12 apart: unknown."""
-    for shift, place, state in ((2, 1, 2), (8, 8, 1), (12, 12, 0)):
+    for shift, place, state in ((2, 1, 2), (8, 8, 3), (12, 12, 0)):
         joint_J3 = fuse_poses(blaze(), moved(shift), BOX, NOBODY).joint_J3
         np.testing.assert_allclose(joint_J3, moved(place, state), atol=1e-4)
 
@@ -47,7 +47,7 @@ def test_agreed_joints_are_known_and_near_ones_seen() -> None:
 def test_hidden_landmarks_are_known_where_both_agree() -> None:
     """BlazePose names hidden joints, too, and says that they are hidden."""
     unseen = blaze(visible_K=np.zeros(LANDMARKS))
-    assert (fuse_poses(unseen, moved(2, score=0.3), BOX, NOBODY).joint_J3[:, 2] == 1).all()
+    assert (fuse_poses(unseen, moved(2, score=0.3), BOX, NOBODY).joint_J3[:, 2] == 3).all()
 
 
 @pytest.mark.parametrize(("score", "known"), [(0.5, True), (0.3, False)])
@@ -55,7 +55,7 @@ def test_movenet_alone_is_believed_where_it_is_confident(score: float, known: bo
     """BlazePose sees nobody: its mask counts nothing, its hands and feet neither."""
     absent = blaze(present=0.1)
     pose, joint_J3 = fuse_poses(absent, moved(20, score), BOX, NOBODY)
-    assert (joint_J3[:, 2] == known).all()
+    assert (joint_J3[:, 2] == 3 * known).all()
     assert pose is not None and not pose.mask_SS.any()
     landmarks = np.zeros(LANDMARKS, bool)
     landmarks[list(COCO_JOINTS)] = known

@@ -1,6 +1,7 @@
 """The other people of a frame, as the surface network sees them beside the crop of one person.
 
-See `models.light.architecture.other_people`.
+See `models.light.architecture.other_people`. A detector finds some people twice. The second box of a person must not
+be shown as somebody else, or the network would leave out the person's own surface.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.arrays import F32, U8, Float
+from models.arrays import F32, F64, U8, Float
+from models.box_overlap import iou
 from models.light.architecture.other_people import box_corners, box_plane
 from models.light.architecture.preprocessing import CROP
 from models.light.inference.crop_view import CropView, between_indices
 from models.light.inference.logistic import logistic
+
+LEAST_SCORE = 0.075
+"""Boxes with lower scores are no neighbours."""
+SAME_PERSON = 0.5
+"""IoU, of boxes or of silhouettes, from which the lower score of two detections is the same person found twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +61,43 @@ class Neighbours:
 def neighbours_of_each(
     box_N4: Float, score_N: Float, silhouette_N: Sequence[FirstSilhouette] = ()
 ) -> Iterator[Neighbours]:
-    """For each person of a frame all others."""
-    for person in range(len(box_N4)):
+    """For each detection of a frame the other people.
+
+    Not shown are detections of low score, and those that are the same person with a lower score. Such a second
+    detection of a person still sees the first one.
+
+    Args:
+        box_N4: x0, y0, x1, y1 in pixels of the frame.
+        score_N: of the boxes.
+        silhouette_N: the first pass over each box; empty before these.
+    """
+    overlap_NN = iou(box_N4, box_N4)
+    if len(silhouette_N):
+        overlap_NN = np.maximum(overlap_NN, _silhouette_overlaps(silhouette_N))
+    lower_NN = score_N[None] < score_N[:, None]
+    other_NN = (score_N >= LEAST_SCORE)[None] & ~((overlap_NN > SAME_PERSON) & lower_NN)
+    np.fill_diagonal(other_NN, False)
+    for other_N in other_NN:
         yield Neighbours(
-            box_K4=np.delete(box_N4, person, 0),
-            score_K=np.delete(score_N, person),
-            silhouette_K=tuple(one for other, one in enumerate(silhouette_N) if other != person),
+            box_K4=box_N4[other_N],
+            score_K=score_N[other_N],
+            silhouette_K=tuple(one for one, shown in zip(silhouette_N, other_N, strict=True) if shown)
+            if len(silhouette_N)
+            else (),
         )
+
+
+def _silhouette_overlaps(silhouette_N: Sequence[FirstSilhouette]) -> F64:
+    """IoU (N, N) of all pairs of silhouettes, on a raster over all of them."""
+    region_N4 = np.array([one.region_4 for one in silhouette_N], np.float64)
+    low_2, high_2 = region_N4[:, :2].min(0), region_N4[:, 2:].max(0)
+    side = float((high_2 - low_2).max())
+    view = CropView.of_region(np.array([*low_2, *(low_2 + side)], np.float32))
+    mask_NP = np.array([_silhouette(one, view) > 127 for one in silhouette_N]).reshape(len(silhouette_N), -1)
+    mask_NP = mask_NP.astype(np.float32)
+    both_NN = mask_NP @ mask_NP.T
+    area_N = mask_NP.sum(1)
+    return np.asarray(both_NN / np.maximum(area_N[:, None] + area_N - both_NN, 1), np.float64)
 
 
 def _silhouette(one: FirstSilhouette, view: CropView) -> U8:

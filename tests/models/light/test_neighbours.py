@@ -55,3 +55,24 @@ def test_everyone_has_all_others() -> None:
     assert [one.box_K4[:, 0].tolist() for one in found] == [[4, 8], [0, 8], [0, 4]]
     assert [one.score_K.tolist() for one in found] == [[0.2, 0.3], [0.1, 0.3], [0.1, 0.2]]
     assert [one.region_4[0] for one in found[1].silhouette_K] == [0, 8]
+
+
+def test_the_second_box_of_a_person_is_no_neighbour_of_the_first_but_sees_it() -> None:
+    box_N4 = np.array([[0, 0, 100, 200], [5, 10, 100, 190], [60, 0, 160, 200], [0, 0, 90, 200]], np.float32)
+    score_N = np.array([0.9, 0.4, 0.8, 0.05])
+    first, second, other, _ = neighbours_of_each(box_N4, score_N)
+    assert first.score_K.tolist() == [0.8]
+    assert second.score_K.tolist() == [0.9, 0.8]
+    assert other.score_K.tolist() == [0.9, 0.4]
+
+
+def test_two_boxes_with_one_silhouette_are_one_person() -> None:
+    def silhouette(left: int) -> FirstSilhouette:
+        logit_GG = np.full((GRID, GRID), -20, np.float32)
+        logit_GG[:, left : left + 20] = 20
+        return FirstSilhouette(person_GG=logit_GG, region_4=np.array([0, 0, 160, 160], np.float32))
+
+    box_N4 = np.array([[0, 0, 50, 160], [0, 80, 120, 160], [20, 0, 130, 160]], np.float32)
+    found = list(neighbours_of_each(box_N4, np.array([0.9, 0.5, 0.4]), [silhouette(at) for at in (5, 7, 50)]))
+    assert [one.score_K.tolist() for one in found] == [[0.4], [0.9, 0.4], [0.9, 0.5]]
+    assert [len(one.silhouette_K) for one in found] == [1, 2, 2]

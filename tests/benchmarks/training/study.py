@@ -21,7 +21,7 @@ import yaml
 
 from pipeline.command.cli import main as run
 from stages.evaluation.body_geometry import geometry_of
-from stages.evaluation.measures import ANNOTATORS, annotator_measures
+from stages.evaluation.measures import ANNOTATORS, annotator_measures, estimates
 from stages.evaluation.person_scores import person_score
 from stages.evaluation.synthetic_truth import Worlds, world_set
 from stages.training.rcnn.score_training import ScoreTraining, rounded_estimate
@@ -97,7 +97,7 @@ def human_line(name: str, seed: int, worlds: Sequence[str], scenes: int) -> dict
     for world in worlds:
         images = world_set(world, Worlds(seed=0, scenes=scenes, frames=scenes)).images
         people = [person_score(one, g, {}, body) for one in images for g in range(len(one.people))]
-        measures = annotator_measures(people)
+        measures = estimates(annotator_measures(people))
         scores[world] = {ANNOTATORS: {name: rounded_estimate(value) for name, value in measures.items()}}
     return {"row": name, "seed": seed, "cpu_minutes": 0.0, "scenes": scenes, "scores": scores}
 

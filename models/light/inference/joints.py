@@ -9,7 +9,7 @@ import numpy as np
 from models.arrays import F32, F64, Float
 from models.light.architecture.preprocessing import CROP
 from models.light.inference.crop_view import CropView
-from models.surface.body import COCO_KEYPOINTS
+from models.surface.body import MIRROR_JOINT
 
 JOINT_CELLS = CROP // 4
 """Cells per side of a heat map."""
@@ -22,10 +22,6 @@ SHIFTS = 3
 """Steps of the mean shift by which passes are combined."""
 WEIGHT_POWER = 2
 """The weight of a pass is its score to this power."""
-_SWAP = {"left": "right", "right": "left"}
-_SIDES = [name.partition("_") for name in COCO_KEYPOINTS]
-MIRRORED_17 = np.array([COCO_KEYPOINTS.index(_SWAP.get(side, side) + dash + rest) for side, dash, rest in _SIDES])
-"""The joint of the other side of the body."""
 
 
 def decode_joints(place_JSS: F32, view: CropView, *, flip: bool) -> F64:
@@ -59,7 +55,7 @@ def decode_joints(place_JSS: F32, view: CropView, *, flip: bool) -> F64:
     x_J = x_J / side
     place_2J = view.to_frame(np.stack([1 - x_J if flip else x_J, y_J / side]))
     joint_J3 = np.column_stack([*place_2J, score_J])
-    return joint_J3[MIRRORED_17] if flip else joint_J3
+    return joint_J3[MIRROR_JOINT] if flip else joint_J3
 
 
 def combine_joints(passes: Sequence[Float], reach: float) -> F32:

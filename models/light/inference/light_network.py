@@ -186,9 +186,7 @@ class LightNetwork:
         """For each person of a frame the others; None where the network does not see them."""
         if not self.predictor.sees_others:
             return [None] * len(people)
-        silhouettes = [
-            FirstSilhouette(person_GG=person.maps_LGG[0], region_4=person.region_4) for person in people.person_N
-        ]
+        silhouettes = [FirstSilhouette.of_logit(person.maps_LGG[0], person.region_4) for person in people.person_N]
         return neighbours_of_each(people.box_N4, people.detector_score_N, silhouettes)
 
     def _keep_best(

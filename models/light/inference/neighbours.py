@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import cv2
 import numpy as np
@@ -27,10 +28,15 @@ SAME_PERSON = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstSilhouette:
-    """The logit of a person in a region x0, y0, x1, y1 of the frame, from a first pass."""
+    """The probability of a person, 0..255, in a region x0, y0, x1, y1 of the frame, from a first pass."""
 
-    person_GG: F32
+    shown_GG: U8
     region_4: F32
+
+    @classmethod
+    def of_logit(cls, person_GG: F32, region_4: F32) -> FirstSilhouette:
+        """From the logit of the person."""
+        return cls(shown_GG=np.round(255 * logistic(person_GG)).astype(np.uint8), region_4=region_4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +87,7 @@ def neighbours_of_each(
         yield Neighbours(
             box_K4=box_N4[other_N],
             score_K=score_N[other_N],
-            silhouette_K=tuple(one for one, shown in zip(silhouette_N, other_N, strict=True) if shown)
-            if len(silhouette_N)
-            else (),
+            silhouette_K=tuple(compress(silhouette_N, other_N)),
         )
 
 
@@ -102,9 +106,8 @@ def _silhouette_overlaps(silhouette_N: Sequence[FirstSilhouette]) -> F64:
 
 def _silhouette(one: FirstSilhouette, view: CropView) -> U8:
     """The probability of a person at the pixels of a view, 0..255."""
-    cells = len(one.person_GG)
+    cells = len(one.shown_GG)
     grid_33, crop_33 = np.diag([cells, cells, 1.0]), np.diag([CROP, CROP, 1.0])
     source_33 = CropView.of_region(one.region_4).to_square_33
     matrix_23 = between_indices(crop_33 @ view.to_square_33 @ np.linalg.inv(grid_33 @ source_33))
-    shown_GG = np.round(255 * logistic(one.person_GG)).astype(np.uint8)
-    return np.asarray(cv2.warpAffine(shown_GG, matrix_23, (CROP, CROP), flags=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.warpAffine(one.shown_GG, matrix_23, (CROP, CROP), flags=cv2.INTER_LINEAR), np.uint8)

@@ -37,8 +37,7 @@ def occlude_by_person(crop: Crop, scene: PoolScene, person: int, random: np.rand
     matrix = np.array([[1 / size, 0, centre_2[0] - at_2[0] / size], [0, 1 / size, centre_2[1] - at_2[1] / size]])
     mine = (scene.instance_HW == person + 1).astype(np.uint8) * 255
     cover_CC = warp(mine, matrix, side, smooth=True, outside=0)
-    made = occlude(crop, cover_CC, warp(scene.rgb_HW3, matrix, side, smooth=True, outside=GREY))
-    return made if made is crop else replace(made, others_CC2=with_box_in_front(made.others_CC2, cover_CC, random))
+    return _with_person_in_front(crop, cover_CC, warp(scene.rgb_HW3, matrix, side, smooth=True, outside=GREY), random)
 
 
 def occlude_by_real_person(
@@ -58,7 +57,14 @@ def occlude_by_real_person(
     to_cells_23 = np.column_stack([np.diag(step_2 / per_cell_2), (to_photo_23[:, 2] - low_2) / per_cell_2 - 0.5])
     mine_LL = (person.mask_LL == 1).astype(np.uint8) * 255
     cover_CC = warp(mine_LL, to_cells_23, side, smooth=True, outside=0)
-    made = occlude(crop, cover_CC, warp(photo.rgb_SS3, to_photo_23, side, smooth=True, outside=GREY))
+    return _with_person_in_front(
+        crop, cover_CC, warp(photo.rgb_SS3, to_photo_23, side, smooth=True, outside=GREY), random
+    )
+
+
+def _with_person_in_front(crop: Crop, cover_CC: U8, pixels_CC3: U8, random: np.random.Generator) -> Crop:
+    """`occlude`, and the box of the person in front among the others that the crop shows."""
+    made = occlude(crop, cover_CC, pixels_CC3)
     return made if made is crop else replace(made, others_CC2=with_box_in_front(made.others_CC2, cover_CC, random))
 
 

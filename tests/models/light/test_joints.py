@@ -13,10 +13,10 @@ from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import GRID, JointLogits
 from models.light.inference.calibration import NEUTRAL
 from models.light.inference.crop_view import CropView, rotation_about
-from models.light.inference.joints import JOINT_CELLS, MIRRORED_17, combine_joints, decode_joints
+from models.light.inference.joints import JOINT_CELLS, combine_joints, decode_joints
 from models.light.inference.tta import AugmentedPredictor
 from models.losses.light_joints import corner_shares, joint_losses
-from models.surface.body import COCO_KEYPOINTS
+from models.surface.body import COCO_KEYPOINTS, MIRROR_JOINT
 
 pytestmark = pytest.mark.quick
 
@@ -78,14 +78,15 @@ def test_joints_of_rotated_and_flipped_crops_are_where_they_are_in_the_frame(ang
     frame_J2 = view.to_frame(places().T).T
     seen_J2 = places()
     if flip:
-        seen_J2 = np.column_stack([1 - seen_J2[:, 0], seen_J2[:, 1]])[MIRRORED_17]
+        seen_J2 = np.column_stack([1 - seen_J2[:, 0], seen_J2[:, 1]])[MIRROR_JOINT]
     found_J3 = decode_joints(trained_maps(seen_J2), view, flip=flip)
     np.testing.assert_allclose(found_J3[:, :2], frame_J2, atol=0.05)
 
 
 def test_the_joint_of_the_other_side_has_the_other_name() -> None:
-    assert [COCO_KEYPOINTS[k] for k in MIRRORED_17[[0, 1, 9, 16]]] == ["nose", "right_eye", "right_wrist", "left_ankle"]
-    assert np.array_equal(MIRRORED_17[MIRRORED_17], np.arange(17))
+    mirrored = np.array(MIRROR_JOINT)
+    assert [COCO_KEYPOINTS[k] for k in mirrored[[0, 1, 9, 16]]] == ["nose", "right_eye", "right_wrist", "left_ankle"]
+    assert np.array_equal(mirrored[mirrored], np.arange(17))
 
 
 def test_passes_are_weighted_by_score_and_one_wrong_pass_of_three_changes_little() -> None:

@@ -42,7 +42,7 @@ def test_planes_follow_a_rotated_view() -> None:
 def test_a_first_silhouette_is_seen_where_it_is() -> None:
     logit_GG = np.full((GRID, GRID), -20, np.float32)
     logit_GG[:, : GRID // 2] = 20
-    one = FirstSilhouette(person_GG=logit_GG, region_4=np.array([140, 50, 220, 210], np.float32))
+    one = FirstSilhouette.of_logit(person_GG=logit_GG, region_4=np.array([140, 50, 220, 210], np.float32))
     other = Neighbours(box_K4=np.zeros((0, 4)), score_K=np.zeros(0), silhouette_K=(one,))
     _, silhouette_CC = covered(other, CropView.of_region(REGION_4))
     assert silhouette_CC[2:-2, 84:158].min() > 0.99 and silhouette_CC[:, :76].max() == 0
@@ -50,7 +50,7 @@ def test_a_first_silhouette_is_seen_where_it_is() -> None:
 
 def test_everyone_has_all_others() -> None:
     box_N4 = np.arange(12.0).reshape(3, 4)
-    silhouettes = [FirstSilhouette(person_GG=np.zeros((2, 2)), region_4=box_4) for box_4 in box_N4]
+    silhouettes = [FirstSilhouette.of_logit(person_GG=np.zeros((2, 2)), region_4=box_4) for box_4 in box_N4]
     found = list(neighbours_of_each(box_N4, np.array([0.1, 0.2, 0.3]), silhouettes))
     assert [one.box_K4[:, 0].tolist() for one in found] == [[4, 8], [0, 8], [0, 4]]
     assert [one.score_K.tolist() for one in found] == [[0.2, 0.3], [0.1, 0.3], [0.1, 0.2]]
@@ -70,7 +70,7 @@ def test_two_boxes_with_one_silhouette_are_one_person() -> None:
     def silhouette(left: int) -> FirstSilhouette:
         logit_GG = np.full((GRID, GRID), -20, np.float32)
         logit_GG[:, left : left + 20] = 20
-        return FirstSilhouette(person_GG=logit_GG, region_4=np.array([0, 0, 160, 160], np.float32))
+        return FirstSilhouette.of_logit(person_GG=logit_GG, region_4=np.array([0, 0, 160, 160], np.float32))
 
     box_N4 = np.array([[0, 0, 50, 160], [0, 80, 120, 160], [20, 0, 130, 160]], np.float32)
     found = list(neighbours_of_each(box_N4, np.array([0.9, 0.5, 0.4]), [silhouette(at) for at in (5, 7, 50)]))

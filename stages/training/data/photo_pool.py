@@ -63,6 +63,7 @@ class PhotoPool:
 
     Attributes:
         exact: indices of the people whose silhouette is known in every cell.
+        annotated: indices of the photos with such people: their boxes are annotated, too.
     """
 
     def __init__(self, shards: Sequence[Path]) -> None:
@@ -74,6 +75,7 @@ class PhotoPool:
         for shard in shards:
             self._add(map_shard(shard))
         self.exact = [index for index, one in enumerate(self.people) if not (one.mask_LL == IGNORE).any()]
+        self.annotated = sorted({self.people[index].photo for index in self.exact})
 
     def _add(self, data: dict[str, np.ndarray]) -> None:
         place: dict[int, int] = {}

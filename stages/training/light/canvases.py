@@ -36,7 +36,7 @@ class Sheet:
     """An image with boxes (in its pixels); canvases are made of sheets.
 
     `natural` is its width and height at the true aspect ratio; `real` is whether it is a photo; `nobody` is whether
-    it is known to show no person.
+    it is known to show no person; `annotated` is whether all its boxes are people's annotations.
     """
 
     rgb_HW3: U8
@@ -46,13 +46,15 @@ class Sheet:
     part_hw: U8
     real: bool
     nobody: bool = False
+    annotated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorCanvas:
     """A training image: boxes in its pixels, padded; kind 0 person, 1 ignored, -1 padding; part labels at stride 8.
 
-    `real`: nothing on it is synthetic. `nobody_hw`: where sheets without people lie, at stride 8.
+    `real`: nothing on it is synthetic. `nobody_hw`, `annotated_hw`: where sheets without people and sheets with
+    annotated boxes lie, at stride 8.
     """
 
     rgb_HW3: U8
@@ -61,6 +63,7 @@ class DetectorCanvas:
     part_hw: U8
     real: bool
     nobody_hw: Bool
+    annotated_hw: Bool
 
 
 def mirror_label(label: U8) -> U8:
@@ -81,6 +84,7 @@ def flipped_sheet(sheet: Sheet) -> Sheet:
         part_hw=mirror_label(sheet.part_hw[:, ::-1]),
         real=sheet.real,
         nobody=sheet.nobody,
+        annotated=sheet.annotated,
     )
 
 
@@ -92,6 +96,7 @@ class _Painter:
         self.rgb_HW3 = np.full((CANVAS, CANVAS, 3), int(MEAN), np.uint8)
         self.part_hw = np.full((CANVAS // 8, CANVAS // 8), IGNORE, np.uint8)
         self.nobody_hw = np.zeros((CANVAS // 8, CANVAS // 8), bool)
+        self.annotated_hw = np.zeros_like(self.nobody_hw)
         self.boxes: list[F32] = []
         self.kinds: list[U8] = []
         self.real = True
@@ -99,7 +104,8 @@ class _Painter:
     def paint(self, sheet: Sheet, x0: int, y0: int, width: int, height: int) -> None:
         """Paint the sheet into a rectangle whose corners are multiples of 8, at a random size and place."""
         self.real &= sheet.real
-        self.nobody_hw[y0 // 8 : (y0 + height) // 8, x0 // 8 : (x0 + width) // 8] = sheet.nobody
+        rows, columns = slice(y0 // 8, (y0 + height) // 8), slice(x0 // 8, (x0 + width) // 8)
+        self.nobody_hw[rows, columns], self.annotated_hw[rows, columns] = sheet.nobody, sheet.annotated
         if self.random.random() < 0.5:
             sheet = flipped_sheet(sheet)
         natural = np.asarray(sheet.natural, np.float64) * np.exp(self.random.uniform(-0.2, 0.2, 2))
@@ -154,6 +160,7 @@ class _Painter:
             part_hw=self.part_hw,
             real=self.real,
             nobody_hw=self.nobody_hw,
+            annotated_hw=self.annotated_hw,
         )
 
 

@@ -29,8 +29,8 @@ from stages.training.light.mixes import SheetMix
 from stages.training.payloads import PhotoShards, SceneShards
 
 
-def photo_sheet(photo: PoolPhoto) -> Sheet:
-    """The sheet of a labelled photo."""
+def photo_sheet(photo: PoolPhoto, *, annotated: bool) -> Sheet:
+    """The sheet of a labelled photo; `annotated` says whether people have annotated its boxes."""
     return Sheet(
         rgb_HW3=photo.rgb_SS3,
         natural=photo.natural,
@@ -39,6 +39,7 @@ def photo_sheet(photo: PoolPhoto) -> Sheet:
         part_hw=photo.dense_DD,
         real=True,
         nobody=not len(photo.box_M4) and not photo.dense_DD.any(),
+        annotated=annotated,
     )
 
 
@@ -81,6 +82,7 @@ class DetectorBatches:
         self.mix = mix
         self.teacher = teacher
         self.photos = photos
+        self.annotated = frozenset(photos.annotated)
         self.scenes = scenes
         self.indices = indices
         self.seed = seed
@@ -91,7 +93,10 @@ class DetectorBatches:
             scene = self.scenes.scenes[random.integers(len(self.scenes.scenes))]
             behind = random_background(self.photos, random) if random.random() < mix.composited else None
             return scene_sheet(scene, behind)
-        return photo_sheet(self.photos.photos[random.integers(len(self.photos.photos))])
+        chosen = int(random.integers(len(self.photos.photos)))
+        if self.annotated and mix.annotated and random.random() < mix.annotated:
+            chosen = self.photos.annotated[random.integers(len(self.annotated))]
+        return photo_sheet(self.photos.photos[chosen], annotated=chosen in self.annotated)
 
     def __call__(self, step: int) -> Batch:
         """RGB (N,3,S,S) uint8, boxes (N,M,4), kinds (N,M), part labels (N,S/8,S/8), teacher's predictions (N,P,5)."""
@@ -105,7 +110,8 @@ class DetectorBatches:
     def _teacher_prediction(self, canvas: DetectorCanvas) -> npt.NDArray[Any]:
         """What the teacher predicts at every location (P,5); the score is negative where it predicts nothing.
 
-        Where a photo is known to show nobody, the score is 0 whatever the teacher sees.
+        Where a photo is known to show nobody, the score is 0 whatever the teacher sees. On annotated photos it predicts
+        nothing: boxes of hidden people end there where they are seen, and the teacher's do not.
         """
         centre_P2 = detector_locations(CANVAS, CANVAS)[0]
         if self.teacher is None or not canvas.real:
@@ -113,6 +119,7 @@ class DetectorBatches:
         answer_P5 = self.teacher(canvas.rgb_HW3)
         column_P, row_P = (centre_P2 // 8).astype(int).T
         answer_P5[canvas.nobody_hw[row_P, column_P], 0] = 0
+        answer_P5[canvas.annotated_hw[row_P, column_P], 0] = -1
         return answer_P5
 
 

@@ -55,11 +55,13 @@ class SheetMix:
         mosaic: of canvases made of four sheets.
         synthetic: of sheets with a synthetic scene; the rest are photos.
         composited: of synthetic sheets, on the background of a photo.
+        annotated: of photos, those whose people have annotated silhouettes; they are also among the other photos.
     """
 
     mosaic: float = 0.35
     synthetic: float = 0.25
     composited: float = 0.8
+    annotated: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number that is no share."""

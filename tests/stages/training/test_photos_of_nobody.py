@@ -1,4 +1,4 @@
-"""Photos that are known to show no person teach so, whatever the teachers see in them."""
+"""What people say of a photo counts more than what the teachers see in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from models.arrays import F32, U8
 from models.light.architecture.detector_locations import detector_locations
 from stages.training.data.label_photos import LabelPhotos, all_pictures
-from stages.training.data.labelled_photos import SIDE, write_shard
+from stages.training.data.labelled_photos import DENSE, SIDE, LabelledPhoto, write_shard
 from stages.training.data.labels_from_teachers import Teachers, label_photo
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.light.canvases import CANVAS
@@ -66,3 +66,30 @@ def test_a_photo_of_nobody_is_background_and_its_locations_are_taught_to_be_empt
     box_M4, kind_M = np.array([[9, 9, 99, 99]], np.float32), np.zeros(1, np.uint8)
     pool.photos[:] = [replace(photo, box_M4=box_M4, kind_M=kind_M) for photo in pool.photos]
     assert (taught(pool) == 1).all()
+
+
+def test_the_box_teacher_predicts_nothing_on_annotated_photos_which_are_drawn_as_often_as_wanted(
+    tmp_path: Path,
+) -> None:
+    blank = LabelledPhoto(
+        name="blank.jpg",
+        rgb_SS3=np.zeros((SIDE, SIDE, 3), np.uint8),
+        aspect=1.0,
+        dense_DD=np.ones((DENSE, DENSE), np.uint8),
+        box_M4=np.array([[9, 9, 99, 99]], np.float32),
+        kind_M=np.zeros(1, np.uint8),
+        people=(),
+    )
+    write_shard(tmp_path / "0000.npz", [replace(blank, name=f"{k}.jpg") for k in range(30)])
+    pool = PhotoPool([tmp_path / "0000.npz"])
+    pool.annotated = [4]
+    everywhere: Any = EverywhereTeacher()
+
+    def silent_share(annotated: float) -> float:
+        mix = SheetMix(synthetic=0, mosaic=0, annotated=annotated)
+        batches = DetectorBatches(pool, None, indices=range(40), seed=3, teacher=everywhere, mix=mix)
+        scores = batches(0)[-1][..., 0].numpy()
+        assert set(np.unique(scores)) <= {-1.0, 1.0} and (scores == scores[:, :1]).all()
+        return float((scores[:, 0] == -1).mean())
+
+    assert silent_share(0) < 0.2 < silent_share(0.5) < 0.8 and silent_share(1) == 1

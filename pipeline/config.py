@@ -117,19 +117,50 @@ def validate(raw: RawConfig, table: Mapping[str, str]) -> RunConfig:
             if stage not in table:
                 where = raw.origin(("lanes", lane, "stages"))
                 raise ConfigError(f"there is no stage '{stage}'", where, suggest(stage, table))
-    placed = [stage for lane in settings.lanes.values() for stage in lane.stages]
-    classes = {name: stage_class(name, table) for name in dict.fromkeys(placed)}
+    settings, classes = _with_optional_stages(settings, raw, known, table)
     lanes = [(name, lane.stages) for name, lane in settings.lanes.items()]
     graph = build_graph(lanes, classes, raw.origins[()])
-    configs = {name: getattr(cls, "Config") for name, cls in classes.items()}  # noqa: B009
-    _check_sections(raw, known, configs, table)
-    shared = {key: value for key, value in raw.values.items() if key not in known and key not in classes}
-    stages = {name: _stage_config(name, config, shared, raw) for name, config in configs.items()}
+    _check_sections(raw, known, classes, table)
+    stages = _stage_configs(classes, known, raw)
     settings = dataclasses.replace(
         settings, lanes={name: _without_idle_gpu(lane, classes, stages) for name, lane in settings.lanes.items()}
     )
     demo = None if settings.demo is None else Path(raw.origins["demo",]).parent / settings.demo
     return RunConfig(name=raw.name, demo=demo, settings=settings, graph=graph, stages=stages)
+
+
+def _with_optional_stages(
+    settings: RunSettings, raw: RawConfig, known: Iterable[str], table: Mapping[str, str]
+) -> tuple[RunSettings, dict[str, type[Stage]]]:
+    """The settings with the stages that placed ones need before them, and the class of every stage."""
+    placed = [stage for lane in settings.lanes.values() for stage in lane.stages]
+    classes = {name: stage_class(name, table) for name in dict.fromkeys(placed)}
+    lanes = dict(settings.lanes)
+    for name, config in _stage_configs(classes, known, raw).items():
+        for needed in classes[name].needs(config):
+            if needed not in classes:
+                classes[needed] = stage_class(needed, table)
+                lanes = {key: _placed_before(name, needed, lane) for key, lane in lanes.items()}
+    return dataclasses.replace(settings, lanes=lanes), classes
+
+
+def _placed_before(stage: str, needed: str, lane: LaneConfig) -> LaneConfig:
+    """The lane with a stage placed right before another one, if it holds that one."""
+    if stage not in lane.stages:
+        return lane
+    at = lane.stages.index(stage)
+    return dataclasses.replace(lane, stages=(*lane.stages[:at], needed, *lane.stages[at:]))
+
+
+def _stage_configs(classes: Mapping[str, type[Stage]], known: Iterable[str], raw: RawConfig) -> dict[str, Any]:
+    """The settings of every stage, by its name."""
+    shared = {key: value for key, value in raw.values.items() if key not in known and key not in classes}
+    return {name: _stage_config(name, _config_class(cls), shared, raw) for name, cls in classes.items()}
+
+
+def _config_class(cls: type[Stage]) -> type:
+    config: type = getattr(cls, "Config")  # noqa: B009
+    return config
 
 
 def _without_idle_gpu(lane: LaneConfig, classes: Mapping[str, type[Stage]], stages: Mapping[str, Any]) -> LaneConfig:
@@ -160,17 +191,24 @@ def _stage_config(name: str, config: type, shared: Mapping[str, Any], raw: RawCo
 
 
 def _check_sections(
-    raw: RawConfig, known: Iterable[str], configs: Mapping[str, type], table: Mapping[str, str]
+    raw: RawConfig, known: Iterable[str], classes: Mapping[str, type[Stage]], table: Mapping[str, str]
 ) -> None:
     """Check that every top-level key is a setting or a section of a placed stage; inherited ones may be unused."""
-    shared = {spec.name for config in configs.values() for spec in dataclasses.fields(config)}
+    shared = {spec.name for cls in classes.values() for spec in dataclasses.fields(_config_class(cls))}
+    optional = {name for cls in classes.values() for name in cls.optional_stages}
     for key in raw.values:
-        if key in known or key in configs or key in shared or (key in raw.inherited):
+        if key in known or key in classes or key in shared or (key in raw.inherited and key not in optional):
+            continue
+        where = raw.origin((key,))
+        if key in optional:
+            if where.startswith(COMMAND_LINE):
+                what = f"nothing that this run writes needs the stage '{key}'"
+                raise ConfigError(what, where, "name an export or a style that does, or leave it out")
             continue
         if key in table:
-            raise ConfigError(f"stage '{key}' is in no lane", raw.origin((key,)), "place it in a lane, or leave it out")
+            raise ConfigError(f"stage '{key}' is in no lane", where, "place it in a lane, or leave it out")
         short = f"{key:.60}"
-        raise ConfigError(f"unknown key '{short}'", raw.origin((short,)), suggest(short, {*known, *configs, *shared}))
+        raise ConfigError(f"unknown key '{short}'", raw.origin((short,)), suggest(short, {*known, *classes, *shared}))
 
 
 def _read_file(path: Path, configs: Path, seen: tuple[Path, ...]) -> RawConfig:

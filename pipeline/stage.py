@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeGuard
@@ -229,6 +229,9 @@ class Stage:
     exports: ClassVar[Mapping[str, str]] = {}
     """Kinds of `--export KIND=PATH` that the stage writes, each with the key that holds the path."""
 
+    optional_stages: ClassVar[tuple[str, ...]] = ()
+    """Stages that are placed right before it where its settings need them and no lane places them, see `needs`."""
+
     writes_to: ClassVar[str] = ""
     """The key that holds the folder to which the stage writes, if there is one."""
 
@@ -240,6 +243,16 @@ class Stage:
     def uses_gpu(cls, config: Any) -> bool:
         """Whether an `accelerated` stage would compute on a GPU with these settings."""
         return cls.accelerated
+
+    @classmethod
+    def needs(cls, config: Any) -> Sequence[str]:
+        """Those of its `optional_stages` that these settings need."""
+        return ()
+
+    @classmethod
+    def announce(cls, config: Any) -> Sequence[str]:
+        """What a user should know of these settings before the start, such as the size of large files: sentences."""
+        return ()
 
     @classmethod
     def fetch(cls, config: Any) -> None:

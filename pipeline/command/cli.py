@@ -126,6 +126,10 @@ def _carry_out(
 ) -> int:
     """Run the inputs, or the batch of `parts`, and print the outcome; returns the exit code."""
     inputs = refuse_failing_inputs(config, inputs)
+    if again is None:
+        for node in config.graph.nodes:
+            for sentence in node.cls.announce(config.stages[node.name]):
+                _print_message(sentence)
     metrics = Metrics(config.graph, inputs.jobs, started)
     for index, failure in inputs.refused.items():
         metrics.failed(index, failure)

@@ -60,6 +60,27 @@ def test_changes_are_yaml_and_come_last(load) -> None:
     assert config.stages["square"].shared.scale == 9
 
 
+ASKED = TOY.replace("save]", "save_asked]") + "total: {}\n"
+
+
+def test_a_stage_that_only_some_settings_need_is_placed_right_before_the_stage_that_needs_it(load) -> None:
+    assert load(ASKED).settings.lanes["all"].stages == ("count", "square", "smooth", "save_asked")
+    config = load(ASKED, "save_asked.totals=true")
+    assert config.settings.lanes["all"].stages == ("count", "square", "smooth", "total", "save_asked")
+    assert [node.name for node in config.graph.nodes] == list(config.settings.lanes["all"].stages)
+    assert "total" in config.stages
+
+
+def test_a_stage_that_is_placed_already_stays_where_it_is(load) -> None:
+    config = load(ASKED.replace("square, ", "square, total, "), "save_asked.totals=true")
+    assert config.settings.lanes["all"].stages == ("count", "square", "total", "smooth", "save_asked")
+
+
+def test_settings_of_a_stage_that_nothing_needs_are_refused(load) -> None:
+    with pytest.raises(ConfigError, match="total: nothing that this run writes needs the stage 'total'; name an exp"):
+        load(ASKED, "total.x=1")
+
+
 def test_extends_changes_a_lane_that_places_no_stages(load) -> None:
     config = load("extends: base\nlanes: {all: {threads: 5}}\n", base=TOY)
     assert config.settings.lanes["all"].threads == 5

@@ -383,6 +383,29 @@ class SaveTotals(Save):
         return self._saved(job, numbers, smoothed.value_T, totals.value_T)
 
 
+class SaveAsked(Save):
+    """The same with totals where its settings ask for them."""
+
+    optional_stages = ("total",)
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config(Save.Config):
+        """Whether totals are saved."""
+
+        totals: bool = False
+
+    @classmethod
+    def needs(cls, config: Config) -> Sequence[str]:
+        return ("total",) if config.totals else ()
+
+    @classmethod
+    def announce(cls, config: Config) -> Sequence[str]:
+        return ("totals take 8 bytes a number",) if config.totals else ()
+
+    def __call__(self, job: Job, numbers: Numbers, smoothed: Smoothed, totals: Totals | None) -> Iterator[Saved | Part]:
+        return self._saved(job, numbers, smoothed.value_T, *([] if totals is None else [totals.value_T]))
+
+
 class Hand(Stage):
     """Sink: hands every chunk to the caller, the way the Python interface takes frames."""
 
@@ -463,6 +486,7 @@ TABLE: dict[str, str] = {
         "watch": "Watch",
         "save": "Save",
         "save_totals": "SaveTotals",
+        "save_asked": "SaveAsked",
         "hand": "Hand",
         "task": "Task",
         "forgetful": "Forgetful",

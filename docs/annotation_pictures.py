@@ -18,8 +18,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from models.body.charts import COARSE_OF_CHART
 from models.files.data_pickle import read_data_pickle
-from models.surface.charts import COARSE_OF_CHART
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import MASK_SIDE, AnnotatedPerson
 from stages.drawing.chart_colours import part_palette

@@ -21,7 +21,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.style_pictures import SECOND, WINDOW, exact_frame, network_results
-from models.surface.body import COCO_KEYPOINTS
+from models.body.open_body import COCO_KEYPOINTS
 from models.surface.keypoints import surface_keypoints
 from pipeline.stage import Job
 from stages.drawing.boxes_and_skeletons import draw_skeleton

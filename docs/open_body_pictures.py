@@ -11,8 +11,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from models.body.open_body import load_body  # noqa: E402
 from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, sample_atlas, split_tiles  # noqa: E402
-from models.surface.body import load_body  # noqa: E402
 from models.surface.raster import Camera, rasterize  # noqa: E402
 from stages.world.bodies.rotations import UP, axis_rotation  # noqa: E402
 from stages.world.image_scenes import image_scene  # noqa: E402

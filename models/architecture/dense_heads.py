@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.architecture.densepose_head import ConvHead, DeepLabHead, DensePosePredictor, init_he
 from models.architecture.variant import Sizes, Variant
-from models.surface.body import COCO_KEYPOINTS
+from models.body.open_body import COCO_KEYPOINTS
 
 SURFACE, MASK, KEYPOINTS = "surface", "mask", "keypoints"
 JOINTS = len(COCO_KEYPOINTS)

@@ -1,1 +1,1 @@
-"""Motions of people, retargeted to the open body, and the poses sampled from them."""
+"""The open body and its charts, motions of people retargeted to it, and the poses sampled from them."""

@@ -16,11 +16,11 @@ from models.arrays import F32, Bool, Index
 from models.body.bvh import read_bvh
 from models.body.deepmimic_motion import read_deepmimic
 from models.body.gltf_motion import read_gltf_motions
+from models.body.open_body import load_body
 from models.body.pose_library import FORMAT, POSES_FILE, STORED_BONES, UNIT, stored_vectors, without_heading
 from models.body.retarget import BodyMotion, SourceSkeleton, retargeted
 from models.body.skeletal_motion import SkeletalMotion, euler_rotations
 from models.body.source_skeletons import character_creator, deepmimic_humanoid, game_rig
-from models.surface.body import load_body
 
 POSES = 6000
 MAX_SPEED = 40.0

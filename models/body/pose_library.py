@@ -10,8 +10,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, I32
+from models.body.open_body import load_body
 from models.errors import ModelError
-from models.surface.body import load_body
 
 POSES_FILE = Path(__file__).with_name("real_poses.npz")
 FORMAT = 1

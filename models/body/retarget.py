@@ -17,8 +17,8 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, F64
+from models.body.open_body import load_body
 from models.body.skeletal_motion import SkeletalMotion, posed_skeleton
-from models.surface.body import load_body
 
 SIDES = ("L", "R")
 LEFT, UP = np.array([1.0, 0, 0]), np.array([0, 1.0, 0])

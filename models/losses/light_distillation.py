@@ -14,12 +14,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from models.body.charts import MIRROR_CHART, mirror_uv
 from models.light.architecture.detector import decode_boxes
 from models.light.architecture.surface_net import SurfaceLogits, SurfaceNet
 from models.light.architecture.weight_files import load_networks
 from models.losses.light_detector import pair_iou
 from models.losses.light_surface import PART_WEIGHT, UV_WEIGHT, by_place, uv_cost
-from models.surface.charts import MIRROR_CHART, mirror_uv
 
 _CHART = np.arange(1, 25, dtype=np.uint8)
 _MIRROR_CHART = torch.from_numpy(MIRROR_CHART[1:].astype(np.int64) - 1)

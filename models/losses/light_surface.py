@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
+from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
 from models.light.architecture.preprocessing import MARGIN
 from models.light.architecture.surface_net import SurfaceNet
-from models.surface.charts import COARSE_NAMES, COARSE_OF_CHART
 
 _AREA = (0.21, 0.30, *[0.035] * 2, *[0.06] * 2, *[0.095] * 4, *[0.057] * 4, *[0.039] * 4, *[0.032] * 4, *[0.075] * 2)
 PART_WEIGHT = torch.tensor([min(max((0.075 / area) ** 0.5, 0.5), 1.6) for area in _AREA])

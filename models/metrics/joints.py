@@ -8,8 +8,8 @@ import numpy as np
 from pycocotools.cocoeval import Params
 
 from models.arrays import Bool, Float
+from models.body.open_body import COCO_KEYPOINTS
 from models.metrics.part_of_joint import VISIBLE
-from models.surface.body import COCO_KEYPOINTS
 
 SIGMA_17: Float = Params(iouType="keypoints").kpt_oks_sigmas
 """COCO's spread of annotators for each keypoint, as a share of the person's scale."""

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import I64, Bool, Float
+from models.body.charts import CHARTS_AT_JOINT
 from models.structures import SurfaceMap
-from models.surface.charts import CHARTS_AT_JOINT
 
 VISIBLE = 2
 """COCO's visibility of a keypoint that is labelled and visible."""

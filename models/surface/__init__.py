@@ -1,1 +1,1 @@
-"""The body surface: the open body, its 24 charts, geodesic distances, rasterisation, and texture atlases."""
+"""The surface of the body: lookup of chart points, geodesic distances, rasterisation, and texture atlases."""

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from models.arrays import F32, U8, Int
-from models.surface.body import load_body
+from models.body.open_body import load_body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

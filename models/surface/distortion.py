@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import Float
-from models.surface.body import OpenBody
+from models.body.open_body import OpenBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from models.arrays import U8, Float
-from models.surface.charts import COARSE_OF_CHART, MIRROR_CHART, mirror_uv
+from models.body.charts import COARSE_OF_CHART, MIRROR_CHART, mirror_uv
 from models.surface.texels import CHARTS, open_body_cover
 
 ENOUGH = 0.03

@@ -14,10 +14,10 @@ from typing import Protocol
 import numpy as np
 
 from models.arrays import F32, I64, U8, Float, Int
-from models.surface.body import COCO_KEYPOINTS, load_body
+from models.body.charts import CHARTS_AT_JOINT
+from models.body.open_body import COCO_KEYPOINTS, load_body
 from models.surface.chart_lookup import CHARTS, ChartLookup, corner_mean
 from models.surface.charted_mesh import open_body_mesh
-from models.surface.charts import CHARTS_AT_JOINT
 
 CELLS = 48
 """Cells along U and V of the grid in which pixels are counted."""

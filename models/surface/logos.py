@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from models.arrays import U8, Float
+from models.body.charts import CHART_NAMES
 from models.errors import ModelError
 from models.surface.atlas import CHARTS
 from models.surface.chart_lookup import ChartLookup
 from models.surface.charted_mesh import ChartedMesh, open_body_mesh
-from models.surface.charts import CHART_NAMES
 
 ALONG_ARM = {15: 1, 16: 1, 17: 1, 18: 1, 19: -1, 20: -1, 21: 1, 22: 1}
 """Charts of the arms, with the sign of U toward the hand."""

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from models.body.charts import COARSE_NAMES
 from models.files.atomic_file import atomic_write
 from models.files.image_size import too_large
 from models.files.json_file import read_json
 from models.metrics.instances import AnnotatedPoints
-from models.surface.charts import COARSE_NAMES
 from pipeline.stage import StageError
 from stages.annotations.coco_masks import check_run_lengths, check_segmentation
 from stages.annotations.image_folders import image_path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.surface.body import COCO_KEYPOINTS
+from models.body.open_body import COCO_KEYPOINTS
 from models.surface.keypoints import shown_keypoints, surface_keypoints
 from stages.drawing.chart_colours import part_palette
 from stages.payloads import F32, U8, PersonSurface

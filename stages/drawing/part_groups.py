@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.surface.charts import CHART_NAMES
+from models.body.charts import CHART_NAMES
 from stages.payloads import U8
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from models.body.charts import COARSE_OF_CHART
 from models.surface.atlas import Atlas, choose_level, sample_atlas
-from models.surface.charts import COARSE_OF_CHART
 from stages.drawing.compositing import Visible, blend_over, chart_borders, faded_cover, person_mask, soft_cover
 from stages.payloads import F32, U8
 

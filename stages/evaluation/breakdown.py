@@ -9,12 +9,12 @@ from itertools import pairwise
 import numpy as np
 
 from models.arrays import I64, Bool
+from models.body.charts import CHART_NAMES, MIRROR_CHART
 from models.metrics import pointwise
 from models.metrics.average_precision import precision_and_recall
 from models.metrics.densepose_evaluator import THRESHOLD_T, verdicts_of
 from models.metrics.gps import KAPPA_PAPER_25
 from models.metrics.pointwise import area_under_curve
-from models.surface.charts import CHART_NAMES, MIRROR_CHART
 from models.surface.geometry import Float
 from stages.evaluation.person_scores import ImageScore, PersonResult, PersonScore
 

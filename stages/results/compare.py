@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from models.surface.charts import CHART_NAMES
+from models.body.charts import CHART_NAMES
 from pipeline.stage import Job, Stage, StageError, without_secrets
 from stages.payloads import FrameChunk, People, Surfaces, Written
 from stages.results.comparison.difference import Difference, best_shift, difference_at

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from models.arrays import F32, U8
+from models.body.open_body import load_body
 from models.files.atomic_file import atomic_write
-from models.surface.body import load_body
 from models.surface.raster import Camera
 from stages.world.backgrounds.plaza import paint_plaza
 from stages.world.bodies.motions import Walker

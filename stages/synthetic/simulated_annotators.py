@@ -10,10 +10,10 @@ import numpy.typing as npt
 from scipy.cluster.vq import kmeans2
 
 from models.arrays import F64, U8
+from models.body.charts import COARSE_OF_CHART
 from models.metrics.instances import AnnotatedPoints
 from models.surface.chart_lookup import ChartLookup
 from models.surface.charted_mesh import open_body_mesh
-from models.surface.charts import COARSE_OF_CHART
 from stages.annotations.coco_masks import encode_mask
 from stages.annotations.densepose_coco import MASK_SIDE, PART_MASKS, AnnotatedPerson
 from stages.world.scene import Scene

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import F32, Bool, Float
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from models.surface.raster import Camera
 from stages.world.backgrounds.painted import FAR_BACKGROUNDS, far_color
 from stages.world.bodies.far_poses import far_pose

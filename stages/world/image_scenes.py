@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.arrays import F32, U8, Bool
-from models.surface.body import KEYPOINT_NAMES
+from models.body.open_body import KEYPOINT_NAMES
 from models.surface.raster import Camera
 from stages.world.backgrounds.environment import environment_view
 from stages.world.backgrounds.floor_and_wall import random_floor_and_wall

@@ -6,7 +6,7 @@ The logits of joints follow, where the network has them.
 from __future__ import annotations
 
 from models.arrays import F32
-from models.surface.body import COCO_KEYPOINTS
+from models.body.open_body import COCO_KEYPOINTS
 
 CANDIDATES = 2
 """Charts that a prediction keeps for each cell."""

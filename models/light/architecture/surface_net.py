@@ -7,11 +7,11 @@ from typing import NamedTuple, Self
 import torch
 from torch import nn
 
+from models.body.open_body import COCO_KEYPOINTS
 from models.light.architecture.blocks import Context, ConvNormAct, attention_blocks, bottlenecks, trunk_stage, upsample
 from models.light.architecture.output_maps import CANDIDATES, JOINT_ROWS
 from models.light.architecture.preprocessing import CROP, MEAN, STD
 from models.light.architecture.sizes import DEFAULT_SIZES, OTHER_PLANES, SurfaceSizes
-from models.surface.body import COCO_KEYPOINTS
 
 GRID = CROP // 2
 """Cells of the output grid along each side; a cell is 2 by 2 pixels of the crop."""

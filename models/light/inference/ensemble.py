@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from models.arrays import F32, U8, Bool, Float
+from models.body.charts import mirror_maps
 from models.light.architecture.output_maps import chart_candidates
 from models.light.inference.logistic import log_odds, logistic
 from models.light.inference.surface_assembly import PERSON_THRESHOLD
-from models.surface.charts import mirror_maps
 
 MIN_PERSON_CELLS = 20
 """A prediction with fewer cells of a person has no confidence."""

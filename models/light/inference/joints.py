@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.arrays import F32, F64, Float
+from models.body.open_body import MIRROR_JOINT
 from models.light.architecture.preprocessing import CROP
 from models.light.inference.crop_view import CropView
-from models.surface.body import MIRROR_JOINT
 
 JOINT_CELLS = CROP // 4
 """Cells per side of a heat map."""

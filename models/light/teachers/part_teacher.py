@@ -16,10 +16,10 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from models.arrays import F32, U8, Float
+from models.body.charts import MIRROR_CHART
 from models.engines.engine import compile_request, import_openvino, openvino_core
 from models.errors import ModelError
 from models.light.teachers.teacher_files import open_session, require_file
-from models.surface.charts import MIRROR_CHART
 
 BODYPIX_TO_CHART = np.array([24, 23, 17, 15, 18, 16, 21, 19, 22, 20, 4, 3, 2, 1, 10, 8, 9, 7, 14, 12, 13, 11, 5, 6])
 """The DensePose chart (1..24) of each of BodyPix's 24 channels."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.surface.charts import CHART_NAMES
+from models.body.charts import CHART_NAMES
 from stages.payloads import U8, Float
 from stages.results.comparison.difference import Difference
 from stages.results.formats.joint_angles import ANGLE_NAMES

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.surface.body import COCO_KEYPOINTS
-from models.surface.charts import MIRROR_CHART
+from models.body.charts import MIRROR_CHART
+from models.body.open_body import COCO_KEYPOINTS
 from models.surface.keypoints import shown_keypoints
 from stages.payloads import F32, I64, Float, PersonSurface
 from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles

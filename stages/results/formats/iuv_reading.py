@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.body.charts import CHART_NAMES
 from models.files.image_size import read_pixels
-from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
 from stages.payloads import U8, Float, PersonSurface
 from stages.results.formats.iuv import LAST_8_BIT_IDENTITY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.surface.body import COCO_KEYPOINTS
+from models.body.open_body import COCO_KEYPOINTS
 from stages.payloads import F32
 
 ANGLES: dict[str, tuple[str, str, str]] = {

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.body.charts import CHART_NAMES
 from models.files.image_size import require_size
 from models.files.json_file import read_json
 from models.files.npz_file import read_arrays
-from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
 from stages.payloads import F32, PersonSurface, VideoInfo
 from stages.results.formats.frame_result import FrameResult

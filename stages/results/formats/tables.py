@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.surface.body import COCO_KEYPOINTS
+from models.body.open_body import COCO_KEYPOINTS
 from models.surface.keypoints import shown_keypoints
 from stages.people.appearance import appearance_of
 from stages.results.formats.frame_result import FrameResult

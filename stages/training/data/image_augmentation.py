@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F32, F64, U8
+from models.body.charts import MIRROR_CHART, MIRROR_COARSE, mirror_maps, mirror_uv
+from models.body.open_body import MIRROR_JOINT
 from models.inference.preprocess import resize_bgr
 from models.inference.single_person import crop_matrix, crop_square, square_around, without_background
 from models.metrics.instances import AnnotatedPoints
-from models.surface.body import MIRROR_JOINT
-from models.surface.charts import MIRROR_CHART, MIRROR_COARSE, mirror_maps, mirror_uv
 from stages.training.data.annotated_images import LabelledImage, LabelledPerson
 from stages.training.data.photometry import degrade, recolour
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import F32, U8, Bool, Float
+from models.body.open_body import COCO_KEYPOINTS
 from models.files.atomic_file import atomic_write
-from models.surface.body import COCO_KEYPOINTS
 
 SIDE = 416
 """Pixels of a stored photo's sides."""

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from models.arrays import F32, U8, Bool
+from models.body.charts import COARSE_OF_CHART
 from models.light.teachers.part_teacher import PartTeacher
-from models.surface.charts import COARSE_OF_CHART
 from stages.training.data.annotated_images import AnnotatedImages, LabelledImage, LabelledPerson
 from stages.training.data.image_augmentation import annotated_points
 from stages.training.data.labelled_photos import (

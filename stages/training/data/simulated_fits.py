@@ -14,8 +14,8 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F32
+from models.body.open_body import forward_kinematics, load_body, skin
 from models.files.atomic_file import atomic_write
-from models.surface.body import forward_kinematics, load_body, skin
 from models.surface.raster import Camera
 from pipeline.stage import StageError
 from stages.synthetic.synthesize import ALL_IMAGE_WORLDS, Synthesize

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F32, I32, U8, Bool
+from models.body.charts import MIRROR_CHART
 from models.light.architecture.preprocessing import MEAN
-from models.surface.charts import MIRROR_CHART
 from stages.training.data.labelled_photos import IGNORE, IGNORED, PERSON
 from stages.training.data.photometry import degrade, recolour
 

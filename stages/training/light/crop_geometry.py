@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import F32, F64, Float
+from models.body.open_body import MIRROR_JOINT
 from models.light.architecture.preprocessing import crop_region
 from models.light.inference.crop_view import apply_affine
 from models.light.inference.ensemble import MIN_PERSON_CELLS
 from models.light.inference.roll_alignment import REGIONS, roll_from_centres
-from models.surface.body import MIRROR_JOINT
 from stages.training.light.mixes import CropMix
 
 ROTATED_BOX = 0.9

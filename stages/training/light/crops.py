@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F64, U8, Float
+from models.body.charts import mirror_uv
 from models.light.architecture.preprocessing import GREY
 from models.losses.light_surface import UNKNOWN_UV
-from models.surface.charts import mirror_uv
 from stages.training.data.backgrounds import over
 from stages.training.data.labelled_photos import ABSENT_JOINT, IGNORE, SIDE, UNKNOWN_JOINT, is_chart_label, no_joints
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto

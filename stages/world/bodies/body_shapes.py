@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from models.arrays import F32, Float, Int
-from models.surface.body import load_body
+from models.body.open_body import load_body
 
 Rng = np.random.Generator
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from models.arrays import F32
-from models.surface.body import KEYPOINT_NAMES
+from models.body.open_body import KEYPOINT_NAMES
 from stages.world.bodies.motions import GroundedActor, grounded_actor, in_place
 from stages.world.bodies.people import Mesh, Person, moved_on_floor, pose_person
 from stages.world.bodies.pose_interpolation import mean_pose

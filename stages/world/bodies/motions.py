@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from models.arrays import F32, Float, Index
-from models.surface.body import OpenBody, forward_kinematics, load_body, skin
+from models.body.open_body import OpenBody, forward_kinematics, load_body, skin
 from stages.world.bodies.people import DressedBody, Mesh, Person, dressed_rest_body, pose_dressed
 from stages.world.bodies.pose_interpolation import mean_pose, pose_on_spline, spline_weights
 from stages.world.bodies.poses import Arm, BodyPose, bone_rotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.arrays import F32, I32
-from models.surface.body import blend_transforms, bone_transforms, forward_kinematics, load_body
+from models.body.open_body import blend_transforms, bone_transforms, forward_kinematics, load_body
 from stages.world.bodies.poses import Pose, bone_rotations
 from stages.world.clothes.attachments import AttachedMesh, Attachment
 from stages.world.clothes.garments import Garment, Outfit

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from models.arrays import F32
-from models.surface.body import OpenBody, load_body
+from models.body.open_body import OpenBody, load_body
 from stages.world.bodies.rotations import FRONT, LEFT, UP, axis_rotation, rotation_between, unit
 
 

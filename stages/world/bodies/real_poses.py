@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from models.arrays import F32
+from models.body.open_body import load_body
 from models.body.pose_library import all_bones, load_poses, mirrored_vectors
-from models.surface.body import load_body
 from stages.world.bodies.poses import BonePose, Pose, finger_turns, forearm_turn, mirrored_turn
 from stages.world.bodies.random_poses import RANDOM_POSES
 

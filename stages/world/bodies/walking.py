@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from stages.world.bodies.people import DressedBody, Mesh, Person, pose_dressed
 from stages.world.bodies.poses import Arm, BodyPose, Leg
 

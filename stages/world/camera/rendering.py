@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import F32, I32, U8, Index
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from models.surface.raster import Camera, Hits, blend, rasterize
 from stages.world.bodies.people import Mesh, Person, face_owners, merged_mesh
 from stages.world.camera.shading import Lights, shade, shade_attachment

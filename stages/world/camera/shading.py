@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import F32, I32
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from models.surface.raster import Hits, blend
 from stages.world.bodies.people import Mesh, Person
 from stages.world.camera.shadows import ShadowMap, light_share

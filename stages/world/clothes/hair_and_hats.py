@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from models.arrays import F32, I32
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from stages.world.clothes.attachments import (
     POINTS_AROUND,
     POINTS_DOWN,

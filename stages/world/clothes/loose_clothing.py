@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from models.arrays import F32, Float, Index
-from models.surface.body import KEYPOINT_NAMES, load_body
+from models.body.open_body import KEYPOINT_NAMES, load_body
 from stages.world.clothes.attachments import AttachedMesh, LabelledFaces, labels_of_nearest_skin, two_sided
 from stages.world.clothes.cloth_rings import (
     SIDES,

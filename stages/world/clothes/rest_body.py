@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from models.arrays import F32, I32, Float
-from models.surface.body import load_body
+from models.body.open_body import load_body
 
 
 @cache

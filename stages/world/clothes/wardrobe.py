@@ -14,7 +14,7 @@ from scipy.sparse import coo_array, csr_array, vstack
 from scipy.spatial import cKDTree
 
 from models.arrays import F32, I32, Index
-from models.surface.body import blend_transforms, load_body
+from models.body.open_body import blend_transforms, load_body
 from pipeline.stage import StageError
 from stages.world.clothes.attachments import AttachedMesh, LabelledFaces, labels_of_nearest_skin, two_sided
 from stages.world.clothes.hair_and_hats import scalp_faces

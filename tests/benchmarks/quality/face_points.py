@@ -21,9 +21,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from models.arrays import F64, I64, U8
+from models.body.open_body import load_body
 from models.light.teachers.face_surface import POINTS_FILE, face_skin
 from models.light.teachers.face_teacher import POINTS, FaceTeacher
-from models.surface.body import load_body
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.raster import Camera, rasterize
 

@@ -29,7 +29,7 @@ SOURCES, POINTS, SEED = 60, 200, 11
 
 def skin_points(count: int, seed: int) -> tuple[Array, Array]:
     """Distinct faces (M) and weights (M, 3), uniform by area, without eyeballs (they are separate parts)."""
-    from models.surface.body import load_body
+    from models.body.open_body import load_body
 
     mesh, rng = open_body_mesh(), np.random.default_rng(seed)
     corner = mesh.vertex_V3[mesh.face_F3].astype(np.float64)
@@ -43,7 +43,7 @@ def exact_distances(face_M: Array, weight_M3: Array, sources: int) -> Array:
     """Distances in metres (sources, M) from the first points to all."""
     from pygeodesic.geodesic import PyGeodesicAlgorithmExact
 
-    from models.surface.body import load_body
+    from models.body.open_body import load_body
 
     mesh = open_body_mesh()
     vertex = mesh.vertex_V3.astype(np.float64)

@@ -18,8 +18,8 @@ import numpy as np
 
 from models.arrays import F32, Float
 from models.body.bake_poses import KEPT_APART, NamedMotion, named_motions, sound_frames, with_mended_feet
+from models.body.open_body import forward_kinematics, load_body
 from models.body.pose_library import STORED_BONES, all_bones, load_poses, mirrored_vectors
-from models.surface.body import forward_kinematics, load_body
 from stages.world.bodies.far_poses import far_pose
 from stages.world.bodies.poses import Pose, bone_rotations
 from stages.world.bodies.random_poses import RANDOM_POSES

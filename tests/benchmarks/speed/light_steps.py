@@ -14,12 +14,12 @@ from typing import get_args
 
 import torch
 
+from models.body.open_body import COCO_KEYPOINTS
 from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import GRID, SurfaceNet
 from models.light.architecture.weight_files import read_sizes
 from models.light.architecture.weight_paths import BUILT_IN
 from models.losses.light_surface import UNKNOWN_UV, body_places
-from models.surface.body import COCO_KEYPOINTS
 from stages.training.device import arithmetic
 from stages.training.light.surface_batches import surface_loss
 from stages.training.optimizers import Optimizers, make_optimizer

@@ -7,6 +7,7 @@ import pytest
 
 from models.arrays import F32
 from models.body.bake_poses import KEPT_APART, beyond_limits, farthest_points, sound_frames, with_mended_feet
+from models.body.open_body import forward_kinematics, load_body
 from models.body.pose_library import (
     POSES_FILE,
     STORED_BONES,
@@ -17,7 +18,6 @@ from models.body.pose_library import (
     without_heading,
 )
 from models.body.retarget import BodyMotion
-from models.surface.body import forward_kinematics, load_body
 from stages.world.bodies.rotations import LEFT, UP, axis_rotation
 
 pytestmark = pytest.mark.quick

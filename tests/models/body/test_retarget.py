@@ -11,11 +11,11 @@ import pytest
 from models.arrays import F32
 from models.body.bvh import parsed_bvh
 from models.body.deepmimic_motion import COLUMNS, read_deepmimic
+from models.body.open_body import forward_kinematics, load_body
 from models.body.retarget import BodyMotion, retargeted
 from models.body.skeletal_motion import SkeletalMotion, posed_skeleton
 from models.body.source_skeletons import character_creator, deepmimic_humanoid
 from models.errors import ModelError
-from models.surface.body import forward_kinematics, load_body
 
 pytestmark = pytest.mark.quick
 

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
+from models.body.charts import MIRROR_CHART
 from models.errors import ModelError
 from models.light.teachers.face_surface import face_points, face_surface, turned_degrees
 from models.light.teachers.face_teacher import POINTS, FaceTeacher, decode_faces, tilt
 from models.surface.charted_mesh import open_body_mesh
-from models.surface.charts import MIRROR_CHART
 from models.surface.raster import Camera, rasterize
 
 pytestmark = pytest.mark.quick

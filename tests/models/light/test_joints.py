@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.body.open_body import COCO_KEYPOINTS, MIRROR_JOINT
 from models.light.architecture.output_maps import CANDIDATES, JOINT_ROWS
 from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import GRID, JointLogits
@@ -16,7 +17,6 @@ from models.light.inference.crop_view import CropView, rotation_about
 from models.light.inference.joints import JOINT_CELLS, combine_joints, decode_joints
 from models.light.inference.tta import AugmentedPredictor
 from models.losses.light_joints import corner_shares, joint_losses
-from models.surface.body import COCO_KEYPOINTS, MIRROR_JOINT
 
 pytestmark = pytest.mark.quick
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from models.body.charts import mirror_maps
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import SurfaceLogits, SurfaceNet
 from models.light.architecture.weight_files import load_networks
@@ -17,7 +18,6 @@ from models.losses.light_distillation import (
     unflipped,
 )
 from models.losses.light_surface import PART_WEIGHT
-from models.surface.charts import mirror_maps
 
 
 def rgb(count: int = 2, side: int = 64) -> torch.Tensor:

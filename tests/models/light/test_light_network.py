@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.body.charts import mirror_maps
 from models.engines import engine
 from models.engines.compiled_network import compile_network
 from models.engines.engine import cpu_engine
@@ -23,7 +24,6 @@ from models.light.inference.box_fitting import fit_box
 from models.light.inference.light_network import LightNetwork, open_light
 from models.light.inference.nms import hard_nms, soft_nms
 from models.network import NetworkConfig
-from models.surface.charts import mirror_maps
 from tests.models.light.random_light import write_random_light
 
 SHAPE = (1, 3, 96, 128)

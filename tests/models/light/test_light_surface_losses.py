@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.body.charts import COARSE_OF_CHART
 from models.light.architecture.preprocessing import CROP, MARGIN
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import GRID, JointLogits, SurfaceNet
@@ -28,7 +29,6 @@ from models.losses.light_surface import (
     uv_loss,
 )
 from models.surface.charted_mesh import open_body_mesh
-from models.surface.charts import COARSE_OF_CHART
 from stages.synthetic.simulated_annotators import MAX_POINTS_PER_PART, resample_to_box_grid, spread_points
 
 pytestmark = pytest.mark.quick

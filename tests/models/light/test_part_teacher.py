@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.body.charts import MIRROR_CHART
 from models.errors import ModelError
 from models.light.teachers.part_teacher import (
     AT_STRIDE_8,
@@ -19,7 +20,6 @@ from models.light.teachers.part_teacher import (
     PartTeacher,
     open_part_teacher,
 )
-from models.surface.charts import MIRROR_CHART
 
 pytestmark = pytest.mark.quick
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.body.charts import MIRROR_CHART, mirror_uv
 from models.light.architecture.preprocessing import CROP, MARGIN, MIN_ASPECT, crop_person, crop_region, resize_rgb
 from models.light.inference import surface_assembly
 from models.light.inference.box_fitting import EXPANSION, FIT, expanded_box, fit_box, trim_surface
@@ -13,7 +14,6 @@ from models.light.inference.ensemble import combine, unflip
 from models.light.inference.logistic import log_odds, logistic
 from models.light.inference.surface_assembly import PERSON_THRESHOLD, integer_box, resample_silhouette, resample_surface
 from models.light.inference.uv_planes import uv_at, uv_planes
-from models.surface.charts import MIRROR_CHART, mirror_uv
 
 pytestmark = pytest.mark.quick
 

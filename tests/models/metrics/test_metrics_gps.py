@@ -32,7 +32,7 @@ def test_reference_constants_by_part() -> None:
     assert [KAPPA_REFERENCE_25[c] for c in (1, 3, 5, 7, 11, 15, 19, 23)] == [
         0.351, 0.107, 0.126, 0.237, 0.173, 0.142, 0.128, 0.150,
     ]
-    from models.surface.charts import COARSE_OF_CHART, MIRROR_CHART
+    from models.body.charts import COARSE_OF_CHART, MIRROR_CHART
 
     assert (KAPPA_REFERENCE_25[1:] == KAPPA_REFERENCE_25[MIRROR_CHART[1:]]).all()
     for coarse in range(1, 15):

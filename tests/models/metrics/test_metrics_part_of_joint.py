@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.body.charts import CHART_NAMES, CHARTS_AT_JOINT, MIRROR_CHART
 from models.metrics.part_of_joint import part_of_joint
 from models.structures import SurfaceMap
-from models.surface.charts import CHART_NAMES, CHARTS_AT_JOINT, MIRROR_CHART
 
 pytestmark = pytest.mark.quick
 

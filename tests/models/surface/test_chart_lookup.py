@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.surface.body import load_body
+from models.body.charts import MIRROR_CHART, mirror_uv
+from models.body.open_body import load_body
 from models.surface.chart_lookup import ChartLookup, SurfacePoints, corner_mean
 from models.surface.charted_mesh import open_body_mesh
-from models.surface.charts import MIRROR_CHART, mirror_uv
 from models.surface.geodesics import GeodesicTable, compute_geodesics, mesh_digest
 from models.surface.geometry import GRAIN, SurfaceGeometry
 

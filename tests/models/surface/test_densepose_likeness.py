@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from models.body.open_body import load_body
 from models.surface.atlas import atlas_from_tiles, sample_atlas, split_tiles
-from models.surface.body import load_body
 
 pytestmark = pytest.mark.quick
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from models.surface.distortion import chart_distortion
 
 pytestmark = pytest.mark.quick

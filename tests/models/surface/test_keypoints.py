@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.body.charts import mirror_maps
+from models.body.open_body import COCO_KEYPOINTS
 from models.structures import SurfaceMap
-from models.surface.body import COCO_KEYPOINTS
-from models.surface.charts import mirror_maps
 from models.surface.keypoints import (
     SHOWN_SCORE,
     neighbourhoods,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from models.surface.occlusion import occluded, occluders_of
 from models.surface.raster import Camera, facing, rasterize
 

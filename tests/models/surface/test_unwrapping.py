@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.surface.charts import MIRROR_CHART
+from models.body.charts import MIRROR_CHART
 from models.surface.inpainting import close_gaps, fill_all, push_pull
 from models.surface.texels import CHARTS, open_body_cover
 from models.surface.unwrapping import SLOTS, TexelMemory, observe_texels, robust_colours

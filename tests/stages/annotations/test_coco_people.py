@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.surface.body import COCO_KEYPOINTS
+from models.body.open_body import COCO_KEYPOINTS
 from pipeline.stage import Job, StageError
 from stages.annotations.coco_people import read_people
 from stages.annotations.image_collections import coco_images

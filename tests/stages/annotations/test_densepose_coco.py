@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from models.body.charts import COARSE_OF_CHART
 from models.files.data_pickle import read_data_pickle
 from models.metrics.instances import AnnotatedPoints
-from models.surface.charts import COARSE_OF_CHART
 from pipeline.stage import StageError
 from stages.annotations.coco_masks import decode_mask, encode_mask, run_lengths
 from stages.annotations.densepose_coco import (

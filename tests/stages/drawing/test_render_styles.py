@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.body.charts import CHART_NAMES
 from models.surface.atlas import CHARTS, join_tiles
 from models.surface.atlas_file import AtlasBuilder
-from models.surface.charts import CHART_NAMES
 from pipeline.stage import StageError
 from stages.drawing.part_groups import PART_GROUPS, charts_of
 from stages.drawing.person_atlases import AtlasVideo

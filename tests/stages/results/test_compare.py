@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.surface.charts import mirror_maps
+from models.body.charts import mirror_maps
 from pipeline.stage import Job, StageError
 from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 from stages.results.compare import PARTS, Compare

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
+from models.body.charts import COARSE_OF_CHART
 from models.surface.chart_lookup import ChartLookup, corner_mean
 from models.surface.charted_mesh import open_body_mesh
-from models.surface.charts import COARSE_OF_CHART
 from pipeline.stage import Job, StageError
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import read_dense_set

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.body.charts import MIRROR_CHART
 from models.light.architecture.preprocessing import CROP
 from models.light.teachers.face_surface import face_points, face_surface
 from models.light.teachers.face_teacher import POINTS, TeacherFace
 from models.losses.light_surface import UNKNOWN_UV
-from models.surface.charts import MIRROR_CHART
 from stages.annotations.image_collections import held_out
 from stages.training.data.face_labels import head_square, with_face
 from stages.training.data.labelled_photos import LABELS, SIDE, LabelledPhoto, PersonLabels, mask_of_labels, write_shard

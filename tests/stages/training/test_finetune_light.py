@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.body.charts import COARSE_OF_CHART
 from models.light.architecture.weight_files import read_weights
 from models.light.architecture.weight_paths import BUILT_IN
-from models.surface.charts import COARSE_OF_CHART
 from pipeline.command.cli import main
 from stages.annotations.image_collections import held_out
 from stages.synthetic.synthesize import Synthesize

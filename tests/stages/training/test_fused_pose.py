@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from models.arrays import Float
+from models.body.open_body import COCO_KEYPOINTS
 from models.light.teachers.pose_teacher import LANDMARKS, TeacherPose
-from models.surface.body import COCO_KEYPOINTS
 from stages.training.data.fused_pose import fuse_poses, joints_lie_in, posed
 from stages.training.data.pose_correction import COCO_JOINTS, trusted
 

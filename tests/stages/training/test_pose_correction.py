@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.body.open_body import COCO_KEYPOINTS
 from models.light.teachers.pose_teacher import LANDMARKS, TeacherPose
-from models.surface.body import COCO_KEYPOINTS
 from stages.training.data.pose_correction import (
     ALONG_BONE,
     FARTHEST,

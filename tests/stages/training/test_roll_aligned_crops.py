@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from models.body.charts import MIRROR_CHART
 from models.light.architecture.preprocessing import CROP
-from models.surface.charts import MIRROR_CHART
 from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE, mask_of_labels
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from models.body.open_body import COCO_KEYPOINTS
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.preprocessing import CROP
@@ -29,7 +30,6 @@ from models.light.architecture.weight_paths import BUILT_IN
 from models.light.inference.light_network import open_light
 from models.losses.light_distillation import detector_distillation
 from models.network import NetworkConfig
-from models.surface.body import COCO_KEYPOINTS
 from pipeline.config import load_config
 from pipeline.stage import Stage, StageError
 from stages import STAGES

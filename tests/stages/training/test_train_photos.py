@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from models.body.open_body import COCO_KEYPOINTS
 from models.box_overlap import iou
 from models.light.architecture.weight_paths import TRAINING_PHOTOS
-from models.surface.body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.annotations.image_collections import (
     COMMERCIAL_LICENCES,

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from models.body.charts import MIRROR_CHART, mirror_uv
+from models.body.open_body import COCO_KEYPOINTS, MIRROR_JOINT
 from models.light.architecture.preprocessing import CROP
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import GRID, SurfaceNet
 from models.losses.light_surface import UNKNOWN_UV
-from models.surface.body import COCO_KEYPOINTS, MIRROR_JOINT
-from models.surface.charts import MIRROR_CHART, mirror_uv
 from stages.training.data.backgrounds import over, random_background, shows_background
 from stages.training.data.labelled_photos import IGNORE, LABELS, SIDE, mask_of_labels
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from models.surface.raster import Camera
 from stages.world.bodies.people import Person, pose_person
 from stages.world.bodies.random_poses import RANDOM_POSES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.surface.body import KEYPOINT_NAMES
+from models.body.open_body import KEYPOINT_NAMES
 from stages.world.bodies.body_shapes import human_shape
 from stages.world.bodies.contact import CONTACTS, handshake
 from stages.world.bodies.people import Person

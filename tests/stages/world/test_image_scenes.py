@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from pipeline.stage import StageError
 from stages.world.backgrounds.photos import random_crop_of
 from stages.world.bodies.people import Person, dressed_rest_body, pose_person

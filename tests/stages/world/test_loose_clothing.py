@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.surface.body import load_body
-from models.surface.charts import COARSE_OF_CHART
+from models.body.charts import COARSE_OF_CHART
+from models.body.open_body import load_body
 from models.surface.raster import Camera
 from stages.world.bodies.costumes import COSTUMES, in_loose_clothes, with_hair_style
 from stages.world.bodies.people import Person, pose_person

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.body.open_body import load_body
 from models.body.pose_library import STORED_BONES, load_poses
-from models.surface.body import load_body
 from stages.world.bodies.poses import bone_rotations, finger_turns
 from stages.world.bodies.real_poses import POSES, real_pose
 from stages.world.image_scenes import image_scene, people_and_camera

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.surface.body import load_body
-from models.surface.charts import COARSE_OF_CHART
+from models.body.charts import COARSE_OF_CHART
+from models.body.open_body import load_body
 from models.surface.occlusion import occluded, occluders_of
 from models.surface.raster import Camera, facing
 from stages.world.bodies.people import Person, merged_mesh, pose_person

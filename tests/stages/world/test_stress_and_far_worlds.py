@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from stages.world.bodies.body_shapes import human_shape, sample_heights
 from stages.world.bodies.far_poses import far_pose
 from stages.world.bodies.people import Person, pose_person

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.surface.body import KEYPOINT_NAMES, load_body
+from models.body.open_body import KEYPOINT_NAMES, load_body
 from models.surface.raster import Camera
 from stages.evaluation.synthetic_truth import worlds_named
 from stages.world.backgrounds.environment import OCCLUDER, environment_view

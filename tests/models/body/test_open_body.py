@@ -7,9 +7,9 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from models.body.charts import COARSE_OF_CHART, MIRROR_CHART, chart_neighbours, mirror_maps, mirror_uv
+from models.body.open_body import KEYPOINT_NAMES, forward_kinematics, load_body, read_body, skin
 from models.errors import ModelError
-from models.surface.body import KEYPOINT_NAMES, forward_kinematics, load_body, read_body, skin
-from models.surface.charts import COARSE_OF_CHART, MIRROR_CHART, chart_neighbours, mirror_maps, mirror_uv
 
 pytestmark = pytest.mark.quick
 
@@ -231,7 +231,7 @@ def test_coarse_parts_are_those_of_densepose_coco():
 
 
 def test_missing_or_foreign_body_files_are_named(tmp_path):
-    with pytest.raises(ModelError, match=r"nowhere\.npz.*models\.surface\.bake"):
+    with pytest.raises(ModelError, match=r"nowhere\.npz.*models\.body\.bake_body"):
         read_body(tmp_path / "nowhere.npz")
     np.savez(tmp_path / "other.npz", format=np.array(99))
     with pytest.raises(ModelError, match=r"other\.npz.*format"):

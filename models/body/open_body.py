@@ -1,4 +1,4 @@
-"""The open body: shape, skeleton and skinning. It is read from `open_body.npz`, which `bake.py` writes.
+"""The open body: shape, skeleton and skinning. It is read from `open_body.npz`, which `bake_body.py` writes.
 
 Axes: x = the person's left, y = up, z = front; metres; at rest the feet stand on y = 0.
 """
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from models.arrays import F32, I32, U8, Bool
+from models.body.charts import MIRROR_CHART, mirror_uv, mirrored_name
 from models.errors import ModelError
-from models.surface.charts import MIRROR_CHART, mirror_uv, mirrored_name
 
 BODY_FILE = Path(__file__).with_name("open_body.npz")
 FORMAT = 1
@@ -142,10 +142,10 @@ def read_body(path: Path) -> OpenBody:
         with np.load(path) as data:
             arrays = {key: data[key] for key in data.files}
     except (OSError, ValueError) as error:
-        remedy = "create it: python -m models.surface.bake"
+        remedy = "create it: python -m models.body.bake_body"
         raise ModelError("the open body cannot be read", str(path), remedy) from error
     if int(arrays.get("format", -1)) != FORMAT:
-        remedy = "create it: python -m models.surface.bake"
+        remedy = "create it: python -m models.body.bake_body"
         raise ModelError(f"the open body's format is not {FORMAT}", str(path), remedy)
     return _whole(arrays)
 

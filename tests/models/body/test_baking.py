@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from models.surface.baking.cut import HalfBody, cut_along, mesh_edges, mixture_matrix
-from models.surface.baking.layout import undo_folds
-from models.surface.baking.outline import OUTLINES, arc_share
-from models.surface.baking.unfold import landmark_fit, oriented_unit, scaled_plane, signed_area
+from models.body.baking.cut import HalfBody, cut_along, mesh_edges, mixture_matrix
+from models.body.baking.layout import undo_folds
+from models.body.baking.outline import OUTLINES, arc_share
+from models.body.baking.unfold import landmark_fit, oriented_unit, scaled_plane, signed_area
 
 pytestmark = pytest.mark.quick
 

@@ -18,7 +18,7 @@ from models.body.deepmimic_motion import read_deepmimic
 from models.body.gltf_motion import read_gltf_motions
 from models.body.open_body import load_body
 from models.body.pose_library import FORMAT, POSES_FILE, STORED_BONES, UNIT, stored_vectors, without_heading
-from models.body.retarget import BodyMotion, SourceSkeleton, retargeted
+from models.body.retarget import RetargetedMotion, SourceSkeleton, retargeted
 from models.body.skeletal_motion import SkeletalMotion, euler_rotations
 from models.body.source_skeletons import character_creator, deepmimic_humanoid, game_rig
 
@@ -67,7 +67,7 @@ class NamedMotion:
 
     name: str
     licence: str
-    motion: BodyMotion
+    motion: RetargetedMotion
 
 
 def named_motions(cmu: Path, deepmimic: Path, mesh2motion: Path) -> list[NamedMotion]:
@@ -100,7 +100,7 @@ def beyond_limits(vector_TK3: F32) -> Bool:
     return beyond
 
 
-def with_mended_feet(motion: BodyMotion) -> BodyMotion:
+def with_mended_feet(motion: RetargetedMotion) -> RetargetedMotion:
     """The motion with pointed feet where they exceed their limits."""
     beyond_TK, body = beyond_limits(stored_vectors(motion.turn_TB33)), load_body()
     turn_TB33 = motion.turn_TB33.copy()
@@ -110,7 +110,7 @@ def with_mended_feet(motion: BodyMotion) -> BodyMotion:
     return replace(motion, turn_TB33=turn_TB33)
 
 
-def sound_frames(motion: BodyMotion) -> Bool:
+def sound_frames(motion: RetargetedMotion) -> Bool:
     """Frames (T,) with all bones within limits, and none faster than `MAX_SPEED` from the last or to the next one."""
     turn = motion.turn_TB33
     cosine = (np.einsum("tbij,tbij->tb", turn[1:], turn[:-1]) - 1) / 2

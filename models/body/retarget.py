@@ -58,7 +58,7 @@ class SourceSkeleton:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BodyMotion:
+class RetargetedMotion:
     """A motion of the open body: T frames of its B bones.
 
     Attributes:
@@ -109,7 +109,7 @@ def rest_frames() -> dict[str, F64]:
     return frames
 
 
-def retargeted(motion: SkeletalMotion, source: SourceSkeleton) -> BodyMotion:
+def retargeted(motion: SkeletalMotion, source: SourceSkeleton) -> RetargetedMotion:
     """The same motion of the open body. Raises ModelError if the skeleton lacks a joint of the source's table."""
     body = load_body()
     turned_TJ33, placed_TJ3 = posed_skeleton(motion)
@@ -134,7 +134,7 @@ def retargeted(motion: SkeletalMotion, source: SourceSkeleton) -> BodyMotion:
         global_TB33[:, b] = above @ turn_TB33[:, b]
     scale = _leg_length() / float(sum(np.linalg.norm(motion.offset_J3[motion.joint(name)]) for name in source.leg[1:]))
     root_T3 = scale * placed_TJ3[:, motion.joint(source.bones["root"].joint)] @ source.world_33.T
-    return BodyMotion(
+    return RetargetedMotion(
         turn_TB33=turn_TB33.astype(np.float32), root_T3=root_T3.astype(np.float32), frame_time=motion.frame_time
     )
 

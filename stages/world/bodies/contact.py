@@ -12,7 +12,7 @@ from models.body.open_body import KEYPOINT_NAMES
 from stages.world.bodies.motions import GroundedActor, grounded_actor, in_place
 from stages.world.bodies.people import Mesh, Person, moved_on_floor, pose_person
 from stages.world.bodies.pose_interpolation import mean_pose
-from stages.world.bodies.poses import Arm, BodyPose
+from stages.world.bodies.poses import AnglePose, Arm
 from stages.world.clothes.rest_body import rest_body
 
 Rng = np.random.Generator
@@ -42,7 +42,7 @@ def handshake(rng: Rng, people: tuple[Person, Person], yaw: float) -> ContactPai
 
     def offering(one: Person, lift: float, turn: float) -> Mesh:
         hand = Arm(toward=(-0.15, -float(np.cos(lift)), float(np.sin(lift))), elbow=elbow, curl=0.6)
-        return pose_person(one, BodyPose(left_arm=left, right_arm=hand, spine=(bend, 0.0, 0.1)), turn)
+        return pose_person(one, AnglePose(left_arm=left, right_arm=hand, spine=(bend, 0.0, 0.1)), turn)
 
     turns = (yaw, yaw + np.pi)
     height_22 = np.array(
@@ -73,7 +73,7 @@ def embrace(rng: Rng, people: tuple[Person, Person], yaw: float) -> ContactPair:
         for _ in range(4)
     ]
     meshes = [
-        pose_person(one, BodyPose(left_arm=arms[2 * k], right_arm=arms[2 * k + 1], neck=(0.1, 0.15, 0.35)), turn)
+        pose_person(one, AnglePose(left_arm=arms[2 * k], right_arm=arms[2 * k + 1], neck=(0.1, 0.15, 0.35)), turn)
         for k, (one, turn) in enumerate(zip(people, (yaw, yaw + np.pi), strict=True))
     ]
     ahead = np.array([np.sin(yaw), 0, np.cos(yaw)], np.float32)
@@ -84,8 +84,8 @@ def embrace(rng: Rng, people: tuple[Person, Person], yaw: float) -> ContactPair:
 def side_by_side(rng: Rng, people: tuple[Person, Person], yaw: float) -> ContactPair:
     """Shoulder to shoulder, with the arm of the first around the second."""
     around = Arm(toward=(1.0, float(rng.uniform(-0.2, 0.1)), -0.25), elbow=float(rng.uniform(0.2, 0.6)), curl=0.6)
-    first = pose_person(people[0], BodyPose(left_arm=around, right_arm=_hanging(rng)), yaw)
-    second = pose_person(people[1], BodyPose(left_arm=_hanging(rng), right_arm=_hanging(rng)), yaw)
+    first = pose_person(people[0], AnglePose(left_arm=around, right_arm=_hanging(rng)), yaw)
+    second = pose_person(people[1], AnglePose(left_arm=_hanging(rng), right_arm=_hanging(rng)), yaw)
     left = np.array([np.cos(yaw), 0, -np.sin(yaw)], np.float32)
     apart = _reach(first, left) + _reach(second, -left) + 0.08
     return _pair(first, second, apart * left)
@@ -130,7 +130,7 @@ class ContactCycle:
         share = float(np.clip(0.5 + 1.2 * np.cos(2 * np.pi * t / self.period), 0, 1))
         return share * share * (3 - 2 * share)
 
-    def pose(self, contact_pose: BodyPose, side: float, t: float) -> BodyPose:
+    def pose(self, contact_pose: AnglePose, side: float, t: float) -> AnglePose:
         """The pose of one of the two at a time; `side` ±1 is the direction in which the trunk sways."""
         free = replace(contact_pose, left_arm=HANGING, right_arm=HANGING, spine=(0.0, 0.0, 0.0), neck=(0.0, 0.0, 0.0))
         strength = self.strength(t)
@@ -158,7 +158,7 @@ def actors_in_contact(
     actors = []
     for person, mesh, position in zip(people, (pair.first, pair.second), (middle_2, there), strict=True):
         side = float(np.sign(np.cos(mesh.yaw - yaw)))
-        assert isinstance(mesh.pose, BodyPose), "contacts are posed by joint angles"
+        assert isinstance(mesh.pose, AnglePose), "contacts are posed by joint angles"
         motion = in_place(partial(cycle.pose, mesh.pose, side), mesh.yaw)
         actors.append(grounded_actor(person, motion, position, half))
     return actors[0], actors[1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.arrays import F64
-from stages.world.bodies.poses import Arm, BodyPose, Leg
+from stages.world.bodies.poses import AnglePose, Arm, Leg
 from stages.world.bodies.rotations import FRONT, LEFT, UP, axis_rotation, limb_direction
 
 Rng = np.random.Generator
@@ -67,7 +67,7 @@ ACTIVITIES: dict[str, Activity] = {
 """Activities by name; half of the drawn poses are mirrored."""
 
 
-def far_pose(rng: Rng) -> BodyPose:
+def far_pose(rng: Rng) -> AnglePose:
     """A random pose of a random activity."""
     chosen = ACTIVITIES[str(rng.choice(list(ACTIVITIES)))]
     bend, side, turn = np.radians(np.asarray(chosen.trunk) + rng.normal(0, chosen.spread * 0.7, 3)).tolist()
@@ -75,7 +75,7 @@ def far_pose(rng: Rng) -> BodyPose:
     legs = [_leg(rng, angles, chosen.spread) for angles in chosen.legs]
     nod, tip, look = np.radians(rng.normal(0, (12, 8, 24))).tolist()
     lean = axis_rotation(LEFT, float(np.radians(chosen.lean + rng.normal(0, 6))))
-    pose = BodyPose(
+    pose = AnglePose(
         left_arm=arms[0],
         right_arm=arms[1],
         left_leg=legs[0],
@@ -92,7 +92,7 @@ def far_pose(rng: Rng) -> BodyPose:
     return _mirrored(pose) if rng.random() < 0.5 else pose
 
 
-def _mirrored(pose: BodyPose) -> BodyPose:
+def _mirrored(pose: AnglePose) -> AnglePose:
     (bend, side, turn), (nod, tip, look) = pose.spine, pose.neck
     return replace(
         pose,

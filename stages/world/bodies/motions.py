@@ -13,7 +13,7 @@ from models.arrays import F32, Float, Index
 from models.body.open_body import OpenBody, forward_kinematics, load_body, skin
 from stages.world.bodies.people import DressedBody, Mesh, Person, dressed_rest_body, pose_dressed
 from stages.world.bodies.pose_interpolation import mean_pose, pose_on_spline, spline_weights
-from stages.world.bodies.poses import Arm, BodyPose, bone_rotations
+from stages.world.bodies.poses import AnglePose, Arm, bone_rotations
 from stages.world.bodies.random_poses import RANDOM_POSES, stride
 from stages.world.bodies.rotations import FRONT, axis_rotation
 from stages.world.bodies.walking import Gait, gait_of, walking_mesh
@@ -70,7 +70,7 @@ class Walker:
 class Motion:
     """A motion without its path: pose, heading (radians) and height above the floor (metres) as functions of time."""
 
-    pose: Callable[[float], BodyPose]
+    pose: Callable[[float], AnglePose]
     yaw: Callable[[float], float]
     height_above_floor: Callable[[float], float]
 
@@ -144,7 +144,7 @@ def _on_floor(_: float) -> float:
     return 0.0
 
 
-def in_place(pose: Callable[[float], BodyPose], yaw: float) -> Motion:
+def in_place(pose: Callable[[float], AnglePose], yaw: float) -> Motion:
     """A motion on the spot with a fixed heading."""
     return Motion(pose=pose, yaw=lambda t: yaw, height_above_floor=_on_floor)
 
@@ -161,7 +161,7 @@ def running(person: Person, rng: Rng, yaw: float) -> Motion:
     return Motion(pose=lambda t: stride(t / period + phase, pace=pace), yaw=lambda t: yaw, height_above_floor=height)
 
 
-def _through_keys(keys: list[BodyPose], yaws: Float, half: float, beat: float) -> Motion:
+def _through_keys(keys: list[AnglePose], yaws: Float, half: float, beat: float) -> Motion:
     """A motion through key poses and headings, `beat` seconds apart."""
 
     def key(t: float) -> float:
@@ -213,7 +213,7 @@ def cartwheeling(rng: Rng, half: float) -> Motion:
     direction, start = float(rng.choice([-1, 1])), float(rng.random())
     yaw = float(rng.uniform(-np.pi, np.pi))
 
-    def pose(t: float) -> BodyPose:
+    def pose(t: float) -> AnglePose:
         share = min(((t / period + start) % 1.0) / turning_share, 1.0)
         turned = share - float(np.sin(2 * np.pi * share)) / (2 * np.pi)
         spread = float(np.clip(2.5 * np.sin(np.pi * share), 0, 1))
@@ -236,7 +236,7 @@ def idle(rng: Rng, half: float) -> Motion:
     motion = _through_random_poses(rng, ("stand",), half, float(rng.uniform(1.0, 1.8)), 0.1)
     waves, rate = rng.random() < 0.4, float(rng.uniform(0.8, 1.6))
 
-    def pose(t: float) -> BodyPose:
+    def pose(t: float) -> AnglePose:
         calm = motion.pose(t)
         if not waves:
             return calm

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.arrays import F32, F64
-from stages.world.bodies.poses import Arm, BodyPose, Leg
+from stages.world.bodies.poses import AnglePose, Arm, Leg
 from stages.world.bodies.rotations import unit
 
 Floats = Sequence[float] | F64
@@ -18,9 +18,9 @@ Triple = tuple[float, float, float]
 _DETOUR = np.array([0.35, -0.1, 0.6])
 
 
-def mean_pose(poses: Sequence[BodyPose], weights: Floats) -> BodyPose:
+def mean_pose(poses: Sequence[AnglePose], weights: Floats) -> AnglePose:
     """The weighted mean of poses; the weights sum to 1. Every angle lies within the range of the given ones."""
-    return BodyPose(
+    return AnglePose(
         left_arm=_arm([pose.left_arm for pose in poses], weights),
         right_arm=_arm([pose.right_arm for pose in poses], weights),
         left_leg=_leg([pose.left_leg for pose in poses], weights),
@@ -42,7 +42,7 @@ def spline_weights(t: float, count: int) -> tuple[int, F64]:
     return first, weights
 
 
-def pose_on_spline(keys: Sequence[BodyPose], t: float) -> BodyPose:
+def pose_on_spline(keys: Sequence[AnglePose], t: float) -> AnglePose:
     """The pose at t (in keys) on the B-spline of key poses."""
     first, weights = spline_weights(t, len(keys))
     return mean_pose(keys[first : first + 4], weights)

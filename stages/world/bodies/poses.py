@@ -49,8 +49,8 @@ class Leg:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BodyPose:
-    """The pose of a whole body. Angles of spine and neck: bend forward, bend to the left, turn to the left.
+class AnglePose:
+    """The pose of a whole body by angles. Those of spine and neck: bend forward, bend to the left, turn to the left.
 
     Attributes:
         tilt_33: rotation of the root (lying, leaning, upside-down), before the heading is applied.
@@ -76,7 +76,7 @@ class BonePose:
     turn_B33: F32
 
 
-Pose = BodyPose | BonePose
+Pose = AnglePose | BonePose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

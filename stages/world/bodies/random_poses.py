@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stages.world.bodies.poses import Arm, BodyPose, Leg
+from stages.world.bodies.poses import AnglePose, Arm, Leg
 from stages.world.bodies.rotations import FRONT, LEFT, UP, axis_rotation, limb_direction, unit
 
 Rng = np.random.Generator
@@ -62,19 +62,19 @@ def _arms(rng: Rng, free: float) -> tuple[Arm, Arm]:
     return (left, left) if rng.random() < 0.2 else (left, right)
 
 
-def _with_spine(pose: BodyPose, rng: Rng, bend: float = 0.0, spread: float = 0.12) -> BodyPose:
+def _with_spine(pose: AnglePose, rng: Rng, bend: float = 0.0, spread: float = 0.12) -> AnglePose:
     """The pose with a random bend of spine and neck; `bend` is the mean forward bend."""
     spine = (bend + float(rng.normal(0, spread)), float(rng.normal(0, spread)), float(rng.normal(0, 1.5 * spread)))
     neck = (float(rng.normal(-0.3 * bend, 0.2)), float(rng.normal(0, 0.12)), float(rng.normal(0, 0.4)))
     return replace(pose, spine=spine, neck=neck)
 
 
-def stand(rng: Rng) -> BodyPose:
+def stand(rng: Rng) -> AnglePose:
     """Standing upright, weight on one leg or both."""
     left, right = _arms(rng, 0.5)
     width = float(rng.uniform(0.0, 0.3))
     relaxed = float(rng.uniform(0, 0.5)) if rng.random() < 0.4 else 0.03
-    pose = BodyPose(
+    pose = AnglePose(
         left_arm=left,
         right_arm=right,
         left_leg=Leg(toward=(width, -1, float(rng.normal(0, 0.06))), knee=0.03),
@@ -83,7 +83,7 @@ def stand(rng: Rng) -> BodyPose:
     return _with_spine(pose, rng)
 
 
-def stride(phase: float, *, pace: float) -> BodyPose:
+def stride(phase: float, *, pace: float) -> AnglePose:
     """One phase (0..1) of a gait; the left foot lands at 0. `pace` is 0.5 for a stroll, 1 for a walk, 2 for a run."""
     legs, arms = [], []
     for offset in (0.0, 0.5):
@@ -97,7 +97,7 @@ def stride(phase: float, *, pace: float) -> BodyPose:
         elbow = 0.25 + 0.55 * max(0.0, pace - 0.8) + 0.18 * max(0.0, back)
         arms.append(Arm(toward=(0.20, -1.0, back), elbow=elbow, curl=0.5))
     sway = 0.08 * pace * float(np.cos(2 * np.pi * phase))
-    return BodyPose(
+    return AnglePose(
         left_arm=arms[0],
         right_arm=arms[1],
         left_leg=legs[0],
@@ -107,7 +107,7 @@ def stride(phase: float, *, pace: float) -> BodyPose:
     )
 
 
-def walk_pose(rng: Rng) -> BodyPose:
+def walk_pose(rng: Rng) -> AnglePose:
     """A random phase of a walk or run, sometimes with other arms."""
     pose = stride(float(rng.random()), pace=float(rng.uniform(0.6, 2.0)))
     if rng.random() < 0.35:
@@ -116,17 +116,17 @@ def walk_pose(rng: Rng) -> BodyPose:
     return _with_spine(pose, rng, pose.spine[0], 0.06)
 
 
-def sit(rng: Rng) -> BodyPose:
+def sit(rng: Rng) -> AnglePose:
     """Sitting, without a seat."""
     left, right = _arms(rng, 0.6)
     legs = []
     for _ in range(2):
         thigh = _direction(rng, (rng.uniform(0.0, 0.5), rng.uniform(-0.3, 0.15), 1.0), 0.08)
         legs.append(Leg(toward=thigh, knee=float(rng.uniform(0.8, 1.9)), twist=float(rng.normal(0.1, 0.15))))
-    return _with_spine(BodyPose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1]), rng, 0.15, 0.15)
+    return _with_spine(AnglePose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1]), rng, 0.15, 0.15)
 
 
-def crouch(rng: Rng) -> BodyPose:
+def crouch(rng: Rng) -> AnglePose:
     """Crouching: deep flexion of hips, knees and back."""
     left, right = _arms(rng, 0.8)
     legs = []
@@ -134,11 +134,11 @@ def crouch(rng: Rng) -> BodyPose:
         thigh = _direction(rng, (rng.uniform(0.1, 0.6), rng.uniform(-0.6, 0.4), 1.0), 0.1)
         legs.append(Leg(toward=thigh, knee=float(rng.uniform(1.6, 2.5)), ankle=float(rng.uniform(0.2, 0.5))))
     lean = axis_rotation(LEFT, float(rng.uniform(0.0, 0.6)))
-    pose = BodyPose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=lean)
+    pose = AnglePose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=lean)
     return _with_spine(pose, rng, float(rng.uniform(0.2, 0.9)))
 
 
-def dance(rng: Rng) -> BodyPose:
+def dance(rng: Rng) -> AnglePose:
     """Dancing: kicks, lunges, bows, raised arms, within the limits of the joints."""
     left, right = _arms(rng, 0.95)
     legs = []
@@ -148,11 +148,11 @@ def dance(rng: Rng) -> BodyPose:
         twist, ankle = float(rng.normal(0.15, 0.25)), float(rng.normal(0, 0.3))
         legs.append(Leg(toward=thigh, knee=float(knee), twist=twist, ankle=ankle))
     tilt = axis_rotation(LEFT, float(rng.normal(0.1, 0.3))) @ axis_rotation(FRONT, float(rng.normal(0, 0.2)))
-    pose = BodyPose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=tilt)
+    pose = AnglePose(left_arm=left, right_arm=right, left_leg=legs[0], right_leg=legs[1], tilt_33=tilt)
     return _with_spine(pose, rng, 0.1, 0.3)
 
 
-def random_joints(rng: Rng) -> BodyPose:
+def random_joints(rng: Rng) -> AnglePose:
     """Random joint angles within their limits, independent for each limb; the trunk bent, turned and tilted."""
     legs = []
     for _ in range(2):
@@ -165,11 +165,11 @@ def random_joints(rng: Rng) -> BodyPose:
         x, y, z = unit(rng.normal(0, 1, 3).astype(np.float32)).tolist()
         arms.append(replace(_any_arm(rng), toward=(abs(x) if z < 0.3 else x, y, max(z, -0.6))))
     tilt = axis_rotation(LEFT, float(rng.uniform(-0.4, 1.1))) @ axis_rotation(FRONT, float(rng.normal(0, 0.25)))
-    pose = BodyPose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1], tilt_33=tilt)
+    pose = AnglePose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1], tilt_33=tilt)
     return _with_spine(pose, rng, float(rng.uniform(-0.3, 0.9)), 0.25)
 
 
-def bent_over(rng: Rng) -> BodyPose:
+def bent_over(rng: Rng) -> AnglePose:
     """Bent over at the hips, mostly forward, on one leg or both; the other joints are random."""
     base, direction = random_joints(rng), float(rng.normal(0, 0.6))
     axis_3 = np.cos(direction) * LEFT + np.sin(direction) * FRONT
@@ -184,7 +184,7 @@ def bent_over(rng: Rng) -> BodyPose:
     return replace(base, left_leg=legs[0], right_leg=legs[1], tilt_33=tilt_33)
 
 
-def lie(rng: Rng) -> BodyPose:
+def lie(rng: Rng) -> AnglePose:
     """Lying on the back, the belly or a side."""
     base = (stand, dance, sit)[rng.integers(3)](rng)
     roll = axis_rotation(UP, float(rng.uniform(0, 2 * np.pi)))
@@ -192,7 +192,7 @@ def lie(rng: Rng) -> BodyPose:
     return replace(base, tilt_33=axis_rotation(LEFT, down) @ roll)
 
 
-def on_the_floor(rng: Rng) -> BodyPose:
+def on_the_floor(rng: Rng) -> AnglePose:
     """Sitting on the floor; some lean back on straight arms."""
     arms = []
     for _ in range(2):
@@ -204,17 +204,17 @@ def on_the_floor(rng: Rng) -> BodyPose:
         # Heels on the floor: the thigh rises by half the knee's flexion, less the lean of the trunk.
         toward = _direction(rng, (rng.uniform(0.05, 0.35), np.tan(0.5 * knee - back), 1.0), 0.03)
         legs.append(Leg(toward=toward, knee=knee))
-    pose = BodyPose(
+    pose = AnglePose(
         left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1], tilt_33=axis_rotation(LEFT, -back)
     )
     return _with_spine(pose, rng, 0.2, 0.08)
 
 
-def on_the_back(rng: Rng) -> BodyPose:
+def on_the_back(rng: Rng) -> AnglePose:
     """Lying stretched out, face up."""
     arms = [Arm(toward=_direction(rng, (0.5, -1.0, -0.05), 0.1), elbow=float(rng.uniform(0.05, 0.3))) for _ in range(2)]
     legs = [Leg(toward=_direction(rng, (0.12, -1.0, 0.03), 0.04), knee=float(rng.uniform(0, 0.3))) for _ in range(2)]
-    return BodyPose(
+    return AnglePose(
         left_arm=arms[0],
         right_arm=arms[1],
         left_leg=legs[0],
@@ -223,14 +223,14 @@ def on_the_back(rng: Rng) -> BodyPose:
     )
 
 
-def spread_eagle(rng: Rng) -> BodyPose:
+def spread_eagle(rng: Rng) -> AnglePose:
     """Arms up, legs apart, all joints straight."""
     arms = [Arm(toward=_direction(rng, (0.4, 1.0, 0.05), 0.03), elbow=0.05) for _ in range(2)]
     legs = [Leg(toward=_direction(rng, (0.6, -1.0, 0.0), 0.03), knee=0.05) for _ in range(2)]
-    return BodyPose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1])
+    return AnglePose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1])
 
 
-def upside_down(rng: Rng) -> BodyPose:
+def upside_down(rng: Rng) -> AnglePose:
     """Handstands and cartwheels."""
     arms = [Arm(toward=_direction(rng, (0.3, 1.0, 0.1), 0.15), elbow=float(rng.uniform(0, 0.4))) for _ in range(2)]
     base = dance(rng)
@@ -239,7 +239,7 @@ def upside_down(rng: Rng) -> BodyPose:
     )
 
 
-RANDOM_POSES: dict[str, Callable[[Rng], BodyPose]] = {
+RANDOM_POSES: dict[str, Callable[[Rng], AnglePose]] = {
     "stand": stand,
     "walk": walk_pose,
     "sit": sit,

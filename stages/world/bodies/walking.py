@@ -11,7 +11,7 @@ import numpy as np
 
 from models.body.open_body import load_body
 from stages.world.bodies.people import DressedBody, Mesh, Person, pose_dressed
-from stages.world.bodies.poses import Arm, BodyPose, Leg
+from stages.world.bodies.poses import AnglePose, Arm, Leg
 
 STANCE = 0.62  # share of the cycle in which a foot is on the floor
 
@@ -137,7 +137,7 @@ def leg_reaching(gait: Gait, ahead: float, below: float, pitch: float) -> Leg:
     )
 
 
-def walk(gait: Gait, t: float) -> tuple[BodyPose, float]:
+def walk(gait: Gait, t: float) -> tuple[AnglePose, float]:
     """The pose at a time (seconds), and the height of the root; the body moves at `gait.speed`."""
     phase = t / gait.period
     height = hip_height(gait, phase)
@@ -149,7 +149,7 @@ def walk(gait: Gait, t: float) -> tuple[BodyPose, float]:
         arms.append(Arm(toward=(0.14, -1.0, back + 0.05), elbow=0.42 + 0.35 * max(0.0, back), twist=0.1, curl=0.55))
     turn = 0.10 * float(np.cos(2 * np.pi * phase))
     nod = 0.015 * float(np.cos(4 * np.pi * phase))
-    pose = BodyPose(
+    pose = AnglePose(
         left_arm=arms[0],
         right_arm=arms[1],
         left_leg=legs[0],

@@ -21,17 +21,17 @@ from models.surface.geometry import open_body_geometry
 from stages.evaluation.synthetic_truth import Worlds
 from stages.world import far_world
 from stages.world.bodies import far_poses
-from stages.world.bodies.poses import BodyPose
+from stages.world.bodies.poses import AnglePose
 from stages.world.bodies.random_poses import RANDOM_POSES
 from tests.benchmarks.quality.camera_loss import Patch, patched, scored
 
 Rng = np.random.Generator
 
 
-def posed(name: str) -> Callable[[Rng], BodyPose]:
+def posed(name: str) -> Callable[[Rng], AnglePose]:
     """One kind of the other worlds' poses, after it has drawn the random numbers of one of `far`'s."""
 
-    def pose(rng: Rng) -> BodyPose:
+    def pose(rng: Rng) -> AnglePose:
         far_poses.far_pose(rng)
         return RANDOM_POSES[name](rng)
 

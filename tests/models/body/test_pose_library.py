@@ -17,7 +17,7 @@ from models.body.pose_library import (
     stored_vectors,
     without_heading,
 )
-from models.body.retarget import BodyMotion
+from models.body.retarget import RetargetedMotion
 from stages.world.bodies.rotations import LEFT, UP, axis_rotation
 
 pytestmark = pytest.mark.quick
@@ -83,8 +83,8 @@ def test_farthest_points_cover_a_line() -> None:
     assert chosen.tolist() == [0, 8, 4] and radius == 2
 
 
-def motion_of(turn_TB33: F32) -> BodyMotion:
-    return BodyMotion(turn_TB33=turn_TB33, root_T3=np.zeros((len(turn_TB33), 3), np.float32), frame_time=1 / 60)
+def motion_of(turn_TB33: F32) -> RetargetedMotion:
+    return RetargetedMotion(turn_TB33=turn_TB33, root_T3=np.zeros((len(turn_TB33), 3), np.float32), frame_time=1 / 60)
 
 
 def still(frames: int) -> F32:

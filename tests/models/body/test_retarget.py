@@ -12,7 +12,7 @@ from models.arrays import F32
 from models.body.bvh import parsed_bvh
 from models.body.deepmimic_motion import COLUMNS, read_deepmimic
 from models.body.open_body import forward_kinematics, load_body
-from models.body.retarget import BodyMotion, retargeted
+from models.body.retarget import RetargetedMotion, retargeted
 from models.body.skeletal_motion import SkeletalMotion, posed_skeleton
 from models.body.source_skeletons import character_creator, deepmimic_humanoid
 from models.errors import ModelError
@@ -49,7 +49,7 @@ def random_rows(rng: np.random.Generator, count: int) -> list[list[float]]:
     return rows
 
 
-def body_places(motion: BodyMotion, frame: int) -> dict[str, F32]:
+def body_places(motion: RetargetedMotion, frame: int) -> dict[str, F32]:
     body = load_body()
     _, placed = forward_kinematics(body, body.bone_mean_B3, motion.turn_TB33[frame], motion.root_T3[frame])
     return dict(zip(body.bones, placed, strict=True))

@@ -13,7 +13,7 @@ from models.surface.raster import Camera
 from pipeline.stage import StageError
 from stages.world.bodies.costumes import in_wardrobe_clothes
 from stages.world.bodies.people import Person, pose_at, pose_person
-from stages.world.bodies.poses import BodyPose
+from stages.world.bodies.poses import AnglePose
 from stages.world.bodies.random_poses import RANDOM_POSES
 from stages.world.camera.rendering import rasterize_people, surface_maps
 from stages.world.clothes.bake_wardrobe import Fitted, bound
@@ -129,7 +129,7 @@ def label_map(person):
         height=200,
         width=150,
     )
-    mesh = pose_at(person, BodyPose(), 0.0, ROOT)
+    mesh = pose_at(person, AnglePose(), 0.0, ROOT)
     return surface_maps(rasterize_people([mesh], camera), [mesh], camera)
 
 
@@ -149,6 +149,6 @@ def test_cloth_has_the_labels_of_the_skin_beneath_and_a_wider_outline():
 def test_people_stand_on_the_soles_of_their_shoes():
     for name in wardrobe_names()["shoes"]:
         worn = tuple(WornMesh(mesh=part, pattern=CLOTH, carries=True) for part in wardrobe_piece("shoes", name).parts)
-        mesh = pose_person(replace(BARE, worn=worn), BodyPose(), 0.0)
+        mesh = pose_person(replace(BARE, worn=worn), AnglePose(), 0.0)
         assert min(extra.vertex_W3[:, 1].min() for extra in mesh.attached_meshes) == pytest.approx(0, abs=1e-6)
         assert mesh.vertex_V3[:, 1].min() > 0

@@ -1,0 +1,36 @@
+"""The motion of one person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.arrays import F32, F64
+from models.body.body_pose import BodyPose
+from models.body.camera import PinholeCamera
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyMotion:
+    """One person over T frames, with one shape.
+
+    Attributes:
+        rotation_TB33, root_T3: the poses, as in `BodyPose`.
+        shape_C: scores of the shape's components.
+        second_T: time of each frame, seconds.
+        confidence_TJ: how sure each keypoint is, 0..1.
+        seen_TB: visible share of each bone's skin, 0..1.
+        camera: the camera in whose frame the motion is given. None for a motion in upright axes, with y up and the
+            floor at y = 0.
+    """
+
+    rotation_TB33: F32
+    root_T3: F32
+    shape_C: F32
+    second_T: F64
+    confidence_TJ: F32
+    seen_TB: F32
+    camera: PinholeCamera | None
+
+    def pose(self, frame: int) -> BodyPose:
+        """The pose in one frame."""
+        return BodyPose(rotation_B33=self.rotation_TB33[frame], root_3=self.root_T3[frame], shape_C=self.shape_C)

@@ -1,0 +1,31 @@
+"""The open body as it was fitted to one person of one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.arrays import F32
+from models.body.body_pose import BodyPose
+from models.body.camera import PinholeCamera
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedBody:
+    """A fit, in the frame of its camera.
+
+    Attributes:
+        pose: the body.
+        camera: the camera that shows it.
+        confidence_J: how sure each keypoint is, 0..1.
+        seen_B: visible share of each bone's skin, 0..1.
+        residual: mean distance of the fitted surface points from where the picture shows them, relative to the
+            person's size in pixels.
+        is_person: probability that this is a person.
+    """
+
+    pose: BodyPose
+    camera: PinholeCamera
+    confidence_J: F32
+    seen_B: F32
+    residual: float
+    is_person: float

@@ -12,7 +12,8 @@ from models.files.npz_file import read_arrays
 from models.metrics.instances import AnnotatedPoints
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet, write_dense_set
-from stages.synthetic.simulated_annotators import POINT_RANGE, add_annotation_error
+from stages.annotations.point_picking import POINT_RANGE
+from stages.synthetic.simulated_annotators import add_annotation_error
 
 
 def write_reannotated(path: Path, found: DenseSet, truth: Path, *, noise: float, annotator: int) -> None:

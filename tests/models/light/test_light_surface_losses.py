@@ -29,7 +29,7 @@ from models.losses.light_surface import (
     uv_loss,
 )
 from models.surface.charted_mesh import open_body_mesh
-from stages.synthetic.simulated_annotators import MAX_POINTS_PER_PART, resample_to_box_grid, spread_points
+from stages.annotations.point_picking import MAX_POINTS_PER_PART, resample_to_box_grid, spread_points
 
 pytestmark = pytest.mark.quick
 

@@ -17,12 +17,8 @@ from models.surface.charted_mesh import open_body_mesh
 from pipeline.stage import Job, StageError
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import read_dense_set
-from stages.synthetic.simulated_annotators import (
-    ERROR_OF_CHART,
-    MAX_POINTS_PER_PART,
-    add_annotation_error,
-    annotate_person,
-)
+from stages.annotations.point_picking import MAX_POINTS_PER_PART
+from stages.synthetic.simulated_annotators import ERROR_OF_CHART, add_annotation_error, annotate_person
 from stages.synthetic.sparse_set import SparseSet
 from stages.synthetic.synthesize import Synthesize
 from stages.world.image_scenes import image_scene

@@ -1,0 +1,159 @@
+"""Reads actions from JSON that a browser or a journal gives: every field is checked against the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from typing import Any, get_args
+
+from models.body.charts import COARSE_NAMES
+from models.files.image_size import too_large
+from pipeline.stage import StageError
+from stages.annotations.densepose_coco import KEYPOINTS
+from stages.annotations.point_picking import MAX_POINTS_PER_PART
+from stages.studio.actions import ACTIONS, Action, ImageStatus, Origin, PersonKind, Verdict, field_names
+from stages.studio.part_map import PixelMask
+
+MAX_PEOPLE = 1000
+"""People of one image."""
+MAX_COUNTS = 2**22
+"""Characters of a mask's run lengths."""
+CHARTS, VIEWS = 24, 6
+REMEDY = "reload the page"
+
+Size = tuple[int, int]
+"""Height and width of the image."""
+
+
+def action_of(message: Any, size: Size) -> Action:
+    """The action of a message.
+
+    Args:
+        message: parsed JSON.
+        size: height and width of the image.
+
+    Raises: StageError that names the field, for anything that is no action inside this image.
+    """
+    if not isinstance(message, Mapping) or not isinstance(message.get("do"), str) or message["do"] not in ACTIONS:
+        raise StageError("the message is no action", "do", f"send one of {', '.join(ACTIONS)}")
+    kind = ACTIONS[message["do"]]
+    unknown = set(message) - field_names(kind) - {"do"}
+    if unknown:
+        raise StageError(f"`{message['do']}` has no such field", str(sorted(map(str, unknown))[0]), REMEDY)
+    found = {}
+    for spec in fields(kind):
+        if spec.name in message:
+            found[spec.name] = _checked(spec.name, message[spec.name], size)
+        elif spec.default is MISSING:
+            raise StageError(f"`{message['do']}` lacks a field", spec.name, REMEDY)
+    made: Action = kind(**found)
+    return made
+
+
+def _checked(name: str, value: Any, size: Size) -> Any:
+    """A field's value in its type. Raises: StageError that names the field."""
+    try:
+        return READERS[name](value, size)
+    except ValueError as error:
+        raise StageError(str(error), name, REMEDY) from error
+
+
+def _whole(least: int, most: int) -> Callable[[Any, Size], int]:
+    def read(value: Any, size: Size) -> int:
+        if type(value) is not int or not least <= value <= most:
+            raise ValueError(f"is no whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def _choice(kind: Any) -> Callable[[Any, Size], str]:
+    def read(value: Any, size: Size) -> str:
+        if value not in get_args(kind):
+            raise ValueError(f"is none of {', '.join(get_args(kind))}")
+        return str(value)
+
+    return read
+
+
+def _number(value: Any, least: float, most: float) -> float:
+    if type(value) not in (int, float) or not least <= value <= most:
+        raise ValueError(f"is no number from {least:g} to {most:g}")
+    return float(value)
+
+
+def _share(value: Any, size: Size) -> float:
+    return _number(value, 0, 1)
+
+
+def _flag(value: Any, size: Size) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("is neither true nor false")
+    return value
+
+
+def _box(value: Any, size: Size) -> tuple[float, float, float, float]:
+    if not isinstance(value, list | tuple) or len(value) != 4:
+        raise ValueError("is not four numbers")
+    height, width = size
+    x0, x1 = (_number(side, 0, width) for side in (value[0], value[2]))
+    y0, y1 = (_number(side, 0, height) for side in (value[1], value[3]))
+    if x1 - x0 < 1 or y1 - y0 < 1:
+        raise ValueError("is smaller than a pixel")
+    return x0, y0, x1, y1
+
+
+def _pixels(value: Any, size: Size) -> tuple[tuple[int, int], ...]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_POINTS_PER_PART:
+        raise ValueError(f"is not 1 to {MAX_POINTS_PER_PART} pixels")
+    height, width = size
+    column, row = _whole(0, width - 1), _whole(0, height - 1)
+    if not all(isinstance(one, list | tuple) and len(one) == 2 for one in value):
+        raise ValueError("holds a pixel that is not x and y")
+    return tuple((column(x, size), row(y, size)) for x, y in value)
+
+
+def _mask(value: Any, size: Size) -> PixelMask:
+    if not isinstance(value, Mapping) or set(value) != {"x", "y", "size", "counts"}:
+        raise ValueError("is no mask with x, y, size and counts")
+    sides, counts = value["size"], value["counts"]
+    if not isinstance(sides, list | tuple) or len(sides) != 2:
+        raise ValueError("has a size that is not height and width")
+    x, y = _whole(0, size[1] - 1)(value["x"], size), _whole(0, size[0] - 1)(value["y"], size)
+    high, wide = _whole(1, size[0] - y)(sides[0], size), _whole(1, size[1] - x)(sides[1], size)
+    if not isinstance(counts, str) or len(counts) > MAX_COUNTS or not counts.isascii():
+        raise ValueError(f"has counts that are not at most {MAX_COUNTS} characters of text")
+    if (what := too_large(wide, high)) is not None:
+        raise ValueError(what)
+    mask = PixelMask(x=x, y=y, size=(high, wide), counts=counts)
+    if not mask.inside_hw.any():
+        raise ValueError("has no pixel")
+    return mask
+
+
+def _place(value: Any, size: Size) -> float:
+    return _number(value, 0, max(size))
+
+
+READERS: dict[str, Callable[[Any, Size], Any]] = {
+    "person": _whole(1, MAX_PEOPLE),
+    "box_4": _box,
+    "origin": _choice(Origin),
+    "kind": _choice(PersonKind),
+    "part": _whole(0, len(COARSE_NAMES) - 1),
+    "mask": _mask,
+    "pixels": _pixels,
+    "number": _whole(0, MAX_POINTS_PER_PART - 1),
+    "verdict": _choice(Verdict),
+    "chart": _whole(0, CHARTS),
+    "u": _share,
+    "v": _share,
+    "view": _whole(0, VIEWS - 1),
+    "hint": _flag,
+    "joint": _whole(0, KEYPOINTS - 1),
+    "x": _place,
+    "y": _place,
+    "visibility": _whole(0, 2),
+    "status": _choice(ImageStatus),
+}
+"""How each field is read and checked, by its name."""

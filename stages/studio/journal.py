@@ -1,0 +1,134 @@
+"""The journal of a studio: one line of JSON for each thing that annotators do, on the disk before the page hears of it.
+
+The first line and each later line with `images` describe the task list; every other line is an `WorkEntry`. Reading all
+lines in order gives the task list again, whatever ended the program.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
+
+from models.files.json_file import parsed_json
+from pipeline.stage import StageError
+from stages.studio.action_messages import action_of
+from stages.studio.actions import action_record
+from stages.studio.task_list import TaskImage, TaskList, WorkEntry, after_entry, with_images
+
+FORMAT = 1
+MAX_NAME = 64
+"""Characters of an annotator's name."""
+REMEDY = "delete this line to lose only what it says, or write to another file"
+
+
+class WorkJournal:
+    """An open journal: the task list as it is now, and the file that it can be read from again."""
+
+    def __init__(self, path: Path, images: Sequence[TaskImage], copies: int) -> None:
+        """Read what there is, add the images, and keep the file open.
+
+        An unfinished last line, which a crash can leave, is removed: its action was never confirmed.
+
+        Raises: StageError for a damaged journal, one that another program has open, and one that cannot be written.
+        """
+        self._path = path
+        self._lock = FileLock(f"{path}.lock")
+        try:
+            self._lock.acquire(timeout=0)
+            self._file: BinaryIO = path.open("a+b")
+        except Timeout as error:
+            raise StageError("another program writes this journal", str(path), "close it first") from error
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            self.tasks = replace(with_images(self._replayed(), images), copies=copies)
+            self._append({"format": FORMAT, "images": [[one.name, one.height, one.width] for one in images]})
+        except StageError:
+            self.close()
+            raise
+
+    def add(self, entry: WorkEntry) -> None:
+        """Write an entry to the disk, then change the task list by it.
+
+        Raises: StageError where the entry does not fit the task list, which then stays as it is, also on the disk.
+        """
+        changed = after_entry(self.tasks, entry)
+        self._append(entry_record(entry))
+        self.tasks = changed
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        self._lock.release()
+
+    def _append(self, record: Mapping[str, Any]) -> None:
+        """One line, synced. What was written of a line is removed again when the disk is full."""
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            self._file.write(json.dumps(record, allow_nan=False, separators=(",", ":")).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(end)
+            raise self._unwritable(error) from error
+
+    def _replayed(self) -> TaskList:
+        self._file.seek(0)
+        whole, tasks = 0, TaskList(images=())
+        for number, line in enumerate(self._file, start=1):
+            if not line.endswith(b"\n"):
+                self._file.truncate(whole)
+                break
+            whole += len(line)
+            try:
+                tasks = after_line(tasks, parsed_json(line))
+            except (StageError, ValueError, KeyError, TypeError, OverflowError) as error:
+                raise StageError(f"line {number} is damaged ({error})", str(self._path), REMEDY) from error
+        return tasks
+
+    def _unwritable(self, error: OSError) -> StageError:
+        reason = error.strerror or str(error)
+        return StageError(f"the journal cannot be written ({reason})", str(self._path), "name another file with -o")
+
+
+def after_line(tasks: TaskList, record: Any) -> TaskList:
+    """The task list after a parsed line. Raises: StageError, ValueError, KeyError or TypeError for a damaged one."""
+    if "images" in record:
+        if record["format"] != FORMAT:
+            raise ValueError(f"its format is {record['format']}, not {FORMAT}")
+        images = [TaskImage(name=str(name), height=int(high), width=int(wide)) for name, high, wide in record["images"]]
+        return with_images(tasks, images)
+    return after_entry(tasks, entry_of(record, tasks))
+
+
+def entry_record(entry: WorkEntry) -> dict[str, Any]:
+    """The JSON of an entry."""
+    do = entry.do if isinstance(entry.do, str) else action_record(entry.do)
+    named = {"who": entry.who, "image": entry.image, "at": round(entry.at, 3), "seconds": round(entry.seconds, 3)}
+    return {**named, "action": do}
+
+
+def entry_of(record: Mapping[str, Any], tasks: TaskList) -> WorkEntry:
+    """The entry of parsed JSON. Raises: StageError, KeyError or TypeError for anything else."""
+    image = tasks.image(record["image"])
+    do = record["action"]
+    if do not in ("undo", "redo"):
+        do = action_of(do, (image.height, image.width))
+    return WorkEntry(
+        who=checked_name(record["who"]), image=image.name, at=float(record["at"]), seconds=float(record["seconds"]),
+        do=do,
+    )
+
+
+def checked_name(name: Any) -> str:
+    """An annotator's name. Raises: StageError unless it is 1 to `MAX_NAME` printable characters."""
+    if not isinstance(name, str) or not 1 <= len(name.strip()) <= MAX_NAME or not name.isprintable():
+        what = f"the name is not 1 to {MAX_NAME} printable characters"
+        raise StageError(what, "who", "enter another name")
+    return name.strip()

@@ -1,0 +1,177 @@
+"""From a task list to a DensePose-COCO file: a pure function of the work that remains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from models.arrays import U8
+from models.body.open_body import COCO_KEYPOINTS
+from models.metrics.instances import AnnotatedPoints
+from stages.annotations.coco_masks import encode_mask
+from stages.annotations.densepose_coco import KEYPOINTS, PART_MASKS, AnnotatedImage, AnnotatedPerson, DenseSet
+from stages.annotations.point_picking import POINT_RANGE, resample_to_box_grid
+from stages.studio.sheet import AskedPoint, PersonWork, WorkSheet
+from stages.studio.task_list import TaskImage, TaskList
+
+BODY = "open body"
+"""The body whose charts the file's U and V are on."""
+GUIDELINES = "1"
+"""Version of the guidelines that annotators see."""
+KINDS_LEFT_OUT = ("not_person",)
+SKELETON = (
+    *((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9), (8, 10), (9, 11)),
+    *((2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7)),
+)
+"""Pairs of keypoints, from 1, that COCO's pictures connect."""
+CATEGORY = {
+    "id": 1, "name": "person", "supercategory": "person", "keypoints": list(COCO_KEYPOINTS),
+    "skeleton": [list(pair) for pair in SKELETON],
+}
+Pixels = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in whole pixels, x1 and y1 exclusive."""
+
+
+def people_file(tasks: TaskList, rank: int = 0) -> DenseSet:
+    """The annotations of all images.
+
+    Args:
+        rank: which annotator of each image, where several annotate the same one: 0 = who finished first.
+    """
+    images: list[AnnotatedImage] = []
+    people: list[AnnotatedPerson] = []
+    for number, image in enumerate(tasks.images, start=1):
+        images.append(AnnotatedImage(id=number, file_name=image.name, height=image.height, width=image.width))
+        ranked = ranked_sheets(tasks, image.name)
+        if rank < len(ranked):
+            who, sheet = ranked[rank]
+            for work in _people_of(sheet):
+                people.append(annotated_person(work, image, who, sheet, len(people) + 1, number))
+    info = {"description": "annotated people", "body": BODY, "guidelines": GUIDELINES}
+    rest = {"info": info, "licenses": [], "categories": [CATEGORY]}
+    return DenseSet(images=tuple(images), people=tuple(people), rest=rest)
+
+
+def ranked_sheets(tasks: TaskList, image: str) -> list[tuple[str, WorkSheet]]:
+    """Annotators with their sheets of an image: finished ones by time, then open ones, the latest first."""
+    sheets = [(who, one.sheet) for (name, who), one in tasks.histories.items() if name == image]
+    finished = [(who, one) for who, one in sheets if one.finished_at is not None]
+    unfinished = [(who, one) for who, one in sheets if one.finished_at is None and one.people]
+    finished.sort(key=lambda pair: (pair[1].finished_at, pair[0]))
+    unfinished.sort(key=lambda pair: (-pair[1].last_at, pair[0]))
+    return finished + unfinished
+
+
+def _people_of(sheet: WorkSheet) -> Iterator[PersonWork]:
+    if sheet.status == "skipped":
+        return iter(())
+    return (work for _, work in sorted(sheet.people.items()) if work.kind not in KINDS_LEFT_OUT)
+
+
+def annotated_person(
+    work: PersonWork, image: TaskImage, who: str, sheet: WorkSheet, identity: int, image_id: int
+) -> AnnotatedPerson:
+    """One person as DensePose-COCO's record.
+
+    The box is the drawn one, enlarged to hold everything painted. A person without parts is a box with keypoints; a
+    crowd, and a person whom the annotator skipped, has no parts and points.
+    """
+    dense = work.kind == "person"
+    box = whole_box(work, image)
+    part_GG = part_grid(work, box) if dense and work.parts is not None else None
+    outline_HW = outline_of(work, image, box)
+    return AnnotatedPerson(
+        id=identity, image=image_id,
+        box_4=(float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])),
+        points=points_of(work, box) if dense else None,
+        part_masks=None if part_GG is None else tuple(_part_mask(part_GG, k) for k in range(1, PART_MASKS + 1)),
+        rest={
+            "category_id": 1, "iscrowd": int(work.kind == "crowd"), "area": float(outline_HW.sum()),
+            "segmentation": encode_mask(outline_HW), **_keypoint_fields(work),
+            "dp_annotation": _origin_fields(work, who, sheet),
+        },
+    )
+
+
+def whole_box(work: PersonWork, image: TaskImage) -> Pixels:
+    """The drawn box in whole pixels, enlarged to hold parts, outline and asked points."""
+    x0, y0, x1, y1 = work.box_4
+    boxes = [(int(np.floor(x0)), int(np.floor(y0)), int(np.ceil(x1)), int(np.ceil(y1)))]
+    if work.parts is not None:
+        boxes.append(_rectangle(work.parts.x, work.parts.y, work.parts.height, work.parts.width))
+    if work.outline is not None:
+        boxes.append(_rectangle(work.outline.x, work.outline.y, *work.outline.size))
+    boxes += [_rectangle(one.x, one.y, 1, 1) for points in work.asked.values() for one in points]
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return max(min(left), 0), max(min(top), 0), min(max(right), image.width), min(max(bottom), image.height)
+
+
+def _rectangle(x: int, y: int, height: int, width: int) -> Pixels:
+    return x, y, x + width, y + height
+
+
+def part_grid(work: PersonWork, box: Pixels) -> U8:
+    """Coarse labels on the 256 × 256 grid over the box."""
+    assert work.parts is not None
+    return resample_to_box_grid(work.parts.labels_in(*box))
+
+
+def _part_mask(part_GG: U8, part: int) -> dict[str, Any] | None:
+    return encode_mask(part_GG == part) if (part_GG == part).any() else None
+
+
+def outline_of(work: PersonWork, image: TaskImage, box: Pixels) -> U8:
+    """The visible outline on the image: as drawn, else all parts, else the whole box."""
+    whole_HW = np.zeros((image.height, image.width), np.uint8)
+    if work.outline is not None:
+        mask = work.outline
+        whole_HW[mask.y : mask.y + mask.size[0], mask.x : mask.x + mask.size[1]] = mask.inside_hw
+    elif work.parts is not None:
+        parts = work.parts
+        whole_HW[parts.y : parts.y + parts.height, parts.x : parts.x + parts.width] = parts.label_hw > 0
+    else:
+        whole_HW[box[1] : box[3], box[0] : box[2]] = 1
+    return whole_HW
+
+
+def points_of(work: PersonWork, box: Pixels) -> AnnotatedPoints | None:
+    """The points with a place on the surface, part by part; None without any."""
+    answered = [(one, one.answer) for one in _in_order(work) if one.answer and one.answer.verdict == "surface"]
+    if not answered:
+        return None
+    x0, y0, x1, y1 = box
+    return AnnotatedPoints(
+        x_M=np.array([(one.x + 0.5 - x0) * POINT_RANGE / (x1 - x0) for one, _ in answered]),
+        y_M=np.array([(one.y + 0.5 - y0) * POINT_RANGE / (y1 - y0) for one, _ in answered]),
+        chart_M=np.array([answer.chart for _, answer in answered], np.int64),
+        u_M=np.array([answer.u for _, answer in answered]),
+        v_M=np.array([answer.v for _, answer in answered]),
+    )
+
+
+def _in_order(work: PersonWork) -> Iterator[AskedPoint]:
+    return (one for _, points in sorted(work.asked.items()) for one in points)
+
+
+def _keypoint_fields(work: PersonWork) -> dict[str, Any]:
+    """COCO's `keypoints` and `num_keypoints`; nothing where none was set."""
+    if not work.keypoints:
+        return {}
+    flat: list[float] = []
+    for joint in range(KEYPOINTS):
+        one = work.keypoints.get(joint)
+        seen = one is not None and one.visibility > 0
+        flat += [round(one.x, 2), round(one.y, 2), one.visibility] if one is not None and seen else [0, 0, 0]
+    return {"keypoints": flat, "num_keypoints": sum(1 for seen in flat[2::3] if seen > 0)}
+
+
+def _origin_fields(work: PersonWork, who: str, sheet: WorkSheet) -> dict[str, Any]:
+    """Who annotated the person, when, in how many seconds, and with what help."""
+    verdicts = [one.answer.verdict if one.answer else "open" for one in _in_order(work)]
+    return {
+        "annotator": who, "at": round(work.last_at, 3), "seconds": round(work.seconds, 3), "hints": work.hints,
+        "finished": sheet.status == "finished", "kind": work.kind, "proposed": sorted(work.proposed),
+        "hidden": verdicts.count("hidden"), "skipped": verdicts.count("skipped"), "open": verdicts.count("open"),
+    }

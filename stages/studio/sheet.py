@@ -1,0 +1,163 @@
+"""What one annotator made of one image: a frozen sheet, and how each action changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
+from pipeline.stage import StageError
+from stages.studio.actions import (
+    Action,
+    Answer,
+    Ask,
+    ImageStatus,
+    Paint,
+    PersonKind,
+    SetBox,
+    SetKeypoint,
+    SetKind,
+    SetOutline,
+    SetStatus,
+)
+from stages.studio.part_map import ERASE, PartMap, PixelMask, painted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedPoint:
+    """A pixel that the annotator is asked about, and the answer if there is one."""
+
+    x: int
+    y: int
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonWork:
+    """One person of a sheet.
+
+    Attributes:
+        box_4: x0, y0, x1, y1 in pixels.
+        parts: the painted parts; None before the first stroke.
+        outline: the visible outline; None where it is not drawn.
+        asked: the asked points of each part.
+        keypoints: by COCO's number of the joint.
+        proposed: what is as the network proposed it: `box`, `outline`, `part 3`, `joint 5` …
+        seconds: active time spent on the actions that remain.
+        last_at: time of the last of them, seconds since 1970.
+    """
+
+    box_4: tuple[float, float, float, float]
+    kind: PersonKind = "person"
+    parts: PartMap | None = None
+    outline: PixelMask | None = None
+    asked: Mapping[int, tuple[AskedPoint, ...]] = field(default_factory=dict)
+    keypoints: Mapping[int, SetKeypoint] = field(default_factory=dict)
+    proposed: frozenset[str] = frozenset()
+    seconds: float = 0.0
+    last_at: float = 0.0
+
+    @property
+    def hints(self) -> bool:
+        """Whether the network's guess was shown for any answer."""
+        return any(one.answer is not None and one.answer.hint for points in self.asked.values() for one in points)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkSheet:
+    """One annotator's work on one image.
+
+    Attributes:
+        people: by their numbers, from 1.
+        last_at: time of the last action that remains, seconds since 1970.
+        finished_at: time at which the image was finished or left out; None while it is open.
+    """
+
+    people: Mapping[int, PersonWork] = field(default_factory=dict)
+    status: ImageStatus = "open"
+    last_at: float = 0.0
+    finished_at: float | None = None
+
+
+def after_action(sheet: WorkSheet, action: Action, at: float, seconds: float) -> WorkSheet:
+    """The sheet after an action.
+
+    Args:
+        at: time of the action, seconds since 1970.
+        seconds: active time that it took.
+
+    Raises: StageError for a person or a point that the sheet does not have, and for a chart of another part.
+    """
+    if isinstance(action, SetStatus):
+        finished_at = None if action.status == "open" else at
+        return replace(sheet, status=action.status, last_at=at, finished_at=finished_at)
+    if isinstance(action, SetBox) and action.person not in sheet.people:
+        before = PersonWork(box_4=action.box_4)
+    elif action.person in sheet.people:
+        before = sheet.people[action.person]
+    else:
+        raise StageError(f"there is no person {action.person} in this image", "person", "draw the person's box first")
+    changed = CHANGES[type(action)](before, action)
+    changed = replace(changed, seconds=before.seconds + seconds, last_at=at)
+    return replace(sheet, people={**sheet.people, action.person: changed}, last_at=at)
+
+
+def _boxed(work: PersonWork, action: SetBox) -> PersonWork:
+    return replace(work, box_4=action.box_4, proposed=_noted(work, "box", action.origin))
+
+
+def _kind_set(work: PersonWork, action: SetKind) -> PersonWork:
+    return replace(work, kind=action.kind)
+
+
+def _painted(work: PersonWork, action: Paint) -> PersonWork:
+    parts = painted(work.parts, action.mask, action.part)
+    proposed = work.proposed if action.part == ERASE else _noted(work, f"part {action.part}", action.origin)
+    return replace(work, parts=parts, proposed=proposed)
+
+
+def _outlined(work: PersonWork, action: SetOutline) -> PersonWork:
+    return replace(work, outline=action.mask, proposed=_noted(work, "outline", action.origin))
+
+
+def _asked(work: PersonWork, action: Ask) -> PersonWork:
+    if action.part == ERASE:
+        raise StageError("points are asked of a part, not of the background", "part", "reload the page")
+    points = tuple(AskedPoint(x=x, y=y) for x, y in action.pixels)
+    return replace(work, asked={**work.asked, action.part: points})
+
+
+def _answered(work: PersonWork, action: Answer) -> PersonWork:
+    points = work.asked.get(action.part, ())
+    if action.number >= len(points):
+        raise StageError(f"point {action.number} of this part was not asked", "number", "reload the page")
+    on_part = action.chart > 0 and COARSE_OF_CHART[action.chart] == action.part
+    if action.verdict == "surface" and not on_part:
+        what = f"chart {action.chart} is not of the part {COARSE_NAMES[action.part]}"
+        raise StageError(what, "chart", "reload the page")
+    answer = None if action.verdict == "open" else action
+    changed = replace(points[action.number], answer=answer)
+    points = (*points[: action.number], changed, *points[action.number + 1 :])
+    return replace(work, asked={**work.asked, action.part: points})
+
+
+def _keypoint_set(work: PersonWork, action: SetKeypoint) -> PersonWork:
+    proposed = _noted(work, f"joint {action.joint}", action.origin)
+    return replace(work, keypoints={**work.keypoints, action.joint: action}, proposed=proposed)
+
+
+def _noted(work: PersonWork, name: str, origin: str) -> frozenset[str]:
+    """The names of what is as proposed, with or without this one."""
+    return work.proposed | {name} if origin == "proposed" else work.proposed - {name}
+
+
+CHANGES: dict[type[Action], Callable[[PersonWork, Any], PersonWork]] = {
+    SetBox: _boxed,
+    SetKind: _kind_set,
+    Paint: _painted,
+    SetOutline: _outlined,
+    Ask: _asked,
+    Answer: _answered,
+    SetKeypoint: _keypoint_set,
+}

@@ -1,0 +1,201 @@
+"""The task list of a studio: images, every annotator's sheets with their past, and who works on what now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from pipeline.stage import StageError
+from stages.studio.actions import Action
+from stages.studio.sheet import WorkSheet, after_action
+
+CLAIM_S = 300.0
+"""An image is locked for so long after its annotator's last action."""
+IDLE_S = 60.0
+"""A longer pause between two actions is idle time and is not counted."""
+
+Step = Literal["undo", "redo"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskImage:
+    """An image to annotate. `name` is unique in the list; `height`, `width` in pixels."""
+
+    name: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkEntry:
+    """Something that an annotator did.
+
+    Attributes:
+        who: the annotator's name.
+        image: the image's name.
+        at: seconds since 1970.
+        seconds: active time since the annotator's action before.
+        do: the action, or a step through the past.
+    """
+
+    who: str
+    image: str
+    at: float
+    seconds: float
+    do: Action | Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The sheets of one annotator on one image after each action that remains, the empty one first.
+
+    `undone`: the sheets that `redo` returns to, the next one last.
+    """
+
+    past: tuple[WorkSheet, ...] = (WorkSheet(),)
+    undone: tuple[WorkSheet, ...] = ()
+
+    @property
+    def sheet(self) -> WorkSheet:
+        """The sheet now."""
+        return self.past[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An annotator has an image until `until`, seconds since 1970."""
+
+    who: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskList:
+    """All that is known of the work.
+
+    Attributes:
+        images: in the order in which they are given out.
+        copies: how many annotators each image is given to.
+        histories: by image and annotator.
+        claims: by image and annotator's name; several only where `copies` allows it.
+        last_at: time of each annotator's last action.
+    """
+
+    images: tuple[TaskImage, ...]
+    copies: int = 1
+    histories: Mapping[tuple[str, str], History] = field(default_factory=dict)
+    claims: Mapping[str, tuple[Claim, ...]] = field(default_factory=dict)
+    last_at: Mapping[str, float] = field(default_factory=dict)
+
+    def image(self, name: str) -> TaskImage:
+        """An image by its name. Raises: StageError."""
+        found = next((one for one in self.images if one.name == name), None)
+        if found is None:
+            raise StageError("the image is not in the task list", name, "reload the page")
+        return found
+
+    def sheet(self, image: str, who: str) -> WorkSheet:
+        """An annotator's sheet of an image; empty before the first action."""
+        return self.histories.get((image, who), History()).sheet
+
+
+def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:
+    """The task list after an entry; the annotator's claim is renewed.
+
+    An undo without a past, and a redo without a future, change no sheet.
+
+    Raises: StageError as `after_action`, and for an image that is not in the list.
+    """
+    tasks.image(entry.image)
+    key = (entry.image, entry.who)
+    history = _stepped(tasks.histories.get(key, History()), entry)
+    claim = Claim(who=entry.who, until=entry.at + CLAIM_S)
+    return replace(
+        tasks,
+        histories={**tasks.histories, key: history},
+        claims={**tasks.claims, entry.image: (*_others(tasks, entry.image, entry.who, entry.at), claim)},
+        last_at={**tasks.last_at, entry.who: entry.at},
+    )
+
+
+def _stepped(history: History, entry: WorkEntry) -> History:
+    if entry.do == "undo":
+        if len(history.past) == 1:
+            return history
+        return History(past=history.past[:-1], undone=(*history.undone, history.past[-1]))
+    if entry.do == "redo":
+        if not history.undone:
+            return history
+        return History(past=(*history.past, history.undone[-1]), undone=history.undone[:-1])
+    sheet = after_action(history.sheet, entry.do, entry.at, entry.seconds)
+    return History(past=(*history.past, sheet))
+
+
+def active_seconds(tasks: TaskList, who: str, now: float) -> float:
+    """Time since the annotator's last action; 0 after a pause of more than `IDLE_S`, and before the first action."""
+    passed = now - tasks.last_at.get(who, now)
+    return passed if 0 <= passed <= IDLE_S else 0.0
+
+
+def _others(tasks: TaskList, image: str, who: str, now: float) -> Iterator[Claim]:
+    """Claims of other annotators that have not expired."""
+    return (claim for claim in tasks.claims.get(image, ()) if claim.who != who and claim.until > now)
+
+
+def is_open_to(tasks: TaskList, image: str, who: str, now: float) -> bool:
+    """Whether an annotator may work on an image now.
+
+    Each of the `copies` places of an image is taken by a finished sheet or by an annotator who has claimed it.
+    Sheets are never shared: who comes after an expired claim begins an own one.
+    """
+    taken = {name for name in finished_by(tasks, image) if name != who}
+    taken |= {claim.who for claim in _others(tasks, image, who, now)}
+    return len(taken) < tasks.copies
+
+
+def finished_by(tasks: TaskList, image: str) -> Iterator[str]:
+    """The annotators who have finished an image."""
+    return (who for (name, who), one in tasks.histories.items() if name == image and one.sheet.status != "open")
+
+
+def claimed(tasks: TaskList, image: str, who: str, now: float) -> TaskList:
+    """The list after an annotator has opened an image.
+
+    Raises: StageError while others have all places of the image.
+    """
+    tasks.image(image)
+    if not is_open_to(tasks, image, who, now):
+        raise StageError("another annotator has this image", image, "take another one")
+    others = tuple(_others(tasks, image, who, now))
+    return replace(tasks, claims={**tasks.claims, image: (*others, Claim(who=who, until=now + CLAIM_S))})
+
+
+def released(tasks: TaskList, who: str) -> TaskList:
+    """The list after an annotator has left: none of the images is theirs."""
+    left = {image: tuple(one for one in claims if one.who != who) for image, claims in tasks.claims.items()}
+    return replace(tasks, claims={image: claims for image, claims in left.items() if claims})
+
+
+def next_image(tasks: TaskList, who: str, now: float) -> str | None:
+    """The image to give to an annotator: one that they began, else the first that is open to them; None if none is."""
+    waiting = [
+        one.name
+        for one in tasks.images
+        if tasks.sheet(one.name, who).status == "open" and is_open_to(tasks, one.name, who, now)
+    ]
+    begun = [name for name in waiting if (name, who) in tasks.histories]
+    return next(iter([*begun, *waiting]), None)
+
+
+def with_images(tasks: TaskList, images: Sequence[TaskImage]) -> TaskList:
+    """The list with these images, and with all work. Raises: StageError for an image whose size has changed."""
+    sizes = {one.name: (one.height, one.width) for one in tasks.images}
+    for one in images:
+        if sizes.get(one.name, (one.height, one.width)) != (one.height, one.width):
+            was, now = sizes[one.name], (one.height, one.width)
+            what = f"the image had {was[1]}×{was[0]} pixels when its annotation began, and has {now[1]}×{now[0]}"
+            raise StageError(what, one.name, "give the image as it was, or write to another file")
+    given = {one.name for one in images}
+    kept = [one for one in tasks.images if one.name not in given]
+    return replace(tasks, images=(*images, *kept))

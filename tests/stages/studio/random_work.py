@@ -1,0 +1,113 @@
+"""Random work of annotators: valid actions on small images, with undo and redo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.body.charts import COARSE_OF_CHART
+from stages.annotations.densepose_coco import person_record
+from stages.studio.actions import Action, Answer, Ask, Paint, SetBox, SetKeypoint, SetKind, SetOutline, SetStatus
+from stages.studio.part_map import PixelMask
+from stages.studio.people_file import people_file
+from stages.studio.sheet import WorkSheet
+from stages.studio.task_list import TaskImage, TaskList, WorkEntry, after_entry
+
+IMAGES = (TaskImage(name="a.png", height=40, width=60), TaskImage(name="b.png", height=64, width=48))
+NAMES = ("ann", "bob")
+Rng = np.random.Generator
+
+
+def random_mask(rng: Rng, image: TaskImage) -> PixelMask:
+    """A mask with at least one pixel inside of the image."""
+    x, y = int(rng.integers(image.width - 4)), int(rng.integers(image.height - 4))
+    high, wide = int(rng.integers(2, image.height - y)), int(rng.integers(2, image.width - x))
+    inside_hw = rng.random((high, wide)) < 0.7
+    inside_hw[0, 0] = True
+    return PixelMask.of_array(inside_hw, x, y)
+
+
+def random_action(rng: Rng, image: TaskImage, sheet: WorkSheet) -> Action:
+    """An action that fits the sheet."""
+    person = int(rng.integers(1, 4))
+    if person not in sheet.people or rng.random() < 0.1:
+        x0, y0 = rng.uniform(0, 20, 2)
+        box_4 = (float(x0), float(y0), float(rng.uniform(x0 + 2, image.width)), float(rng.uniform(y0 + 2, 40)))
+        return SetBox(person=person, box_4=box_4, origin=str(rng.choice(["drawn", "proposed"])))  # type: ignore[arg-type]
+    work = sheet.people[person]
+    if work.asked and rng.random() < 0.4:
+        part = int(rng.choice(sorted(work.asked)))
+        number = int(rng.integers(len(work.asked[part])))
+        verdict = str(rng.choice(["surface", "surface", "hidden", "skipped", "open"]))
+        if verdict != "surface":
+            return Answer(person=person, part=part, number=number, verdict=verdict)  # type: ignore[arg-type]
+        chart = int(rng.choice(np.flatnonzero(part == COARSE_OF_CHART)))
+        u, v = (float(share) for share in rng.random(2))
+        hint = bool(rng.random() < 0.1)
+        return Answer(
+            person=person, part=part, number=number, verdict="surface", chart=chart, u=u, v=v, view=2, hint=hint
+        )
+    return random_change(rng, image, person)
+
+
+def random_change(rng: Rng, image: TaskImage, person: int) -> Action:
+    """An action on a person that needs no other action before."""
+    part = int(rng.integers(1, 15))
+    match int(rng.integers(6)):
+        case 0:
+            return SetKind(person=person, kind=str(rng.choice(["person", "person", "crowd", "not_person", "skipped"])))  # type: ignore[arg-type]
+        case 1:
+            return Paint(person=person, part=int(rng.integers(15)), mask=random_mask(rng, image))
+        case 2:
+            return SetOutline(person=person, mask=random_mask(rng, image))
+        case 3:
+            pixels = tuple((int(rng.integers(image.width)), int(rng.integers(image.height))) for _ in range(3))
+            return Ask(person=person, part=part, pixels=pixels)
+        case 4:
+            joint, visibility = int(rng.integers(17)), int(rng.integers(3))
+            x, y = float(rng.uniform(0, image.width)), float(rng.uniform(0, image.height))
+            return SetKeypoint(person=person, joint=joint, x=x, y=y, visibility=visibility)
+        case _:
+            return SetStatus(status=str(rng.choice(["open", "finished", "skipped"], p=[0.45, 0.5, 0.05])))  # type: ignore[arg-type]
+
+
+def random_entries(rng: Rng, count: int, undo_share: float) -> tuple[list[WorkEntry], list[WorkEntry]]:
+    """Everything that annotators did, and the entries of the actions that remain."""
+    tasks = TaskList(images=IMAGES)
+    did: list[WorkEntry] = []
+    remain: dict[tuple[str, str], list[WorkEntry]] = {}
+    undone: dict[tuple[str, str], list[WorkEntry]] = {}
+    for number in range(count):
+        image, who = IMAGES[int(rng.integers(2))], NAMES[int(rng.integers(2))]
+        key, at, seconds = (image.name, who), 1000.0 + number, float(rng.integers(1, 9))
+        kept, taken = remain.setdefault(key, []), undone.setdefault(key, [])
+        draw = rng.random()
+        if draw < undo_share:
+            did.append(WorkEntry(who=who, image=image.name, at=at, seconds=seconds, do="undo"))
+            if kept:
+                taken.append(kept.pop())
+        elif draw < 1.5 * undo_share:
+            did.append(WorkEntry(who=who, image=image.name, at=at, seconds=seconds, do="redo"))
+            if taken:
+                kept.append(taken.pop())
+        else:
+            action = random_action(rng, image, tasks.sheet(image.name, who))
+            did.append(WorkEntry(who=who, image=image.name, at=at, seconds=seconds, do=action))
+            kept.append(did[-1])
+            taken.clear()
+        tasks = after_entry(tasks, did[-1])
+    return did, [entry for entries in remain.values() for entry in entries]
+
+
+def folded(entries: list[WorkEntry]) -> TaskList:
+    """The task list after entries, without a journal."""
+    tasks = TaskList(images=IMAGES)
+    for entry in entries:
+        tasks = after_entry(tasks, entry)
+    return tasks
+
+
+def records(tasks: TaskList) -> list[dict[str, Any]]:
+    """The file's annotations."""
+    return [person_record(person) for person in people_file(tasks).people]

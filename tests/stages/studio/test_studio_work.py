@@ -1,0 +1,271 @@
+"""The studio's core: what actions, undo and redo, locks and the journal make of the work, and the file that results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+
+from models.errors import ModelError
+from pipeline.stage import StageError
+from stages.annotations.coco_masks import decode_mask
+from stages.annotations.densepose_coco import person_record, read_dense_set, write_dense_set
+from stages.studio.action_messages import action_of
+from stages.studio.actions import Answer, Ask, Paint, SetBox, SetKeypoint, SetKind, SetOutline, SetStatus, action_record
+from stages.studio.journal import after_line, entry_record
+from stages.studio.part_map import PixelMask, painted
+from stages.studio.people_file import people_file
+from stages.studio.sheet import WorkSheet, after_action
+from stages.studio.task_list import (
+    CLAIM_S,
+    IDLE_S,
+    TaskImage,
+    TaskList,
+    WorkEntry,
+    active_seconds,
+    after_entry,
+    claimed,
+    is_open_to,
+    next_image,
+    released,
+    with_images,
+)
+from tests.stages.studio.random_work import IMAGES, folded, random_entries, random_mask, records
+
+pytestmark = pytest.mark.quick
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_file_is_that_of_the_actions_that_remain(seed: int) -> None:
+    did, remain = random_entries(np.random.default_rng(seed), 150, undo_share=0.25)
+    assert len(remain) < len(did) and records(folded(did)) == records(folded(remain))
+
+
+def test_all_can_be_undone_and_done_again() -> None:
+    did, _ = random_entries(np.random.default_rng(5), 60, undo_share=0.0)
+    mine = [entry for entry in did if (entry.image, entry.who) == ("a.png", "ann")]
+    back = [WorkEntry(who="ann", image="a.png", at=2000.0 + k, seconds=0, do="undo") for k in range(len(mine) + 3)]
+    again = [WorkEntry(who="ann", image="a.png", at=3000.0 + k, seconds=0, do="redo") for k in range(len(mine) + 3)]
+    assert records(folded(mine)) and folded(mine + back).sheet("a.png", "ann") == WorkSheet()
+    assert records(folded(mine + back + again)) == records(folded(mine))
+
+
+def test_paint_covers_and_erases() -> None:
+    rng = np.random.default_rng(1)
+    truth_HW, parts = np.zeros((40, 60), np.uint8), None
+    for _ in range(30):
+        mask, part = random_mask(rng, IMAGES[0]), int(rng.integers(15))
+        high, wide = mask.size
+        truth_HW[mask.y : mask.y + high, mask.x : mask.x + wide][mask.inside_hw] = part
+        parts = painted(parts, mask, part)
+        found_HW = np.zeros_like(truth_HW) if parts is None else parts.labels_in(0, 0, 60, 40)
+        assert (found_HW == truth_HW).all()
+    everything = PixelMask.of_array(np.ones((40, 60), bool), 0, 0)
+    assert painted(parts, everything, 0) is None
+
+
+def test_images_are_added_and_none_may_change() -> None:
+    more = with_images(TaskList(images=IMAGES), [TaskImage(name="c.png", height=9, width=9), IMAGES[0]])
+    assert [one.name for one in more.images] == ["c.png", "a.png", "b.png"]
+    with pytest.raises(StageError, match="60×40 pixels when its annotation began, and has 60×41"):
+        with_images(more, [TaskImage(name="a.png", height=41, width=60)])
+
+
+def box_entry(who: str, at: float, image: str = "a.png") -> WorkEntry:
+    return WorkEntry(who=who, image=image, at=at, seconds=2, do=SetBox(person=1, box_4=(1, 2, 30, 31)))
+
+
+def test_an_image_is_locked_and_the_lock_expires() -> None:
+    tasks = claimed(TaskList(images=IMAGES), "a.png", "ann", 0)
+    assert next_image(tasks, "bob", 1) == "b.png" and next_image(tasks, "ann", 1) == "a.png"
+    with pytest.raises(StageError, match="another annotator has this image"):
+        claimed(tasks, "a.png", "bob", 1)
+    tasks = after_entry(tasks, box_entry("ann", 100))  # work renews the lock
+    assert not is_open_to(tasks, "a.png", "bob", CLAIM_S + 1)
+    assert is_open_to(tasks, "a.png", "bob", CLAIM_S + 101)
+    assert is_open_to(released(tasks, "ann"), "a.png", "bob", 101)
+    late = claimed(tasks, "a.png", "bob", CLAIM_S + 101)
+    with pytest.raises(StageError, match="another annotator has this image"):
+        claimed(late, "a.png", "ann", CLAIM_S + 102)
+    other = SetBox(person=1, box_4=(5, 5, 9, 9))
+    late = after_entry(late, WorkEntry(who="bob", image="a.png", at=500, seconds=1, do=other))
+    assert late.sheet("a.png", "ann").people[1].box_4 == (1, 2, 30, 31)  # nobody overwrites another's work
+    assert records(late)[0]["dp_annotation"]["annotator"] == "bob"  # of two unfinished sheets, the later one
+    done = after_entry(late, WorkEntry(who="ann", image="a.png", at=501, seconds=1, do=SetStatus(status="finished")))
+    assert records(done)[0]["dp_annotation"]["annotator"] == "ann" and not is_open_to(done, "a.png", "cyd", 9999)
+
+
+def test_an_image_for_two_annotators_is_given_to_two() -> None:
+    tasks = TaskList(images=IMAGES, copies=2)
+    tasks = claimed(claimed(tasks, "a.png", "ann", 0), "a.png", "bob", 0)
+    assert not is_open_to(tasks, "a.png", "cyd", 1) and next_image(tasks, "cyd", 1) == "b.png"
+    for who, at in (("bob", 5.0), ("ann", 6.0)):
+        tasks = after_entry(tasks, box_entry(who, at))
+        tasks = after_entry(tasks, WorkEntry(who=who, image="a.png", at=at, seconds=0, do=SetStatus(status="finished")))
+    names = [[one.rest["dp_annotation"]["annotator"] for one in people_file(tasks, rank).people] for rank in (0, 1, 2)]
+    assert names == [["bob"], ["ann"], []]
+
+
+def test_idle_time_is_left_out() -> None:
+    tasks = after_entry(TaskList(images=IMAGES), box_entry("ann", 100))
+    assert active_seconds(tasks, "ann", 107) == 7 and active_seconds(tasks, "ann", 101 + IDLE_S) == 0
+    assert active_seconds(tasks, "bob", 107) == 0 and active_seconds(tasks, "ann", 90) == 0
+    assert records(after_entry(tasks, box_entry("ann", 105)))[0]["dp_annotation"]["seconds"] == 4
+
+
+def person_with_points() -> TaskList:
+    """One person with two parts, three asked points and a keypoint."""
+    arm_hw = np.zeros((20, 10), bool)
+    arm_hw[2:18, 3:8] = True
+    did = [
+        SetBox(person=1, box_4=(10.4, 4.6, 30.2, 35.0)),
+        Paint(person=1, part=1, mask=PixelMask.of_array(np.ones((20, 12), bool), 12, 10)),
+        Paint(person=1, part=10, mask=PixelMask.of_array(arm_hw, 24, 6)),
+        Ask(person=1, part=1, pixels=((14, 12), (20, 25))),
+        Ask(person=1, part=10, pixels=((28, 15),)),
+        Answer(person=1, part=1, number=0, verdict="surface", chart=2, u=0.25, v=0.5, view=0),
+        Answer(person=1, part=1, number=1, verdict="hidden"),
+        Answer(person=1, part=10, number=0, verdict="surface", chart=15, u=0.75, v=0.125, view=3, hint=True),
+        SetKeypoint(person=1, joint=5, x=25.5, y=9.25, visibility=2, origin="proposed"),
+        SetStatus(status="finished"),
+    ]
+    entries = [WorkEntry(who="ann", image="a.png", at=10.0 + k, seconds=1, do=do) for k, do in enumerate(did)]
+    return folded(entries)
+
+
+def test_the_file_is_densepose_coco(tmp_path: Path) -> None:
+    path = tmp_path / "people.json"
+    write_dense_set(path, people_file(person_with_points()))
+    coco = COCO(str(path))
+    (record,) = coco.loadAnns(coco.getAnnIds())
+    assert record["bbox"] == [10, 4, 22, 31]  # whole pixels, widened by the arm at the right
+    mask_HW = coco.annToMask(record)
+    assert mask_HW.shape == (40, 60) and mask_HW.sum() == record["area"] == 20 * 12 + 16 * 5
+    assert record["num_keypoints"] == 1 and record["keypoints"][15:18] == [25.5, 9.25, 2]
+    assert coco.loadCats(1)[0]["keypoints"][5] == "left_shoulder"
+    assert (record["dp_I"], record["dp_U"], record["dp_V"]) == ([2, 15], [0.25, 0.75], [0.5, 0.125])
+    # The reference evaluator finds the pixel by x · width / 255 + left.
+    column = [int(x * 22 / 255 + 10) for x in record["dp_x"]]
+    row = [int(y * 31 / 255 + 4) for y in record["dp_y"]]
+    assert list(zip(column, row, strict=True)) == [(14, 12), (28, 15)]
+    about = record["dp_annotation"]
+    assert about["hidden"] == 1 and about["hints"] and about["finished"] and about["proposed"] == ["joint 5"]
+    masks = record["dp_masks"]
+    assert len(masks) == 14 and [k + 1 for k, mask in enumerate(masks) if mask] == [1, 10]
+    arm_GG = decode_mask(masks[9])
+    rows, columns = np.flatnonzero(arm_GG.any(axis=1)), np.flatnonzero(arm_GG.any(axis=0))
+    assert arm_GG.shape == (256, 256)
+    assert np.abs(np.array([rows[0], rows[-1] + 1]) / 256 * 31 + 4 - (8, 24)).max() < 0.1
+    assert np.abs(np.array([columns[0], columns[-1] + 1]) / 256 * 22 + 10 - (27, 32)).max() < 0.1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_file_is_read_by_the_project_and_by_pycocotools(seed: int, tmp_path: Path) -> None:
+    did, _ = random_entries(np.random.default_rng(100 + seed), 120, undo_share=0.1)
+    made = people_file(folded(did))
+    path = tmp_path / "people.json"
+    write_dense_set(path, made)
+    found = read_dense_set(path)
+    assert [person_record(one) for one in found.people] == [person_record(one) for one in made.people]
+    coco = COCO(str(path))
+    assert found.people and all(coco.annToMask(coco.anns[one.id]).sum() == one.rest["area"] for one in found.people)
+
+
+def test_kinds_in_the_file() -> None:
+    def kinds_made(kind: str) -> list[dict[str, Any]]:
+        change = WorkEntry(who="ann", image="a.png", at=99, seconds=1, do=SetKind(person=1, kind=kind))  # type: ignore[arg-type]
+        return records(after_entry(person_with_points(), change))
+
+    assert kinds_made("not_person") == []
+    for kind in ("crowd", "skipped"):
+        (record,) = kinds_made(kind)
+        assert record["iscrowd"] == (kind == "crowd") and "dp_I" not in record and "dp_masks" not in record
+
+
+def test_an_outline_is_the_segmentation() -> None:
+    outline = SetOutline(person=1, mask=PixelMask.of_array(np.ones((30, 20), bool), 20, 5))
+    tasks = after_entry(person_with_points(), WorkEntry(who="ann", image="a.png", at=99, seconds=1, do=outline))
+    (record,) = records(tasks)
+    assert record["area"] == 600 and decode_mask(record["segmentation"])[5:35, 20:40].all()
+    assert record["bbox"] == [10, 4, 30, 31]
+
+
+def test_a_changed_part_is_asked_anew() -> None:
+    sheet = person_with_points().sheet("a.png", "ann")
+    asked = after_action(sheet, Ask(person=1, part=1, pixels=((15, 15),)), 50, 1).people[1].asked
+    assert [one.answer for one in asked[1]] == [None] and asked[10] == sheet.people[1].asked[10]
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (SetKind(person=7, kind="crowd"), "no person 7"),
+        (Answer(person=1, part=2, number=0, verdict="hidden"), "point 0 of this part was not asked"),
+        (Answer(person=1, part=1, number=2, verdict="hidden"), "point 2 of this part was not asked"),
+        (Answer(person=1, part=1, number=0, verdict="surface", chart=15), "chart 15 is not of the part torso"),
+        (Ask(person=1, part=0, pixels=((1, 1),)), "not of the background"),
+    ],
+)
+def test_actions_that_do_not_fit_are_refused(action: Any, message: str) -> None:
+    tasks = person_with_points()
+    with pytest.raises(StageError, match=message):
+        after_entry(tasks, WorkEntry(who="ann", image="a.png", at=60, seconds=1, do=action))
+
+
+def test_actions_survive_json() -> None:
+    did, _ = random_entries(np.random.default_rng(11), 80, undo_share=0.1)
+    tasks = TaskList(images=IMAGES)
+    for entry in did:
+        tasks = after_line(tasks, json.loads(json.dumps(entry_record(entry))))
+    assert records(tasks) == records(folded(did))
+    for entry in did:
+        if not isinstance(entry.do, str):
+            image = tasks.image(entry.image)
+            message = json.loads(json.dumps(action_record(entry.do)))
+            assert action_of(message, (image.height, image.width)) == entry.do
+
+
+MASK = {"x": 0, "y": 0, "size": [2, 2], "counts": "04"}
+BAD_MESSAGES = [
+    None, [], "box", {}, {"do": "fly"}, {"do": ["box"]},
+    {"do": "box", "person": 1},
+    {"do": "box", "person": 0, "box_4": [1, 1, 5, 5]},
+    {"do": "box", "person": True, "box_4": [1, 1, 5, 5]},
+    {"do": "box", "person": 1, "box_4": [1, 1, 5, 5], "more": 1},
+    {"do": "box", "person": 1, "box_4": [5, 1, 1, 5]},
+    {"do": "box", "person": 1, "box_4": [1, 1, 61, 5]},
+    {"do": "box", "person": 1, "box_4": [1, 1, float("nan"), 5]},
+    {"do": "box", "person": 1, "box_4": [1, 1, 10**400, 5]},
+    {"do": "box", "person": 1, "box_4": "1234"},
+    {"do": "kind", "person": 1, "kind": ["person"]},
+    {"do": "paint", "person": 1, "part": 15, "mask": MASK},
+    {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "size": [41, 2]}},
+    {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "size": [2.0, 2]}},
+    {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "counts": "05"}},
+    {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "counts": "4"}},
+    {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "counts": "é"}},
+    {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "x": 59}},
+    {"do": "ask", "person": 1, "part": 1, "pixels": []},
+    {"do": "ask", "person": 1, "part": 1, "pixels": [[1, 1]] * 15},
+    {"do": "ask", "person": 1, "part": 1, "pixels": [[60, 1]]},
+    {"do": "ask", "person": 1, "part": 1, "pixels": [5]},
+    {"do": "answer", "person": 1, "part": 1, "number": 0, "verdict": "surface", "chart": 2, "u": 1.1, "v": 0},
+    {"do": "answer", "person": 1, "part": 1, "number": 0, "verdict": "surface", "hint": 1},
+    {"do": "keypoint", "person": 1, "joint": 17, "x": 1, "y": 1, "visibility": 2},
+    {"do": "status", "status": None},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("message", BAD_MESSAGES, ids=[str(k) for k in range(len(BAD_MESSAGES))])
+def test_malformed_messages_are_refused(message: Any) -> None:
+    with pytest.raises((StageError, ModelError)):
+        action_of(message, (40, 60))
+
+
+def test_the_message_of_a_bad_field_names_it() -> None:
+    with pytest.raises(StageError, match="box_4: is no number from 0 to 60"):
+        action_of({"do": "box", "person": 1, "box_4": [1, 1, 61, 5]}, (40, 60))

@@ -1,0 +1,121 @@
+"""The pose by which a body is fitted: 19 rotations, a place and a shape.
+
+Spine and neck turn as one each: every bone of the group turns by an equal part. All other bones keep their place at
+rest in their parent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from models.arrays import F64, I32
+from models.body.body_pose import BodyPose
+from models.body.open_body import load_body
+from models.body.rotation_vectors import rotation_exponential, rotation_logarithm
+
+SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
+NECK = ("neck01", "neck02", "neck03", "head")
+LIMBS = (
+    *("clavicle", "upperarm01", "lowerarm01", "lowerarm02", "wrist"),
+    *("upperleg01", "lowerleg01", "foot"),
+)
+ROTATIONS = ("root", "spine", "neck", *(f"{name}.{side}" for side in "LR" for name in LIMBS))
+"""Names of the rotations; but for spine and neck the name is that of the bone."""
+TURNS = 3 * len(ROTATIONS)
+PLACE = slice(TURNS, TURNS + 3)
+"""The place among the parameters, which are in order: three for each rotation, place, shape."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReducedPose:
+    """A pose of few parameters.
+
+    Attributes:
+        rotation_R33: the rotations of `ROTATIONS`, each relative to the parent bone, in the body's rest axes.
+        root_3, shape_C: as in `BodyPose`.
+    """
+
+    rotation_R33: F64
+    root_3: F64
+    shape_C: F64
+
+    def moved(self, step_P: F64) -> ReducedPose:
+        """The pose after a step of all parameters: R ← exp(δ)·R for rotations, a sum for place and shape."""
+        turn_R33 = rotation_exponential(step_P[:TURNS].reshape(-1, 3))
+        return ReducedPose(
+            rotation_R33=turn_R33 @ self.rotation_R33, root_3=self.root_3 + step_P[PLACE],
+            shape_C=self.shape_C + step_P[PLACE.stop :],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrivenBones:
+    """The D bones that the rotations turn, group by group; parents come first.
+
+    Attributes:
+        bone_D: index of the bone in the body.
+        parent_D: index of the next driven bone above; −1 for the root.
+        group_D: rotation that turns the bone.
+        share_D: the bone's part of that rotation.
+        carrier_B: the driven bone with which each bone of the body moves.
+        start_R: first driven bone of each rotation.
+    """
+
+    bone_D: I32
+    parent_D: I32
+    group_D: I32
+    share_D: F64
+    carrier_B: I32
+    start_R: I32
+
+
+@cache
+def driven_bones() -> DrivenBones:
+    """The driven bones of the open body."""
+    body = load_body()
+    groups = [{"spine": SPINE, "neck": NECK}.get(name, (name,)) for name in ROTATIONS]
+    bones = [body.bone(name) for group in groups for name in group]
+    carrier_B: list[int] = []
+    for bone, parent in enumerate(body.parent_B.tolist()):
+        carrier_B.append(bones.index(bone) if bone in bones else carrier_B[parent])
+    above = [int(body.parent_B[bone]) for bone in bones]
+    sizes = np.array([len(group) for group in groups])
+    return DrivenBones(
+        bone_D=np.array(bones, np.int32),
+        parent_D=np.array([carrier_B[parent] if parent >= 0 else -1 for parent in above], np.int32),
+        group_D=np.repeat(np.arange(len(groups)), sizes).astype(np.int32), share_D=1 / np.repeat(sizes, sizes),
+        carrier_B=np.array(carrier_B, np.int32), start_R=(np.cumsum(sizes) - sizes).astype(np.int32),
+    )
+
+
+def driven_rotations(rotation_R33: F64) -> F64:
+    """Rotations of the driven bones (D, 3, 3) relative to their parents."""
+    driven = driven_bones()
+    rotation_D33 = rotation_R33[driven.group_D]
+    shared = np.flatnonzero(driven.share_D < 1)
+    vector_S3 = rotation_logarithm(rotation_D33[shared]) * driven.share_D[shared, None]
+    rotation_D33[shared] = rotation_exponential(vector_S3)
+    return rotation_D33
+
+
+def whole_pose(reduced: ReducedPose) -> BodyPose:
+    """The same pose bone by bone."""
+    rotation_B33 = np.tile(np.eye(3, dtype=np.float32), (len(load_body().bones), 1, 1))
+    rotation_B33[driven_bones().bone_D] = driven_rotations(reduced.rotation_R33)
+    return BodyPose(
+        rotation_B33=rotation_B33, root_3=reduced.root_3.astype(np.float32), shape_C=reduced.shape_C.astype(np.float32)
+    )
+
+
+def reduced_pose(pose: BodyPose) -> ReducedPose:
+    """The nearest reduced pose: the product of the rotations of spine and neck, and the other rotations as they are."""
+    driven = driven_bones()
+    rotation_R33 = np.tile(np.eye(3), (len(ROTATIONS), 1, 1))
+    for bone, group in zip(driven.bone_D.tolist(), driven.group_D.tolist(), strict=True):
+        rotation_R33[group] = rotation_R33[group] @ pose.rotation_B33[bone]
+    return ReducedPose(
+        rotation_R33=rotation_R33, root_3=pose.root_3.astype(np.float64), shape_C=pose.shape_C.astype(np.float64)
+    )

@@ -1,0 +1,54 @@
+"""Rotation vectors: exponential, logarithm, and the derivative of the exponential."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from models.arrays import F64, Float
+
+SMALL_ANGLE = 1e-4
+"""Radians below which the series are used instead of quotients of small numbers."""
+
+
+def rotation_exponential(vector_N3: Float) -> F64:
+    """Rotation matrices (N, 3, 3) of rotation vectors in radians, by Rodrigues' formula."""
+    squared_N = np.einsum("ni,ni->n", vector_N3, vector_N3)
+    angle_N = np.sqrt(squared_N)
+    safe_N = np.maximum(angle_N, SMALL_ANGLE)
+    small_N = angle_N < SMALL_ANGLE
+    sine_N = np.where(small_N, 1 - squared_N / 6, np.sin(safe_N) / safe_N)
+    cosine_N = np.where(small_N, 0.5 - squared_N / 24, (1 - np.cos(safe_N)) / safe_N**2)
+    return _series(vector_N3, sine_N, cosine_N)
+
+
+def rotation_logarithm(rotation_N33: Float) -> F64:
+    """Rotation vectors (N, 3) of rotation matrices, of length up to π."""
+    return np.asarray(Rotation.from_matrix(rotation_N33).as_rotvec(), np.float64)
+
+
+def left_jacobian(vector_N3: Float) -> F64:
+    """Matrices J (N, 3, 3) with exp(v + d) ≈ exp(J d) · exp(v) for a small d (Solà et al., 2018, eq. 145)."""
+    squared_N = np.einsum("ni,ni->n", vector_N3, vector_N3)
+    angle_N = np.sqrt(squared_N)
+    safe_N = np.maximum(angle_N, SMALL_ANGLE)
+    small_N = angle_N < SMALL_ANGLE
+    first_N = np.where(small_N, 0.5 - squared_N / 24, (1 - np.cos(safe_N)) / safe_N**2)
+    second_N = np.where(small_N, 1 / 6 - squared_N / 120, (safe_N - np.sin(safe_N)) / safe_N**3)
+    return _series(vector_N3, first_N, second_N)
+
+
+def cross_matrices(vector_N3: Float) -> F64:
+    """Matrices X (N, 3, 3) with X y = v × y."""
+    cross_N33 = np.zeros((len(vector_N3), 3, 3))
+    x_N, y_N, z_N = vector_N3.T
+    cross_N33[:, 0, 1], cross_N33[:, 0, 2], cross_N33[:, 1, 2] = -z_N, y_N, -x_N
+    cross_N33[:, 1, 0], cross_N33[:, 2, 0], cross_N33[:, 2, 1] = z_N, -y_N, x_N
+    return cross_N33
+
+
+def _series(vector_N3: Float, first_N: F64, second_N: F64) -> F64:
+    """1 + first · X + second · X², where X is the matrix of the cross product with the vector."""
+    cross_N33 = cross_matrices(vector_N3)
+    squared_N33 = cross_N33 @ cross_N33
+    return np.eye(3) + first_N[:, None, None] * cross_N33 + second_N[:, None, None] * squared_N33

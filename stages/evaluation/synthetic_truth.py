@@ -71,7 +71,8 @@ def scene_truth(made: Scene, world: str, index: int, seed: int = 0) -> TrueImage
     people = tuple(_person(made, number, index, seed) for number in range(1, len(made.box_N4) + 1))
     dense = DenseTruth(label_HW=made.label_HW, uv_2HW=made.uv_2HW, instance_HW=made.instance_HW)
     return TrueImage(
-        set_name=world, name=f"{index:06d}", rgb_HW3=made.rgb_HW3, people=people, dense=dense, moving=made.moving
+        set_name=world, name=f"{index:06d}", rgb_HW3=made.rgb_HW3, people=people, dense=dense, moving=made.moving,
+        camera=made.camera,
     )
 
 
@@ -88,6 +89,7 @@ def _person(made: Scene, number: int, index: int, seed: int) -> TruePerson:
         ),
         keypoint_173=made.keypoint_N173[number - 1].astype(np.float64),
         annotators=tuple(_annotator(one.points, [seed, index, number, 1 + a]) for a in range(ANNOTATORS)),
+        pose=made.pose_N[number - 1],
     )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import F32, F64, U8, Float, Int
+from models.body.body_pose import BodyPose
+from models.body.camera import PinholeCamera
 from models.metrics.instances import AnnotatedPoints, TrueInstance
 from models.metrics.part_of_joint import VISIBLE
 from stages.world.scene import MotionTruth
@@ -30,11 +32,13 @@ class TruePerson:
         instance: the known ones of box, points, mask and area.
         keypoint_173: COCO's keypoints (x, y, visibility), or None.
         annotators: marks of other or simulated annotators at the same points; often none.
+        pose: the body without clothes in the camera's frame, or None.
     """
 
     instance: TrueInstance
     keypoint_173: F64 | None = None
     annotators: tuple[AnnotatedPoints, ...] = ()
+    pose: BodyPose | None = None
 
     @property
     def height(self) -> float:
@@ -61,6 +65,7 @@ class TrueImage:
         dense: the surface at every pixel; person i of `people` has number i + 1 there. None where unknown.
         moving: flow and identities, for frames of synthetic videos.
         complete: whether all people are annotated, so that other detections are false.
+        camera: of a synthetic image; None where unknown.
         video, frame: the video of the set ("" for a single image) and the number of the frame in it.
     """
 
@@ -72,6 +77,7 @@ class TrueImage:
     dense: DenseTruth | None = None
     moving: MotionTruth | None = None
     complete: bool = True
+    camera: PinholeCamera | None = None
     video: str = ""
     frame: int = 0
 

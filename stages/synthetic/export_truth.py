@@ -15,6 +15,9 @@ from pipeline.stage import Job, Stage, StageError, fitting_name
 from stages.payloads import FrameChunk
 from stages.world.scene import Scene
 
+NOT_ARRAYS = ("rgb_HW3", "moving", "pose_N", "camera")
+"""Fields of a scene that its file of arrays leaves out."""
+
 
 class ExportTruth(Stage):
     """Writes `frame_000123.png` and `frame_000123.npz` for every scene into a folder, if one is configured.
@@ -55,7 +58,7 @@ class ExportTruth(Stage):
 
 def ground_truth_arrays(scene: Scene) -> dict[str, Any]:
     """All arrays of a scene except its image, by name."""
-    names = [field.name for field in fields(scene) if field.name not in ("rgb_HW3", "moving")]
+    names = [field.name for field in fields(scene) if field.name not in NOT_ARRAYS]
     arrays = {name: getattr(scene, name) for name in names}
     if scene.moving is not None:
         arrays |= {field.name: getattr(scene.moving, field.name) for field in fields(scene.moving)}

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import F16, F32, I32, U8, Bool
+from models.body.body_pose import BodyPose
+from models.body.camera import PinholeCamera
+from models.body.open_body import load_body
 from models.surface.raster import Camera
 from stages.world.bodies.people import Mesh
+from stages.world.bodies.poses import bone_rotations
 from stages.world.camera.rendering import SurfaceMaps
 
 MIN_PIXELS = 24
@@ -28,6 +32,8 @@ class Scene:
         keypoint_N173: COCO-17 as x, y, visibility (2 visible, 1 occluded, 0 outside the image: x = y = 0).
         depth_HW: metres along the camera's axis; infinite in sky and painted backgrounds, 0 on painted occluders.
         moving: flow and identities in clips; None in single images.
+        pose_N: the body of each person, without clothes, in the camera's frame.
+        camera: of the image; None in images without people.
     """
 
     rgb_HW3: U8
@@ -38,6 +44,8 @@ class Scene:
     keypoint_N173: F32
     depth_HW: F32
     moving: MotionTruth | None = None
+    pose_N: tuple[BodyPose, ...] = ()
+    camera: PinholeCamera | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +99,17 @@ def annotated_scene(
         box_N4=np.array(boxes, np.float32).reshape(-1, 4),
         keypoint_N173=np.array(keypoints, np.float32).reshape(-1, 17, 3),
         depth_HW=depth.astype(np.float32),
+        pose_N=tuple(pose_before(meshes[k - 1], camera) for k in numbers),
+        camera=PinholeCamera(focal_px=float(camera.focal), center_2=np.array(camera.center_2, np.float32)),
+    )
+
+
+def pose_before(mesh: Mesh, camera: Camera) -> BodyPose:
+    """The pose of a person's body in the camera's frame."""
+    turn_B33 = bone_rotations(load_body(), mesh.pose, mesh.yaw)
+    turn_B33[0] = camera.rotation_33 @ turn_B33[0]
+    return BodyPose(
+        rotation_B33=turn_B33.astype(np.float32), root_3=camera.to_camera(mesh.root_3[None])[0], shape_C=mesh.score_C
     )
 
 

@@ -66,6 +66,8 @@ def simulated_fit(person: Person, mesh: Mesh, camera: Camera, errors: FitErrors,
         keypoint_K3=(joint_K3 + way_3).astype(np.float32),
         pose=mesh.pose,
         yaw=mesh.yaw,
+        root_3=way_3.astype(np.float32),
+        score_C=score_C,
     )
 
 

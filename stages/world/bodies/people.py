@@ -36,7 +36,7 @@ class Person:
 class Mesh:
     """A posed person in the world: vertices, unit normals, the joints of `KEYPOINT_NAMES` and attached meshes.
 
-    Metres, floor at y = 0; `pose` and `yaw` are those of the vertices.
+    Metres, floor at y = 0; `pose`, `yaw`, the root's place and the scores of the shape are those of the vertices.
     """
 
     vertex_V3: F32
@@ -44,6 +44,8 @@ class Mesh:
     keypoint_K3: F32
     pose: Pose
     yaw: float
+    root_3: F32
+    score_C: F32
     attached_meshes: tuple[AttachedMesh, ...] = ()
 
 
@@ -54,6 +56,7 @@ class DressedBody:
     vertex_V3: F32
     normal_V3: F32
     head_B3: F32
+    score_C: F32
     attachments: tuple[Attachment, ...] = ()
     worn: tuple[RestingMesh, ...] = ()
 
@@ -79,6 +82,7 @@ def dressed_rest_body(person: Person) -> DressedBody:
         vertex_V3=vertex + shape + off[:, None] * rest.normal_V3,
         normal_V3=normal,
         head_B3=head,
+        score_C=person.score_C,
         attachments=person.attachments,
         worn=worn,
     )
@@ -115,7 +119,10 @@ def pose_dressed(rest: DressedBody, pose: Pose, yaw: float, root_3: F32) -> Mesh
     posed = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.vertex_V3) + blended_V34[:, :, 3]
     normal = np.einsum("vij,vj->vi", blended_V34[:, :, :3], rest.normal_V3)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-    mesh = Mesh(vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed, pose=pose, yaw=yaw)
+    mesh = Mesh(
+        vertex_V3=posed, normal_V3=normal, keypoint_K3=body.keypoint_KV @ posed, pose=pose, yaw=yaw, root_3=root_3,
+        score_C=rest.score_C,
+    )
     hanging = tuple(one.on(posed, mesh.keypoint_K3) for one in rest.attachments)
     return replace(mesh, attached_meshes=(*hanging, *(one.posed(transform_B12) for one in rest.worn)))
 
@@ -129,7 +136,8 @@ def translated(mesh: Mesh, direction_3: F32) -> Mesh:
     """The mesh moved by a vector, metres."""
     extras = tuple(replace(extra, vertex_W3=extra.vertex_W3 + direction_3) for extra in mesh.attached_meshes)
     return replace(
-        mesh, vertex_V3=mesh.vertex_V3 + direction_3, keypoint_K3=mesh.keypoint_K3 + direction_3, attached_meshes=extras
+        mesh, vertex_V3=mesh.vertex_V3 + direction_3, keypoint_K3=mesh.keypoint_K3 + direction_3,
+        root_3=mesh.root_3 + direction_3, attached_meshes=extras,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from equal_scenes import same_scenes
 
+from models.body.body_pose import posed_keypoints
 from models.body.open_body import load_body
 from pipeline.stage import StageError
 from stages.world.backgrounds.photos import random_crop_of
@@ -17,6 +19,7 @@ from stages.world.camera.framing import framing_camera
 from stages.world.camera.rendering import render_people
 from stages.world.camera.shading import random_lights
 from stages.world.clothes.garments import random_outfit
+from stages.world.far_world import FarWorld, far_scene
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS
 from stages.world.scene import annotated_scene, mask_box
@@ -27,14 +30,10 @@ def scenes():
     return [image_scene(IMAGE_WORLDS["train"], 3, index) for index in range(24)]
 
 
-def same(one, other):
-    return all(np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
-
-
 def test_a_scene_depends_on_world_seed_and_index_only(scenes):
-    assert same(image_scene(IMAGE_WORLDS["train"], 3, 17), scenes[17])
-    assert not same(image_scene(IMAGE_WORLDS["train"], 4, 17), scenes[17])
-    assert not same(image_scene(IMAGE_WORLDS["val"], 3, 17), scenes[17])
+    assert same_scenes(image_scene(IMAGE_WORLDS["train"], 3, 17), scenes[17])
+    assert not same_scenes(image_scene(IMAGE_WORLDS["train"], 4, 17), scenes[17])
+    assert not same_scenes(image_scene(IMAGE_WORLDS["val"], 3, 17), scenes[17])
 
 
 @pytest.mark.parametrize(
@@ -264,3 +263,14 @@ def test_backgrounds_are_crops_of_given_images(tmp_path):
     bad.write_bytes(b"no picture")
     with pytest.raises(StageError, match=r"bad\.jpg"):
         random_crop_of(np.random.default_rng(0), bad, 24, 32)
+
+
+@pytest.mark.parametrize("scene", [lambda: image_scene(IMAGE_WORLDS["val"], 3, 1), lambda: far_scene(FarWorld(), 3, 1)])
+def test_the_body_of_a_person_stands_where_the_joints_are(scene):
+    made = scene()
+    assert len(made.pose_N) == len(made.box_N4) > 0
+    for pose, keypoint_173 in zip(made.pose_N, made.keypoint_N173, strict=True):
+        pixel = made.camera.project(posed_keypoints(pose)[:17])
+        inside = keypoint_173[:, 2] > 0
+        size = np.ptp(made.box_N4[:, 1::2], axis=1).max()
+        assert np.linalg.norm(pixel - keypoint_173[:, :2], axis=1)[inside].max() < 0.03 * size

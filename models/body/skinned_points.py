@@ -63,7 +63,8 @@ def _weighted_vertices(vertex_NK: Int, share_NK: Float) -> SkinnedPoints:
     weight_NKD = weight_VD[vertex_NK] * np.asarray(share_NK, np.float64)[..., None]
     weight_ND = weight_NKD.sum(axis=1)
     offset_NDX = np.matmul(weight_NKD.transpose(0, 2, 1), rest_VX[vertex_NK]) - weight_ND[:, :, None] * head_DX
-    offset_XND3 = np.ascontiguousarray(offset_NDX.reshape(*weight_ND.shape, -1, 3).transpose(2, 0, 1, 3))
+    offset_NDX3 = offset_NDX.reshape(*weight_ND.shape, head_DX.shape[1] // 3, 3)
+    offset_XND3 = np.ascontiguousarray(offset_NDX3.transpose(2, 0, 1, 3))
     return SkinnedPoints(weight_ND=weight_ND, mean_ND3=offset_XND3[0], component_CND3=offset_XND3[1:])
 
 

@@ -1,0 +1,1 @@
+"""Fits the open body to the surface, or to the joints, that a network finds in a picture."""

@@ -1,0 +1,127 @@
+"""Which points of the skin a fit is held to, and where they lie in the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+
+from models.arrays import F64, U8, Float, Index, Int
+from models.body.open_body import load_body
+from models.body.reduced_pose import driven_bones
+from models.body.skinned_points import SkinnedPoints, points_on_faces
+from models.surface.chart_lookup import CHARTS, ChartLookup
+from models.surface.charted_mesh import open_body_mesh
+from models.surface.keypoints import OnGridWithHeads, person_keypoints
+
+POINTS = 200
+FINGER_SHARE = 0.3
+"""Points that move more with the fingers are left out: a fit does not bend fingers."""
+LEAST_CONFIDENCE = 0.05
+CELLS = 8
+"""Cells along U and V of a chart in which seen skin is counted."""
+VISIBLE_SHARE = 0.5
+"""One view shows at most about half of the skin of a bone."""
+
+
+class SurfaceOfPerson(OnGridWithHeads, Protocol):
+    """A person's surface on a pixel grid, with its confidence."""
+
+    @property
+    def confidence_hw(self) -> Float | None:
+        """0..1, or None if unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correspondences:
+    """What one person shows.
+
+    Attributes:
+        skin: N points of the skin.
+        pixel_N2: where they are in the frame, pixels.
+        chart_N: their charts, 1..24.
+        joint_J3: the 17 keypoints as x, y, score; score 0: unknown.
+        size: the longer side of the person's box, pixels.
+        seen_B: share of the skin of every bone that is seen; 1 is as much as one view shows.
+    """
+
+    skin: SkinnedPoints
+    pixel_N2: F64
+    chart_N: Int
+    joint_J3: F64
+    size: float
+    seen_B: F64
+
+
+def correspondences(surface: SurfaceOfPerson, count: int = POINTS) -> Correspondences:
+    """Points drawn evenly by confidence; a chart's share is the square root of its sum of confidence.
+
+    Equal surfaces give equal points.
+    """
+    y_M, x_M = np.nonzero(surface.labels_hw)
+    chart_M = surface.labels_hw[y_M, x_M].astype(np.int64)
+    u_M, v_M = surface.uv_2hw[:, y_M, x_M].astype(np.float64).clip(0, 1)
+    confidence_M = np.ones(len(chart_M))
+    if surface.confidence_hw is not None:
+        confidence_M = np.clip(surface.confidence_hw[y_M, x_M].astype(np.float64), LEAST_CONFIDENCE, 1)
+    chosen = _drawn(chart_M, confidence_M, count)
+    found = _lookup()(chart_M[chosen], u_M[chosen], v_M[chosen])
+    corner_M3 = load_body().face_F3[found.face_M]
+    kept = np.flatnonzero((_finger_share()[corner_M3] * found.weight_M3).sum(axis=1) < FINGER_SHARE)
+    chosen = chosen[kept]
+    pixel_N2: F64 = np.stack([x_M[chosen] + surface.x0, y_M[chosen] + surface.y0], axis=1).astype(np.float64) + 0.5
+    size = max(np.ptp(x_M), np.ptp(y_M)) + 1.0 if len(x_M) else 1.0
+    return Correspondences(
+        skin=points_on_faces(found.face_M[kept], found.weight_M3[kept]), pixel_N2=pixel_N2, chart_N=chart_M[chosen],
+        joint_J3=person_keypoints(surface).astype(np.float64), size=float(size), seen_B=_seen(chart_M, u_M, v_M),
+    )
+
+
+def _drawn(chart_M: Int, confidence_M: F64, count: int) -> Index:
+    weight_M = confidence_M / np.sqrt(np.bincount(chart_M, minlength=CHARTS + 1))[chart_M]
+    order_M = np.argsort(chart_M, kind="stable")
+    total_M = np.cumsum(weight_M[order_M])
+    drawn = min(count, len(chart_M))
+    if not drawn:
+        return np.zeros(0, np.intp)
+    at_K = np.searchsorted(total_M, (np.arange(drawn) + 0.5) / drawn * total_M[-1])
+    return np.unique(order_M[np.minimum(at_K, len(order_M) - 1)])
+
+
+@cache
+def _lookup() -> ChartLookup:
+    return ChartLookup(open_body_mesh())
+
+
+@cache
+def _finger_share() -> F64:
+    body = load_body()
+    fingers = [b for b, name in enumerate(body.bones) if name.startswith("finger")]
+    return np.asarray(body.weight_VB[:, fingers].sum(axis=1), np.float64)
+
+
+def _seen(chart_M: U8 | Int, u_M: F64, v_M: F64) -> F64:
+    """Seen share of the skin of every bone; a bone that is not driven has the share of the one that it moves with."""
+    cell_M = ((chart_M - 1) * CELLS + np.minimum((v_M * CELLS).astype(int), CELLS - 1)) * CELLS
+    hit_Q = np.unique(cell_M + np.minimum((u_M * CELLS).astype(int), CELLS - 1))
+    skin_QD = _skin_of_cells()
+    share_D = skin_QD[hit_Q].sum(axis=0) / np.maximum(skin_QD.sum(axis=0), 1e-9) / VISIBLE_SHARE
+    return np.asarray(np.minimum(share_D, 1)[driven_bones().carrier_B])
+
+
+@cache
+def _skin_of_cells() -> F64:
+    """Square metres of skin of each driven bone in each cell of the charts (24 · CELLS², D)."""
+    body, mesh = load_body(), open_body_mesh()
+    corner_F33 = mesh.vertex_V3[body.face_F3].astype(np.float64)
+    area_F = np.linalg.norm(np.cross(corner_F33[:, 1] - corner_F33[:, 0], corner_F33[:, 2] - corner_F33[:, 0]), axis=1)
+    weight_DV = np.zeros((len(driven_bones().bone_D), len(body.mean_V3)))
+    np.add.at(weight_DV, driven_bones().carrier_B, body.weight_VB.T)
+    weight_FD = weight_DV.T[body.face_F3].mean(axis=1) * area_F[:, None] / 2
+    at_F2 = np.minimum((body.corner_uv_F32.mean(axis=1) * CELLS).astype(int), CELLS - 1)
+    cell_F = ((body.chart_F.astype(int) - 1) * CELLS + at_F2[:, 1]) * CELLS + at_F2[:, 0]
+    skin_QD = np.zeros((CHARTS * CELLS * CELLS, weight_FD.shape[1]))
+    np.add.at(skin_QD, cell_F, weight_FD)
+    return skin_QD

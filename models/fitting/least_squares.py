@@ -1,0 +1,179 @@
+"""The cost of a pose under what is seen, and its minimum by Levenberg–Marquardt.
+
+Cost = ½ [Σ weight · Geman–McClure(error / σ) + (pose − mean)ᵀ precision (pose − mean) + weight · |shape|²]. The pose
+stands there as rotation vectors of all rotations but the root's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.arrays import F64, Index
+from models.body.camera import NEAR, PinholeCamera
+from models.body.pose_jacobian import posed_points, posed_with_derivatives
+from models.body.reduced_pose import PLACE, TURNS, ReducedPose
+from models.body.rotation_vectors import left_jacobian, rotation_logarithm
+from models.body.skinned_points import SkinnedPoints, keypoint_points
+from models.fitting.correspondences import Correspondences
+
+POSE = slice(3, TURNS)
+SHAPE = slice(PLACE.stop, None)
+ROOT_AND_PLACE: Index = np.r_[0:3, PLACE]
+LEAST_DEPTH = 0.2
+FIRST_DAMPING, MORE_DAMPING, LESS_DAMPING, LEAST_DAMPING = 1e-2, 6.0, 0.2, 1e-5
+TRIES = 4
+"""Steps with growing damping before a search ends."""
+CONVERGED = 1e-3
+"""A search ends when a step lowers the cost by a smaller share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normal:
+    """A normal distribution of the pose's rotation vectors: mean (54,) and precision (54, 54)."""
+
+    mean_X: F64
+    precision_XX: F64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """How much is believed.
+
+    Attributes:
+        spread: standard deviation of a point of the surface, as a share of the person's size; at least a pixel.
+        total: all points together weigh as many independent points.
+        joint_spread: standard deviation of a joint, as a share of the person's size.
+        joint: weight of a joint of score 1.
+        shape: weight of the squared shape scores.
+    """
+
+    spread: float = 0.02
+    total: float = 60.0
+    joint_spread: float = 0.03
+    joint: float = 3.0
+    shape: float = 1.0
+
+
+class Problem:
+    """One person's cost as a function of the pose."""
+
+    def __init__(self, seen: Correspondences, camera: PinholeCamera, prior: Normal, weights: Weights) -> None:
+        points, joints = len(seen.chart_N), len(seen.joint_J3)
+        self.camera, self.prior, self.weights = camera, prior, weights
+        self._skin = _joined(seen.skin, keypoint_points(), joints)
+        self._pixel_M2 = np.concatenate([seen.pixel_N2, seen.joint_J3[:, :2]])
+        sigma = [max(share * seen.size, 1.0) for share in (weights.spread, weights.joint_spread)]
+        self._sigma_M = np.repeat(sigma, [points, joints])
+        each = np.full(points, weights.total / max(points, 1))
+        self._weight_M = np.concatenate([each, weights.joint * seen.joint_J3[:, 2]])
+
+    def cost(self, pose: ReducedPose, reach: float) -> float:
+        """The cost; errors count fully up to about `reach` standard deviations."""
+        error_M2 = self._errors(posed_points(self._skin, pose))
+        return self._robust(error_M2, reach)[0] + self._prior_cost(pose)
+
+    def normal_equations(self, pose: ReducedPose, reach: float) -> tuple[float, F64, F64]:
+        """The cost, its Gauss–Newton Hessian (X, X) and its gradient (X,) by the parameters of `ReducedPose.moved`."""
+        posed = posed_with_derivatives(self._skin, pose)
+        error_M2 = self._errors(posed.point_N3)
+        cost, weight_M = self._robust(error_M2, reach)
+        depth_M = np.maximum(posed.point_N3[:, 2], NEAR)
+        scale_M = np.sqrt(weight_M) * self.camera.focal_px / depth_M / self._sigma_M
+        ray_M2 = posed.point_N3[:, :2] / depth_M[:, None]
+        jacobian_M3X = posed.jacobian_N3P
+        slope_M2X = jacobian_M3X[:, :2] - ray_M2[:, :, None] * jacobian_M3X[:, 2:]
+        slope_M2X *= scale_M[:, None, None]
+        slope_LX = slope_M2X.reshape(-1, slope_M2X.shape[2])
+        hessian_XX = slope_LX.T @ slope_LX
+        gradient_X = (error_M2 * np.sqrt(weight_M)[:, None]).reshape(-1) @ slope_LX
+        self._add_priors(pose, hessian_XX, gradient_X)
+        return cost + self._prior_cost(pose), hessian_XX, gradient_X
+
+    def mean_error(self, pose: ReducedPose) -> float:
+        """Mean distance of the points and the known joints from where the picture shows them, pixels."""
+        error_M2 = self._errors(posed_points(self._skin, pose)) * self._sigma_M[:, None]
+        return float(np.hypot(*error_M2.T)[self._weight_M > 0].mean())
+
+    def _errors(self, point_M3: F64) -> F64:
+        """Errors in the picture in standard deviations (M, 2)."""
+        seen_M2 = point_M3[:, :2] / np.maximum(point_M3[:, 2:], NEAR) * self.camera.focal_px + self.camera.center_2
+        return np.asarray((seen_M2 - self._pixel_M2) / self._sigma_M[:, None], np.float64)
+
+    def _robust(self, error_M2: F64, reach: float) -> tuple[float, F64]:
+        """The cost of the errors and their weights in the normal equations (Geman and McClure, 1987)."""
+        square_M = np.square(error_M2).sum(axis=1)
+        share_M = 1 / (1 + square_M / reach**2)
+        return 0.5 * float((self._weight_M * square_M * share_M).sum()), self._weight_M * share_M**2
+
+    def _add_priors(self, pose: ReducedPose, hessian_XX: F64, gradient_X: F64) -> None:
+        """Add the priors to the normal equations, in place."""
+        vector_R3 = rotation_logarithm(pose.rotation_R33[1:])
+        inverse_R33 = np.linalg.inv(left_jacobian(vector_R3))
+        slope_XX = np.zeros((vector_R3.size, vector_R3.size))
+        for r, inverse_33 in enumerate(inverse_R33):
+            slope_XX[3 * r : 3 * r + 3, 3 * r : 3 * r + 3] = inverse_33
+        pulled_XX = slope_XX.T @ self.prior.precision_XX
+        hessian_XX[POSE, POSE] += pulled_XX @ slope_XX
+        gradient_X[POSE] += pulled_XX @ (vector_R3.ravel() - self.prior.mean_X)
+        hessian_XX[SHAPE, SHAPE] += self.weights.shape * np.eye(len(pose.shape_C))
+        gradient_X[SHAPE] += self.weights.shape * pose.shape_C
+
+    def _prior_cost(self, pose: ReducedPose) -> float:
+        away_X = rotation_logarithm(pose.rotation_R33[1:]).ravel() - self.prior.mean_X
+        shape = self.weights.shape * float(pose.shape_C @ pose.shape_C)
+        return 0.5 * (float(away_X @ self.prior.precision_XX @ away_X) + shape)
+
+
+def _joined(skin: SkinnedPoints, keypoints: SkinnedPoints, joints: int) -> SkinnedPoints:
+    """Points of the skin, and the first keypoints."""
+    return SkinnedPoints(
+        weight_ND=np.concatenate([skin.weight_ND, keypoints.weight_ND[:joints]]),
+        mean_ND3=np.concatenate([skin.mean_ND3, keypoints.mean_ND3[:joints]]),
+        component_CND3=np.concatenate([skin.component_CND3, keypoints.component_CND3[:, :joints]], axis=1),
+    )
+
+
+def minimized(
+    problem: Problem, pose: ReducedPose, reaches: Sequence[float], steps: int, only: Index | None = None
+) -> tuple[ReducedPose, float]:
+    """The pose after at most `steps` steps, and its cost under the last reach.
+
+    Args:
+        problem: the person's.
+        pose: where the search begins.
+        reaches: of the robust kernel at each step; the last one stays.
+        steps: at least 1.
+        only: parameters that may change; None: all.
+    """
+    damping = FIRST_DAMPING
+    for number in range(steps):
+        reach = reaches[min(number, len(reaches) - 1)]
+        before, hessian_XX, gradient_X = problem.normal_equations(pose, reach)
+        free = np.arange(len(gradient_X)) if only is None else only
+        found = _lower(problem, pose, reach, before, hessian_XX[np.ix_(free, free)], gradient_X, free, damping)
+        if found is None:
+            break
+        pose, after, damping = found
+        damping = max(damping * LESS_DAMPING, LEAST_DAMPING)
+        if number >= len(reaches) - 1 and before - after < CONVERGED * before:
+            break
+    return pose, problem.cost(pose, reaches[-1])
+
+
+def _lower(
+    problem: Problem, pose: ReducedPose, reach: float, before: float, hessian_XX: F64, gradient_X: F64, free: Index,
+    damping: float,
+) -> tuple[ReducedPose, float, float] | None:
+    """A pose of lower cost, its cost and the damping that led to it; None where no step lowers the cost."""
+    for _ in range(TRIES):
+        step_X = np.zeros(len(gradient_X))
+        step_X[free] = -np.linalg.solve(hessian_XX + damping * np.diag(np.diag(hessian_XX)), gradient_X[free])
+        there = pose.moved(step_X)
+        after = problem.cost(there, reach)
+        if after < before and there.root_3[2] > LEAST_DEPTH:
+            return there, after, damping
+        damping *= MORE_DAMPING
+    return None

@@ -1,0 +1,126 @@
+"""Fits pose, shape and place of the open body to the surface of one person in one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import gammainc
+
+from models.arrays import F32
+from models.body.camera import PinholeCamera
+from models.body.fitted_body import FittedBody
+from models.body.open_body import KEYPOINT_NAMES
+from models.body.pose_jacobian import posed_with_derivatives
+from models.body.reduced_pose import ReducedPose, reduced_pose, whole_pose
+from models.body.skinned_points import keypoint_points
+from models.fitting.correspondences import Correspondences, SurfaceOfPerson, correspondences
+from models.fitting.least_squares import ROOT_AND_PLACE, Normal, Problem, Weights, minimized
+from models.fitting.pose_prior import library_prior
+from models.fitting.starts import first_poses, flipped_limbs
+
+HIPS = [KEYPOINT_NAMES.index(name) for name in ("left_hip", "right_hip")]
+LEAST_SEEN = 12
+"""Fewer points of the surface give no fit."""
+NEAR_M = 0.10
+"""A joint's confidence is the probability that it is this near to its place relative to the hips, metres."""
+DOUBT = 1.5
+"""Factor on the variance that the curvature of the cost gives: it knows nothing of wrong charts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceFitSettings:
+    """How a surface is fitted.
+
+    Attributes:
+        points: number of points of the surface.
+        weights: how much points, joints and shape are believed.
+        first_reach, last_reach: of the robust kernel in standard deviations, at the start and at the end.
+        start_steps: steps of root and place, and then of all unknowns, from each start.
+        steps: at most, from the best start.
+        warm_steps: steps, at most, from the body of a frame before.
+        flip_steps: steps after a limb is flipped in depth; 0: limbs are not flipped.
+    """
+
+    points: int = 200
+    weights: Weights = field(default_factory=Weights)
+    first_reach: float = 12.0
+    last_reach: float = 2.5
+    start_steps: int = 4
+    steps: int = 14
+    warm_steps: int = 4
+    flip_steps: int = 0
+
+
+EXACT = SurfaceFitSettings(weights=Weights(spread=0.012, total=120.0), flip_steps=3)
+"""For surfaces without error."""
+
+
+def fit_surface(
+    surface: SurfaceOfPerson,
+    camera: PinholeCamera,
+    settings: SurfaceFitSettings | None = None,
+    start: FittedBody | None = None,
+    prior: Normal | None = None,
+) -> FittedBody | None:
+    """The open body under a person's surface; None where too little of the person is seen.
+
+    Args:
+        surface: charts, U and V on a grid of the frame's pixels.
+        camera: of the frame.
+        settings: how it is fitted; None: the defaults; `EXACT` for surfaces without error.
+        start: the body of a frame before, from which the search begins; None: the points themselves tell a start.
+        prior: of poses; None: that of captured motions.
+    """
+    settings, prior = settings or SurfaceFitSettings(), prior or library_prior()
+    seen = correspondences(surface, settings.points)
+    if len(seen.chart_N) < LEAST_SEEN:
+        return None
+    problem = Problem(seen, camera, prior, settings.weights)
+    if start is not None:
+        reaches = [2 * settings.last_reach, settings.last_reach]
+        pose, _ = minimized(problem, reduced_pose(start.pose), reaches, settings.warm_steps)
+        return fitted_body(problem, seen, pose, settings.last_reach)
+    poses = first_poses(seen, camera, prior.mean_X)
+    if not poses:
+        return None
+    return fitted_body(problem, seen, searched(problem, poses, settings), settings.last_reach)
+
+
+def searched(problem: Problem, poses: list[ReducedPose], settings: SurfaceFitSettings) -> ReducedPose:
+    """The pose of lowest cost that is found from several starts."""
+    wide = [settings.first_reach]
+    placed = [minimized(problem, pose, wide, settings.start_steps, ROOT_AND_PLACE)[0] for pose in poses]
+    tried = [minimized(problem, pose, wide, settings.start_steps) for pose in placed]
+    best, _ = min(tried, key=lambda found: found[1])
+    narrowing = np.geomspace(settings.first_reach, settings.last_reach, 8).tolist()
+    best, cost = minimized(problem, best, narrowing, settings.steps)
+    if settings.flip_steps:
+        reach = [2 * settings.last_reach, settings.last_reach]
+        flipped = [minimized(problem, other, reach, settings.flip_steps) for other in flipped_limbs(best)]
+        best, cost = min([(best, cost), *flipped], key=lambda found: found[1])
+    return best
+
+
+def fitted_body(problem: Problem, seen: Correspondences, pose: ReducedPose, reach: float) -> FittedBody:
+    """A pose as a result, with what is known of its errors."""
+    return FittedBody(
+        pose=whole_pose(pose),
+        camera=problem.camera,
+        confidence_J=joint_confidence(problem, pose, reach),
+        seen_B=seen.seen_B.astype(np.float32),
+        residual=problem.mean_error(pose) / seen.size,
+        is_person=1.0,
+    )
+
+
+def joint_confidence(problem: Problem, pose: ReducedPose, reach: float) -> F32:
+    """How probable it is that each keypoint (J,) is within `NEAR_M` of its place relative to the hips.
+
+    The errors are taken as normal, with the covariance that the curvature of the cost gives (Laplace's method).
+    """
+    _, hessian_XX, _ = problem.normal_equations(pose, reach)
+    jacobian_J3X = posed_with_derivatives(keypoint_points(), pose).jacobian_N3P
+    slope_LX = (jacobian_J3X - jacobian_J3X[HIPS].mean(axis=0)).reshape(-1, len(hessian_XX))
+    spread_J = (slope_LX.T * np.linalg.solve(hessian_XX, slope_LX.T)).sum(axis=0).reshape(-1, 3).mean(axis=1)
+    return np.asarray(gammainc(1.5, NEAR_M**2 / (2 * np.maximum(DOUBT * spread_J, 1e-8))), np.float32)

@@ -6,6 +6,7 @@ Pixels: x right, y down, pixel (0, 0) covers [0, 1) × [0, 1). Axes of the camer
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,17 @@ from models.errors import ModelError
 
 DEFAULT_FIELD = math.radians(60)
 """Angle that the larger side of an image spans, where nothing tells the focal length."""
+FILM_DIAGONAL_MM = math.hypot(36, 24)
+"""Diagonal of the film to which cameras state an equivalent focal length (CIPA DCG-001)."""
+FOCAL_LENGTH, FOCAL_LENGTH_35MM = 0x920A, 0xA405
+RESOLUTION_X, RESOLUTION_UNIT = 0xA20E, 0xA210
+PIXELS_X, PIXELS_Y = 0xA002, 0xA003
+"""Tags of EXIF (CIPA DC-008): focal lengths in mm, pixels of the sensor per unit, size of the photo as it was taken."""
+MM_PER_UNIT = {2: 25.4, 3: 10.0}
+CROPPED = 0.02
+"""Relative change of a photo's aspect from which it is taken as cropped."""
+WIDEST, NARROWEST = math.radians(150), math.radians(2)
+"""Angles over the larger side outside of which a stated focal length is taken as wrong."""
 NEAR = 0.05
 """Least depth in metres with which points are projected."""
 
@@ -54,3 +66,35 @@ def default_camera(width: int, height: int) -> PinholeCamera:
 def centred_camera(focal_px: float, width: int, height: int) -> PinholeCamera:
     """A camera with the principal point in the middle of the image. Raises ModelError at an impossible focal length."""
     return PinholeCamera(focal_px=float(focal_px), center_2=np.array([width / 2, height / 2], np.float32))
+
+
+def exif_camera(tags: Mapping[int, object], width: int, height: int) -> PinholeCamera | None:
+    """The camera of a still photo by its EXIF tags, or None where they do not tell a sound focal length.
+
+    The equivalent focal length of 35 mm film is read first, then the focal length with the sensor's resolution. A photo
+    whose aspect differs from that of the photo as it was taken is cropped: its tags tell nothing.
+
+    Args:
+        tags: the tags of the EXIF directory, by number, as Pillow's `getexif().get_ifd(0x8769)` gives them.
+        width, height: pixels of the photo, upright or not.
+    """
+    larger, smaller = max(width, height), min(width, height)
+    taken = sorted((_number(tags, PIXELS_X), _number(tags, PIXELS_Y)))
+    if taken[0] > 0 and abs(taken[1] / taken[0] * smaller / larger - 1) > CROPPED:
+        return None
+    focal_px = _number(tags, FOCAL_LENGTH_35MM) / FILM_DIAGONAL_MM * math.hypot(width, height)
+    if focal_px <= 0 and taken[0] > 0:
+        unit = MM_PER_UNIT.get(int(_number(tags, RESOLUTION_UNIT)) or 2, 25.4)
+        focal_px = _number(tags, FOCAL_LENGTH) * _number(tags, RESOLUTION_X) / unit * larger / taken[1]
+    if focal_px <= 0 or not NARROWEST < 2 * math.atan(larger / 2 / focal_px) < WIDEST:
+        return None
+    return centred_camera(focal_px, width, height)
+
+
+def _number(tags: Mapping[int, object], tag: int) -> float:
+    """A tag as a finite number; 0 without it and for anything else."""
+    try:
+        number = float(tags.get(tag, 0))  # type: ignore[arg-type]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 0.0
+    return number if math.isfinite(number) else 0.0

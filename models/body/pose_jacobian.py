@@ -14,7 +14,7 @@ import numpy as np
 from models.arrays import F64, Index
 from models.body.open_body import load_body
 from models.body.reduced_pose import TURNS, ReducedPose, driven_bones, driven_rotations
-from models.body.rotation_vectors import left_jacobian, rotation_logarithm
+from models.body.rotation_vectors import inverse_left_jacobian, left_jacobian, rotation_logarithm
 from models.body.skinned_points import SkinnedPoints
 
 CROSS = np.array(
@@ -124,7 +124,7 @@ def _shares(pose: ReducedPose) -> F64:
     shared = np.flatnonzero(driven.share_D < 1)
     vector_S3 = rotation_logarithm(pose.rotation_R33[driven.group_D[shared]])
     part_S = driven.share_D[shared]
-    whole_S33 = np.linalg.inv(left_jacobian(vector_S3))
+    whole_S33 = inverse_left_jacobian(vector_S3)
     share_D33[shared] = part_S[:, None, None] * left_jacobian(part_S[:, None] * vector_S3) @ whole_S33
     return share_D33
 

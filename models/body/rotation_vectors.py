@@ -1,4 +1,4 @@
-"""Rotation vectors: exponential, logarithm, and the derivative of the exponential."""
+"""Rotation vectors: exponential, logarithm, and their derivatives."""
 
 from __future__ import annotations
 
@@ -36,6 +36,16 @@ def left_jacobian(vector_N3: Float) -> F64:
     first_N = np.where(small_N, 0.5 - squared_N / 24, (1 - np.cos(safe_N)) / safe_N**2)
     second_N = np.where(small_N, 1 / 6 - squared_N / 120, (safe_N - np.sin(safe_N)) / safe_N**3)
     return _series(vector_N3, first_N, second_N)
+
+
+def inverse_left_jacobian(vector_N3: Float) -> F64:
+    """The inverses (N, 3, 3) of `left_jacobian`, for vectors of length below 2 π."""
+    squared_N = np.einsum("ni,ni->n", vector_N3, vector_N3)
+    angle_N = np.sqrt(squared_N)
+    safe_N = np.maximum(angle_N, SMALL_ANGLE)
+    cotangent_N = 1 / safe_N**2 - 1 / (2 * safe_N * np.tan(safe_N / 2))
+    second_N = np.where(angle_N < SMALL_ANGLE, 1 / 12 + squared_N / 720, cotangent_N)
+    return _series(vector_N3, np.full(len(vector_N3), -0.5), second_N)
 
 
 def cross_matrices(vector_N3: Float) -> F64:

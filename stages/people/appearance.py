@@ -16,6 +16,8 @@ LEAST_SHARE = 0.02
 """Share of a person's pixels below which a region is ignored."""
 MEMORY = 0.9
 """Weight of the past in the appearance of a track, per frame."""
+SAME_APPEARANCE = 0.5
+"""Least similarity of people whose boxes do not tell that they are the same."""
 COLOUR_WIDTH = 0.12
 """Difference of colours (0..1) at which the similarity of two people is 1/e."""
 

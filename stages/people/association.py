@@ -6,15 +6,16 @@ import numpy as np
 
 from models.box_overlap import expand_boxes, intersection_over_smaller, iou
 from stages.payloads import Float
-from stages.people.appearance import appearance_similarity
+from stages.people.appearance import SAME_APPEARANCE, appearance_similarity
+from stages.people.hidden_people import reappeared
 from stages.people.trajectory import Observations, Trajectory
 
 NEAR_IOU, FAR_IOU, FAINT_IOU = 0.25, 0.15, 0.4
 """Least IoU of a track's predicted box with a high-score detection, the same with both boxes enlarged, and with a
 low-score detection."""
-PART_COVER, SAME_APPEARANCE = 0.4, 0.5
-"""Least share of the smaller of two boxes that both cover, and least similarity of appearance, for partly visible
-people: where the image's edge or another person hides much of a person, IoU says little."""
+PART_COVER = 0.4
+"""Least share of the smaller of two boxes that both cover, for partly visible people: where the image's edge or another
+person hides much of a person, IoU says little, and the appearance must be the same."""
 APPEARANCE_WEIGHT = 1.0
 """Weight of the similarity of appearance beside the overlap when detections compete for a track."""
 GROWTH = 0.4
@@ -23,12 +24,14 @@ FRESH_FRAMES = 8
 """Most frames since a track's last detection for a low-score detection to continue it."""
 
 
-def associate(tracks: list[Trajectory], found: Observations, frame: int) -> list[tuple[int, int]]:
-    """Match detections with tracks in four rounds; returns pairs (position in `tracks`, detection).
+def associate(tracks: list[Trajectory], found: Observations, frame: int, max_gap: int) -> list[tuple[int, int]]:
+    """Match detections with tracks in five rounds; returns pairs (position in `tracks`, detection).
 
     High-score detections near the predicted box; high-score detections a little farther away; high-score detections
     that are a part of the predicted box, or contain it, with similar appearance; low-score detections, for tracks that
-    were detected a moment ago. Overlap decides which pairs are possible; overlap plus appearance ranks them.
+    were detected a moment ago; high-score detections beside the person behind whom somebody similar disappeared.
+    Overlap decides which pairs are possible; overlap plus appearance ranks them. A track without detection for more
+    than `max_gap` frames, whose person is hidden, continues by similar appearance alone.
     """
     box_N4, confident_N = found.box_N4, found.confident_N
     if not tracks or not len(box_N4):
@@ -39,13 +42,16 @@ def associate(tracks: list[Trajectory], found: Observations, frame: int) -> list
     far_KN = iou(expand_boxes(expected_K4, GROWTH), expand_boxes(box_N4, GROWTH))
     part_KN = intersection_over_smaller(expected_K4, box_N4)
     similar_KN = appearance_similarity(np.stack([track.appearance_84 for track in tracks]), found.appearance_N84)
+    same_KN = similar_KN > SAME_APPEARANCE
+    recent_K = np.array([frame - track.seen <= max_gap + 1 for track in tracks])
+    expected_KN = confident_N[None, :] & (same_KN | recent_K[:, None])
     bonus_KN = APPEARANCE_WEIGHT * similar_KN
     free_K, free_N = np.ones(len(tracks), bool), np.ones(len(box_N4), bool)
     pairs: list[tuple[int, int]] = []
     rounds = (
-        (near_KN, confident_N[None, :], NEAR_IOU),
-        (far_KN, confident_N[None, :], FAR_IOU),
-        (part_KN, confident_N[None, :] & (similar_KN > SAME_APPEARANCE), PART_COVER),
+        (near_KN, expected_KN, NEAR_IOU),
+        (far_KN, expected_KN, FAR_IOU),
+        (part_KN, confident_N[None, :] & same_KN, PART_COVER),
         (near_KN, fresh_K[:, None] & ~confident_N[None, :], FAINT_IOU),
     )
     for overlap_KN, allowed_KN, least in rounds:
@@ -54,7 +60,8 @@ def associate(tracks: list[Trajectory], found: Observations, frame: int) -> list
         pairs += matched
         free_K[[k for k, _ in matched]] = False
         free_N[[n for _, n in matched]] = False
-    return pairs
+    again_KN = reappeared(tracks, found, frame, similar_KN, free_K[:, None] & free_N[None, :])
+    return pairs + best_pairs(again_KN, SAME_APPEARANCE)
 
 
 def best_pairs(score_AB: Float, least: float) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ from stages.payloads import F32, I32, U8, Float, FrameChunk, People, PersonSurfa
 from stages.people.appearance import REGIONS, appearance_of
 from stages.people.association import associate
 from stages.people.depth_order import nearness, overlapping
+from stages.people.hidden_people import surviving, with_hidden
 from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.trajectory import Observations, SmoothedBox, Trajectory
 
@@ -31,7 +32,7 @@ class Track(Stage):
     with tracks first, and start new ones. Low-score detections continue a track that was detected a moment ago, or
     start one if they are at one place in two successive frames; else they keep the identity −1. Where detections
     compete, the colours of the clothes count, too, if the body surface is known by then. A track survives `max_gap`
-    frames without detection. A scene cut ends all tracks.
+    frames without detection, and longer while another person hides this one. A scene cut ends all tracks.
     """
 
     ordered = True
@@ -43,7 +44,8 @@ class Track(Stage):
 
         Attributes:
             confident_score: detections from this score on may start a track at once.
-            max_gap: frames without detection after which a person who comes back gets a new identity.
+            max_gap: frames without detection after which a person who comes back gets a new identity; eight times as
+                many for a person who disappeared behind another one.
             confirm_frames: the report counts people with at least this many detections, one of them confident.
             box_gain: share of a box's jitter that is shown, over 0 and up to 1; 1 = no smoothing.
         """
@@ -101,16 +103,13 @@ class Track(Stage):
         return people
 
     def _end_tracks(self, frame_HW3: U8, frame: int) -> None:
-        """End the tracks without detection for too long; at a scene cut, all.
-
-        Frame numbers rise: a track with a detection in this frame or a later one belongs to another stream and ends.
-        """
+        """End the tracks without detection for too long; at a scene cut, all."""
         now = thumbnail(frame_HW3)
         longest = self.config.max_gap + 1
         if (self.tracks or len(self.unmatched_N4)) and is_scene_cut(self.thumbnail, now):
             longest, self.unmatched_N4 = -1, NO_BOXES_04
         self.thumbnail = now
-        remaining = [track for track in self.tracks if 0 < frame - track.seen <= longest]
+        remaining = surviving(self.tracks, frame, longest)
         kept = {track.identity for track in remaining}
         self.times_of_ended += [t.times for t in self.tracks if t.confident and t.identity not in kept]
         self.tracks = remaining
@@ -118,7 +117,7 @@ class Track(Stage):
     def _identities(self, found: Observations, frame: int) -> I32:
         """Identities of one frame's detections; the tracks are updated."""
         id_N = np.full(len(found.box_N4), -1, np.int32)
-        for position, person in associate(self.tracks, found, frame):
+        for position, person in associate(self.tracks, found, frame, self.config.max_gap):
             self.tracks[position] = self.tracks[position].updated(found, person, frame, self.config.box_gain)
             id_N[person] = self.tracks[position].identity
         starts_N = (id_N < 0) & (found.confident_N | self._is_repeated(found.box_N4))
@@ -127,6 +126,7 @@ class Track(Stage):
             id_N[person] = self.started
             self.tracks.append(Trajectory.first(self.started, found, person, frame))
         self.unmatched_N4 = found.box_N4[id_N < 0]
+        self.tracks = with_hidden(self.tracks, frame)
         return id_N
 
     def _is_repeated(self, box_N4: Float) -> Bool:
@@ -147,7 +147,9 @@ class Track(Stage):
             content,
             counters=np.array([self.started, self.frames, self.people_of_stills], np.int64),
             times_of_ended=np.array(self.times_of_ended, np.int64),
-            whole_K4=np.array([(t.identity, t.seen, t.times, t.confident) for t in tracks], np.int64).reshape(-1, 4),
+            whole_K5=np.array(
+                [(t.identity, t.seen, t.times, t.confident, t.hidden_by) for t in tracks], np.int64
+            ).reshape(-1, 5),
             motion_K6=np.array([(*t.box_4, *t.velocity_2) for t in tracks], np.float64).reshape(-1, 6),
             steady_K8=np.array([(*t.smoothed.box_4, *t.smoothed.drift_4) for t in tracks], np.float64).reshape(-1, 8),
             look_K84=np.array([t.appearance_84 for t in tracks], np.float32).reshape(-1, REGIONS, 4),
@@ -164,7 +166,7 @@ class Track(Stage):
             self.times_of_ended = [int(value) for value in arrays["times_of_ended"]]
             self.thumbnail = arrays["glance"]
             self.unmatched_N4 = arrays["unsure_N4"]
-            columns = (arrays[name] for name in ("whole_K4", "motion_K6", "steady_K8", "look_K84", "near_K"))
+            columns = (arrays[name] for name in ("whole_K5", "motion_K6", "steady_K8", "look_K84", "near_K"))
             self.tracks = [
                 Trajectory(
                     identity=int(whole[0]),
@@ -176,6 +178,7 @@ class Track(Stage):
                     appearance_84=appearance_84,
                     smoothed=SmoothedBox(box_4=smoothed[:4], drift_4=smoothed[4:], seen=int(whole[1])),
                     nearness=float(near),
+                    hidden_by=int(whole[4]),
                 )
                 for whole, motion, smoothed, appearance_84, near in zip(*columns, strict=True)
             ]

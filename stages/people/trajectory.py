@@ -83,6 +83,7 @@ class Trajectory:
         appearance_84: colours of the clothes, see `stages.people.appearance`.
         smoothed: the box that is shown.
         nearness: smoothed over time (`stages.people.depth_order`); NaN where the person overlapped with no other.
+        hidden_by: identity of the person behind whom this one disappeared; 0 = nobody.
     """
 
     identity: int
@@ -94,6 +95,7 @@ class Trajectory:
     appearance_84: F32
     smoothed: SmoothedBox
     nearness: float
+    hidden_by: int = 0
 
     @classmethod
     def first(cls, identity: int, found: Observations, person: int, frame: int) -> Trajectory:
@@ -133,4 +135,5 @@ class Trajectory:
             appearance_84=updated_appearance(self.appearance_84, found.appearance_N84[person]),
             smoothed=self.smoothed.updated(box_4, frame, box_gain),
             nearness=nearness if isnan(self.nearness) else self.nearness + change,
+            hidden_by=0,
         )

@@ -292,3 +292,39 @@ def test_appearance_decides_where_boxes_do_not() -> None:
             seen[colour].add(identity)
     assert sorted(len(ids) for ids in seen.values()) == [1, 1]
     assert seen["red"] != seen["blue"]
+
+
+def test_a_person_hidden_by_another_keeps_the_identity_if_the_appearance_is_the_same() -> None:
+    """Blue stands still, and red walks in front of blue and rests there for 60 frames, twice the gap; then somebody
+    comes out on the other side."""
+    colours = {"red": (200, 20, 20), "blue": (20, 20, 200), "green": (20, 160, 20)}
+
+    def identities(who: str) -> list[list[int]]:
+        stage, told = Track(Track.Config(max_gap=30)), []
+        for t in range(90):
+            in_front = 100 if t >= 12 else 100 - 5 * (12 - t)
+            shown = [("red", in_front)]
+            if t < 12:
+                shown.append(("blue", 110))
+            elif t >= 72:
+                shown.append((who, 110 + min(3 * (t - 70), 45)))
+            frame = np.full((1, HEIGHT, WIDTH, 3), 90, np.uint8)
+            for name, x in reversed(shown):
+                frame[0, 40:140, x : x + 40] = colours[name]
+            bodies = tuple(
+                PersonSurface(
+                    x0=x,
+                    y0=40,
+                    labels_hw=np.full((100, 40), 2, np.uint8),
+                    uv_2hw=np.zeros((2, 100, 40), np.float32),
+                )
+                for _, x in shown
+            )
+            people = people_of([[(k, (x, 40, x + 40, 140), 0.9) for k, (_, x) in enumerate(shown)]])
+            (tracked,) = stage(chunk_of(1, t, rgb=frame), people, Surfaces(people=bodies))
+            told.append(tracked.id_N.tolist())
+        return told
+
+    same, other = identities("blue"), identities("green")
+    assert same[0] == same[-1] == [1, 2]
+    assert other[0] == [1, 2] and other[-1] == [1, 3]

@@ -1,4 +1,4 @@
-"""HOTA and IDF1 of tracks, computed by TrackEval (Luiten et al. 2021; Ristani et al. 2016)."""
+"""HOTA and IDF1 of tracks, computed by TrackEval (Luiten et al. 2021; Ristani et al. 2016), and changes of identity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.errors import ModelError
 from models.metrics.masks import box_overlaps
 
 MATCH_IOU = 0.5
-"""Minimum IoU of matching boxes for IDF1."""
+"""Minimum IoU of matching boxes for IDF1 and for changes of identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,51 @@ class TrackedFrame:
     true_id_N: Int
     found_box_N4: Float
     found_id_N: Int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityChanges:
+    """How well people keep their identities in one video; a person is found where a box with an identity matches.
+
+    Attributes:
+        people: true people who are ever found.
+        identities: sum over them of the number of identities that each had.
+        switches: how often a person's identity differs from the last one.
+        fragments: how often a person is found again after frames in which the person is missed.
+    """
+
+    people: int
+    identities: int
+    switches: int
+    fragments: int
+
+
+def identity_changes(frames: Sequence[TrackedFrame]) -> IdentityChanges:
+    """The changes of identity in one video; in each frame boxes match by falling IoU, from MATCH_IOU on."""
+    told: dict[int, list[int]] = {}
+    missed: set[int] = set()
+    switches = fragments = 0
+    for frame in frames:
+        found = _matched_identities(frame)
+        for person, identity in found.items():
+            before = told.setdefault(person, [])
+            switches += bool(before) and before[-1] != identity
+            fragments += person in missed
+            before.append(identity)
+        missed = (missed | (told.keys() & set(frame.true_id_N.tolist()))) - found.keys()
+    identities = sum(len(set(each)) for each in told.values())
+    return IdentityChanges(people=len(told), identities=identities, switches=switches, fragments=fragments)
+
+
+def _matched_identities(frame: TrackedFrame) -> dict[int, int]:
+    """The found identity of each true person who is found."""
+    left_FT = box_overlaps(frame.found_box_N4, frame.true_box_N4, np.zeros(len(frame.true_id_N), bool)).copy()
+    found: dict[int, int] = {}
+    while left_FT.size and left_FT.max() >= MATCH_IOU:
+        f, t = np.unravel_index(int(left_FT.argmax()), left_FT.shape)
+        found[int(frame.true_id_N[t])] = int(frame.found_id_N[f])
+        left_FT[f, :], left_FT[:, t] = -1, -1
+    return found
 
 
 def tracking_scores(frames: Sequence[TrackedFrame]) -> dict[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
-from models.metrics.tracking import TrackedFrame, tracking_scores
+from models.metrics.tracking import IdentityChanges, TrackedFrame, identity_changes, tracking_scores
 
 pytestmark = pytest.mark.quick
 
@@ -57,3 +57,10 @@ def test_without_the_library_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "trackeval.metrics", None)
     with pytest.raises(ModelError, match="pip install --no-deps trackeval"):
         tracking_scores(video([[1, 2]]))
+
+
+def test_changes_of_identity_are_counted() -> None:
+    """The second person is missed for two frames and returns as 5; then the identities are swapped once."""
+    changes = identity_changes(video([[4, 2], [4, 2], [4], [4], [4, 5], [5, 4], [5, 4]]))
+    assert changes == IdentityChanges(people=2, identities=5, switches=3, fragments=1)
+    assert identity_changes(video([[]] * 3)) == IdentityChanges(people=0, identities=0, switches=0, fragments=0)

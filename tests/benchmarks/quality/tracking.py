@@ -1,24 +1,33 @@
-"""HOTA and IDF1 of `track`: `python -m tests.benchmarks.quality.tracking FOLDER [--set confident_score=0.2]`.
+"""HOTA, IDF1 and changes of identity by `track`.
+
+    python -m tests.benchmarks.quality.tracking FOLDER [--set max_gap=5]
 
 FOLDER holds the output of `tests.benchmarks.quality.recorded_videos`. For each synthetic world: detected boxes, the
 same with bridged gaps, and given boxes (true boxes and surfaces of all visible people), which measure association
 alone. Boxes are scored without smoothing (`box_gain=1`). Means over videos; boxes without an identity count as missed.
+Changes of identity are sums over videos, also of the real clips in FOLDER whose people are in `film_people.json`:
+boxes of each person at every second frame, marked by eye.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from models.metrics.tracking import TrackedFrame, tracking_scores
+from models.metrics.tracking import TrackedFrame, identity_changes, tracking_scores
 from stages.payloads import FrameChunk, People, PersonSurface, Surfaces
 from stages.people.bridge import Bridge
 from stages.people.track import Track
-from tests.benchmarks.quality.recorded_videos import RecordedVideo, Truth, read
+from tests.benchmarks.quality.recorded_videos import RecordedVideo, Truth, read, read_video
+
+FILM_PEOPLE = Path(__file__).with_name("film_people.json")
 
 
 def true_predictions(truth: Truth) -> tuple[People, Surfaces]:
@@ -57,20 +66,46 @@ def sides(box_N4: np.ndarray) -> np.ndarray:
     return np.concatenate([box_N4[:, :2], box_N4[:, 2:] - box_N4[:, :2]], axis=1).astype(np.float64)
 
 
-def scores(video: RecordedVideo, found: Sequence[People]) -> dict[str, float]:
-    """HOTA, DetA, AssA, IDF1 of one video."""
-    frames = []
-    for truth, people in zip(video.truth, found, strict=True):
-        named = people.id_N >= 0
-        frames.append(
-            TrackedFrame(
-                true_box_N4=sides(truth.box_N4),
-                true_id_N=truth.track_N.astype(np.int64),
-                found_box_N4=sides(people.box_N4[named]),
-                found_id_N=people.id_N[named].astype(np.int64),
-            )
+def compared(
+    found: Sequence[People], true_box_T: Sequence[np.ndarray], id_T: Sequence[np.ndarray]
+) -> list[TrackedFrame]:
+    """Found people with an identity beside the true ones of each frame."""
+    return [
+        TrackedFrame(
+            true_box_N4=sides(true_box_N4),
+            true_id_N=true_id_N.astype(np.int64),
+            found_box_N4=sides(people.box_N4[people.id_N >= 0]),
+            found_id_N=people.id_N[people.id_N >= 0].astype(np.int64),
         )
-    return tracking_scores(frames)
+        for people, true_box_N4, true_id_N in zip(found, true_box_T, id_T, strict=True)
+    ]
+
+
+def compared_with_truth(video: RecordedVideo, found: Sequence[People]) -> list[TrackedFrame]:
+    """The frames of a synthetic video."""
+    return compared(found, [truth.box_N4 for truth in video.truth], [truth.track_N for truth in video.truth])
+
+
+def compared_by_eye(people: Mapping[str, Sequence[Sequence[int]]], found: Sequence[People]) -> list[TrackedFrame]:
+    """The marked frames of a real clip. `people`: frame, x0, y0, x1, y1 of each person."""
+    by_frame: dict[int, list[tuple[int, list[int]]]] = {}
+    for number, rows in enumerate(people.values()):
+        for t, *box in rows:
+            by_frame.setdefault(t, []).append((number, box))
+    frames = sorted(t for t in by_frame if t < len(found))
+    return compared(
+        [found[t] for t in frames],
+        [np.array([box for _, box in by_frame[t]], np.float64) for t in frames],
+        [np.array([number for number, _ in by_frame[t]]) for t in frames],
+    )
+
+
+def changes_text(videos: Sequence[Sequence[TrackedFrame]]) -> str:
+    """The changes of identity, summed over videos."""
+    total: Counter[str] = Counter()
+    for frames in videos:
+        total.update(asdict(identity_changes(frames)))
+    return "  ".join(f"{name} {count}" for name, count in total.items())
 
 
 def tracked_people(kind: str, video: RecordedVideo, config: Track.Config) -> list[People]:
@@ -98,15 +133,20 @@ def main() -> None:
         videos = [
             video for video in read(options.folder, world) if sum(len(truth.box_N4) for truth in video.truth) > 30
         ]
-        for kind in ("network's", "bridged", "given"):
+        for kind in ("network's", "bridged", "given") if videos else ():
             start = time.process_time()
             found = [tracked_people(kind, video, config) for video in videos]
             spent = time.process_time() - start
-            rows = [scores(video, people) for video, people in zip(videos, found, strict=True)]
+            frames = [compared_with_truth(video, people) for video, people in zip(videos, found, strict=True)]
+            rows = [tracking_scores(one) for one in frames]
             mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
             cells = "  ".join(f"{key} {value:.3f}" for key, value in mean.items())
-            frames = sum(len(video.frames) for video in videos)
-            print(f"{world:6s} {kind:10s} {cells}  {1000 * spent / frames:.2f} ms a frame", flush=True)
+            speed = 1000 * spent / sum(map(len, found))
+            print(f"{world:6s} {kind:10s} {cells}  {changes_text(frames)}  {speed:.2f} ms a frame", flush=True)
+    for clip, people in json.loads(FILM_PEOPLE.read_text(encoding="utf-8")).items():
+        if (path := options.folder / f"real_{clip}.npz").exists():
+            found_T = tracked_people("network's", read_video(path), config)
+            print(f"{clip:17s} {changes_text([compared_by_eye(people, found_T)])}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""Bones and soles of the open body over all frames of a motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from models.arrays import F32, F64, Float, Index
+from models.body.body_motion import BodyMotion
+from models.body.open_body import load_body
+
+PATCHES = ("heel.L", "ball.L", "heel.R", "ball.R")
+"""Parts of the soles, in order. The ball's part reaches to the tips of the toes."""
+
+SOLE_HEIGHT = 0.015
+"""Metres above the floor at rest up to which skin of the foot belongs to the sole."""
+
+HEEL_END, BALL_START = -0.005, 0.095
+"""Where the heel's part ends and the ball's part begins at rest, metres in front of the ankle."""
+
+POINTS_A_PATCH = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soles:
+    """Skin vertices of the soles.
+
+    Attributes:
+        vertex_PS: S vertices of each of the `PATCHES`.
+        bones: bones that move them.
+        weight_PSK: skin weights of these bones; sums over the bones are 1.
+    """
+
+    vertex_PS: Index
+    bones: Index
+    weight_PSK: F32
+
+
+@cache
+def soles() -> Soles:
+    """The soles of the open body: evenly spread vertices, a right one mirrors a left one."""
+    body = load_body()
+    ankle_z = float(body.bone_mean_B3[body.bone("foot.L"), 2])
+    moving = [b for b, name in enumerate(body.bones) if name.startswith(("foot", "toe")) and name.endswith(".L")]
+    on_foot = (body.weight_VB[:, moving].sum(axis=1) > 0.9) & (body.mean_V3[:, 1] < SOLE_HEIGHT)
+    ahead_V = body.mean_V3[:, 2] - ankle_z
+    left = [_spread(np.flatnonzero(on_foot & part)) for part in (ahead_V < HEEL_END, ahead_V > BALL_START)]
+    vertex_PS = np.stack([*left, *(body.twin_V[one] for one in left)])
+    bones = np.flatnonzero((body.weight_VB[vertex_PS.ravel()] > 0).any(axis=0))
+    weight_PSK = body.weight_VB[vertex_PS][..., bones]
+    return Soles(vertex_PS=vertex_PS, bones=bones, weight_PSK=weight_PSK / weight_PSK.sum(axis=2, keepdims=True))
+
+
+def _spread(vertices: Index) -> Index:
+    """`POINTS_A_PATCH` of the vertices, each the farthest from those before it."""
+    point_N3 = load_body().mean_V3[vertices]
+    chosen, distance_N = [0], np.linalg.norm(point_N3 - point_N3[0], axis=1)
+    while len(chosen) < POINTS_A_PATCH:
+        chosen.append(int(distance_N.argmax()))
+        distance_N = np.minimum(distance_N, np.linalg.norm(point_N3 - point_N3[chosen[-1]], axis=1))
+    return vertices[chosen]
+
+
+def bones_over_time(rotation_TB33: Float, head_B3: Float, root_T3: Float) -> tuple[F64, F64]:
+    """Global rotations (T, B, 3, 3) and positions (T, B, 3) of all bones, as `forward_kinematics` of each frame."""
+    turned_TB33 = np.empty(rotation_TB33.shape)
+    placed_TB3 = np.empty((*rotation_TB33.shape[:2], 3))
+    for b, parent in enumerate(load_body().parent_B.tolist()):
+        if parent < 0:
+            turned_TB33[:, b], placed_TB3[:, b] = rotation_TB33[:, b], root_T3
+        else:
+            turned_TB33[:, b] = turned_TB33[:, parent] @ rotation_TB33[:, b]
+            placed_TB3[:, b] = placed_TB3[:, parent] + turned_TB33[:, parent] @ (head_B3[b] - head_B3[parent])
+    return turned_TB33, placed_TB3
+
+
+def soles_over_time(shape_C: F32, turned_TB33: F64, placed_TB3: F64) -> F64:
+    """Positions (T, P, S, 3) of the vertices of `soles()`, from rotations and positions of all bones."""
+    sole = soles()
+    vertex_V3, head_B3 = load_body().rest(shape_C)
+    rest_PS3 = vertex_V3[sole.vertex_PS]
+    point_TPS3 = np.zeros((len(turned_TB33), *rest_PS3.shape))
+    for k, b in enumerate(sole.bones.tolist()):
+        moved_TPS3 = np.einsum("tij,psj->tpsi", turned_TB33[:, b], rest_PS3 - head_B3[b]) + placed_TB3[:, b, None, None]
+        point_TPS3 += sole.weight_PSK[:, :, k, None] * moved_TPS3
+    return point_TPS3
+
+
+def frame_rate(motion: BodyMotion) -> float:
+    """Frames a second, from the median time between frames; 1 for a single frame."""
+    return 1 / float(np.median(np.diff(motion.second_T))) if len(motion.second_T) > 1 else 1.0

@@ -1,0 +1,73 @@
+"""When parts of the soles stand on the floor: by speed and height, with hysteresis."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from models.arrays import F64, Bool, Float
+
+SPEEDS = (0.33, 0.5)
+"""Metres a second: contact begins below the first, and ends above the second."""
+
+HEIGHTS = (0.09, 0.13)
+"""Metres above the floor: contact begins below the first, and ends above the second."""
+
+ALONG = 0.35
+"""Weight of the speed along the view, which a fit to an image hardly knows."""
+
+SHORTEST = 0.1
+"""Seconds; a shorter contact, or a shorter break in one, does not count."""
+
+STEADY = 0.035
+"""Seconds: standard deviation over which places are averaged before they give speeds."""
+
+
+def detected_contacts(patch_TP3: Float, eye_3: Float | None, fps: float) -> Bool:
+    """Whether each part of the soles (T, P) is in contact with the floor.
+
+    Args:
+        patch_TP3: centres of the parts in upright axes, with the floor at y = 0, metres.
+        eye_3: place of the camera, along whose rays speeds count little; None where no camera is known.
+    """
+    smooth_TP3 = gaussian_filter1d(patch_TP3.astype(np.float64), STEADY * fps, axis=0, mode="nearest")
+    velocity_TP3 = np.gradient(smooth_TP3, 1 / fps, axis=0) if len(smooth_TP3) > 1 else np.zeros_like(smooth_TP3)
+    if eye_3 is not None:
+        view_TP3 = smooth_TP3 - eye_3
+        view_TP3 /= np.linalg.norm(view_TP3, axis=2, keepdims=True)
+        along_TP1 = (velocity_TP3 * view_TP3).sum(axis=2, keepdims=True)
+        velocity_TP3 = velocity_TP3 - (1 - ALONG) * along_TP1 * view_TP3
+    # The larger of speed and height, each in units of its thresholds: below 0 contact begins, above 1 it ends.
+    doubt_TP = np.maximum(_between(np.linalg.norm(velocity_TP3, axis=2), SPEEDS), _between(smooth_TP3[..., 1], HEIGHTS))
+    shortest = max(1, round(SHORTEST * fps))
+    return np.stack([_without_short_runs(_hysteresis(doubt_T), shortest) for doubt_T in doubt_TP.T], axis=1)
+
+
+def contact_runs(contact_T: Bool) -> list[tuple[int, int]]:
+    """First frame, and the frame after the last, of each contact."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], contact_T, [False]]).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _between(value: F64, bounds: tuple[float, float]) -> F64:
+    return (value - bounds[0]) / (bounds[1] - bounds[0])
+
+
+def _hysteresis(doubt_T: F64) -> Bool:
+    """Contact from the first frame below 0 until a frame above 1, and back to where it came below 1."""
+    contact_T = np.zeros(len(doubt_T), bool)
+    for first, last in contact_runs(doubt_T < 1):
+        contact_T[first:last] = bool((doubt_T[first:last] < 0).any())
+    return contact_T
+
+
+def _without_short_runs(contact_T: Bool, shortest: int) -> Bool:
+    """Short breaks are closed, then short contacts removed."""
+    result = contact_T.copy()
+    for first, last in contact_runs(~result):
+        if last - first < shortest and first > 0 and last < len(result):
+            result[first:last] = True
+    for first, last in contact_runs(result):
+        if last - first < shortest:
+            result[first:last] = False
+    return result

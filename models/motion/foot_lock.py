@@ -1,0 +1,230 @@
+"""Feet that stay where they stand: a motion in upright axes is moved so that contacts neither slide nor sink in.
+
+The path of the root and the places of contacts are found together by least squares; legs then reach the feet, which
+are flat where heel and ball stand. Between contacts the corrections fade.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+from scipy.sparse import coo_matrix
+from scipy.sparse.linalg import spsolve
+from scipy.spatial.transform import Rotation
+
+from models.arrays import F32, F64, Bool
+from models.body.body_motion import BodyMotion
+from models.body.open_body import load_body
+from models.motion.foot_contact import contact_runs
+from models.motion.leg_reach import LONGEST, with_reaching_leg
+from models.motion.soles import bones_over_time, frame_rate, soles, soles_over_time
+
+SIDES = ("L", "R")
+FADE = 0.15
+"""Seconds in which a correction fades before and after a contact."""
+
+REACH_SPREAD = 0.1
+"""Seconds over which a root that a stretched leg pulls down comes down and up again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathErrors:
+    """What is thought of a motion's errors, metres: right, up, and towards the camera.
+
+    Attributes:
+        root_3: standard deviation of the root's place.
+        foot_3: of a foot's place relative to the root.
+        bend_3: of the second difference of the root's error from frame to frame at 30 frames a second.
+    """
+
+    root_3: tuple[float, float, float] = (0.02, 0.03, 0.2)
+    foot_3: tuple[float, float, float] = (0.03, 0.03, 0.08)
+    bend_3: tuple[float, float, float] = (0.002, 0.002, 0.004)
+
+
+FITTED = PathErrors()
+"""The errors of a fit to dense surfaces: the distance is the least certain."""
+
+ANCHORED = 0.003
+"""Metres: how exactly the heel and the ball of a foot that stands flat keep their distance and lie on the floor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Contact:
+    """One part of a sole on the floor, from the frame `first` to the one before `last`."""
+
+    patch: int
+    first: int
+    last: int
+
+
+def locked_feet(motion: BodyMotion, contact_TP: Bool, errors: PathErrors = FITTED) -> BodyMotion:
+    """A motion in upright axes, with the floor at y = 0, whose soles stay in the contacts of their parts."""
+    head_B3 = load_body().rest(motion.shape_C)[1]
+    rotation_TB33, root_T3 = motion.rotation_TB33.astype(np.float64), motion.root_T3.astype(np.float64)
+    turned_TB33, placed_TB3 = bones_over_time(rotation_TB33, head_B3, root_T3)
+    contacts = [
+        _Contact(patch=p, first=first, last=last)
+        for p in range(contact_TP.shape[1])
+        for first, last in contact_runs(contact_TP[:, p])
+    ]
+    if not contacts:
+        return motion
+    sole_TPS3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
+    shift_T3, anchor_K3 = _path_and_anchors(motion, sole_TPS3.mean(axis=2), turned_TB33, contacts, errors)
+    placed_TB3, sole_TPS3 = placed_TB3 + shift_T3[:, None], sole_TPS3 + shift_T3[:, None, None]
+    feet = [_placed_foot(motion, side, turned_TB33, placed_TB3, sole_TPS3, contacts, anchor_K3) for side in range(2)]
+    lower_T = _lowering(placed_TB3, [ankle_T3 for ankle_T3, _ in feet], frame_rate(motion))
+    placed_TB3[..., 1] -= lower_T[:, None]
+    for side, (ankle_T3, foot_T33) in zip(SIDES, feet, strict=True):
+        with_reaching_leg(rotation_TB33, turned_TB33, placed_TB3, side, ankle_T3, foot_T33)
+    return replace(motion, rotation_TB33=rotation_TB33.astype(np.float32), root_T3=placed_TB3[:, 0].astype(np.float32))
+
+
+def _path_and_anchors(
+    motion: BodyMotion, patch_TP3: F64, turned_TB33: F64, contacts: list[_Contact], errors: PathErrors
+) -> tuple[F64, F64]:
+    """How the root moves (T, 3), and where each contact stands (K, 3)."""
+    frames, bend = len(patch_TP3), (30 / frame_rate(motion)) ** 2
+    solved = np.zeros((frames + len(contacts), 3))
+    flat_P3 = _flat_patches(motion.shape_C)
+    for axis in range(3):
+        rows = _Rows(columns=frames + len(contacts))
+        at_T = np.arange(frames)
+        rows.add([at_T], [1.0], np.zeros(frames), errors.root_3[axis])
+        if frames > 2:
+            rows.add([at_T[:-2], at_T[1:-1], at_T[2:]], [1, -2, 1], np.zeros(frames - 2), errors.bend_3[axis] / bend)
+        for k, one in enumerate(contacts):
+            inside = np.arange(one.first, one.last)
+            anchor = np.full(len(inside), frames + k)
+            rows.add([inside, anchor], [1, -1], -patch_TP3[inside, one.patch, axis], errors.foot_3[axis])
+            if axis == 1:
+                rows.add([np.array([frames + k])], [1], flat_P3[one.patch, 1:2], ANCHORED)
+        for k, other, way_3 in _flat_pairs(contacts, turned_TB33, flat_P3):
+            rows.add([np.array([frames + k]), np.array([frames + other])], [-1, 1], way_3[axis : axis + 1], ANCHORED)
+        solved[:, axis] = rows.solved()
+    return solved[:frames], solved[frames:]
+
+
+class _Rows:
+    """A sparse least-squares problem, row by row."""
+
+    def __init__(self, columns: int) -> None:
+        self.normal = coo_matrix((columns, columns)).tocsc()
+        self.right_C = np.zeros(columns)
+
+    def add(self, columns: list[np.ndarray], factors: list[float], value_R: F64, spread: float) -> None:
+        """Rows: the sum of factors times unknowns is a value, up to a spread."""
+        count, row = len(value_R), np.arange(len(value_R))
+        matrix = coo_matrix(
+            (np.repeat(factors, count) / spread, (np.tile(row, len(columns)), np.concatenate(columns))),
+            shape=(count, len(self.right_C)),
+        ).tocsc()
+        self.normal = self.normal + matrix.T @ matrix
+        self.right_C = self.right_C + matrix.T @ (value_R / spread)
+
+    def solved(self) -> F64:
+        """The unknowns."""
+        return np.asarray(spsolve(self.normal, self.right_C))
+
+
+def _flat_patches(shape_C: F32) -> F64:
+    """Centres of the parts of the soles relative to their ankles when the foot stands flat; y above the floor."""
+    body = load_body()
+    vertex_V3, head_B3 = body.rest(shape_C)
+    centre_P3 = vertex_V3[soles().vertex_PS].mean(axis=1).astype(np.float64)
+    for p in range(4):
+        ankle_3 = head_B3[body.bone(f"foot.{SIDES[p // 2]}")]
+        centre_P3[p, [0, 2]] -= ankle_3[[0, 2]]
+    return centre_P3
+
+
+def _flat_pairs(contacts: list[_Contact], turned_TB33: F64, flat_P3: F64) -> list[tuple[int, int, F64]]:
+    """Heel and ball of a foot that stand at the same time, and the way from one to the other."""
+    pairs = []
+    for k, heel in enumerate(contacts):
+        for other, ball in enumerate(contacts):
+            first, last = max(heel.first, ball.first), min(heel.last, ball.last)
+            if heel.patch % 2 == 0 and ball.patch == heel.patch + 1 and last > first:
+                foot = load_body().bone(f"foot.{SIDES[heel.patch // 2]}")
+                turn_33 = _level_turn(turned_TB33[first:last, foot].mean(axis=0))
+                pairs.append((k, other, turn_33 @ (flat_P3[ball.patch] - flat_P3[heel.patch]) * [1, 0, 1]))
+    return pairs
+
+
+def _level_turn(turn_33: F64) -> F64:
+    """The turn about the vertical axis that is nearest to a foot's orientation."""
+    yaw = np.arctan2(turn_33[0, 2] - turn_33[2, 0], turn_33[2, 2] + turn_33[0, 0])
+    return np.asarray(Rotation.from_rotvec([0, yaw, 0]).as_matrix())
+
+
+def _placed_foot(
+    motion: BodyMotion,
+    side: int,
+    turned_TB33: F64,
+    placed_TB3: F64,
+    sole_TPS3: F64,
+    contacts: list[_Contact],
+    anchor_K3: F64,
+) -> tuple[F64, F64]:
+    """Places of one ankle (T, 3) and orientations of its foot (T, 3, 3)."""
+    foot, fade = load_body().bone(f"foot.{SIDES[side]}"), max(1, round(FADE * frame_rate(motion)))
+    ankle_T3, turned_T33 = placed_TB3[:, foot], turned_TB33[:, foot]
+    mine_TPS3 = sole_TPS3[:, 2 * side : 2 * side + 2] - ankle_T3[:, None, None]
+    anchor_TP3 = np.full((len(ankle_T3), 2, 3), np.nan)
+    for k, one in enumerate(contacts):
+        if one.patch // 2 == side:
+            anchor_TP3[one.first : one.last, one.patch % 2] = anchor_K3[k]
+    stands_TP = ~np.isnan(anchor_TP3[..., 0])
+    turn = Rotation.from_rotvec(_faded(_flattening(turned_T33, stands_TP.all(axis=1)), stands_TP.all(axis=1), fade))
+    turned_sole_TPS3 = np.einsum("tij,tpsj->tpsi", turn.as_matrix(), mine_TPS3)
+    off_TP3 = np.nan_to_num(anchor_TP3 - turned_sole_TPS3.mean(axis=2) - ankle_T3[:, None])
+    any_T = stands_TP.any(axis=1)
+    move_T3 = off_TP3.sum(axis=1) / np.maximum(stands_TP.sum(axis=1), 1)[:, None]
+    lowest_T = ankle_T3[:, 1] + turned_sole_TPS3[..., 1].min(axis=(1, 2))
+    move_T3[any_T, 1] = -lowest_T[any_T]
+    move_T3 = _faded(move_T3, any_T, fade)
+    move_T3[:, 1] += np.maximum(0, -(lowest_T + move_T3[:, 1]))
+    return ankle_T3 + move_T3, turn.as_matrix() @ turned_T33
+
+
+def _flattening(turned_T33: F64, flat_T: Bool) -> F64:
+    """Rotation vectors (T, 3) that lay a foot flat in the frames of each contact with heel and ball; else 0."""
+    vector_T3 = np.zeros((len(turned_T33), 3))
+    for first, last in contact_runs(flat_T):
+        level_33 = _level_turn(turned_T33[first:last].mean(axis=0))
+        vector_T3[first:last] = Rotation.from_matrix(level_33 @ np.swapaxes(turned_T33[first:last], 1, 2)).as_rotvec()
+    return vector_T3
+
+
+def _faded(value_TC: F64, held_T: Bool, fade: int) -> F64:
+    """Values of the held frames, which fade to 0 over `fade` frames before and after, and into each other."""
+    result_TC = np.where(held_T[:, None], value_TC, 0.0)
+    for first, last in contact_runs(~held_T):
+        frames = min(fade, last - first)
+        step_N = np.arange(1, frames + 1) / (frames + 1)
+        ease_N1 = (step_N**2 * (3 - 2 * step_N))[:, None]
+        if first > 0:
+            result_TC[first : first + frames] += (1 - ease_N1) * result_TC[first - 1]
+        if last < len(result_TC):
+            result_TC[last - frames : last] += ease_N1 * result_TC[last]
+    return result_TC
+
+
+def _lowering(placed_TB3: F64, ankles: list[F64], fps: float) -> F64:
+    """How far the root comes down (T,), metres, so that both legs reach their ankles."""
+    body, lower_T = load_body(), np.zeros(len(placed_TB3))
+    for side, ankle_T3 in zip(SIDES, ankles, strict=True):
+        hip_T3, knee_T3, now_T3 = (
+            placed_TB3[:, body.bone(f"{name}.{side}")] for name in ("upperleg01", "lowerleg01", "foot")
+        )
+        longest_T = np.linalg.norm(knee_T3 - hip_T3, axis=1) + np.linalg.norm(now_T3 - knee_T3, axis=1)
+        aside_T = np.minimum(np.hypot(*(ankle_T3 - hip_T3)[:, [0, 2]].T), 0.9 * longest_T)
+        reach_T = np.sqrt((LONGEST * longest_T) ** 2 - aside_T**2)
+        lower_T = np.maximum(lower_T, hip_T3[:, 1] - ankle_T3[:, 1] - reach_T)
+    spread = REACH_SPREAD * fps
+    return np.maximum(
+        lower_T, gaussian_filter1d(maximum_filter1d(lower_T, max(1, round(2 * spread))), spread / 2, mode="nearest")
+    )

@@ -1,0 +1,132 @@
+"""Where is up, and where is the floor: a motion in the frame of a still camera gets upright axes.
+
+Two cues are joined by least squares. The body tells up by the directions of its parts, as people stand and walk. Feet
+that stand still lie on one plane, which counts more the farther a person goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from models.arrays import F64, Float
+from models.body.body_motion import BodyMotion
+from models.body.open_body import load_body
+from models.motion.soles import bones_over_time, frame_rate, soles_over_time
+
+UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
+    "root": (0.0, 0.14, -0.01),
+    "spine01": (0.0, 0.20, -0.01),
+    "head": (0.0, 0.12, -0.02),
+    "upperleg01": (-0.03, 0.14, 0.05),
+    "lowerleg01": (-0.02, 0.08, -0.06),
+    "foot": (0.02, 0.06, 0.02),
+    "upperarm01": (0.02, 0.0, 0.0),
+}
+"""Direction in each bone's own axes; the sum over the bones, turned with them, points up. A right bone's is mirrored.
+
+Least squares over poses of the library and the body at rest, with turns of 9° added to each bone:
+`python -m tests.benchmarks.quality.upright_weights`.
+"""
+
+STILL = 0.45
+"""Metres a second below which a part of a sole may stand on the floor."""
+
+BODY_SPREAD = np.radians(5.0)
+ACROSS, ALONG, LASTING = 0.03, 0.08, 1.4
+"""Standard deviations that weigh the cues: of the up that the body tells over a clip; of a foot's place across and
+along the view, metres. Errors of a place last for so many seconds, and both parts of a sole share them."""
+
+ITERATIONS = 12
+LEAST_STILL = 3
+"""Fewer still places tell nothing of the floor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Upright axes in a camera's frame: a point p of the camera's frame is `axes_33 @ p + shift_3` in upright axes.
+
+    Attributes:
+        axes_33: rows are right, up, and the level direction towards the camera, as unit vectors in the camera's frame.
+        shift_3: place of the camera in upright axes, metres; the floor is y = 0.
+        still: number of places of still feet that the floor rests on; 0 where it rests on the lowest sole alone.
+    """
+
+    axes_33: F64
+    shift_3: F64
+    still: int
+
+    @property
+    def up_3(self) -> F64:
+        """Up in the camera's frame."""
+        return self.axes_33[1]
+
+
+def estimated_ground(motion: BodyMotion) -> Ground:
+    """Upright axes and floor of a motion in the frame of a still camera."""
+    turned_TB33, placed_TB3 = bones_over_time(
+        motion.rotation_TB33.astype(np.float64), load_body().rest(motion.shape_C)[1], motion.root_T3
+    )
+    patch_TP3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
+    fps = frame_rate(motion)
+    smooth_TP3 = gaussian_filter1d(patch_TP3.mean(axis=2), 0.07 * fps, axis=0, mode="nearest")
+    speed_TP = np.linalg.norm(np.gradient(smooth_TP3, axis=0), axis=2) * fps if len(smooth_TP3) > 1 else np.inf
+    told_3 = np.median(up_of_body(turned_TB33), axis=0)
+    still_N3 = smooth_TP3[np.broadcast_to(speed_TP < STILL, smooth_TP3.shape[:2])]
+    up_3, height = told_3 / np.linalg.norm(told_3), None
+    if len(still_N3) >= LEAST_STILL:
+        up_3, height = _level(up_3, still_N3, fps)
+    if height is None:
+        height = float((patch_TP3 @ up_3).min())
+    right_3 = np.cross(up_3, [0.0, 0.0, -1.0])
+    right_3 /= np.linalg.norm(right_3)
+    return Ground(
+        axes_33=np.stack([right_3, up_3, np.cross(right_3, up_3)]),
+        shift_3=np.array([0.0, -height, 0.0]),
+        still=len(still_N3) if len(still_N3) >= LEAST_STILL else 0,
+    )
+
+
+def up_of_body(turned_TB33: Float) -> F64:
+    """Up (T, 3) as the directions of the body's parts tell it; shorter where they disagree."""
+    body, up_T3 = load_body(), np.zeros((len(turned_TB33), 3))
+    for name, part in UP_OF_BONES.items():
+        if name in body.bones:
+            up_T3 += turned_TB33[:, body.bone(name)] @ np.array(part)
+            continue
+        for side, mirror in ((".L", 1.0), (".R", -1.0)):
+            up_T3 += turned_TB33[:, body.bone(name + side)] @ (np.array(part) * [mirror, 1, 1])
+    return up_T3
+
+
+def _level(told_3: F64, point_N3: F64, fps: float) -> tuple[F64, float]:
+    """Up and the floor's height along it, from the body's up and places of still feet (robust least squares)."""
+    up_3, height = told_3, float(np.percentile(point_N3 @ told_3, 30))
+    view_N3 = point_N3 / np.linalg.norm(point_N3, axis=1, keepdims=True)
+    for _ in range(ITERATIONS):
+        side_3 = np.cross(up_3, [0.0, 0.0, 1.0])
+        side_3 /= np.linalg.norm(side_3)
+        turn_23 = np.stack([side_3, np.cross(up_3, side_3)])
+        variance_N = ACROSS**2 + (ALONG**2 - ACROSS**2) * (view_N3 @ up_3) ** 2
+        off_N = point_N3 @ up_3 - height
+        weight_N = 1 / (LASTING * fps * variance_N * (1 + off_N**2 / (4 * variance_N)))
+        slope_N3 = np.column_stack([point_N3 @ turn_23.T, -np.ones(len(point_N3))])
+        normal_33 = slope_N3.T @ (slope_N3 * weight_N[:, None])
+        right_3 = slope_N3.T @ (weight_N * off_N)
+        normal_33[[0, 1], [0, 1]] += BODY_SPREAD**-2
+        right_3[:2] -= turn_23 @ told_3 / BODY_SPREAD**2
+        step_3 = -np.linalg.solve(normal_33, right_3)
+        up_3 = up_3 + step_3[:2] @ turn_23
+        up_3, height = up_3 / np.linalg.norm(up_3), height + float(step_3[2])
+    return up_3, height
+
+
+def upright(motion: BodyMotion, ground: Ground) -> BodyMotion:
+    """The motion in upright axes: y is up, the floor is y = 0, z points level towards the camera."""
+    rotation_TB33 = motion.rotation_TB33.copy()
+    rotation_TB33[:, 0] = ground.axes_33 @ rotation_TB33[:, 0]
+    root_T3 = motion.root_T3 @ ground.axes_33.T + ground.shift_3
+    return replace(motion, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32), camera=None)

@@ -1,0 +1,60 @@
+"""Upright axes and the floor, from people before a tilted camera."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from models.body.body_motion import BodyMotion
+from models.body.camera import default_camera
+from models.motion.ground import estimated_ground, upright
+from tests.models.motion.motions import still_motion
+
+pytestmark = pytest.mark.quick
+
+
+def before_camera(motion: BodyMotion, pitch: float, roll: float) -> BodyMotion:
+    """An upright motion 5 m before a camera 1.2 m above the floor, tilted by angles in degrees."""
+    turn_33 = Rotation.from_euler("zx", [roll, pitch], degrees=True).as_matrix() @ np.diag([1, -1, -1])
+    rotation_TB33 = motion.rotation_TB33.copy()
+    rotation_TB33[:, 0] = turn_33 @ rotation_TB33[:, 0]
+    root_T3 = (motion.root_T3 - [0, 1.2, 5]) @ turn_33.T
+    return replace(
+        motion, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32), camera=default_camera(640, 480)
+    )
+
+
+@pytest.mark.parametrize(("pitch", "roll"), [(0, 0), (20, 0), (-20, 0), (10, 8)])
+def test_a_standing_person_becomes_upright_on_the_floor(pitch: float, roll: float) -> None:
+    motion = still_motion(30)
+    ground = estimated_ground(before_camera(motion, pitch, roll))
+    turn_33 = Rotation.from_euler("zx", [roll, pitch], degrees=True).as_matrix() @ np.diag([1, -1, -1])
+    assert np.degrees(np.arccos(ground.up_3 @ turn_33[:, 1])) < 3
+    placed = upright(before_camera(motion, pitch, roll), ground)
+    assert placed.camera is None
+    assert placed.root_T3[:, 1] == pytest.approx(motion.root_T3[:, 1], abs=0.03)
+
+
+def test_where_a_leaning_person_goes_tells_the_floor() -> None:
+    motion = still_motion(120)
+    motion.rotation_TB33[:, 0] = Rotation.from_euler("x", 8, degrees=True).as_matrix()
+    root_T3 = motion.root_T3.copy()
+    root_T3[:, 2] += np.repeat([-2.0, -1.0, 0.0, 1.0], 30)
+    seen = before_camera(replace(motion, root_T3=root_T3), 15, 0)
+    turn_33 = Rotation.from_euler("x", 15, degrees=True).as_matrix() @ np.diag([1, -1, -1])
+    assert np.degrees(np.arccos(estimated_ground(seen).up_3 @ turn_33[:, 1])) < 3
+
+
+def test_axes_are_a_rotation_and_look_towards_the_camera() -> None:
+    axes_33 = estimated_ground(before_camera(still_motion(10), 12, -3)).axes_33
+    assert axes_33 @ axes_33.T == pytest.approx(np.eye(3), abs=1e-9)
+    assert np.linalg.det(axes_33) == pytest.approx(1)
+    assert axes_33[2, 2] < -0.9
+
+
+def test_one_frame_is_enough() -> None:
+    ground = estimated_ground(before_camera(still_motion(1), 5, 0))
+    assert np.isfinite(ground.axes_33).all() and np.isfinite(ground.shift_3).all()

@@ -1,0 +1,44 @@
+"""Smoothing of a motion over time that keeps fast limbs fast."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.signal import savgol_filter
+from scipy.spatial.transform import Rotation
+
+from models.arrays import F32, F64
+from models.body.body_motion import BodyMotion
+from models.motion.soles import frame_rate
+
+WINDOW, ORDER = 0.3, 4
+"""Seconds of the window, and degree of the polynomials that are fitted in it (Savitzky and Golay, 1964)."""
+
+
+def smoothed_motion(motion: BodyMotion) -> BodyMotion:
+    """The motion, of evenly spaced frames, with smooth rotations and a smooth path.
+
+    A motion shorter than the window stays as it is.
+    """
+    frames = max(ORDER + 3, round(WINDOW * frame_rate(motion))) // 2 * 2 + 1
+    if frames > len(motion.second_T):
+        return motion
+    rotation_TB33 = motion.rotation_TB33.copy()
+    moving = np.flatnonzero((np.ptp(rotation_TB33, axis=0) > 0).any(axis=(1, 2)))
+    quaternion_TK4 = continuous_quaternions(rotation_TB33[:, moving])
+    smooth_TK4 = savgol_filter(quaternion_TK4, frames, ORDER, axis=0)
+    turn = Rotation.from_quat(smooth_TK4.reshape(-1, 4))
+    rotation_TB33[:, moving] = turn.as_matrix().reshape(len(rotation_TB33), len(moving), 3, 3)
+    root_T3 = savgol_filter(motion.root_T3.astype(np.float64), frames, ORDER, axis=0)
+    return replace(motion, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32))
+
+
+def continuous_quaternions(rotation_TK33: F32) -> F64:
+    """Quaternions x, y, z, w (T, K, 4) whose signs do not jump from frame to frame."""
+    frames, bones = rotation_TK33.shape[:2]
+    quaternion_TK4 = Rotation.from_matrix(rotation_TK33.reshape(-1, 3, 3).astype(np.float64)).as_quat()
+    quaternion_TK4 = quaternion_TK4.reshape(frames, bones, 4)
+    agrees_TK = (quaternion_TK4[1:] * quaternion_TK4[:-1]).sum(axis=2) >= 0
+    quaternion_TK4[1:] *= np.cumprod(np.where(agrees_TK, 1, -1), axis=0)[..., None]
+    return quaternion_TK4

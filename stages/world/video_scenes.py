@@ -67,8 +67,11 @@ class Clip:
 
 def video_scene(world: VideoWorld, seed: int, index: int) -> Scene:
     """Scene number `index` of a world, with `Scene.moving`. Equal arguments give equal bytes in any order."""
-    clip = _clip(world, seed, index // world.frames)
-    frame = index % world.frames
+    return clip_scene(_clip(world, seed, index // world.frames), index % world.frames)
+
+
+def clip_scene(clip: Clip, frame: int) -> Scene:
+    """One frame of a clip, with `Scene.moving`; frame 0 is the first."""
     here = _frame_geometry(clip, frame)
     hits = visible_hits(here)
     meshes = list(here.meshes)

@@ -7,10 +7,10 @@ from scipy.ndimage import gaussian_filter1d
 
 from models.arrays import F64, Bool, Float
 
-SPEEDS = (0.33, 0.5)
+SPEEDS = (0.4, 0.6)
 """Metres a second: contact begins below the first, and ends above the second."""
 
-HEIGHTS = (0.09, 0.13)
+HEIGHTS = (0.12, 0.18)
 """Metres above the floor: contact begins below the first, and ends above the second."""
 
 ALONG = 0.35

@@ -26,10 +26,10 @@ def smoothed_motion(motion: BodyMotion) -> BodyMotion:
         return motion
     rotation_TB33 = motion.rotation_TB33.copy()
     moving = np.flatnonzero((np.ptp(rotation_TB33, axis=0) > 0).any(axis=(1, 2)))
-    quaternion_TK4 = continuous_quaternions(rotation_TB33[:, moving])
-    smooth_TK4 = savgol_filter(quaternion_TK4, frames, ORDER, axis=0)
-    turn = Rotation.from_quat(smooth_TK4.reshape(-1, 4))
-    rotation_TB33[:, moving] = turn.as_matrix().reshape(len(rotation_TB33), len(moving), 3, 3)
+    if len(moving):
+        smooth_TK4 = savgol_filter(continuous_quaternions(rotation_TB33[:, moving]), frames, ORDER, axis=0)
+        turn = Rotation.from_quat(smooth_TK4.reshape(-1, 4))
+        rotation_TB33[:, moving] = turn.as_matrix().reshape(len(rotation_TB33), len(moving), 3, 3)
     root_T3 = savgol_filter(motion.root_T3.astype(np.float64), frames, ORDER, axis=0)
     return replace(motion, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32))
 

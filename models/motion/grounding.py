@@ -1,0 +1,58 @@
+"""From a fitted motion before a still camera to one that stands: smooth, upright, on the floor, with feet that stay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.arrays import F64, Bool
+from models.body.body_motion import BodyMotion
+from models.body.open_body import load_body
+from models.motion.foot_contact import detected_contacts
+from models.motion.foot_lock import locked_feet
+from models.motion.ground import Ground, estimated_ground, upright
+from models.motion.smoothing import smoothed_motion
+from models.motion.soles import bones_over_time, frame_rate, soles_over_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundedMotion:
+    """A motion in upright axes.
+
+    Attributes:
+        motion: y is up, the floor is y = 0, z points level towards the camera.
+        ground: where the camera stands in these axes.
+        contact_TP: which of the soles' `PATCHES` stand on the floor.
+    """
+
+    motion: BodyMotion
+    ground: Ground
+    contact_TP: Bool
+
+
+def grounded_motion(motion: BodyMotion, ground: Ground | None = None, *, lock: bool = True) -> GroundedMotion:
+    """The motion, smooth and upright, with locked feet.
+
+    Args:
+        motion: in the frame of a still camera, with evenly spaced frames.
+        ground: that of the camera, where it is known, as for a second person; else the motion tells it.
+        lock: False leaves the feet as the fit has them.
+    """
+    smooth = smoothed_motion(motion)
+    ground = estimated_ground(smooth) if ground is None else ground
+    standing = upright(smooth, ground)
+    contact_TP = detected_contacts(_centres(standing), ground.shift_3, frame_rate(standing))
+    locked = locked_feet(standing, contact_TP)
+    # On a steadier path more contacts show.
+    contact_TP = detected_contacts(_centres(locked), ground.shift_3, frame_rate(standing))
+    return GroundedMotion(
+        motion=locked_feet(standing, contact_TP) if lock else standing, ground=ground, contact_TP=contact_TP
+    )
+
+
+def _centres(motion: BodyMotion) -> F64:
+    """Centres of the parts of the soles (T, P, 3)."""
+    head_B3 = load_body().rest(motion.shape_C)[1]
+    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
+    return soles_over_time(motion.shape_C, turned_TB33, placed_TB3).mean(axis=2)

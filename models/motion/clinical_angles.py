@@ -1,0 +1,130 @@
+"""Joint angles in clinical terms: flexion, abduction, rotation of every main joint, in degrees.
+
+Every segment has axes of its own: x to the person's left, y up along the limb, z to the front, in a person who stands
+upright with hanging arms, thumbs forward. The joint's rotation is that of the lower segment's axes in the upper one's.
+
+- Hip, knee, ankle, trunk, neck: turns about x (flexion), z (abduction), y (rotation) in this order, as the
+  International Society of Biomechanics recommends (Grood and Suntay, 1983; Wu et al., 2002).
+- Shoulder: the swing of the upper arm from hanging, with its parts to the front (flexion) and to the side (abduction),
+  and the twist about the arm (rotation). The recommended order loses its meaning for arms at the side; this one only
+  for arms straight up.
+- Forearm and hand: the turn about the forearm (pronation) first, then the wrist's flexion and deviation.
+
+Right joints are measured as the mirror image of left ones. Flexion, abduction, internal rotation, pronation and
+inversion are positive; the trunk, the neck and the pelvis are positive forward, to the left, and turned to the left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from models.arrays import F32, F64, Float
+from models.body.body_motion import BodyMotion
+from models.body.open_body import load_body
+from models.body.retarget import rest_frames
+from models.motion.soles import bones_over_time
+
+SIDED_ANGLES = (
+    *("hip_flexion", "hip_abduction", "hip_rotation", "knee_flexion", "knee_abduction", "knee_rotation"),
+    *("ankle_flexion", "ankle_inversion", "ankle_rotation", "shoulder_flexion", "shoulder_abduction"),
+    *("shoulder_rotation", "elbow_flexion", "forearm_pronation", "wrist_flexion", "wrist_deviation"),
+)
+MIDDLE_ANGLES = (
+    *("trunk_flexion", "trunk_bend", "trunk_rotation", "neck_flexion", "neck_bend", "neck_rotation"),
+    *("pelvis_tilt", "pelvis_bend", "pelvis_rotation"),
+)
+CLINICAL_ANGLES = (*(f"{side}_{name}" for side in ("left", "right") for name in SIDED_ANGLES), *MIDDLE_ANGLES)
+"""Names of all angles. The pelvis is measured against the motion's own axes, which must be upright.
+
+Ankle: flexion lifts the toes. Knee: abduction moves the foot outwards. Wrist: flexion is towards the palm, deviation
+towards the thumb. Rotation of hip, knee, ankle and shoulder is positive inwards.
+"""
+
+MIRROR_3 = np.array([-1.0, 1.0, 1.0])
+
+
+@cache
+def _axes_at_rest() -> dict[str, F64]:
+    """Axes of the left segments at rest, as columns x, y, z."""
+    frames, axes = rest_frames(), {}
+    for bone, left in (("upperleg01.L", 1.0), ("lowerleg01.L", 1.0), ("upperarm01.L", -1.0), ("lowerarm01.L", -1.0)):
+        along_3, across_3 = frames[bone][:, 0], left * frames[bone][:, 1]
+        axes[bone] = np.stack([across_3, -along_3, np.cross(across_3, -along_3)], axis=1)
+    along_3, front_3 = frames["wrist.L"][:, 0], frames["wrist.L"][:, 1]
+    axes["wrist.L"] = np.stack([np.cross(-along_3, front_3), -along_3, front_3], axis=1)
+    return axes
+
+
+def clinical_angles(motion: BodyMotion) -> F32:
+    """The angles (T, A) of `CLINICAL_ANGLES` in degrees, −180..180."""
+    head_B3 = load_body().rest(motion.shape_C)[1]
+    turned_TB33, _ = bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
+    columns = [
+        angle_T
+        for side in ("L", "R")
+        for angle_T in _sided_angles(lambda name, side=side: _segment(turned_TB33, name, side))  # type: ignore[misc]
+    ]
+    pelvis, chest, head = (turned_TB33[:, load_body().bone(name)] for name in ("root", "spine01", "head"))
+    for upper_T33, lower_T33 in ((pelvis, chest), (chest, head), (np.eye(3)[None], pelvis)):
+        flexion_T, left_T, turned_T = _cardan(upper_T33, lower_T33)
+        columns += [flexion_T, -left_T, turned_T]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _segment(turned_TB33: F64, name: str, side: str) -> F64:
+    """Axes (T, 3, 3) of a segment; those of a right one, and of a middle one on the right, are mirrored."""
+    body = load_body()
+    turned_T33 = turned_TB33[:, body.bone(name if name in body.bones else f"{name}.{side}")]
+    if side == "R":
+        turned_T33 = turned_T33 * MIRROR_3[:, None] * MIRROR_3
+    return turned_T33 @ _axes_at_rest().get(f"{name}.L", np.eye(3))
+
+
+def _sided_angles(segment: Callable[[str], F64]) -> list[F64]:
+    """`SIDED_ANGLES` of a left side, or of a mirrored right one."""
+    thigh, shin, upper_arm, forearm = (
+        segment(name) for name in ("upperleg01", "lowerleg01", "upperarm01", "lowerarm01")
+    )
+    hip, knee, ankle = _cardan(segment("root"), thigh), _cardan(thigh, shin), _cardan(shin, segment("foot"))
+    shoulder, elbow = _swing_and_twist(segment("spine01"), upper_arm), _cardan(upper_arm, forearm)
+    hand = Rotation.from_matrix(_between(forearm, segment("wrist"))).as_euler("YZX", degrees=True).T
+    return [
+        *(-hip[0], hip[1], -hip[2]),
+        *(knee[0], knee[1], -knee[2]),
+        *(-ankle[0], -ankle[1], -ankle[2]),
+        *shoulder,
+        -elbow[0],
+        *(-hand[0], -hand[1], -hand[2]),
+    ]
+
+
+def _between(upper_T33: F64, lower_T33: F64) -> F64:
+    return np.swapaxes(upper_T33, 1, 2) @ lower_T33
+
+
+def _cardan(upper_T33: F64, lower_T33: F64) -> F64:
+    """Turns about x, z and y (3, T), degrees."""
+    return np.asarray(Rotation.from_matrix(_between(upper_T33, lower_T33)).as_euler("XZY", degrees=True).T)
+
+
+def _swing_and_twist(upper_T33: F64, lower_T33: F64) -> F64:
+    """Flexion, abduction and internal rotation (3, T) of an arm, degrees."""
+    whole = Rotation.from_matrix(_between(upper_T33, lower_T33))
+    _, y, _, w = whole.as_quat().T
+    twist_T = 2 * np.arctan2(y, w)
+    twist_T = np.mod(twist_T + np.pi, 2 * np.pi) - np.pi
+    swing_T3 = (whole * Rotation.from_rotvec(twist_T[:, None] * [0.0, -1.0, 0.0])).as_rotvec()
+    return np.degrees(np.stack([-swing_T3[:, 0], swing_T3[:, 2], -twist_T]))
+
+
+def angle_rows(motion: BodyMotion) -> list[list[str]]:
+    """A table of the angles: a row of names, then a row a frame, seconds first."""
+    angle_TA: Float = clinical_angles(motion)
+    rows = [["seconds", *CLINICAL_ANGLES]]
+    for second, angle_A in zip(motion.second_T.tolist(), angle_TA.tolist(), strict=True):
+        rows.append([f"{second:.4f}", *(f"{angle:.1f}" for angle in angle_A)])
+    return rows

@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from models.arrays import F64, Bool, Float
 
-SPEEDS = (0.4, 0.6)
+SPEEDS = (0.4, 0.7)
 """Metres a second: contact begins below the first, and ends above the second."""
 
 HEIGHTS = (0.12, 0.18)

@@ -35,7 +35,10 @@ Least squares over poses of the library and the body at rest, with turns of 9° 
 STILL = 0.45
 """Metres a second below which a part of a sole may stand on the floor."""
 
-BODY_SPREAD = np.radians(5.0)
+AGREEMENT = 10
+"""A frame counts by this power of how far the directions of the body's parts agree: a kick or a flip says little."""
+
+BODY_SPREAD = np.radians(8.0)
 ACROSS, ALONG, LASTING = 0.03, 0.08, 1.4
 """Standard deviations that weigh the cues: of the up that the body tells over a clip; of a foot's place across and
 along the view, metres. Errors of a place last for so many seconds, and both parts of a sole share them."""
@@ -74,7 +77,8 @@ def estimated_ground(motion: BodyMotion) -> Ground:
     fps = frame_rate(motion)
     smooth_TP3 = gaussian_filter1d(patch_TP3.mean(axis=2), 0.07 * fps, axis=0, mode="nearest")
     speed_TP = np.linalg.norm(np.gradient(smooth_TP3, axis=0), axis=2) * fps if len(smooth_TP3) > 1 else np.inf
-    told_3 = np.median(up_of_body(turned_TB33), axis=0)
+    up_T3 = up_of_body(turned_TB33)
+    told_3 = (up_T3 * np.linalg.norm(up_T3, axis=1, keepdims=True) ** AGREEMENT).sum(axis=0)
     still_N3 = smooth_TP3[np.broadcast_to(speed_TP < STILL, smooth_TP3.shape[:2])]
     up_3, height = told_3 / np.linalg.norm(told_3), None
     if len(still_N3) >= LEAST_STILL:

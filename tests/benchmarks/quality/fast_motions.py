@@ -1,5 +1,7 @@
 """Kicks, jumps, spins and leaps of real people as clips with exact truth: pose, camera, floor, surface of every pixel.
 
+Some walks of the synthetic worlds stand beside them, for measures of feet.
+
 No pose of them stands in the library of poses, and no training world holds them. The motions are in
 `tests/golden/fast_motions.npz`; people, clothes, headings, cameras and places are random with fixed seeds. Cameras are
 still and tilted by up to 20°.
@@ -32,8 +34,9 @@ from models.surface.raster import Camera
 from stages.world.backgrounds.floor_and_wall import random_floor_and_wall
 from stages.world.bodies.motions import Actor
 from stages.world.bodies.people import DressedBody, Mesh, Person, dressed_rest_body, pose_dressed
-from stages.world.bodies.poses import BonePose, finger_turns, mirrored_turn
+from stages.world.bodies.poses import BonePose, bone_rotations, finger_turns, mirrored_turn
 from stages.world.bodies.rotations import LEFT, axis_rotation
+from stages.world.bodies.walking import gait_of, walk
 from stages.world.camera.camera_effects import random_video_sensor
 from stages.world.camera.camera_motion import still
 from stages.world.camera.shading import random_lights
@@ -48,6 +51,7 @@ VIEWS = 3
 """Clips of each motion: other people, headings and cameras."""
 
 SEED = 62
+WALK, WALK_FRAMES = "walk", 90
 MAX_TILT, ROLL = np.radians(20.0), np.radians(2.5)
 NEAR_FLOOR = 0.15
 """Metres from the usual height of the lowest sole within which a person stands on the floor."""
@@ -132,8 +136,8 @@ def motions() -> dict[str, tuple[F32, F32]]:
 
 
 def clip_names() -> list[str]:
-    """Names of all clips."""
-    return [f"{name}/{view}" for name in motions() for view in range(VIEWS)]
+    """Names of all clips, those of fast motions first."""
+    return [f"{name}/{view}" for name in (*motions(), WALK) for view in range(VIEWS)]
 
 
 def fast_clip(name: str) -> FastClip:
@@ -141,10 +145,12 @@ def fast_clip(name: str) -> FastClip:
     motion, view = name.split("/")
     rng = np.random.default_rng([SEED, int(view), *motion.encode()])
     person = random_person(SPORTSPEOPLE, rng)
-    turn_TB33, root_T3 = motions()[motion]
-    truth = without_sliding(grounded(turned(turn_TB33, root_T3, rng), person.score_C))
+    if motion == WALK:
+        truth = replace(turned(*walked(person), rng), shape_C=person.score_C)
+    else:
+        truth = without_sliding(grounded(turned(*motions()[motion], rng), person.score_C))
     camera = framed(truth, rng)
-    world = VideoWorld(name="fast", height=camera.height, width=camera.width, frames=len(root_T3), fps=FPS)
+    world = VideoWorld(name="fast", height=camera.height, width=camera.width, frames=len(truth.root_T3), fps=FPS)
     place = random_floor_and_wall(rng)
     actor: Actor = CapturedActor(person=person, rest=dressed_rest_body(person), motion=truth)
     clip = Clip(
@@ -161,6 +167,14 @@ def fast_clip(name: str) -> FastClip:
         corruptions=(),
     )
     return FastClip(name=name, truth=truth, camera=camera, clip=clip)
+
+
+def walked(person: Person) -> tuple[F32, F32]:
+    """Rotations and path of a walk, as `motions` gives them, for this person."""
+    body, gait = load_body(), gait_of(person)
+    steps = [walk(gait, t) for t in (np.arange(WALK_FRAMES) / FPS).tolist()]
+    root_T3 = [[0, height, gait.speed * frame / FPS] for frame, (_, height) in enumerate(steps)]
+    return np.stack([bone_rotations(body, pose, 0.0) for pose, _ in steps]), np.array(root_T3, np.float32)
 
 
 def turned(turn_TB33: F32, root_T3: F32, rng: Rng) -> BodyMotion:

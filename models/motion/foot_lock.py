@@ -19,7 +19,7 @@ from models.body.body_motion import BodyMotion
 from models.body.open_body import load_body
 from models.motion.foot_contact import contact_runs
 from models.motion.leg_reach import LONGEST, with_reaching_leg
-from models.motion.soles import bones_over_time, frame_rate, soles, soles_over_time
+from models.motion.soles import bones_over_time, frames_a_second, soles, soles_over_time
 
 SIDES = ("L", "R")
 FADE = 0.15
@@ -76,7 +76,7 @@ def locked_feet(motion: BodyMotion, contact_TP: Bool, errors: PathErrors = FITTE
     shift_T3, anchor_K3 = _path_and_anchors(motion, sole_TPS3.mean(axis=2), turned_TB33, contacts, errors)
     placed_TB3, sole_TPS3 = placed_TB3 + shift_T3[:, None], sole_TPS3 + shift_T3[:, None, None]
     feet = [_placed_foot(motion, side, turned_TB33, placed_TB3, sole_TPS3, contacts, anchor_K3) for side in range(2)]
-    lower_T = _lowering(placed_TB3, [ankle_T3 for ankle_T3, _ in feet], frame_rate(motion))
+    lower_T = _lowering(placed_TB3, [ankle_T3 for ankle_T3, _ in feet], frames_a_second(motion))
     placed_TB3[..., 1] -= lower_T[:, None]
     for side, (ankle_T3, foot_T33) in zip(SIDES, feet, strict=True):
         with_reaching_leg(rotation_TB33, turned_TB33, placed_TB3, side, ankle_T3, foot_T33)
@@ -87,7 +87,7 @@ def _path_and_anchors(
     motion: BodyMotion, patch_TP3: F64, turned_TB33: F64, contacts: list[_Contact], errors: PathErrors
 ) -> tuple[F64, F64]:
     """How the root moves (T, 3), and where each contact stands (K, 3)."""
-    frames, bend = len(patch_TP3), (30 / frame_rate(motion)) ** 2
+    frames, bend = len(patch_TP3), (30 / frames_a_second(motion)) ** 2
     solved = np.zeros((frames + len(contacts), 3))
     flat_P3 = _flat_patches(motion.shape_C)
     for axis in range(3):
@@ -170,7 +170,7 @@ def _placed_foot(
     anchor_K3: F64,
 ) -> tuple[F64, F64]:
     """Places of one ankle (T, 3) and orientations of its foot (T, 3, 3)."""
-    foot, fade = load_body().bone(f"foot.{SIDES[side]}"), max(1, round(FADE * frame_rate(motion)))
+    foot, fade = load_body().bone(f"foot.{SIDES[side]}"), max(1, round(FADE * frames_a_second(motion)))
     ankle_T3, turned_T33 = placed_TB3[:, foot], turned_TB33[:, foot]
     mine_TPS3 = sole_TPS3[:, 2 * side : 2 * side + 2] - ankle_T3[:, None, None]
     anchor_TP3 = np.full((len(ankle_T3), 2, 3), np.nan)

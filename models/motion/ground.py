@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from models.arrays import F64, Float
 from models.body.body_motion import BodyMotion
 from models.body.open_body import load_body
-from models.motion.soles import bones_over_time, frame_rate, soles_over_time
+from models.motion.soles import bones_over_time, frames_a_second, soles_over_time
 
 UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
     "root": (0.0, 0.14, -0.01),
@@ -74,7 +74,7 @@ def estimated_ground(motion: BodyMotion) -> Ground:
         motion.rotation_TB33.astype(np.float64), load_body().rest(motion.shape_C)[1], motion.root_T3
     )
     patch_TP3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
-    fps = frame_rate(motion)
+    fps = frames_a_second(motion)
     smooth_TP3 = gaussian_filter1d(patch_TP3.mean(axis=2), 0.07 * fps, axis=0, mode="nearest")
     speed_TP = np.linalg.norm(np.gradient(smooth_TP3, axis=0), axis=2) * fps if len(smooth_TP3) > 1 else np.inf
     up_T3 = up_of_body(turned_TB33)

@@ -13,7 +13,7 @@ from models.motion.foot_contact import detected_contacts
 from models.motion.foot_lock import locked_feet
 from models.motion.ground import Ground, estimated_ground, upright
 from models.motion.smoothing import smoothed_motion
-from models.motion.soles import bones_over_time, frame_rate, soles_over_time
+from models.motion.soles import bones_over_time, frames_a_second, soles_over_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +42,10 @@ def grounded_motion(motion: BodyMotion, ground: Ground | None = None, *, lock: b
     smooth = smoothed_motion(motion)
     ground = estimated_ground(smooth) if ground is None else ground
     standing = upright(smooth, ground)
-    contact_TP = detected_contacts(_centres(standing), ground.shift_3, frame_rate(standing))
+    contact_TP = detected_contacts(_centres(standing), ground.shift_3, frames_a_second(standing))
     locked = locked_feet(standing, contact_TP)
     # On a steadier path more contacts show.
-    contact_TP = detected_contacts(_centres(locked), ground.shift_3, frame_rate(standing))
+    contact_TP = detected_contacts(_centres(locked), ground.shift_3, frames_a_second(standing))
     return GroundedMotion(
         motion=locked_feet(standing, contact_TP) if lock else standing, ground=ground, contact_TP=contact_TP
     )

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, F64
 from models.body.body_motion import BodyMotion
-from models.motion.soles import frame_rate
+from models.motion.soles import frames_a_second
 
 WINDOW, ORDER = 0.3, 4
 """Seconds of the window, and degree of the polynomials that are fitted in it (Savitzky and Golay, 1964)."""
@@ -21,7 +21,7 @@ def smoothed_motion(motion: BodyMotion) -> BodyMotion:
 
     A motion shorter than the window stays as it is.
     """
-    frames = max(ORDER + 3, round(WINDOW * frame_rate(motion))) // 2 * 2 + 1
+    frames = max(ORDER + 3, round(WINDOW * frames_a_second(motion))) // 2 * 2 + 1
     if frames > len(motion.second_T):
         return motion
     rotation_TB33 = motion.rotation_TB33.copy()

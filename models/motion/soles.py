@@ -88,6 +88,6 @@ def soles_over_time(shape_C: F32, turned_TB33: F64, placed_TB3: F64) -> F64:
     return point_TPS3
 
 
-def frame_rate(motion: BodyMotion) -> float:
+def frames_a_second(motion: BodyMotion) -> float:
     """Frames a second, from the median time between frames; 1 for a single frame."""
     return 1 / float(np.median(np.diff(motion.second_T))) if len(motion.second_T) > 1 else 1.0

@@ -61,7 +61,7 @@ def correspondences(surface: SurfaceOfPerson, count: int = POINTS) -> Correspond
     Equal surfaces give equal points.
     """
     y_M, x_M = np.nonzero(surface.labels_hw)
-    chart_M = surface.labels_hw[y_M, x_M].astype(np.int64)
+    chart_M = surface.labels_hw[y_M, x_M]
     u_M, v_M = surface.uv_2hw[:, y_M, x_M].astype(np.float64).clip(0, 1)
     confidence_M = np.ones(len(chart_M))
     if surface.confidence_hw is not None:
@@ -74,12 +74,13 @@ def correspondences(surface: SurfaceOfPerson, count: int = POINTS) -> Correspond
     pixel_N2: F64 = np.stack([x_M[chosen] + surface.x0, y_M[chosen] + surface.y0], axis=1).astype(np.float64) + 0.5
     size = max(np.ptp(x_M), np.ptp(y_M)) + 1.0 if len(x_M) else 1.0
     return Correspondences(
-        skin=points_on_faces(found.face_M[kept], found.weight_M3[kept]), pixel_N2=pixel_N2, chart_N=chart_M[chosen],
+        skin=points_on_faces(found.face_M[kept], found.weight_M3[kept]), pixel_N2=pixel_N2,
+        chart_N=chart_M[chosen].astype(np.int64),
         joint_J3=person_keypoints(surface).astype(np.float64), size=float(size), seen_B=_seen(chart_M, u_M, v_M),
     )
 
 
-def _drawn(chart_M: Int, confidence_M: F64, count: int) -> Index:
+def _drawn(chart_M: U8, confidence_M: F64, count: int) -> Index:
     weight_M = confidence_M / np.sqrt(np.bincount(chart_M, minlength=CHARTS + 1))[chart_M]
     order_M = np.argsort(chart_M, kind="stable")
     total_M = np.cumsum(weight_M[order_M])
@@ -102,11 +103,11 @@ def _finger_share() -> F64:
     return np.asarray(body.weight_VB[:, fingers].sum(axis=1), np.float64)
 
 
-def _seen(chart_M: U8 | Int, u_M: F64, v_M: F64) -> F64:
+def _seen(chart_M: U8, u_M: F64, v_M: F64) -> F64:
     """Seen share of the skin of every bone; a bone that is not driven has the share of the one that it moves with."""
-    cell_M = ((chart_M - 1) * CELLS + np.minimum((v_M * CELLS).astype(int), CELLS - 1)) * CELLS
-    hit_Q = np.unique(cell_M + np.minimum((u_M * CELLS).astype(int), CELLS - 1))
+    cell_M = ((chart_M.astype(int) - 1) * CELLS + np.minimum((v_M * CELLS).astype(int), CELLS - 1)) * CELLS
     skin_QD = _skin_of_cells()
+    hit_Q = np.bincount(cell_M + np.minimum((u_M * CELLS).astype(int), CELLS - 1), minlength=len(skin_QD)) > 0
     share_D = skin_QD[hit_Q].sum(axis=0) / np.maximum(skin_QD.sum(axis=0), 1e-9) / VISIBLE_SHARE
     return np.asarray(np.minimum(share_D, 1)[driven_bones().carrier_B])
 

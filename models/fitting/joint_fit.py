@@ -17,8 +17,7 @@ from models.body.open_body import COCO_KEYPOINTS, load_body
 from models.body.reduced_pose import ReducedPose
 from models.body.skinned_points import points_on_faces
 from models.fitting.correspondences import Correspondences
-from models.fitting.least_squares import ROOT_AND_PLACE, Normal, Problem, Weights, minimized
-from models.fitting.pose_prior import library_prior
+from models.fitting.least_squares import ROOT_AND_PLACE, Normal, Problem, Weights, library_prior, minimized
 from models.fitting.starts import resting_pose
 from models.fitting.surface_fit import fitted_body
 

@@ -7,15 +7,18 @@ stands there as rotation vectors of all rotations but the root's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from models.arrays import F64, Index
 from models.body.camera import NEAR, PinholeCamera
-from models.body.pose_jacobian import posed_points, posed_with_derivatives
+from models.body.pose_jacobian import PointDerivatives, posed_points, posed_with_derivatives
+from models.body.pose_prior import load_pose_prior
 from models.body.reduced_pose import PLACE, TURNS, ReducedPose
-from models.body.rotation_vectors import left_jacobian, rotation_logarithm
+from models.body.rotation_vectors import inverse_left_jacobian, rotation_logarithm
 from models.body.skinned_points import SkinnedPoints, keypoint_points
 from models.fitting.correspondences import Correspondences
 
@@ -36,6 +39,13 @@ class Normal:
 
     mean_X: F64
     precision_XX: F64
+
+
+@cache
+def library_prior() -> Normal:
+    """The prior of captured motions."""
+    prior = load_pose_prior()
+    return Normal(mean_X=prior.mean_X, precision_XX=prior.whitening_XX.T @ prior.whitening_XX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,28 +72,49 @@ class Problem:
 
     def __init__(self, seen: Correspondences, camera: PinholeCamera, prior: Normal, weights: Weights) -> None:
         points, joints = len(seen.chart_N), len(seen.joint_J3)
+        self._points, self._shown = points, points + joints
         self.camera, self.prior, self.weights = camera, prior, weights
-        self._skin = _joined(seen.skin, keypoint_points(), joints)
+        self._skin = _joined(seen.skin, keypoint_points())
         self._pixel_M2 = np.concatenate([seen.pixel_N2, seen.joint_J3[:, :2]])
         sigma = [max(share * seen.size, 1.0) for share in (weights.spread, weights.joint_spread)]
         self._sigma_M = np.repeat(sigma, [points, joints])
         each = np.full(points, weights.total / max(points, 1))
         self._weight_M = np.concatenate([each, weights.joint * seen.joint_J3[:, 2]])
 
+    def with_prior(self, prior: Normal) -> Problem:
+        """The same person's cost under another prior of poses."""
+        other = copy(self)
+        other.prior = prior
+        return other
+
     def cost(self, pose: ReducedPose, reach: float) -> float:
         """The cost; errors count fully up to about `reach` standard deviations."""
-        error_M2 = self._errors(posed_points(self._skin, pose))
+        error_M2 = self._errors(posed_points(self._skin, pose)[: self._shown])
         return self._robust(error_M2, reach)[0] + self._prior_cost(pose)
 
     def normal_equations(self, pose: ReducedPose, reach: float) -> tuple[float, F64, F64]:
         """The cost, its Gauss–Newton Hessian (X, X) and its gradient (X,) by the parameters of `ReducedPose.moved`."""
+        return self._equations(pose, posed_with_derivatives(self._skin, pose), reach)
+
+    def keypoint_spread(self, pose: ReducedPose, reach: float, origin: Sequence[int]) -> F64:
+        """Mean variance over the axes of the keypoints' places (J,) relative to the mean of some keypoints, m².
+
+        The errors are taken as normal, with the covariance that the curvature of the cost gives (Laplace's method).
+        """
         posed = posed_with_derivatives(self._skin, pose)
-        error_M2 = self._errors(posed.point_N3)
+        _, hessian_XX, _ = self._equations(pose, posed, reach)
+        slope_J3X = posed.jacobian_N3P[self._points :]
+        slope_LX = (slope_J3X - slope_J3X[list(origin)].mean(axis=0)).reshape(-1, len(hessian_XX))
+        variance_L = (slope_LX.T * np.linalg.solve(hessian_XX, slope_LX.T)).sum(axis=0)
+        return np.asarray(variance_L.reshape(-1, 3).mean(axis=1), np.float64)
+
+    def _equations(self, pose: ReducedPose, posed: PointDerivatives, reach: float) -> tuple[float, F64, F64]:
+        point_M3, jacobian_M3X = posed.point_N3[: self._shown], posed.jacobian_N3P[: self._shown]
+        error_M2 = self._errors(point_M3)
         cost, weight_M = self._robust(error_M2, reach)
-        depth_M = np.maximum(posed.point_N3[:, 2], NEAR)
+        depth_M = np.maximum(point_M3[:, 2], NEAR)
         scale_M = np.sqrt(weight_M) * self.camera.focal_px / depth_M / self._sigma_M
-        ray_M2 = posed.point_N3[:, :2] / depth_M[:, None]
-        jacobian_M3X = posed.jacobian_N3P
+        ray_M2 = point_M3[:, :2] / depth_M[:, None]
         slope_M2X = jacobian_M3X[:, :2] - ray_M2[:, :, None] * jacobian_M3X[:, 2:]
         slope_M2X *= scale_M[:, None, None]
         slope_LX = slope_M2X.reshape(-1, slope_M2X.shape[2])
@@ -94,7 +125,7 @@ class Problem:
 
     def mean_error(self, pose: ReducedPose) -> float:
         """Mean distance of the points and the known joints from where the picture shows them, pixels."""
-        error_M2 = self._errors(posed_points(self._skin, pose)) * self._sigma_M[:, None]
+        error_M2 = self._errors(posed_points(self._skin, pose)[: self._shown]) * self._sigma_M[:, None]
         return float(np.hypot(*error_M2.T)[self._weight_M > 0].mean())
 
     def _errors(self, point_M3: F64) -> F64:
@@ -111,9 +142,8 @@ class Problem:
     def _add_priors(self, pose: ReducedPose, hessian_XX: F64, gradient_X: F64) -> None:
         """Add the priors to the normal equations, in place."""
         vector_R3 = rotation_logarithm(pose.rotation_R33[1:])
-        inverse_R33 = np.linalg.inv(left_jacobian(vector_R3))
         slope_XX = np.zeros((vector_R3.size, vector_R3.size))
-        for r, inverse_33 in enumerate(inverse_R33):
+        for r, inverse_33 in enumerate(inverse_left_jacobian(vector_R3)):
             slope_XX[3 * r : 3 * r + 3, 3 * r : 3 * r + 3] = inverse_33
         pulled_XX = slope_XX.T @ self.prior.precision_XX
         hessian_XX[POSE, POSE] += pulled_XX @ slope_XX
@@ -127,12 +157,12 @@ class Problem:
         return 0.5 * (float(away_X @ self.prior.precision_XX @ away_X) + shape)
 
 
-def _joined(skin: SkinnedPoints, keypoints: SkinnedPoints, joints: int) -> SkinnedPoints:
-    """Points of the skin, and the first keypoints."""
+def _joined(skin: SkinnedPoints, keypoints: SkinnedPoints) -> SkinnedPoints:
+    """Points of the skin, then the keypoints."""
     return SkinnedPoints(
-        weight_ND=np.concatenate([skin.weight_ND, keypoints.weight_ND[:joints]]),
-        mean_ND3=np.concatenate([skin.mean_ND3, keypoints.mean_ND3[:joints]]),
-        component_CND3=np.concatenate([skin.component_CND3, keypoints.component_CND3[:, :joints]], axis=1),
+        weight_ND=np.concatenate([skin.weight_ND, keypoints.weight_ND]),
+        mean_ND3=np.concatenate([skin.mean_ND3, keypoints.mean_ND3]),
+        component_CND3=np.concatenate([skin.component_CND3, keypoints.component_CND3], axis=1),
     )
 
 

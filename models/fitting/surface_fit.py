@@ -11,12 +11,9 @@ from models.arrays import F32
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.body.open_body import KEYPOINT_NAMES
-from models.body.pose_jacobian import posed_with_derivatives
 from models.body.reduced_pose import ReducedPose, reduced_pose, whole_pose
-from models.body.skinned_points import keypoint_points
 from models.fitting.correspondences import Correspondences, SurfaceOfPerson, correspondences
-from models.fitting.least_squares import ROOT_AND_PLACE, Normal, Problem, Weights, minimized
-from models.fitting.pose_prior import library_prior
+from models.fitting.least_squares import ROOT_AND_PLACE, Normal, Problem, Weights, library_prior, minimized
 from models.fitting.starts import first_poses, flipped_limbs
 
 HIPS = [KEYPOINT_NAMES.index(name) for name in ("left_hip", "right_hip")]
@@ -81,10 +78,14 @@ def fit_surface(
         reaches = [2 * settings.last_reach, settings.last_reach]
         pose, _ = minimized(problem, reduced_pose(start.pose), reaches, settings.warm_steps)
         return fitted_body(problem, seen, pose, settings.last_reach)
-    poses = first_poses(seen, camera, prior.mean_X)
-    if not poses:
-        return None
-    return fitted_body(problem, seen, searched(problem, poses, settings), settings.last_reach)
+    fresh = fresh_pose(problem, seen, settings)
+    return None if fresh is None else fitted_body(problem, seen, fresh, settings.last_reach)
+
+
+def fresh_pose(problem: Problem, seen: Correspondences, settings: SurfaceFitSettings) -> ReducedPose | None:
+    """The pose of lowest cost from the starts that the points themselves tell; None where they tell none."""
+    poses = first_poses(seen, problem.camera, problem.prior.mean_X)
+    return searched(problem, poses, settings) if poses else None
 
 
 def searched(problem: Problem, poses: list[ReducedPose], settings: SurfaceFitSettings) -> ReducedPose:
@@ -115,12 +116,6 @@ def fitted_body(problem: Problem, seen: Correspondences, pose: ReducedPose, reac
 
 
 def joint_confidence(problem: Problem, pose: ReducedPose, reach: float) -> F32:
-    """How probable it is that each keypoint (J,) is within `NEAR_M` of its place relative to the hips.
-
-    The errors are taken as normal, with the covariance that the curvature of the cost gives (Laplace's method).
-    """
-    _, hessian_XX, _ = problem.normal_equations(pose, reach)
-    jacobian_J3X = posed_with_derivatives(keypoint_points(), pose).jacobian_N3P
-    slope_LX = (jacobian_J3X - jacobian_J3X[HIPS].mean(axis=0)).reshape(-1, len(hessian_XX))
-    spread_J = (slope_LX.T * np.linalg.solve(hessian_XX, slope_LX.T)).sum(axis=0).reshape(-1, 3).mean(axis=1)
+    """How probable it is that each keypoint (J,) is within `NEAR_M` of its place relative to the hips."""
+    spread_J = problem.keypoint_spread(pose, reach, HIPS)
     return np.asarray(gammainc(1.5, NEAR_M**2 / (2 * np.maximum(DOUBT * spread_J, 1e-8))), np.float32)

@@ -1,0 +1,74 @@
+"""Following a person: motions are kept, the shape settles, and a lost track begins anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from posed_people import CAMERA, RenderedPerson, person, rendered
+
+from models.body.body_pose import posed_keypoints
+from models.body.open_body import KEYPOINT_NAMES, load_body
+from models.body.rotation_vectors import rotation_exponential
+from models.fitting.surface_fit import EXACT
+from models.fitting.track_fit import FollowedBody, TrackFitSettings, followed_body
+
+FPS, FRAMES = 30.0, 16
+SETTINGS = TrackFitSettings(fit=EXACT)
+
+
+@pytest.fixture(scope="module")
+def kick() -> list[RenderedPerson]:
+    """A person whose right knee opens by 2 radians within a fifth of a second."""
+    first = person(3, 0.6)
+    knee, frames = load_body().bone("lowerleg01.R"), []
+    hip = load_body().bone("upperleg01.R")
+    for t in range(FRAMES):
+        share = 0.5 - 0.5 * np.cos(np.pi * np.clip((t - 5) / 6, 0, 1))
+        turn = first.rotation_B33.copy()
+        turn[hip] = rotation_exponential(np.array([[-1.2 * share, 0, 0]]))[0] @ turn[hip]
+        turn[knee] = turn[knee] @ rotation_exponential(np.array([[0.8 * (1 - share), 0, 0]]))[0]
+        frames.append(rendered(turn.astype(np.float32), first.root_3, first.shape_C))
+    return frames
+
+
+@pytest.fixture(scope="module")
+def followed(kick: list[RenderedPerson]) -> list[FollowedBody]:
+    known, found = None, []
+    for t, frame in enumerate(kick):
+        known = followed_body(known, frame, CAMERA, t / FPS, SETTINGS)
+        assert known is not None
+        found.append(known)
+    return found
+
+
+def ankle(bodies: list[np.ndarray]) -> np.ndarray:
+    """Speeds of the right ankle relative to the hips, metres a second."""
+    place = KEYPOINT_NAMES.index("right_ankle")
+    path = np.array([body[place] - body[11:13].mean(axis=0) for body in bodies])
+    return np.linalg.norm(np.diff(path, axis=0), axis=1) * FPS
+
+
+def test_the_peak_speed_of_a_kick_is_kept(kick: list[RenderedPerson], followed: list[FollowedBody]) -> None:
+    true = ankle([one.keypoint_J3 for one in kick]).max()
+    found = ankle([posed_keypoints(one.body.pose) for one in followed]).max()
+    assert true > 2.5
+    assert abs(found / true - 1) < 0.15
+
+
+def test_the_shape_settles(followed: list[FollowedBody]) -> None:
+    shapes = [one.body.pose.shape_C for one in followed]
+    assert all(np.array_equal(shapes[SETTINGS.shape_frames], later) for later in shapes[SETTINGS.shape_frames :])
+
+
+def test_a_jump_begins_anew(followed: list[FollowedBody]) -> None:
+    elsewhere = person(1500, 2.6)
+    found = followed_body(followed[-1], elsewhere, CAMERA, FRAMES / FPS, SETTINGS)
+    assert found is not None and found.before is None
+    away = posed_keypoints(found.body.pose)[:17] - elsewhere.keypoint_J3[:17]
+    assert np.linalg.norm(away - away[11:13].mean(axis=0), axis=1).mean() < 0.08
+
+
+def test_nobody_is_followed_where_nothing_is_seen(followed: list[FollowedBody]) -> None:
+    blank = person(3, 0.0)
+    blank.labels_hw[:] = 0
+    assert followed_body(followed[-1], blank, CAMERA, 1.0, SETTINGS) is None

@@ -1,0 +1,58 @@
+"""The pictures of a part's six views as annotators see them: lit, with a light grid of U and V and tinted charts."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+
+from models.arrays import F32, U8
+from models.body.charts import COARSE_OF_CHART
+from stages.drawing.isolines import line_strength
+from stages.studio.part_views import PartView, part_views
+
+GRID_LINES = 8
+"""Lines of equal U, and of equal V, across a chart."""
+TINTS: F32 = np.array([(232, 214, 196), (190, 212, 232)], np.float32)
+"""Colours of a part's first and second chart."""
+PAPER = (245, 245, 245)
+LAMP: F32 = np.array([-0.35, -0.45, -0.82], np.float32)
+"""Direction toward the light in the camera's axes, from the upper left."""
+AMBIENT = 0.45
+LINE_HALF_WIDTH, LINE_STRENGTH = 0.2, 0.3
+BORDER_STRENGTH = 0.7
+COLUMNS = 3
+
+
+@cache
+def views_png(part: int) -> bytes:
+    """All six views of a part as one PNG: two rows of three."""
+    tiles = [view_picture(seen, int(np.flatnonzero(part == COARSE_OF_CHART)[-1])) for seen in part_views(part)]
+    rows = [np.concatenate(tiles[first : first + COLUMNS], axis=1) for first in range(0, len(tiles), COLUMNS)]
+    _, png = cv2.imencode(".png", np.concatenate(rows)[..., ::-1])
+    return png.tobytes()
+
+
+def view_picture(seen: PartView, second: int) -> U8:
+    """One view, RGB (S, S, 3). `second`: the chart that has the second tint."""
+    inside_SS = seen.chart_SS > 0
+    second_SS = seen.chart_SS == second
+    tint_SS3 = np.where(second_SS[..., None], TINTS[1], TINTS[0])
+    light_SS = AMBIENT + (1 - AMBIENT) * np.clip(seen.normal_SS3 @ LAMP, 0, 1)
+    shade_SS = light_SS * (1 - LINE_STRENGTH * _grid(seen)) * (1 - BORDER_STRENGTH * _borders(seen.chart_SS))
+    return np.where(inside_SS[..., None], np.clip(tint_SS3 * shade_SS[..., None], 0, 255), PAPER).astype(np.uint8)
+
+
+def _grid(seen: PartView) -> F32:
+    lines = [line_strength(one, seen.chart_SS, GRID_LINES, LINE_HALF_WIDTH) for one in seen.uv_2SS]
+    return np.maximum(lines[0], lines[1])
+
+
+def _borders(chart_SS: U8) -> F32:
+    """1 where a pixel's neighbour is of the part's other chart."""
+    border_SS = np.zeros(chart_SS.shape, np.float32)
+    for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
+        a, b = chart_SS[one], chart_SS[other]
+        border_SS[one] = np.maximum(border_SS[one], (a != b) & (a > 0) & (b > 0))
+    return border_SS

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import struct
-import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -18,37 +18,19 @@ from models.errors import ModelError
 from pipeline.stage import StageError
 from stages.drawing.styles import STYLES
 from stages.live.latest_frame import LatestFrame
-from stages.live.page_access import (
-    IDLE_TIMEOUT_S,
-    REQUEST_TIMEOUT_S,
-    IdleConnections,
-    has_access,
-    is_loopback,
-    is_same_origin,
-)
+from stages.live.page_server import PageServer
 from stages.live.view_style import StyleSwitcher
 
 PAGE = Path(__file__).with_name("page.html")
-COOKIE = "token"
 LIVE = "/live"
 STATISTICS_EVERY_S = 0.5
 MAX_UPLOAD_BYTES = 16 * 2**20
 MAX_UPLOADS = 4
 MAX_VIEWERS = 8
-MAX_REQUESTS = 16
-"""Simultaneous requests, including uploads: each may use the memory of one upload."""
-START_TIMEOUT_S = 10.0
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; img-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
-class Page:
-    """Serves from its own thread with its own event loop until it is closed.
+class Page(PageServer):
+    """The page of a live run.
 
     Frames are binary messages: 8 bytes (big-endian float64, seconds since 1970 at capture) and a JPEG. A viewer gets
     the newest frame whenever the previous one has been sent: a slow connection shows fewer frames, never older ones.
@@ -56,111 +38,43 @@ class Page:
     viewers send fields of `ViewStyle`.
     """
 
-    def __init__(self, host: str, port: int, token: str | None, latest: LatestFrame, switcher: StyleSwitcher) -> None:
-        """Start the server.
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+        "connect-src 'self'; img-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    max_bytes = MAX_UPLOAD_BYTES
+    port_key = "preview.port"
+    unlimited = frozenset({LIVE})
 
-        Raises:
-            StageError: the port is in use, or the address does not belong to this machine.
-        """
-        self._host, self._port, self._token = host, port, token
+    def __init__(self, host: str, port: int, token: str | None, latest: LatestFrame, switcher: StyleSwitcher) -> None:
+        """Start the server. Raises: StageError as `PageServer.start`."""
+        super().__init__(host, port, token)
         self._latest, self._switcher = latest, switcher
-        self._viewers = self._requests = 0
-        self._loop = asyncio.new_event_loop()
+        self._viewers = 0
         self._pool = ThreadPoolExecutor(MAX_VIEWERS + 2, thread_name_prefix="page")
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="jpeg")
         # One upload at a time: decoding an image may use as much memory as its limit allows.
         self._uploader = ThreadPoolExecutor(1, thread_name_prefix="upload")
         self._uploads = 0
-        self._stopping = asyncio.Event()
-        self._started = threading.Event()
-        self._failure: OSError | None = None
-        self._thread = threading.Thread(target=self._run, name="page", daemon=True)
-        self._thread.start()
-        self._started.wait(START_TIMEOUT_S)
-        if self._failure is not None:
-            reason = self._failure.strerror or str(self._failure)
-            raise StageError(
-                f"the page cannot be served at {host}:{port} ({reason})",
-                "preview.port",
-                "choose another port, or run without the page: --set preview.port=null",
-            )
+        self.start()
+
+    def port_remedy(self) -> str:
+        """As of the base class, and how to do without the page."""
+        return "choose another port, or run without the page: --set preview.port=null"
+
+    def routes(self) -> Iterable[web.RouteDef]:
+        """The page, its socket, and uploads of atlases."""
+        return web.get("/", self._page), web.get(LIVE, self._live), web.post("/atlas/{name}", self._upload)
 
     def close(self) -> None:
         """Close all connections and stop."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(START_TIMEOUT_S)
+        super().close()
         self._pool.shutdown(wait=False)
         self._encoder.shutdown(wait=False)
         self._uploader.shutdown(wait=False)
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._serve())
-        except OSError as error:
-            self._failure = error
-        finally:
-            self._started.set()
-            self._loop.close()
-
-    async def _serve(self) -> None:
-        app = web.Application(client_max_size=MAX_UPLOAD_BYTES, middlewares=[self._check_access])
-        app.add_routes(
-            [web.get("/", self._page), web.get(LIVE, self._live), web.post("/atlas/{name}", self._upload)]
-        )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=IDLE_TIMEOUT_S)
-        await runner.setup()
-        assert runner.server is not None
-        self._connections = IdleConnections(runner.server)
-        try:
-            server = await self._loop.create_server(self._connections, self._host, self._port, reuse_address=True)
-            self._started.set()
-            await self._stopping.wait()
-            server.close()
-        finally:
-            await runner.cleanup()
-
-    @web.middleware
-    async def _check_access(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """Check token and origin, and add security headers to the response."""
-        self._connections.request_received(request.protocol)
-        given = request.query.get(COOKIE) or request.cookies.get(COOKIE)
-        if not has_access(given, self._token):
-            return web.Response(
-                status=403, text="the token is missing or wrong: open the address that the program printed\n"
-            )
-        origin, host = request.headers.get("Origin"), request.headers.get("Host")
-        if not is_same_origin(origin, host, loopback=is_loopback(self._host)):
-            return web.Response(status=403, text="requests from other sites are refused\n")
-        response = await (handler(request) if request.path == LIVE else self._with_limits(request, handler))
-        if not response.prepared:
-            response.headers.update(HEADERS)
-        return response
-
-    async def _with_limits(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """Handle a request with a time limit, and refuse it if too many are open."""
-        if self._requests >= MAX_REQUESTS:
-            return web.Response(status=503, text="too many simultaneous requests\n")
-        self._requests += 1
-        try:
-            async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                response: web.StreamResponse = await handler(request)
-                return response
-        except TimeoutError:
-            return web.Response(status=408, text=f"not finished within {REQUEST_TIMEOUT_S:g} s\n")
-        except (ConnectionError, RuntimeError):
-            if request.transport is not None:
-                raise
-            return web.Response(status=400)  # the client has disconnected and receives no response
-        finally:
-            self._requests -= 1
-
     async def _page(self, request: web.Request) -> web.Response:
-        response = web.Response(text=PAGE.read_text(encoding="utf-8"), content_type="text/html")
-        if self._token is not None:
-            response.set_cookie(COOKIE, self._token, httponly=True, samesite="Strict")
-        return response
+        return self.opened(PAGE.read_text(encoding="utf-8"), "text/html")
 
     async def _upload(self, request: web.Request) -> web.Response:
         """Store an atlas, whose name is in the path and whose image is the body, and draw with it at once."""

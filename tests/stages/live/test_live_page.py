@@ -24,8 +24,7 @@ from PIL import Image
 from models.surface.atlas import DEFAULT_ATLAS
 from pipeline.stage import Job, StageError
 from stages.drawing.render import Render
-from stages.live import page as live_page
-from stages.live import page_access
+from stages.live import page_access, page_server
 from stages.live.page import PAGE
 from stages.live.payloads import Captured
 from stages.live.preview import Preview
@@ -473,8 +472,8 @@ def test_idle_and_slow_connections_are_closed_and_viewers_stay(
     running: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_access, "IDLE_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(live_page, "IDLE_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(live_page, "REQUEST_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(page_server, "IDLE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(page_server, "REQUEST_TIMEOUT_S", 1.0)
     run = running()
     head = f"HTTP/1.1\r\nHost: {run.host}\r\n"
     words = ["", f"GET / {head}X: ", f"POST /atlas/a.png {head}Content-Length: 99\r\n\r\n", f"GET / {head}\r\n"]

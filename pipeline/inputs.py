@@ -156,6 +156,36 @@ def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) ->
     return Inputs(jobs=(job,), refused={0: failure} if failure else {})
 
 
+def inputs_together(names: Sequence[str], output: str | None, ending: str | None, *, overwrite: bool) -> Inputs:
+    """The one job of a run that takes all inputs together and goes on with the result where it exists already.
+
+    Args:
+        names: files, folders, globs, as given.
+        output: the result's file; None = the configuration's name of results in the current folder.
+        ending: that name.
+        overwrite: whether the result may replace a file of another origin.
+
+    Raises UsageError without an input, and for the first that cannot be read.
+    """
+    found = [item for name in names for item in _expand(name)]
+    taken = [item.path for item in found if not item.left_out]
+    if not taken:
+        raise UsageError("no input", "command line", "name images, or a folder of images")
+    for failure in (item.failure for item in found if item.failure):
+        raise UsageError(failure.what, failure.where, failure.remedy)
+    place = output or ending or "result.json"
+    if os.path.isdir(place):
+        raise UsageError("the result is a folder", f"-o {place}", "name a file")
+    if any(os.path.realpath(path) == os.path.realpath(place) for path in taken):
+        raise UsageError("the result would replace an input", f"-o {place}", "name another file")
+    together = tuple(dict.fromkeys(taken))
+    job = Job(
+        index=0, input=together[0], together=together, output=place, stem=Path(place).stem, overwrite=overwrite
+    )
+    left_out = tuple(item.path for item in found if item.left_out)
+    return Inputs(jobs=(job,), refused={}, left_out=left_out)
+
+
 def live_input(names: Sequence[str], output: str | None, *, overwrite: bool, resume: bool = False) -> Inputs:
     """The one job of a live run: a camera, a stream or a file.
 

@@ -111,9 +111,10 @@ class RunSettings:
         on_error: what happens to a packet that a stage cannot process: `stop` ends its input with an error,
             `pass` lets it through unprocessed where the stages know how, and counts it.
         inputs: `media` for runs over files, `saved` for those over exports, `pair` for those over two at once,
-            `live` for a camera or a stream, `none` for runs that make their own material.
+            `together` for those that take all inputs as one, `live` for a camera or a stream, `none` for runs that
+            make their own material.
         result: the ending of a result's name where no output is named; null is `.densepose.mp4`, or `.densepose.png`
-            for images.
+            for images; of `together` the whole name.
         demo: the clip that is used when no input is named, relative to the file that names it.
         workers: processes that train together, each on its part of every batch (`pipeline.actors.training`).
         ray: see `RayConfig`.
@@ -126,7 +127,7 @@ class RunSettings:
     largest_image: float | None = None
     threads: int | Literal["auto"] = "auto"
     on_error: Literal["stop", "pass"] = "stop"
-    inputs: Literal["media", "saved", "pair", "live", "none"] = "media"
+    inputs: Literal["media", "saved", "pair", "together", "live", "none"] = "media"
     result: str | None = None
     demo: str | None = None
     workers: int = 1

@@ -107,6 +107,7 @@ class Job:
         stem: the input's name without folder and suffix; names exports.
         several: True when the run has more than one input (exports then go to `DIR/stem/`).
         partner: the second input of a run over two.
+        together: all inputs of a run that takes them as one.
         overwrite: True when an existing file at `output` may be replaced.
         resume: True when the run resumes after the parts that an earlier run left.
     """
@@ -117,6 +118,7 @@ class Job:
     stem: str
     several: bool = False
     partner: str | None = None
+    together: tuple[str, ...] = ()
     overwrite: bool = False
     resume: bool = False
 

@@ -19,6 +19,7 @@ from pipeline.inputs import (
     UsageError,
     check_on_this_machine,
     find_inputs,
+    inputs_together,
     live_input,
     pair_inputs,
     saved_inputs,
@@ -55,6 +56,8 @@ def run_inputs(
         return Inputs(jobs=(job,), refused={})
     if config.settings.inputs == "pair":
         return pair_inputs(names, output, overwrite=overwrite)
+    if config.settings.inputs == "together":
+        return inputs_together(names, output, config.settings.result, overwrite=overwrite)
     if config.settings.inputs == "saved" and names:
         return saved_inputs(names, output, overwrite=overwrite, resume=resume, since=since)
     if config.settings.inputs == "live":

@@ -11,7 +11,7 @@ from setuptools.command.build_py import build_py
 
 ROOMS = ("models", "pipeline", "stages")
 PACKAGE = "densepose_video"
-DATA = ["*.npz", "*.png", "*.safetensors", "*.json", "*.txt", "*.md", "*.html", "*.yaml", "*.mp4"]
+DATA = ["*.npz", "*.png", "*.safetensors", "*.json", "*.txt", "*.md", "*.html", "*.css", "*.js", "*.yaml", "*.mp4"]
 
 
 def inside_package(source: str, where: str) -> str:
@@ -50,7 +50,7 @@ class BuildInside(build_py):
 rooms = find_packages(include=[pattern for room in ROOMS for pattern in (room, f"{room}.*")])
 configs = [".".join(folder.parts) for folder in (Path("configs"), *Path("configs").rglob("*")) if folder.is_dir()]
 setup(
-    packages=[PACKAGE, *(f"{PACKAGE}.{name}" for name in [*rooms, *configs, "models.weights"])],
+    packages=[PACKAGE, *(f"{PACKAGE}.{name}" for name in [*rooms, *configs, "models.weights", "stages.studio.page"])],
     package_dir={PACKAGE: PACKAGE, **{f"{PACKAGE}.{room}": room for room in (*ROOMS, "configs")}},
     package_data={"": DATA},
     cmdclass={"build_py": BuildInside},

@@ -24,6 +24,7 @@ STAGES: dict[str, str] = {
     "export": "stages.results.export:Export",
     "unwrap": "stages.drawing.unwrap:Unwrap",
     "encode": "stages.video.encode:Encode",
+    "annotate": "stages.studio.annotate:Annotate",
     "live_decode": "stages.live.live_decode:LiveDecode",
     "preview": "stages.live.preview:Preview",
     "live_output": "stages.live.live_output:LiveOutput",

@@ -1,0 +1,80 @@
+"""Screenshots of the annotation studio: `python docs/annotate_pictures.py docs/pictures` (needs Chromium).
+
+The image is a scene of the synthetic world, and the proposals are its truth. The points are answered by the truth, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+from pathlib import Path
+
+import cv2
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
+from tests.stages.live.browser import browser_program
+from tests.stages.studio.annotating_browser import AnnotatingBrowser
+from tests.stages.studio.test_studio_browser import click_truth
+from tests.stages.studio.workplaces import Studio
+
+SEED, SCENE, ANSWERS = 7, 22, 5
+POINT = (
+    "(() => { const w = studio.work, a = w.sheet.people[1].asked[w.part]; return a && a[w.number] && "
+    "a[w.number].verdict === 'open' && document.getElementById('viewcanvas').dataset.part === String(w.part) && "
+    "{part: w.part, x: a[w.number].x, y: a[w.number].y, undo: w.sheet.undo}; })()"
+)
+
+
+def main() -> int:
+    """Go through the stages, and take a screenshot of each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target", type=Path)
+    target, program = parser.parse_args().target, browser_program()
+    if program is None:
+        print("there is no Chromium on this machine")
+        return 1
+    scene = image_scene(dataclasses.replace(IMAGE_WORLDS["dressed"], height=720, width=760), SEED, SCENE)
+    with tempfile.TemporaryDirectory() as kept:
+        studio = Studio(Path(kept), scene)
+        browser = AnnotatingBrowser(program, Path(kept) / "profile")
+        try:
+            browser.begin(studio.address, "ann")
+            take(browser, target / "annotate_people.jpg")
+            browser.key("a")
+            browser.wait(f"Object.keys(studio.work.sheet.people).length === {len(scene.box_N4)}")
+            browser.key("Tab")
+            browser.key("A")
+            browser.wait("studio.work.sheet.people[1].outline === true", 60)
+            take(browser, target / "annotate_parts.jpg")
+            browser.key("Tab")
+            for _ in range(ANSWERS):
+                point = browser.wait(POINT, 60)
+                click_truth(scene, browser, point)
+                browser.wait(f"studio.work.sheet.undo > {point['undo']}", 30)
+            take(browser, target / "annotate_points.jpg")
+            browser.key("Tab")
+            browser.key("a")
+            browser.wait("Object.keys(studio.work.sheet.people[1].keypoints).length > 5")
+            take(browser, target / "annotate_keypoints.jpg")
+        finally:
+            browser.close()
+            studio.close()
+    return 0
+
+
+def take(browser: AnnotatingBrowser, target: Path) -> None:
+    """Save a screenshot as JPEG."""
+    browser.run("new Promise(done => setTimeout(done, 600))")
+    raw = target.with_suffix(".png")
+    browser.screenshot(raw)
+    cv2.imwrite(str(target), cv2.imread(str(raw)), [cv2.IMWRITE_JPEG_QUALITY, 82])
+    raw.unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""Source: a page on which people annotate images; the result is a DensePose-COCO file."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.inference.open_network import fetch_weights
+from models.network import NetworkConfig
+from pipeline.stage import Job, Stage, StageError
+from stages.annotations.image_folders import IMAGE_SUFFIXES, read_rgb
+from stages.live.page_access import is_loopback
+from stages.live.payloads import Gauges
+from stages.payloads import Written
+from stages.studio.proposals import Proposer
+from stages.studio.studio_page import StudioPage
+from stages.studio.task_list import TaskImage
+from stages.studio.workplace import GivenImage, Workplace, studio_journal
+
+LOOK_EVERY_S = 0.3
+
+
+class Annotate(Stage):
+    """Serves the page until the run is stopped; every action is in the journal before the page hears of it."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Attributes:
+        network: proposes boxes, parts and keypoints; the shared section.
+        propose: whether the network proposes anything.
+        copies: how many annotators each image is given to.
+        host: the address that the page is bound to; any other than a loopback address requires a token.
+        port: of the page.
+        token: annotators must give it; None = no token for a loopback address, a random one otherwise.
+        seconds: the page is closed after this time; None = when the run is stopped.
+        """
+
+        network: NetworkConfig = field(default_factory=NetworkConfig)
+        propose: bool = True
+        copies: int = 1
+        host: str = "127.0.0.1"
+        port: int = 8766
+        token: str | None = None
+        seconds: float | None = None
+
+        def __post_init__(self) -> None:
+            """Makes a token where one is required. Raises ValueError for a number out of range."""
+            if not self.host:
+                raise ValueError("host is empty, must be an address of this machine, or 0.0.0.0 for all it has")
+            if not 1 <= self.port <= 65535:
+                raise ValueError(f"port is {self.port}, must be from 1 to 65535")
+            if not 1 <= self.copies <= 9:
+                raise ValueError(f"copies is {self.copies}, must be from 1 to 9")
+            if self.token is None and not is_loopback(self.host):
+                object.__setattr__(self, "token", secrets.token_urlsafe(16))
+
+    @classmethod
+    def fetch(cls, config: Config) -> None:
+        """Fetch the network's weights."""
+        if config.propose:
+            fetch_weights(config.network)
+
+    @classmethod
+    def announce(cls, config: Config) -> Sequence[str]:
+        """The page's address."""
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        query = "" if config.token is None else f"?token={config.token}"
+        return (f"annotate at http://{host}:{config.port}/{query} and stop with Ctrl-C",)
+
+    @classmethod
+    def check(cls, config: Config, job: Job) -> None:
+        """Raises StageError for inputs that are no images, and a result that is not of a journal beside it."""
+        for path in job.together:
+            if Path(path).suffix.lower() not in IMAGE_SUFFIXES:
+                raise StageError("this is no image", path, "name images, or folders of images")
+        output = Path(job.output or "")
+        if output.exists() and not studio_journal(output).exists() and not job.overwrite:
+            remedy = "name another file with -o, or give --overwrite to replace it"
+            raise StageError("this file exists, and there is no journal beside it to go on with", str(output), remedy)
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """The page starts with the first call."""
+        super().__init__(config, threads=threads)
+        self._workplace: Workplace | None = None
+        self._page: StudioPage | None = None
+        self._output = ""
+        self._facts: dict[str, Any] = {}
+
+    def __call__(self, job: Job) -> Iterator[Gauges | Written]:
+        """Serve the page. Yields how many images are finished, so that a stop is noticed; then the result.
+
+        Raises: StageError for an image that cannot be read, a damaged journal, and a port that is in use.
+        """
+        self._output = job.output or "people.json"
+        propose = Proposer(self.config.network, self.threads) if self.config.propose else None
+        images = given_images([Path(path) for path in job.together])
+        self._workplace = Workplace(images, Path(self._output), copies=self.config.copies, propose=propose)
+        self._page = StudioPage(self.config.host, self.config.port, self.config.token, self._workplace)
+        started = time.monotonic()
+        while self.config.seconds is None or time.monotonic() - started < self.config.seconds:
+            time.sleep(LOOK_EVERY_S)
+            yield Gauges(gauges={"finished_images": self._workplace.finished()})
+        yield self._written()
+
+    def interrupt(self) -> Iterator[Written]:
+        """The run is stopped, which is how annotation ends: the result is written."""
+        if self._workplace is not None:
+            yield self._written()
+
+    def summary(self) -> Mapping[str, Any]:
+        """Number of annotated people."""
+        return self._facts
+
+    def close(self) -> None:
+        """Stop the page."""
+        if self._page is not None:
+            self._page.close()
+        if self._workplace is not None:
+            self._workplace.close()
+
+    def _written(self) -> Written:
+        assert self._workplace is not None
+        people = self._workplace.write()
+        self._facts = {"people": people}
+        return Written(path=self._output, frames=self._workplace.finished())
+
+
+def given_images(paths: list[Path]) -> list[GivenImage]:
+    """The images of a task list. An image is named by its file name, or by its path where two files share a name.
+
+    Raises: StageError for an image that cannot be read.
+    """
+    count = Counter(path.name for path in paths)
+    found = []
+    for path in paths:
+        height, width = read_rgb(path).shape[:2]
+        name = path.name if count[path.name] == 1 else path.as_posix()
+        found.append(GivenImage(path=path, task=TaskImage(name=name, height=height, width=width)))
+    return found

@@ -1,0 +1,32 @@
+"""Which pixels of a painted part an annotator is asked about."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.stage import StageError
+from stages.annotations.densepose_coco import PART_MASKS
+from stages.annotations.point_picking import in_succession, spread_points
+from stages.studio.people_file import part_grid, whole_box
+from stages.studio.sheet import PersonWork
+from stages.studio.task_list import TaskImage
+
+MOST_PIXELS = 40_000
+"""A part of more pixels is thinned out before k-means, which would need too much memory."""
+
+
+def pixels_to_ask(work: PersonWork, part: int, image: TaskImage) -> tuple[tuple[int, int], ...]:
+    """Pixels (x, y) spread over a part, their number by its size; the same for the same part map.
+
+    Raises: StageError for a part that is not painted.
+    """
+    label_hw = None if work.parts is None else work.parts.label_hw
+    if work.parts is None or label_hw is None or not (label_hw == part).any():
+        raise StageError("this part has no pixels", "part", "paint it first")
+    step = max(1, int(np.ceil(np.sqrt((label_hw == part).sum() / MOST_PIXELS))))
+    row_0, column_0 = (int(at[0]) % step for at in np.nonzero(label_hw == part))
+    thin_hw = np.where(label_hw[row_0::step, column_0::step] == part, part, 0).astype(np.uint8)
+    cells_15 = np.bincount(part_grid(work, whole_box(work, image)).ravel(), minlength=PART_MASKS + 1)
+    row_M, column_M = spread_points(thin_hw, cells_15, np.random.default_rng(part))
+    point_M2 = in_succession(np.stack([row_M * step + row_0, column_M * step + column_0], axis=1))
+    return tuple((int(x) + work.parts.x, int(y) + work.parts.y) for y, x in point_M2)

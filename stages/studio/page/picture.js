@@ -1,0 +1,120 @@
+// The image on the canvas: what part of it is shown, and everything drawn over it.
+"use strict";
+import { COLOURS, drawPath } from "/page/masks.js";
+
+const SKELETON = [[15, 13], [13, 11], [16, 14], [14, 12], [11, 12], [5, 11], [6, 12], [5, 6], [5, 7], [6, 8], [7, 9],
+  [8, 10], [1, 2], [0, 1], [0, 2], [1, 3], [2, 4], [3, 5], [4, 6]];
+export const HANDLE = 9;
+
+export class Picture {
+  /** @param {HTMLCanvasElement} canvas */
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d");
+    this.scale = 1;
+    this.left = 0;
+    this.top = 0;
+    /** @type {ImageBitmap|null} */
+    this.image = null;
+    this.asked = false;
+    new ResizeObserver(() => { this.fitCanvas(); }).observe(canvas);
+  }
+
+  fitCanvas() {
+    const ratio = devicePixelRatio || 1;
+    this.canvas.width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
+    this.canvas.height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
+    this.redraw();
+  }
+
+  /** Show a rectangle of the image, with a margin. @param {number[]} box */
+  show(box) {
+    const [x0, y0, x1, y1] = box, width = this.canvas.clientWidth, height = this.canvas.clientHeight;
+    this.scale = 0.92 * Math.min(width / (x1 - x0), height / (y1 - y0));
+    this.left = width / 2 - this.scale * (x0 + x1) / 2;
+    this.top = height / 2 - this.scale * (y0 + y1) / 2;
+    this.redraw();
+  }
+
+  /** Zoom about a place of the canvas. @param {number} factor @param {number} x @param {number} y */
+  zoom(factor, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
+    const scale = Math.min(Math.max(this.scale * factor, 0.02), 40);
+    this.left = x - (x - this.left) * scale / this.scale;
+    this.top = y - (y - this.top) * scale / this.scale;
+    this.scale = scale;
+    this.redraw();
+  }
+
+  pan(dx, dy) { this.left += dx; this.top += dy; this.redraw(); }
+
+  /** From the canvas to pixels of the image. @returns {[number, number]} */
+  toImage(x, y) { return [(x - this.left) / this.scale, (y - this.top) / this.scale]; }
+
+  redraw() {
+    if (this.asked) return;
+    this.asked = true;
+    requestAnimationFrame(() => { this.asked = false; this.paint(); });
+  }
+
+  /** What is drawn over the image; the page sets it. @param {CanvasRenderingContext2D} context */
+  over(context) { void context; }
+
+  paint() {
+    const context = this.context, ratio = devicePixelRatio || 1;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    if (!this.image) return;
+    context.setTransform(ratio * this.scale, 0, 0, ratio * this.scale, ratio * this.left, ratio * this.top);
+    context.imageSmoothingEnabled = this.scale < 3;
+    context.drawImage(this.image, 0, 0);
+    this.over(context);
+    this.canvas.dataset.drawn = String(Number(this.canvas.dataset.drawn || 0) + 1);
+  }
+
+  /** A box with handles at its corners if it is chosen. */
+  box(box, colour, chosen, dashed = false) {
+    const context = this.context, [x0, y0, x1, y1] = box, px = 1 / this.scale;
+    context.strokeStyle = colour;
+    context.lineWidth = (chosen ? 2.5 : 1.5) * px;
+    context.setLineDash(dashed ? [6 * px, 4 * px] : []);
+    context.strokeRect(x0, y0, x1 - x0, y1 - y0);
+    context.setLineDash([]);
+    if (!chosen) return;
+    context.fillStyle = colour;
+    for (const x of [x0, x1]) for (const y of [y0, y1]) context.fillRect(x - 4 * px, y - 4 * px, 8 * px, 8 * px);
+  }
+
+  stroke(path, radius, part) {
+    this.context.globalAlpha = 0.6;
+    this.context.strokeStyle = this.context.fillStyle = part ? COLOURS[part] : "#ffffff";
+    drawPath(this.context, path, radius);
+    this.context.globalAlpha = 1;
+  }
+
+  point(x, y, colour, radius, ring = false) {
+    const context = this.context, px = 1 / this.scale;
+    context.beginPath();
+    context.arc(x, y, radius * px, 0, 2 * Math.PI);
+    context.lineWidth = 2 * px;
+    context.strokeStyle = ring ? colour : "#000a";
+    if (!ring) { context.fillStyle = colour; context.fill(); }
+    context.stroke();
+  }
+
+  /** @param {Record<string, [number, number, number]>} keypoints @param {number} chosen */
+  skeleton(keypoints, chosen, faint) {
+    const context = this.context;
+    context.globalAlpha = faint ? 0.45 : 1;
+    context.lineWidth = 2 / this.scale;
+    context.strokeStyle = "#7fd1ff";
+    for (const [a, b] of SKELETON) {
+      const one = keypoints[a], other = keypoints[b];
+      if (!one || !other || !one[2] || !other[2]) continue;
+      context.beginPath(); context.moveTo(one[0], one[1]); context.lineTo(other[0], other[1]); context.stroke();
+    }
+    for (const [joint, [x, y, visibility]] of Object.entries(keypoints)) {
+      if (visibility) this.point(x, y, visibility === 2 ? "#7fd1ff" : "#ff8f3a", Number(joint) === chosen ? 7 : 4.5);
+    }
+    context.globalAlpha = 1;
+  }
+}

@@ -1,0 +1,85 @@
+"""What the network proposes for an image: boxes, parts, outlines and keypoints, which people accept or correct."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.arrays import U8
+from models.body.charts import COARSE_OF_CHART
+from models.inference.open_network import open_network
+from models.network import NetworkConfig
+from models.structures import SurfaceMap
+from models.surface.keypoints import shown_keypoints
+from stages.studio.part_map import PartMap, PixelMask, packed_map
+from stages.studio.sheet_records import part_map_record
+
+LEAST_SCORE = 0.3
+"""Boxes of lower score are not proposed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedPerson:
+    """A proposed person. `keypoints`: x, y by COCO's number of the joint."""
+
+    box_4: tuple[float, float, float, float]
+    score: float
+    parts: PartMap | None
+    outline: PixelMask | None
+    keypoints: dict[int, tuple[float, float]]
+
+    def record(self) -> dict[str, Any]:
+        """JSON for the page."""
+        outline = self.outline and {
+            "x": self.outline.x, "y": self.outline.y, "size": self.outline.size, "counts": self.outline.counts,
+        }
+        return {
+            "box": self.box_4, "score": self.score, "parts": part_map_record(self.parts), "outline": outline,
+            "keypoints": self.keypoints,
+        }
+
+
+class Proposer:
+    """Opens the network at the first image, and keeps what it proposed. One image at a time."""
+
+    def __init__(self, config: NetworkConfig, threads: int) -> None:
+        self._config, self._threads = config, threads
+        self._lock = threading.Lock()
+        self._known: dict[str, list[ProposedPerson]] = {}
+
+    def __call__(self, name: str, rgb_HW3: U8) -> list[ProposedPerson]:
+        """The people that the network finds, best score first. Raises: ModelError for unusable weights."""
+        with self._lock:
+            if name not in self._known:
+                network = open_network(self._config, self._threads)
+                (found,), features = network.detect(rgb_HW3[None], still=True)
+                box_N4 = found.box_N4[found.score_N >= LEAST_SCORE]
+                maps = network.surfaces(features, [found.box_N4])[0][: len(box_N4)]
+                shape = rgb_HW3.shape[:2]
+                self._known[name] = [
+                    proposed_person(one, box_4, float(score), (shape[0], shape[1]))
+                    for one, box_4, score in zip(maps, box_N4.tolist(), found.score_N, strict=False)
+                ]
+            return self._known[name]
+
+
+def proposed_person(one: SurfaceMap, box_4: list[float], score: float, size: tuple[int, int]) -> ProposedPerson:
+    """A proposal from a surface on an image of some height and width."""
+    height, width = size
+    x0, y0, x1, y1 = (float(np.clip(at, 0, most)) for at, most in zip(box_4, (width, height) * 2, strict=True))
+    top, left = max(-one.y0, 0), max(-one.x0, 0)
+    inside = np.s_[top : max(height - one.y0, 0), left : max(width - one.x0, 0)]
+    x, y = one.x0 + left, one.y0 + top
+    outline_hw = one.silhouette_hw[inside]
+    keypoints = {}
+    for joint, (at_x, at_y, sure) in enumerate(shown_keypoints(one).tolist()):
+        if sure > 0 and 0 <= at_x < width and 0 <= at_y < height:
+            keypoints[joint] = (round(at_x, 1), round(at_y, 1))
+    return ProposedPerson(
+        box_4=(x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)), score=round(score, 3),
+        parts=packed_map(COARSE_OF_CHART[one.labels_hw[inside]], x, y),
+        outline=PixelMask.of_array(outline_hw, x, y) if outline_hw.any() else None, keypoints=keypoints,
+    )

@@ -1,0 +1,62 @@
+"""What the page is told of a sheet: its JSON, with part maps compressed as the browser can unpack them."""
+
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+from typing import Any
+
+from stages.studio.part_map import PartMap
+from stages.studio.sheet import AskedPoint, PersonWork
+from stages.studio.task_list import History
+from stages.studio.view_clicks import SurfacePlace, views_of_place
+
+SAME = "same"
+"""Stands for a part map that the page has already."""
+
+
+def history_record(history: History, known: History | None = None) -> dict[str, Any]:
+    """The sheet now, and how many steps can be undone and redone.
+
+    Args:
+        known: the history as the page knows it: its part maps are not sent again.
+    """
+    sheet = history.sheet
+    before = {} if known is None else known.sheet.people
+    people = {number: person_work_record(work, before.get(number)) for number, work in sheet.people.items()}
+    return {
+        "people": people, "status": sheet.status, "undo": len(history.past) - 1, "redo": len(history.undone),
+    }
+
+
+def person_work_record(work: PersonWork, before: PersonWork | None) -> dict[str, Any]:
+    """One person of a sheet. Keypoints are x, y, visibility."""
+    same = before is not None and before.parts == work.parts
+    return {
+        "box": work.box_4, "kind": work.kind, "seconds": work.seconds, "proposed": sorted(work.proposed),
+        "parts": SAME if same else part_map_record(work.parts), "outline": work.outline is not None,
+        "asked": {part: [_point_record(part, one) for one in points] for part, points in work.asked.items()},
+        "keypoints": {joint: (one.x, one.y, one.visibility) for joint, one in work.keypoints.items()},
+    }
+
+
+def part_map_record(parts: PartMap | None) -> dict[str, Any] | None:
+    """A part map: its rectangle, and the labels compressed by zlib, as base64."""
+    if parts is None:
+        return None
+    packed = base64.b64encode(parts.packed).decode("ascii")
+    return {"x": parts.x, "y": parts.y, "height": parts.height, "width": parts.width, "packed": packed}
+
+
+def _point_record(part: int, point: AskedPoint) -> dict[str, Any]:
+    record: dict[str, Any] = {"x": point.x, "y": point.y, "verdict": "open", "places": []}
+    if point.answer is not None:
+        record["verdict"] = point.answer.verdict
+        if point.answer.verdict == "surface":
+            record["places"] = _places(part, point.answer.chart, point.answer.u, point.answer.v)
+    return record
+
+
+@lru_cache(maxsize=4096)
+def _places(part: int, chart: int, u: float, v: float) -> list[tuple[int, float, float]]:
+    return views_of_place(part, SurfacePlace(chart=chart, u=u, v=v))

@@ -1,0 +1,219 @@
+"""All that the page can ask for, apart from HTTP: images, claims, actions, clicks and proposals, in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from models.arrays import U8
+from models.body.charts import COARSE_NAMES
+from pipeline.stage import StageError
+from stages.annotations.densepose_coco import write_dense_set
+from stages.annotations.image_folders import read_rgb
+from stages.studio.action_messages import action_of
+from stages.studio.actions import Action, Answer, Ask, SetStatus
+from stages.studio.asked_pixels import pixels_to_ask
+from stages.studio.journal import WorkJournal, checked_name
+from stages.studio.part_views import SIDE, view_directions
+from stages.studio.people_file import people_file
+from stages.studio.proposals import ProposedPerson
+from stages.studio.sheet_records import history_record
+from stages.studio.task_list import (
+    History,
+    Step,
+    TaskImage,
+    WorkEntry,
+    active_seconds,
+    claimed,
+    finished_by,
+    next_image,
+    released,
+)
+from stages.studio.view_clicks import clicked_place
+
+Propose = Callable[[str, U8], list[ProposedPerson]]
+JPEG_QUALITY = 95
+KEPT_IMAGES = 4
+"""Decoded images that stay in memory."""
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenImage:
+    """An image to annotate: its file, and its entry in the task list."""
+
+    path: Path
+    task: TaskImage
+
+
+class Workplace:
+    """The task list behind the page. Not for several threads at once: its server calls it from one."""
+
+    def __init__(
+        self, images: Sequence[GivenImage], output: Path, *, copies: int, propose: Propose | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Open the journal. `propose`: the network's proposals; None = there are none. Raises: StageError."""
+        self._files = {one.task.name: one.path for one in images}
+        self._journal = WorkJournal(studio_journal(output), [one.task for one in images], copies)
+        self._output, self._copies, self._propose, self._clock = output, copies, propose, clock
+        self.image_rgb = lru_cache(maxsize=KEPT_IMAGES)(self._read)
+
+    def take(self, message: Message) -> dict[str, Any]:
+        """Give an annotator an image: the named one, or the next. `image` is None when none is left.
+
+        Raises: StageError for a wrong name, and for an image that another annotator has.
+        """
+        who, tasks, now = checked_name(message.get("who")), self._journal.tasks, self._clock()
+        wanted = message.get("image")
+        name = next_image(tasks, who, now) if wanted is None else self._name(wanted)
+        progress = self._progress()
+        if name is None:
+            return {"image": None, "progress": progress}
+        self._journal.tasks = claimed(released(tasks, who), name, who, now)
+        one = tasks.image(name)
+        number = list(self._files).index(name)
+        about = {"name": name, "number": number, "width": one.width, "height": one.height}
+        return {"image": about, "sheet": history_record(self._history(name, who)), "progress": progress}
+
+    def act(self, message: Message) -> dict[str, Any]:
+        """Carry out an action, an undo or a redo; returns the changed sheet. Raises: StageError."""
+        name = self._name(message.get("image"))
+        image = self._journal.tasks.image(name)
+        do = message.get("action")
+        if do in ("undo", "redo"):
+            # A page that lost the answer asks again: what it saw tells that the step is done already.
+            steps = len(self._history(name, checked_name(message.get("who"))).past) - 1
+            if message.get("undo", steps) != steps:
+                return self._shown(message, name)
+            return self._add(message, name, do)
+        return self._add(message, name, action_of(do, (image.height, image.width)))
+
+    def ask(self, message: Message) -> dict[str, Any]:
+        """Choose the pixels of a part that are asked. Fields: `person`, `part`. Raises: StageError."""
+        name = self._name(message.get("image"))
+        image = self._journal.tasks.image(name)
+        fields = {"do": "ask", "person": message.get("person"), "part": message.get("part"), "pixels": [[0, 0]]}
+        wanted = action_of(fields, (image.height, image.width))
+        assert isinstance(wanted, Ask)
+        work = self._journal.tasks.sheet(name, checked_name(message.get("who"))).people.get(wanted.person)
+        if work is None:
+            raise StageError(f"there is no person {wanted.person}", "person", "reload the page")
+        pixels = pixels_to_ask(work, wanted.part, image)
+        return self._add(message, name, dataclasses.replace(wanted, pixels=pixels))
+
+    def click(self, message: Message) -> dict[str, Any]:
+        """Answer a point by a click on a view. Fields: those of the action `answer`, and `click`: x, y in the view.
+
+        Raises: StageError for a click beside the part.
+        """
+        name = self._name(message.get("image"))
+        image = self._journal.tasks.image(name)
+        given = {key: message.get(key) for key in ("person", "part", "number", "view", "hint")}
+        wanted = action_of({"do": "answer", "verdict": "surface", **given}, (image.height, image.width))
+        assert isinstance(wanted, Answer)
+        at = message.get("click")
+        if not isinstance(at, list) or len(at) != 2 or not all(type(one) in (int, float) for one in at):
+            raise StageError("is no place in a view", "click", "reload the page")
+        if wanted.part == 0 or not all(0 <= one <= SIDE for one in at):
+            raise StageError("is outside of the view", "click", "click on the part")
+        place = clicked_place(wanted.part, wanted.view, float(at[0]), float(at[1]))
+        if place is None:
+            raise StageError("there is nothing of the part", "click", "click on the part")
+        answer = dataclasses.replace(wanted, chart=place.chart, u=place.u, v=place.v)
+        return self._add(message, name, answer)
+
+    def release(self, message: Message) -> dict[str, Any]:
+        """The annotator leaves: their images are free for others."""
+        self._journal.tasks = released(self._journal.tasks, checked_name(message.get("who")))
+        return {}
+
+    def image_name(self, number: int) -> str:
+        """The name of an image by its number on this run's list. Raises: StageError."""
+        names = list(self._files)
+        if not 0 <= number < len(names):
+            raise StageError(f"there is no image {number}", "image", "reload the page")
+        return names[number]
+
+    def jpeg(self, name: str) -> bytes:
+        """An image as the page shows it: upright. Raises: StageError."""
+        options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        _, encoded = cv2.imencode(".jpg", self.image_rgb(name)[..., ::-1], options)
+        return encoded.tobytes()
+
+    def proposals(self, name: str) -> dict[str, Any]:
+        """The network's proposals for an image. Raises: StageError, ModelError."""
+        people = [] if self._propose is None else self._propose(name, self.image_rgb(name))
+        return {"people": [one.record() for one in people]}
+
+    def write(self) -> int:
+        """Write the file of each rank of annotators; returns the number of people of the first. Raises: StageError."""
+        counts = []
+        for rank in range(self._copies):
+            made = people_file(self._journal.tasks, rank)
+            write_dense_set(ranked_path(self._output, rank), made)
+            counts.append(len(made.people))
+        return counts[0]
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._journal.close()
+
+    def finished(self) -> int:
+        """Number of images that as many annotators have finished as are wanted."""
+        tasks = self._journal.tasks
+        return sum(len(list(finished_by(tasks, one.name))) >= self._copies for one in tasks.images)
+
+    def _shown(self, message: Message, name: str) -> dict[str, Any]:
+        """The sheet as it is, for a message that changes nothing."""
+        history = self._history(name, checked_name(message.get("who")))
+        return {"sheet": history_record(history), "progress": self._progress()}
+
+    def _add(self, message: Message, name: str, do: Action | Step) -> dict[str, Any]:
+        who, now = checked_name(message.get("who")), self._clock()
+        before = self._history(name, who)
+        claimed(self._journal.tasks, name, who, now)
+        seconds = active_seconds(self._journal.tasks, who, now)
+        self._journal.add(WorkEntry(who=who, image=name, at=now, seconds=seconds, do=do))
+        if isinstance(do, SetStatus):
+            self.write()
+        return {"sheet": history_record(self._history(name, who), before), "progress": self._progress()}
+
+    def _history(self, name: str, who: str) -> History:
+        return self._journal.tasks.histories.get((name, who), History())
+
+    def _progress(self) -> dict[str, int]:
+        return {"images": len(self._journal.tasks.images), "finished": self.finished()}
+
+    def _name(self, name: Any) -> str:
+        if not isinstance(name, str) or name not in self._files:
+            raise StageError("the image is not on this run's list", "image", "reload the page")
+        return name
+
+    def _read(self, name: str) -> U8:
+        return read_rgb(self._files[name])
+
+
+def studio_journal(output: Path) -> Path:
+    """The journal beside a result: `people.journal.jsonl` beside `people.json`."""
+    return output.with_name(f"{output.stem}.journal.jsonl")
+
+
+def ranked_path(output: Path, rank: int) -> Path:
+    """The file of a rank of annotators: `people.json`, `people.2.json` …"""
+    return output if rank == 0 else output.with_name(f"{output.stem}.{rank + 1}{output.suffix}")
+
+
+def part_table() -> list[dict[str, Any]]:
+    """Name and views of each part 1..14, for the page."""
+    return [
+        {"part": part, "name": COARSE_NAMES[part], "views": list(view_directions(part))}
+        for part in range(1, len(COARSE_NAMES))
+    ]

@@ -1,0 +1,186 @@
+"""The studio in a real browser, from boxes to the file: mouse, keys and fingers; reloads and restarts in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.body.charts import COARSE_OF_CHART
+from models.surface.chart_lookup import ChartLookup, corner_mean
+from models.surface.charted_mesh import open_body_mesh
+from stages.annotations.coco_masks import decode_mask
+from stages.annotations.densepose_coco import AnnotatedPerson, read_dense_set
+from stages.annotations.point_picking import resample_to_box_grid
+from stages.studio.view_clicks import SurfacePlace, views_of_place
+from stages.world.scene import Scene
+from tests.stages.live.browser import browser_program
+from tests.stages.studio.annotating_browser import AnnotatingBrowser
+from tests.stages.studio.workplaces import Studio, scene_of_a_person
+
+CLICKS = 12
+FLOOR_M = 0.005
+"""Median error on the skin that the way from a click to the file may add."""
+PEOPLE = "Object.keys(studio.work.sheet.people).length"
+ANSWERED = "studio.work.sheet.people[1].asked[studio.work.part].filter(one => one.verdict !== 'open').length"
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[AnnotatingBrowser]:
+    program = browser_program()
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    made = AnnotatingBrowser(program, tmp_path / "profile")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    made = Studio(tmp_path, scene_of_a_person())
+    yield made
+    made.close()
+
+
+def test_from_boxes_to_a_file(studio: Studio, browser: AnnotatingBrowser) -> None:
+    browser.begin(studio.address, "ann")
+    mark_people(browser)
+    paint_parts(studio, browser)
+    answer_points(studio, browser)
+    browser.key("Tab")
+    browser.key("a")
+    seen = int((studio.scene.keypoint_N173[0, :, 2] > 0).sum())
+    browser.wait(f"Object.keys(studio.work.sheet.people[1].keypoints).length === {seen}")
+    browser.key("f")
+    browser.wait("studio.work.image && studio.work.image.name === 'image1.png'")
+    check_file(studio)
+
+
+def mark_people(browser: AnnotatingBrowser) -> None:
+    """The proposed box, and a drawn one that is undone, done again, corrected and undone."""
+    browser.key("a")
+    browser.wait(f"{PEOPLE} === 1")
+    browser.drag([browser.on_image(*at) for at in ((2, 2), (10, 10), (30, 40))])
+    browser.wait(f"{PEOPLE} === 2")
+    assert np.allclose(browser.run("studio.work.sheet.people[2].box"), [2, 2, 30, 40], atol=1.5)
+    browser.key("z")
+    browser.wait(f"{PEOPLE} === 1")
+    browser.key("y")
+    browser.wait(f"{PEOPLE} === 2")
+    browser.run("studio.work.person = 2; 0")
+    browser.drag([browser.on_image(*at) for at in ((30, 40), (35, 45), (40, 50))])
+    browser.wait("studio.work.sheet.people[2].box[2] > 38")
+    for people in (2, 1):
+        browser.key("z")
+        browser.wait(f"{PEOPLE} === {people}")
+
+
+def paint_parts(studio: Studio, browser: AnnotatingBrowser) -> None:
+    """All proposed parts, and a stroke that is drawn and undone; the labels on the page are the truth's."""
+    coarse_HW = COARSE_OF_CHART[studio.scene.label_HW]
+    parts = np.unique(coarse_HW[coarse_HW > 0])
+    browser.key("Tab")
+    browser.key("A")
+    browser.wait("studio.work.sheet.people[1].outline === true", 60)
+    assert pixels_of_parts(browser) == np.bincount(coarse_HW.ravel(), minlength=15)[1:].tolist()
+    x0, y0, x1, y1 = studio.scene.box_N4[0].tolist()
+    steps = browser.run("studio.work.sheet.undo")
+    browser.key("7")
+    browser.drag([browser.on_image(*at) for at in (((x0 + x1) / 2, (y0 + y1) / 2), (x0 + 5, y0 + 5), (x0 + 9, y1))])
+    browser.wait(f"studio.work.sheet.undo === {steps + 1}")
+    assert pixels_of_parts(browser) != np.bincount(coarse_HW.ravel(), minlength=15)[1:].tolist()
+    browser.key("z")
+    browser.wait(f"studio.work.sheet.undo === {steps}")
+    assert pixels_of_parts(browser) == np.bincount(coarse_HW.ravel(), minlength=15)[1:].tolist()
+    assert len(parts) > 5
+
+
+def pixels_of_parts(browser: AnnotatingBrowser) -> list[int]:
+    """Number of pixels of each part 1..14 on the page."""
+    found: list[int] = browser.run(
+        "(() => { const n = Array(15).fill(0); for (const part of studio.work.maps[1].label) n[part]++; "
+        "return n.slice(1); })()"
+    )
+    return found
+
+
+def answer_points(studio: Studio, browser: AnnotatingBrowser) -> None:
+    """An annotator who knows the truth clicks it; the page is reloaded, and the program restarted, in between."""
+    browser.key("Tab")
+    for done in range(CLICKS):
+        if done == 4:
+            browser.begin(studio.address, "ann")
+            assert browser.run(PEOPLE) == 1
+            browser.run("studio.setStage('points'); 0")
+        point = browser.wait(
+            "(() => { const w = studio.work, a = w.sheet.people[1].asked[w.part]; return a && a[w.number] && "
+            "a[w.number].verdict === 'open' && "
+            "document.getElementById('viewcanvas').dataset.part === String(w.part) && "
+            "{part: w.part, x: a[w.number].x, y: a[w.number].y, undo: w.sheet.undo}; })()", 60,
+        )  # fmt: skip
+        if done == 8:
+            studio.close()
+        click_truth(studio.scene, browser, point)
+        if done == 8:
+            browser.wait("document.getElementById('notice').textContent.includes('no connection')")
+            studio.open()
+        browser.wait(f"studio.work.sheet.undo >= {point['undo'] + 1}", 30)
+
+
+def click_truth(scene: Scene, browser: AnnotatingBrowser, point: dict[str, Any]) -> None:
+    """Click the truth of a pixel on the view in which it is seen from the front; `hidden` where no view sees it."""
+    u, v = (float(one) for one in scene.uv_2HW[:, point["y"], point["x"]])
+    place = SurfacePlace(chart=int(scene.label_HW[point["y"], point["x"]]), u=u, v=v)
+    seen = views_of_place(point["part"], place)
+    if not seen:
+        browser.key("h")
+        return
+    browser.click(browser.on_view(*seen[0]))
+
+
+def check_file(studio: Studio) -> None:
+    scene = studio.scene
+    (person,) = read_dense_set(studio.output).people
+    about = person.rest["dp_annotation"]
+    assert about["annotator"] == "ann" and about["finished"] and not about["hints"] and about["seconds"] > 0
+    assert person.points is not None and len(person.points.x_M) + about["hidden"] >= CLICKS
+    assert np.median(click_errors_m(scene, person)) <= FLOOR_M
+    x0, y0, width, height = (int(side) for side in person.box_4)
+    truth_GG = resample_to_box_grid(COARSE_OF_CHART[scene.label_HW[y0 : y0 + height, x0 : x0 + width]])
+    assert person.part_masks is not None
+    for part, mask in enumerate(person.part_masks, start=1):
+        found_GG = np.zeros_like(truth_GG) if mask is None else decode_mask(mask)
+        assert (found_GG == (truth_GG == part)).all()
+    truth_173 = scene.keypoint_N173[0]
+    found_173 = np.array(person.rest["keypoints"]).reshape(17, 3)
+    assert np.allclose(found_173[truth_173[:, 2] > 0, :2], truth_173[truth_173[:, 2] > 0, :2], atol=0.1)
+
+
+def click_errors_m(scene: Scene, person: AnnotatedPerson) -> np.ndarray:
+    """Metres on the rest body between the clicked and the true place of each point."""
+    mesh, points = open_body_mesh(), person.points
+    assert points is not None
+    lookup = ChartLookup(mesh)
+    column = (points.x_M * person.box_4[2] / 255 + person.box_4[0]).astype(int)
+    row = (points.y_M * person.box_4[3] / 255 + person.box_4[1]).astype(int)
+    u, v = scene.uv_2HW[:, row, column].astype(np.float64)
+    found = corner_mean(mesh.vertex_V3, mesh, lookup(points.chart_M, points.u_M, points.v_M))
+    truth = corner_mean(mesh.vertex_V3, mesh, lookup(scene.label_HW[row, column], u, v))
+    return np.asarray(np.linalg.norm(found - truth, axis=1))
+
+
+def test_fingers(studio: Studio, browser: AnnotatingBrowser) -> None:
+    """One finger draws a box; two fingers zoom and draw nothing."""
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)
+    browser.begin(studio.address, "tip")
+    (x0, y0), (x1, y1) = browser.on_image(3, 3), browser.on_image(40, 60)
+    browser.touch([[(x0, y0)], [((x0 + x1) / 2, (y0 + y1) / 2)], [(x1, y1)]])
+    browser.wait(f"{PEOPLE} === 1")
+    assert np.allclose(browser.run("studio.work.sheet.people[1].box"), [3, 3, 40, 60], atol=1.5)
+    scale = browser.run("studio.picture.scale")
+    browser.touch([[(300, 300)], [(300, 300), (400, 300)], [(250, 300), (450, 300)]])
+    browser.wait(f"studio.picture.scale > {1.5 * scale}")
+    assert browser.run(PEOPLE) == 1

@@ -1,0 +1,175 @@
+"""The studio's server: access, hostile requests, clicks, several annotators, and what survives its end."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.body.charts import COARSE_OF_CHART
+from stages.annotations.densepose_coco import read_dense_set
+from stages.studio.studio_page import FILES, FOLDER
+from stages.world.scene import Scene
+from tests.stages.studio.workplaces import Studio, scene_of_a_person
+
+Opened = Callable[..., Studio]
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return scene_of_a_person()
+
+
+@pytest.fixture
+def opened(scene: Scene, tmp_path: Path) -> Iterator[Opened]:
+    running: list[Studio] = []
+
+    def start(**settings: Any) -> Studio:
+        running.append(Studio(tmp_path, scene, **settings))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+def answer(studio: Studio, path: str, message: Any = None, **headers: str) -> tuple[int, Any]:
+    """Status and JSON (or bytes) of a request; a message is posted as JSON."""
+    body = None if message is None else message if isinstance(message, bytes) else json.dumps(message).encode()
+    kind = {} if message is None else {"Content-Type": "application/json"}
+    request = urllib.request.Request(studio.address + path, data=body, headers={**kind, **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as found:
+            status, content = found.status, found.read()
+    except urllib.error.HTTPError as error:
+        status, content = error.code, error.read()
+    try:
+        return status, json.loads(content)
+    except ValueError:
+        return status, content
+
+
+def did(studio: Studio, action: Any, who: str = "ann", image: str = "image0.png") -> Any:
+    status, found = answer(studio, "/act", {"who": who, "image": image, "action": action})
+    assert status == 200, found
+    return found
+
+
+def test_from_boxes_to_a_file(opened: Opened, scene: Scene) -> None:
+    """All by messages: box, parts, asked points, clicks; then the file, also after a restart."""
+    studio = opened()
+    taken = answer(studio, "/take", {"who": "ann"})[1]
+    height, width = scene.label_HW.shape
+    assert taken["image"] == {"name": "image0.png", "number": 0, "width": width, "height": height}
+    (one,) = answer(studio, "/proposals/0")[1]["people"]
+    did(studio, {"do": "box", "person": 1, "box_4": one["box"], "origin": "proposed"})
+    mask = one["outline"]
+    torso = {"do": "paint", "person": 1, "part": 1, "mask": mask}
+    did(studio, torso)
+    sheet = answer(studio, "/ask", {"who": "ann", "image": "image0.png", "person": 1, "part": 1})[1]["sheet"]
+    points = sheet["people"]["1"]["asked"]["1"]
+    assert 1 < len(points) <= 14 and all(scene.label_HW[one["y"], one["x"]] > 0 for one in points)
+    click = {"who": "ann", "image": "image0.png", "person": 1, "part": 1, "number": 0, "view": 0, "hint": False}
+    status, found = answer(studio, "/click", {**click, "click": [180, 180]})
+    assert status == 200
+    places = found["sheet"]["people"]["1"]["asked"]["1"][0]["places"]
+    assert [abs(places[0][1] - 180.5) < 2, abs(places[0][2] - 180.5) < 2, places[0][0]] == [True, True, 0]
+    status, refused = answer(studio, "/click", {**click, "click": [1, 1]})
+    assert status == 400 and "nothing of the part" in refused["error"]
+    studio.close()
+    studio.open()
+    taken = answer(studio, "/take", {"who": "ann"})[1]
+    assert taken["sheet"]["people"]["1"]["asked"]["1"][0]["verdict"] == "surface"
+    assert did(studio, {"do": "status", "status": "finished"})["progress"] == {"images": 2, "finished": 1}
+    (person,) = read_dense_set(studio.output).people
+    assert person.points is not None and list(person.points.chart_M) == [2]
+    assert person.part_masks is not None and person.part_masks[0] is not None
+    assert answer(studio, "/take", {"who": "ann"})[1]["image"]["name"] == "image1.png"
+
+
+def test_parts_as_the_page_gets_them(opened: Opened, scene: Scene) -> None:
+    record = answer(opened(), "/proposals/0")[1]["people"][0]["parts"]
+    labels = np.frombuffer(zlib.decompress(base64.b64decode(record["packed"])), np.uint8)
+    labels_hw = labels.reshape(record["height"], record["width"])
+    x, y = record["x"], record["y"]
+    truth_hw = COARSE_OF_CHART[scene.label_HW][y : y + record["height"], x : x + record["width"]]
+    assert (labels_hw == truth_hw).all()
+
+
+def test_two_annotators_do_not_meet(opened: Opened) -> None:
+    studio = opened()
+    names = [answer(studio, "/take", {"who": who})[1]["image"]["name"] for who in ("ann", "bob")]
+    assert names == ["image0.png", "image1.png"]
+    assert answer(studio, "/take", {"who": "cyd"})[1]["image"] is None
+    box = {"do": "box", "person": 1, "box_4": [1, 1, 50, 50]}
+    status, refused = answer(studio, "/act", {"who": "bob", "image": "image0.png", "action": box})
+    assert status == 400 and "another annotator has this image" in refused["error"]
+    did(studio, box)
+    answer(studio, "/release", {"who": "ann"})
+    assert answer(studio, "/take", {"who": "cyd"})[1]["sheet"]["people"] == {}
+
+
+def test_an_undo_that_is_sent_twice_is_done_once(opened: Opened) -> None:
+    studio = opened()
+    for number in (1, 2):
+        did(studio, {"do": "box", "person": number, "box_4": [1, 1, 50, 50]})
+    undo = {"who": "ann", "image": "image0.png", "action": "undo", "undo": 2}
+    for _ in range(2):
+        assert list(answer(studio, "/act", undo)[1]["sheet"]["people"]) == ["1"]
+
+
+def test_a_token_and_the_origin_are_asked(opened: Opened) -> None:
+    studio = opened(token="open-sesame")
+    assert answer(studio, "/")[0] == answer(studio, "/take", {"who": "ann"})[0] == 403
+    assert answer(studio, "/?token=open-sesame")[0] == 200
+    assert answer(studio, "/take?token=open-sesame", {"who": "ann"}, Origin="http://evil.example")[0] == 403
+    assert answer(studio, "/parts?token=open-sesame", Host="evil.example")[0] == 403
+    assert answer(studio, "/take", {"who": "ann"}, Cookie="token=open-sesame")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "message", "status"),
+    [
+        ("/take", b"{", 400), ("/take", b"[]", 400), ("/take", b"[" * 100_000, 400), ("/take", {}, 400),
+        ("/take", {"who": ""}, 400), ("/take", {"who": "a\n"}, 400), ("/take", {"who": "a" * 65}, 400),
+        ("/take", {"who": "ann", "image": "../image0.png"}, 400), ("/take", {"who": "ann", "image": 0}, 400),
+        ("/act", {"who": "ann", "image": "image0.png"}, 400),
+        ("/act", {"who": "ann", "image": "image0.png", "action": ["undo"]}, 400),
+        ("/act", {"who": "ann", "image": "image9.png", "action": "undo"}, 400),
+        ("/ask", {"who": "ann", "image": "image0.png", "person": 1, "part": 1}, 400),
+        ("/ask", {"who": "ann", "image": "image0.png", "person": {}, "part": 1}, 400),
+        ("/click", {"who": "ann", "image": "image0.png", "person": 1, "part": 1, "number": 0, "view": 0}, 400),
+        ("/take", b'{"who": "' + b"a" * 9_000_000 + b'"}', 413),
+        ("/page/../studio_page.py", None, 404), ("/page/studio_page.py", None, 404), ("/views/0", None, 404),
+        ("/views/15", None, 404), ("/views/%C2%B2", None, 404), ("/image/7", None, 400), ("/image/-1", None, 404),
+        ("/proposals/99999999999", None, 404),
+    ],
+)  # fmt: skip
+def test_hostile_requests(opened: Opened, path: str, message: Any, status: int) -> None:
+    studio = opened()
+    assert answer(studio, path, message)[0] == status
+    assert answer(studio, "/take", {"who": "ann"})[0] == 200  # and it goes on
+
+
+def test_other_than_json_is_refused(opened: Opened) -> None:
+    """Forms of other sites can send plain text without asking the browser's leave."""
+    request = urllib.request.Request(opened().address + "/take", data=b"{}", headers={"Content-Type": "text/plain"})
+    with pytest.raises(urllib.error.HTTPError, match="415"):
+        urllib.request.urlopen(request, timeout=20)
+
+
+def test_the_page_loads_nothing_from_elsewhere(opened: Opened) -> None:
+    studio = opened()
+    texts = [(FOLDER / name).read_text() for name in (*FILES, "studio.html")]
+    assert not [text for text in texts if "http://" in text or "https://" in text or "//cdn" in text]
+    with urllib.request.urlopen(studio.address + "/", timeout=20) as found:
+        assert "default-src 'none'" in found.headers["Content-Security-Policy"]
+    assert {path.name for path in FOLDER.iterdir()} == {*FILES, "studio.html"}

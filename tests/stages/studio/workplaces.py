@@ -1,0 +1,72 @@
+"""A studio on a small synthetic image, with a proposal that a test states, on a free port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.arrays import U8
+from models.body.charts import COARSE_OF_CHART
+from stages.studio.annotate import given_images
+from stages.studio.part_map import PixelMask, packed_map
+from stages.studio.proposals import ProposedPerson
+from stages.studio.studio_page import StudioPage
+from stages.studio.workplace import Workplace
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
+from stages.world.scene import Scene
+from tests.stages.live.clock_video import free_port
+
+
+def scene_of_a_person() -> Scene:
+    """A scene of the synthetic world with one large person."""
+    scene = image_scene(IMAGE_WORLDS["val"], 7, 22)
+    assert len(scene.box_N4) == 1 and (scene.label_HW > 0).sum() > 8000
+    return scene
+
+
+def proposed(scene: Scene) -> list[ProposedPerson]:
+    """The scene's truth as proposals."""
+    found = []
+    for number, box_4 in enumerate(scene.box_N4.tolist(), start=1):
+        coarse_HW: U8 = np.where(scene.instance_HW == number, COARSE_OF_CHART[scene.label_HW], 0).astype(np.uint8)
+        seen = {joint: (float(x), float(y)) for joint, (x, y, v) in enumerate(scene.keypoint_N173[number - 1]) if v > 0}
+        found.append(
+            ProposedPerson(
+                box_4=(box_4[0], box_4[1], box_4[2], box_4[3]), score=0.9, parts=packed_map(coarse_HW, 0, 0),
+                outline=PixelMask.of_array(coarse_HW > 0, 0, 0), keypoints=seen,
+            )
+        )
+    return found
+
+
+class Studio:
+    """A running studio over copies of one scene; it can be closed and opened again on the same port and journal."""
+
+    def __init__(self, folder: Path, scene: Scene, images: int = 2, **settings: object) -> None:
+        self.folder, self.scene, self.port = folder, scene, free_port()
+        self.settings = {"copies": 1, "token": None, **settings}
+        for number in range(images):
+            cv2.imwrite(str(folder / f"image{number}.png"), scene.rgb_HW3[..., ::-1])
+        self.output = folder / "people.json"
+        self.open()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def open(self) -> None:
+        """Start the program, as it were."""
+        images = given_images(sorted(self.folder.glob("image*.png")))
+        copies, token = self.settings["copies"], self.settings["token"]
+        assert isinstance(copies, int) and (token is None or isinstance(token, str))
+        found = proposed(self.scene)
+        self.workplace = Workplace(images, self.output, copies=copies, propose=lambda name, rgb_HW3: found)
+        self.page = StudioPage("127.0.0.1", self.port, token, self.workplace)
+
+    def close(self) -> None:
+        """End it without writing the result: what is kept is in the journal."""
+        self.page.close()
+        self.workplace.close()

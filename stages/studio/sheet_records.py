@@ -15,15 +15,21 @@ SAME = "same"
 """Stands for a part map that the page has already."""
 
 
-def history_record(history: History, known: History | None = None) -> dict[str, Any]:
+def history_record(
+    history: History, known: History | None = None, drawn: int | None = None
+) -> dict[str, Any]:
     """The sheet now, and how many steps can be undone and redone.
 
     Args:
         known: the history as the page knows it: its part maps are not sent again.
+        drawn: the person whose map the page has changed itself.
     """
     sheet = history.sheet
     before = {} if known is None else known.sheet.people
-    people = {number: person_work_record(work, before.get(number)) for number, work in sheet.people.items()}
+    people = {
+        number: person_work_record(work, work if number == drawn else before.get(number))
+        for number, work in sheet.people.items()
+    }
     return {
         "people": people, "status": sheet.status, "undo": len(history.past) - 1, "redo": len(history.undone),
     }

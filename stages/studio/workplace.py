@@ -18,7 +18,7 @@ from pipeline.stage import StageError
 from stages.annotations.densepose_coco import write_dense_set
 from stages.annotations.image_folders import read_rgb
 from stages.studio.action_messages import action_of
-from stages.studio.actions import Action, Answer, Ask, SetStatus
+from stages.studio.actions import Action, Answer, Ask, Paint, SetStatus
 from stages.studio.asked_pixels import pixels_to_ask
 from stages.studio.journal import WorkJournal, checked_name
 from stages.studio.part_views import SIDE, view_directions
@@ -84,7 +84,10 @@ class Workplace:
         return {"image": about, "sheet": history_record(self._history(name, who)), "progress": progress}
 
     def act(self, message: Message) -> dict[str, Any]:
-        """Carry out an action, an undo or a redo; returns the changed sheet. Raises: StageError."""
+        """Carry out an action, an undo or a redo; returns the changed sheet. Raises: StageError.
+
+        With `painted: true` the page has drawn what it paints, and the map is not sent back.
+        """
         name = self._name(message.get("image"))
         image = self._journal.tasks.image(name)
         do = message.get("action")
@@ -179,12 +182,13 @@ class Workplace:
     def _add(self, message: Message, name: str, do: Action | Step) -> dict[str, Any]:
         who, now = checked_name(message.get("who")), self._clock()
         before = self._history(name, who)
+        drawn = do.person if isinstance(do, Paint) and message.get("painted") is True else None
         claimed(self._journal.tasks, name, who, now)
         seconds = active_seconds(self._journal.tasks, who, now)
         self._journal.add(WorkEntry(who=who, image=name, at=now, seconds=seconds, do=do))
         if isinstance(do, SetStatus):
             self.write()
-        return {"sheet": history_record(self._history(name, who), before), "progress": self._progress()}
+        return {"sheet": history_record(self._history(name, who), before, drawn), "progress": self._progress()}
 
     def _history(self, name: str, who: str) -> History:
         return self._journal.tasks.histories.get((name, who), History())

@@ -105,15 +105,24 @@ export function drawPath(context, path, radius) {
 }
 
 /**
- * The mask of one part of a label map.
+ * The mask of one part of a label map, in the smallest rectangle that holds the part.
  * @param {LabelMap} map
  * @param {number} part
  * @returns {PixelMask|null}
  */
 export function maskOfPart(map, part) {
-  if (!map.label.includes(part)) return null;
-  const counts = runLengths((c, r) => map.label[r * map.width + c] === part, map.height, map.width);
-  return { x: map.x, y: map.y, size: [map.height, map.width], counts };
+  const { label, width, height } = map;
+  const first = label.indexOf(part);
+  if (first < 0) return null;
+  const top = Math.floor(first / width), bottom = Math.floor(label.lastIndexOf(part) / width) + 1;
+  let left = width, right = 0;
+  for (let row = top; row < bottom; row++) {
+    const line = label.subarray(row * width, (row + 1) * width), start = line.indexOf(part);
+    if (start >= 0) { left = Math.min(left, start); right = Math.max(right, line.lastIndexOf(part) + 1); }
+  }
+  const inside = (c, r) => label[(r + top) * width + c + left] === part;
+  const size = /** @type {[number, number]} */ ([bottom - top, right - left]);
+  return { x: map.x + left, y: map.y + top, size, counts: runLengths(inside, size[0], size[1]) };
 }
 
 /**
@@ -123,20 +132,47 @@ export function maskOfPart(map, part) {
  */
 export function pictureOfMap(map) {
   const canvas = new OffscreenCanvas(map.width, map.height);
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(map.width, map.height);
-  const words = new Uint32Array(image.data.buffer);
-  const colours = COLOURS.map((text, part) => {
-    const [r, g, b] = [1, 3, 5].map(at => parseInt(text.slice(at, at + 2), 16));
-    return part ? (255 << 24 | b << 16 | g << 8 | r) >>> 0 : 0;
-  });
-  for (let at = 0; at < words.length; at++) words[at] = colours[map.label[at]];
-  context.putImageData(image, 0, 0);
+  drawRectangle(canvas, map, 0, 0, map.width, map.height);
   return canvas;
 }
 
 /**
- * The map after the pixels of a shape became a part; 0 erases.
+ * The picture of a map after a shape was painted: only the shape's rectangle is drawn again.
+ * @param {OffscreenCanvas|null} before
+ * @param {LabelMap|null} known the map of that picture
+ * @param {LabelMap} map
+ * @param {Shape} shape
+ */
+export function paintedPicture(before, known, map, shape) {
+  if (!before || !known) return pictureOfMap(map);
+  let canvas = before;
+  if (before.width !== map.width || before.height !== map.height) {
+    canvas = new OffscreenCanvas(map.width, map.height);
+    canvas.getContext("2d").drawImage(before, known.x - map.x, known.y - map.y);
+  }
+  const { x, y, size: [height, width] } = shape.mask;
+  drawRectangle(canvas, map, x - map.x, y - map.y, width, height);
+  return canvas;
+}
+
+/** Colours of the parts as words of a picture: red in the lowest byte. */
+const WORDS = COLOURS.map((text, part) => {
+  const [r, g, b] = [1, 3, 5].map(at => parseInt(text.slice(at, at + 2), 16));
+  return part ? (255 << 24 | b << 16 | g << 8 | r) >>> 0 : 0;
+});
+
+function drawRectangle(canvas, map, left, top, width, height) {
+  const image = new ImageData(width, height);
+  const words = new Uint32Array(image.data.buffer);
+  for (let row = 0; row < height; row++) {
+    const start = (row + top) * map.width + left;
+    for (let column = 0; column < width; column++) words[row * width + column] = WORDS[map.label[start + column]];
+  }
+  canvas.getContext("2d").putImageData(image, left, top);
+}
+
+/**
+ * The map after the pixels of a shape became a part; 0 erases. A map that holds the shape's rectangle is changed in place.
  * @param {LabelMap|null} map
  * @param {Shape} shape
  * @param {number} part
@@ -146,8 +182,9 @@ export function paintedMap(map, shape, part) {
   const { x, y, size: [height, width] } = shape.mask;
   const x0 = Math.min(x, map ? map.x : x), y0 = Math.min(y, map ? map.y : y);
   const x1 = Math.max(x + width, map ? map.x + map.width : 0), y1 = Math.max(y + height, map ? map.y + map.height : 0);
-  const found = { x: x0, y: y0, height: y1 - y0, width: x1 - x0, label: new Uint8Array((y1 - y0) * (x1 - x0)) };
-  if (map) {
+  const holds = map && map.x === x0 && map.y === y0 && map.width === x1 - x0 && map.height === y1 - y0;
+  const found = holds ? map : { x: x0, y: y0, height: y1 - y0, width: x1 - x0, label: new Uint8Array((y1 - y0) * (x1 - x0)) };
+  if (map && !holds) {
     for (let row = 0; row < map.height; row++) {
       const start = (row + map.y - y0) * found.width + map.x - x0;
       found.label.set(map.label.subarray(row * map.width, (row + 1) * map.width), start);

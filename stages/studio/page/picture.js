@@ -16,6 +16,9 @@ export class Picture {
     this.top = 0;
     /** @type {ImageBitmap|null} */
     this.image = null;
+    /** The image at half the size, a quarter …: a large image is slow to draw where it is shown small. */
+    /** @type {ImageBitmap[]} */
+    this.smaller = [];
     this.asked = false;
     new ResizeObserver(() => { this.fitCanvas(); }).observe(canvas);
   }
@@ -25,6 +28,25 @@ export class Picture {
     this.canvas.width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
     this.canvas.height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
     this.redraw();
+  }
+
+  /** @param {ImageBitmap|null} image */
+  async setImage(image) {
+    this.image = image;
+    this.smaller = [];
+    let width = image ? image.width >> 1 : 0, height = image ? image.height >> 1 : 0;
+    for (let last = image; width > 400 && height > 300; width >>= 1, height >>= 1) {
+      const options = /** @type {ImageBitmapOptions} */ ({ resizeWidth: width, resizeHeight: height, resizeQuality: "medium" });
+      last = await createImageBitmap(/** @type {ImageBitmap} */ (last), options);
+      if (this.image !== image) return;
+      this.smaller.push(last);
+    }
+    this.redraw();
+  }
+
+  /** The smallest copy of the image that is not shown larger than it is. @param {number} scale in pixels of the screen */
+  copyFor(scale) {
+    return this.smaller.findLast(one => one.width >= this.image.width * scale) || this.image;
   }
 
   /** Show a rectangle of the image, with a margin. @param {number[]} box */
@@ -66,7 +88,7 @@ export class Picture {
     if (!this.image) return;
     context.setTransform(ratio * this.scale, 0, 0, ratio * this.scale, ratio * this.left, ratio * this.top);
     context.imageSmoothingEnabled = this.scale < 3;
-    context.drawImage(this.image, 0, 0);
+    context.drawImage(this.copyFor(ratio * this.scale), 0, 0, this.image.width, this.image.height);
     this.over(context);
     this.canvas.dataset.drawn = String(Number(this.canvas.dataset.drawn || 0) + 1);
   }

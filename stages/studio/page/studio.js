@@ -1,7 +1,7 @@
 // The annotation page: what the annotator has in front of them, keys and buttons. Everything they do is a message.
 "use strict";
 import { get, picture as loadPicture, send } from "/page/server.js";
-import { COLOURS, hasPart, maskOfPart, paintedMap, partAt, pictureOfMap, shapeOfPath, unpacked } from "/page/masks.js";
+import { COLOURS, hasPart, maskOfPart, paintedMap, paintedPicture, partAt, pictureOfMap, shapeOfPath, unpacked } from "/page/masks.js";
 import { Picture } from "/page/picture.js";
 import { cleanBox, listen, movedBox, sidesAt } from "/page/tools.js";
 import { clickInView, drawViews, loadViews } from "/page/views.js";
@@ -61,9 +61,9 @@ async function take(name) {
     const found = await send("/take", () => ({ who: work.who, ...(name ? { image: name } : {}) }));
     work.progress = found.progress;
     Object.assign(work, { image: found.image, maps: {}, pictures: {}, proposals: [], person: 0, part: 1, number: 0, joint: 0 });
-    if (!found.image) { picture.image = null; work.sheet = null; show(); return; }
+    if (!found.image) { work.sheet = null; await picture.setImage(null); show(); return; }
     await showSheet(found.sheet);
-    picture.image = await loadPicture(`/image/${found.image.number}`);
+    void picture.setImage(await loadPicture(`/image/${found.image.number}`));
     picture.show([0, 0, found.image.width, found.image.height]);
     setStage("people");
     void propose(found.image);
@@ -129,11 +129,13 @@ async function paint(path, radius) {
   const one = work.person, part = work.erase ? 0 : work.part;
   const shape = shapeOfPath(path, radius, work.image.width, work.image.height);
   if (!shape || !person()) return;
-  // Drawn at once; the server's answer follows.
-  work.maps[one] = paintedMap(work.maps[one], shape, part);
-  work.pictures[one] = pictureOfMap(work.maps[one]);
+  // Drawn at once; the server need not send the map back, unless it refuses.
+  const known = work.maps[one];
+  work.maps[one] = paintedMap(known, shape, part);
+  work.pictures[one] = paintedPicture(work.pictures[one], known, work.maps[one], shape);
   picture.redraw();
-  await act({ do: "paint", person: one, part, mask: shape.mask });
+  const done = await message("/act", { action: { do: "paint", person: one, part, mask: shape.mask }, painted: true });
+  if (!done) await take(work.image.name);
 }
 
 async function ensureAsked() {

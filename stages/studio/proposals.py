@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,26 +11,47 @@ import numpy as np
 
 from models.arrays import U8
 from models.body.charts import COARSE_OF_CHART
+from models.box_overlap import iou
 from models.inference.open_network import open_network
 from models.network import NetworkConfig
 from models.structures import SurfaceMap
 from models.surface.keypoints import shown_keypoints
 from stages.studio.part_map import PartMap, PixelMask, packed_map
 from stages.studio.sheet_records import part_map_record
+from stages.studio.view_clicks import SurfacePlace
 
 LEAST_SCORE = 0.3
 """Boxes of lower score are not proposed."""
+LEAST_OVERLAP = 0.4
+"""IoU of a drawn box and of the proposal that is taken for the same person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedPerson:
-    """A proposed person. `keypoints`: x, y by COCO's number of the joint."""
+    """A proposed person.
+
+    Attributes:
+        keypoints: x, y by COCO's number of the joint.
+        surface: what the network says about each pixel; None = nothing.
+    """
 
     box_4: tuple[float, float, float, float]
     score: float
     parts: PartMap | None
     outline: PixelMask | None
     keypoints: dict[int, tuple[float, float]]
+    surface: SurfaceMap | None = None
+
+    def place_at(self, x: int, y: int) -> SurfacePlace | None:
+        """Where on the body the network sees a pixel of the image; None where it sees no person."""
+        if self.surface is None:
+            return None
+        row, column = y - self.surface.y0, x - self.surface.x0
+        height, width = self.surface.labels_hw.shape
+        if not (0 <= row < height and 0 <= column < width) or self.surface.labels_hw[row, column] == 0:
+            return None
+        u, v = (float(np.clip(one, 0, 1)) for one in self.surface.uv_2hw[:, row, column])
+        return SurfacePlace(chart=int(self.surface.labels_hw[row, column]), u=u, v=v)
 
     def record(self) -> dict[str, Any]:
         """JSON for the page."""
@@ -66,6 +88,15 @@ class Proposer:
             return self._known[name]
 
 
+def best_proposal(people: Sequence[ProposedPerson], box_4: Sequence[float]) -> ProposedPerson | None:
+    """The proposal that overlaps a box most; None where none overlaps it by `LEAST_OVERLAP`."""
+    if not people:
+        return None
+    overlap_N = iou(np.array([box_4], np.float32), np.array([one.box_4 for one in people], np.float32))[0]
+    best = int(overlap_N.argmax())
+    return people[best] if overlap_N[best] >= LEAST_OVERLAP else None
+
+
 def proposed_person(one: SurfaceMap, box_4: list[float], score: float, size: tuple[int, int]) -> ProposedPerson:
     """A proposal from a surface on an image of some height and width."""
     height, width = size
@@ -82,4 +113,5 @@ def proposed_person(one: SurfaceMap, box_4: list[float], score: float, size: tup
         box_4=(x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)), score=round(score, 3),
         parts=packed_map(COARSE_OF_CHART[one.labels_hw[inside]], x, y),
         outline=PixelMask.of_array(outline_hw, x, y) if outline_hw.any() else None, keypoints=keypoints,
+        surface=one,
     )

@@ -60,7 +60,8 @@ class StudioPage(PageServer):
         yield web.get("/image/{number}", self._image)
         yield web.get("/proposals/{number}", self._proposals)
         for name, answer in posts.items():
-            yield web.post(f"/{name}", self._answering(answer))
+            yield web.post(f"/{name}", self._answering(answer, self._desk))
+        yield web.post("/guess", self._answering(work.guess, self._network))
 
     def close(self) -> None:
         """Close all connections and stop."""
@@ -68,7 +69,9 @@ class StudioPage(PageServer):
         for pool in (self._desk, self._pictures, self._network):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _answering(self, answer: Callable[[Message], dict[str, Any]]) -> Callable[[web.Request], Any]:
+    def _answering(
+        self, answer: Callable[[Message], dict[str, Any]], pool: ThreadPoolExecutor
+    ) -> Callable[[web.Request], Any]:
         """A handler of messages: JSON in and out; an error's sentence as `error`."""
 
         async def handle(request: web.Request) -> web.Response:
@@ -78,7 +81,7 @@ class StudioPage(PageServer):
                 message = parsed_json(await request.read())
                 if not isinstance(message, dict):
                     raise StageError("the message is no JSON object", "", "reload the page")
-                found = await self._loop.run_in_executor(self._desk, answer, message)
+                found = await self._loop.run_in_executor(pool, answer, message)
             except web.HTTPRequestEntityTooLarge:
                 return web.json_response({"error": f"more than {MAX_MESSAGE_BYTES >> 20} MB"}, status=413)
             except (StageError, ModelError, ValueError) as error:

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 
 from models.arrays import U8
-from models.body.charts import COARSE_NAMES
+from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import write_dense_set
 from stages.annotations.image_folders import read_rgb
@@ -23,7 +23,7 @@ from stages.studio.asked_pixels import pixels_to_ask
 from stages.studio.journal import WorkJournal, checked_name
 from stages.studio.part_views import SIDE, view_directions
 from stages.studio.people_file import people_file
-from stages.studio.proposals import ProposedPerson
+from stages.studio.proposals import ProposedPerson, best_proposal
 from stages.studio.sheet_records import history_record
 from stages.studio.task_list import (
     History,
@@ -36,7 +36,7 @@ from stages.studio.task_list import (
     next_image,
     released,
 )
-from stages.studio.view_clicks import clicked_place
+from stages.studio.view_clicks import SurfacePlace, clicked_place, views_of_place
 
 Propose = Callable[[str, U8], list[ProposedPerson]]
 JPEG_QUALITY = 95
@@ -133,6 +133,24 @@ class Workplace:
         answer = dataclasses.replace(wanted, chart=place.chart, u=place.u, v=place.v)
         return self._add(message, name, answer)
 
+    def guess(self, message: Message) -> dict[str, Any]:
+        """Where the network sees the asked points of a part, as places in the views. Fields: `person`, `part`.
+
+        A point that it sees on another part has none. Raises: StageError, ModelError.
+        """
+        name = self._name(message.get("image"))
+        image = self._journal.tasks.image(name)
+        fields = {"do": "ask", "person": message.get("person"), "part": message.get("part"), "pixels": [[0, 0]]}
+        wanted = action_of(fields, (image.height, image.width))
+        assert isinstance(wanted, Ask)
+        work = self._journal.tasks.sheet(name, checked_name(message.get("who"))).people.get(wanted.person)
+        people = [] if self._propose is None else self._propose(name, self.image_rgb(name))
+        best = None if work is None else best_proposal(people, work.box_4)
+        if work is None or best is None:
+            return {"guesses": []}
+        places = [best.place_at(one.x, one.y) for one in work.asked.get(wanted.part, ())]
+        return {"guesses": [_views(wanted.part, place) for place in places]}
+
     def release(self, message: Message) -> dict[str, Any]:
         """The annotator leaves: their images are free for others."""
         self._journal.tasks = released(self._journal.tasks, checked_name(message.get("who")))
@@ -203,6 +221,11 @@ class Workplace:
 
     def _read(self, name: str) -> U8:
         return read_rgb(self._files[name])
+
+
+def _views(part: int, place: SurfacePlace | None) -> list[tuple[int, float, float]]:
+    """The views that see a place; none for a place on another part."""
+    return [] if place is None or COARSE_OF_CHART[place.chart] != part else views_of_place(part, place)
 
 
 def studio_journal(output: Path) -> Path:

@@ -31,7 +31,12 @@ export function send(path, message, showed) {
   return answer;
 }
 
-async function post(path, message) {
+/**
+ * Send a message at once. Until the program answers it is sent again.
+ * @param {string} path
+ * @param {object} message
+ */
+export async function post(path, message) {
   for (let wait = 250; ; wait = Math.min(2 * wait, 4000)) {
     let response;
     try {

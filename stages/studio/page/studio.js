@@ -1,6 +1,6 @@
 // The annotation page: what the annotator has in front of them, keys and buttons. Everything they do is a message.
 "use strict";
-import { get, picture as loadPicture, send } from "/page/server.js";
+import { get, picture as loadPicture, post, send } from "/page/server.js";
 import { COLOURS, hasPart, maskOfPart, paintedMap, paintedPicture, partAt, pictureOfMap, shapeOfPath, unpacked } from "/page/masks.js";
 import { Picture } from "/page/picture.js";
 import { cleanBox, listen, movedBox, sidesAt } from "/page/tools.js";
@@ -13,7 +13,7 @@ const picture = new Picture(at("picture"));
 const work = {
   who: "", image: null, sheet: null, progress: null, parts: [], side: 360, proposals: [], stage: "people", person: 0,
   part: 1, number: 0, joint: 0, erase: false, polygon: false, radius: 12, opacity: 0.45, hint: false, space: false,
-  maps: {}, pictures: {}, path: null, draft: null, drag: null, seen: Date.now(),
+  maps: {}, pictures: {}, path: null, draft: null, drag: null, guessed: "", guesses: [],
 };
 export { work, picture };
 
@@ -427,7 +427,8 @@ const PANELS = {
     canvas.onclick = clickView;
     frame.replaceChildren(canvas);
     const table = work.parts.find(one => one.part === work.part);
-    drawViews(canvas, work.part, work.side, table.views, asked(), work.number).catch(error => trouble(error.message));
+    drawViews(canvas, work.part, work.side, table.views, asked(), work.number, guessNow())
+      .catch(error => trouble(error.message));
     const row = document.createElement("div");
     row.id = "partrow";
     row.append(...work.parts.filter(({ part }) => hasPart(work.maps[work.person], part)).map(({ part, name }) => {
@@ -440,7 +441,8 @@ const PANELS = {
     const points = asked(), left = points.filter(one => one.verdict === "open").length;
     tools.append(`${table.name}: point ${work.number + 1} of ${points.length}, ${left} left `,
       button("hidden (H)", () => answer("hidden")), button("skip (S)", () => answer("skipped")),
-      button("take back (⌫)", () => back()), button("next (Enter)", nextPoint));
+      button("take back (⌫)", () => back()), button("next (Enter)", nextPoint),
+      button("the network's guess", toggleHint, work.hint, "hint"));
     return [frame, tools, row];
   },
   keypoints() {
@@ -463,6 +465,25 @@ function slider(name, least, most, value, does) {
   input.oninput = () => does(Number(input.value));
   row.append(name, input);
   return row;
+}
+
+// The guess may bias: it is off until it is asked for, and every answer says whether it was shown.
+function toggleHint() { work.hint = !work.hint; show(); }
+
+const guessName = () => [work.image?.name, work.person, work.part, asked().map(one => [one.x, one.y])].join();
+
+function guessNow() {
+  if (!work.hint || !asked().length) return [];
+  const name = guessName();
+  if (work.guessed !== name) {
+    work.guessed = name;
+    work.guesses = [];
+    const fields = { who: work.who, image: work.image.name, person: work.person, part: work.part };
+    post("/guess", fields).then(found => {
+      if (work.guessed === name) { work.guesses = found.guesses; show(); }
+    }).catch(error => trouble(error.message));
+  }
+  return work.guesses[work.number] || [];
 }
 
 async function setKind(kind) { if (person()) await act({ do: "kind", person: work.person, kind }); }

@@ -23,8 +23,9 @@ export function loadViews(part) {
  * @param {string[]} names
  * @param {import("/page/server.js").AskedPoint[]} points
  * @param {number} chosen
+ * @param {[number, number, number][]} guess where the network sees the point that is asked; drawn faintly
  */
-export async function drawViews(canvas, part, side, names, points, chosen) {
+export async function drawViews(canvas, part, side, names, points, chosen, guess) {
   canvas.dataset.wanted = String(part);
   const image = await loadViews(part);
   if (canvas.dataset.wanted !== String(part)) return;
@@ -51,6 +52,14 @@ export async function drawViews(canvas, part, side, names, points, chosen) {
       context.stroke();
     }
   });
+  context.globalAlpha = 0.45;
+  context.fillStyle = "#b12ad1";
+  for (const [view, x, y] of guess) {
+    context.beginPath();
+    context.arc(view % 3 * side + x, Math.floor(view / 3) * side + y, 14, 0, 2 * Math.PI);
+    context.fill();
+  }
+  context.globalAlpha = 1;
   canvas.dataset.part = String(part);
 }
 

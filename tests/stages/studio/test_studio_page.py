@@ -17,6 +17,7 @@ import pytest
 from models.body.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import read_dense_set
 from stages.studio.studio_page import FILES, FOLDER
+from stages.studio.view_clicks import SurfacePlace, views_of_place
 from stages.world.scene import Scene
 from tests.stages.studio.workplaces import Studio, scene_of_a_person
 
@@ -95,6 +96,21 @@ def test_from_boxes_to_a_file(opened: Opened, scene: Scene) -> None:
     assert answer(studio, "/take", {"who": "ann"})[1]["image"]["name"] == "image1.png"
 
 
+def test_the_guess_is_where_the_network_sees_the_point(opened: Opened, scene: Scene) -> None:
+    studio = opened()
+    (one,) = answer(studio, "/proposals/0")[1]["people"]
+    did(studio, {"do": "box", "person": 1, "box_4": one["box"]})
+    asked = {"who": "ann", "image": "image0.png", "person": 1, "part": 1}
+    assert answer(studio, "/guess", asked)[1] == {"guesses": []}
+    rows, columns = np.nonzero(COARSE_OF_CHART[scene.label_HW] == 1)
+    pixel = [int(columns[0]), int(rows[0])]
+    did(studio, {"do": "ask", "person": 1, "part": 1, "pixels": [pixel, [0, 0]]})
+    seen, beside = answer(studio, "/guess", asked)[1]["guesses"]
+    u, v = (float(one) for one in scene.uv_2HW[:, pixel[1], pixel[0]])
+    place = SurfacePlace(chart=int(scene.label_HW[pixel[1], pixel[0]]), u=u, v=v)
+    assert np.allclose(seen, views_of_place(1, place)) and beside == []
+
+
 def test_parts_as_the_page_gets_them(opened: Opened, scene: Scene) -> None:
     record = answer(opened(), "/proposals/0")[1]["people"][0]["parts"]
     labels = np.frombuffer(zlib.decompress(base64.b64decode(record["packed"])), np.uint8)
@@ -141,6 +157,7 @@ def test_a_token_and_the_origin_are_asked(opened: Opened) -> None:
         ("/take", b"{", 400), ("/take", b"[]", 400), ("/take", b"[" * 100_000, 400), ("/take", {}, 400),
         ("/take", {"who": ""}, 400), ("/take", {"who": "a\n"}, 400), ("/take", {"who": "a" * 65}, 400),
         ("/take", {"who": "ann", "image": "../image0.png"}, 400), ("/take", {"who": "ann", "image": 0}, 400),
+        ("/guess", {"who": "ann", "image": "image0.png", "person": -1, "part": 1}, 400),
         ("/act", {"who": "ann", "image": "image0.png"}, 400),
         ("/act", {"who": "ann", "image": "image0.png", "action": ["undo"]}, 400),
         ("/act", {"who": "ann", "image": "image9.png", "action": "undo"}, 400),

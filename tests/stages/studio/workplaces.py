@@ -9,6 +9,7 @@ import numpy as np
 
 from models.arrays import U8
 from models.body.charts import COARSE_OF_CHART
+from models.structures import SurfaceMap
 from stages.studio.annotate import given_images
 from stages.studio.part_map import PixelMask, packed_map
 from stages.studio.proposals import ProposedPerson
@@ -37,9 +38,17 @@ def proposed(scene: Scene) -> list[ProposedPerson]:
             ProposedPerson(
                 box_4=(box_4[0], box_4[1], box_4[2], box_4[3]), score=0.9, parts=packed_map(coarse_HW, 0, 0),
                 outline=PixelMask.of_array(coarse_HW > 0, 0, 0), keypoints=seen,
+                surface=surface_of(scene, number),
             )
         )
     return found
+
+
+def surface_of(scene: Scene, number: int) -> SurfaceMap:
+    """The truth of one person as a network would state it."""
+    mine_HW = scene.instance_HW == number
+    label_HW = np.where(mine_HW, scene.label_HW, 0).astype(np.uint8)
+    return SurfaceMap(x0=0, y0=0, labels_hw=label_HW, uv_2hw=np.where(mine_HW, scene.uv_2HW, 0).astype(np.float32))
 
 
 class Studio:

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from models.arrays import F32, Index
+from models.arrays import F32
 from models.body.open_body import blend_transforms, bone_transforms, forward_kinematics, load_body
 
 
@@ -31,34 +31,47 @@ class BodyPose:
 def posed_vertices(pose: BodyPose) -> F32:
     """All vertices (V, 3) in the frame of the pose, metres."""
     body = load_body()
-    vertex_V3, _ = body.rest(pose.shape_C)
-    return _moved(pose, body.weight_VB, vertex_V3)
+    vertex_V3, head_B3 = body.rest(pose.shape_C)
+    return _moved(pose, head_B3, body.weight_VB, vertex_V3)
 
 
 def posed_keypoints(pose: BodyPose) -> F32:
     """The keypoints (J, 3) of `KEYPOINT_NAMES` in the frame of the pose, metres."""
-    used_U, weight_JU, weight_UB = _keypoint_vertices()
-    vertex_V3, _ = load_body().rest(pose.shape_C)
-    return weight_JU @ _moved(pose, weight_UB, vertex_V3[used_U])
+    body, used = load_body(), _keypoint_vertices()
+    vertex_U3 = used.mean_U3 + np.tensordot(pose.shape_C, used.component_CU3, axes=1)
+    head_B3 = body.bone_mean_B3 + np.tensordot(pose.shape_C, body.bone_component_CB3, axes=1)
+    return used.share_JU @ _moved(pose, head_B3, used.weight_UB, vertex_U3)
 
 
 def posed_bones(pose: BodyPose) -> tuple[F32, F32]:
     """Rotations (B, 3, 3) and places of the heads (B, 3) of all bones in the frame of the pose."""
     body = load_body()
-    _, head_B3 = body.rest(pose.shape_C)
+    head_B3 = body.bone_mean_B3 + np.tensordot(pose.shape_C, body.bone_component_CB3, axes=1)
     return forward_kinematics(body, head_B3, pose.rotation_B33, pose.root_3)
 
 
-def _moved(pose: BodyPose, weight_NB: F32, rest_N3: F32) -> F32:
-    """Points of the rest pose, moved by linear blend skinning."""
-    _, head_B3 = load_body().rest(pose.shape_C)
-    blended_N34 = blend_transforms(weight_NB, bone_transforms(head_B3, *posed_bones(pose)))
+def _moved(pose: BodyPose, head_B3: F32, weight_NB: F32, rest_N3: F32) -> F32:
+    """Points of the rest pose with its bone heads, moved by linear blend skinning."""
+    posed = forward_kinematics(load_body(), head_B3, pose.rotation_B33, pose.root_3)
+    blended_N34 = blend_transforms(weight_NB, bone_transforms(head_B3, *posed))
     return np.einsum("nij,nj->ni", blended_N34[:, :, :3], rest_N3) + blended_N34[:, :, 3]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KeypointVertices:
+    """The U vertices from which keypoints are computed: shares, skin weights, mean and components of the rest shape."""
+
+    share_JU: F32
+    weight_UB: F32
+    mean_U3: F32
+    component_CU3: F32
+
+
 @cache
-def _keypoint_vertices() -> tuple[Index, F32, F32]:
-    """The U vertices from which keypoints are computed, their shares (J, U), and their skin weights (U, B)."""
+def _keypoint_vertices() -> _KeypointVertices:
     body = load_body()
     used_U = np.flatnonzero((body.keypoint_KV != 0).any(axis=0))
-    return used_U, np.ascontiguousarray(body.keypoint_KV[:, used_U]), body.weight_VB[used_U]
+    return _KeypointVertices(
+        share_JU=np.ascontiguousarray(body.keypoint_KV[:, used_U]), weight_UB=body.weight_VB[used_U],
+        mean_U3=body.mean_V3[used_U], component_CU3=np.ascontiguousarray(body.component_CV3[:, used_U]),
+    )

@@ -29,7 +29,7 @@ DENSITY = {3: 2.2, 4: 2.2, 5: 1.5, 6: 1.5, 23: 1.5, 24: 1.5}
 """How much denser the chosen vertices lie on the charts of hands, feet and head."""
 EYE_DENSITY = 0.3
 CHUNK = 500
-HELD_OUT = "mesh2motion/"
+FOR_TESTS = "mesh2motion/"
 """Motions of the library that are left for tests."""
 
 
@@ -50,9 +50,9 @@ def random_poses(library: PoseLibrary, chosen_P: Bool, count: int, seed: int) ->
     return posed
 
 
-def held_out(library: PoseLibrary) -> Bool:
+def poses_for_tests(library: PoseLibrary) -> Bool:
     """The poses (P,) that are left for tests."""
-    return np.array([name.startswith(HELD_OUT) for name in library.motions])[library.motion_P]
+    return np.array([name.startswith(FOR_TESTS) for name in library.motions])[library.motion_P]
 
 
 def chosen_vertices(posed_VX: F32) -> I64:
@@ -96,7 +96,7 @@ def upsampling(posed_VM3: F32, vertex_L: I64) -> tuple[I64, F64]:
 def write_low_poly(out: Path) -> None:
     """Choose vertices, fit the weights, and write the file."""
     library = load_poses()
-    posed_VM3 = random_poses(library, ~held_out(library), POSES, SEED)
+    posed_VM3 = random_poses(library, ~poses_for_tests(library), POSES, SEED)
     vertex_L = chosen_vertices(posed_VM3.reshape(len(posed_VM3), -1))
     source_NK, weight_NK = upsampling(posed_VM3, vertex_L)
     np.savez_compressed(

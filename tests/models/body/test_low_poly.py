@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.body.bake_low_poly import held_out, random_poses
+from models.body.bake_low_poly import poses_for_tests, random_poses
 from models.body.low_poly import load_low_poly
 from models.body.open_body import KEYPOINT_NAMES, load_body
 from models.body.pose_library import load_poses
@@ -14,7 +14,7 @@ from models.body.pose_library import load_poses
 @pytest.fixture(scope="module")
 def posed_bodies():
     library = load_poses()
-    return random_poses(library, held_out(library), 12, seed=5).transpose(1, 0, 2)
+    return random_poses(library, poses_for_tests(library), 12, seed=5).transpose(1, 0, 2)
 
 
 def test_all_vertices_follow_from_five_hundred_within_millimetres(posed_bodies):

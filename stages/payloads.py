@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from models.arrays import F32, I32, I64, U8, Bool, Float
+from models.body.fitted_body import FittedBody
 from models.structures import SurfaceMap
 from pipeline.stage import StageError
 
@@ -231,6 +232,46 @@ class Surfaces:
     def joined(cls, parts: Sequence[Surfaces]) -> Surfaces:
         """The surfaces of a chunk from those of its frames, in order."""
         return cls(people=tuple(surface for one in parts for surface in one.people))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bodies:
+    """The fitted bodies of a chunk, grouped by frame, in the order of `People`; some people may have none.
+
+    Attributes:
+        frame_N: index of the frame in the chunk, ascending.
+        id_N: identity through the stream, or −1.
+        body_N: pose, shape and place of each in its camera's frame.
+    """
+
+    frame_N: I32
+    id_N: I32
+    body_N: tuple[FittedBody, ...]
+
+    def __len__(self) -> int:
+        return len(self.frame_N)
+
+    def in_frame(self, t: int) -> list[tuple[int, FittedBody]]:
+        """Identity and body of each person in the chunk's frame `t`."""
+        return [(int(self.id_N[n]), self.body_N[n]) for n in np.flatnonzero(self.frame_N == t)]
+
+    @classmethod
+    def of_frame(cls, people: Sequence[tuple[int, FittedBody]]) -> Bodies:
+        """The bodies of one frame from the identity and body of each person."""
+        return cls(
+            frame_N=np.zeros(len(people), np.int32),
+            id_N=np.array([identity for identity, _ in people], np.int32),
+            body_N=tuple(body for _, body in people),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Bodies]) -> Bodies:
+        """The bodies of a chunk from those of its frames, in order."""
+        return cls(
+            frame_N=np.array([t for t, one in enumerate(parts) for _ in range(len(one))], np.int32),
+            id_N=np.array([identity for one in parts for identity in one.id_N.tolist()], np.int32),
+            body_N=tuple(body for one in parts for body in one.body_N),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

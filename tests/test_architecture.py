@@ -140,7 +140,7 @@ def test_public_functions_of_the_pipeline_are_documented() -> None:
 
 
 ROOMS_OF_STAGES = (
-    *("world", "annotations", "video", "people", "drawing"),
+    *("world", "annotations", "video", "people", "bodies", "drawing"),
     *("results", "live", "studio", "synthetic", "evaluation", "training"),
 )
 """A room of `stages/` imports only from itself and from rooms before it."""

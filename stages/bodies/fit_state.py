@@ -1,0 +1,152 @@
+"""What `fit` remembers of a stream, and the same as bytes, so that an interrupted run continues exactly."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from models.body.body_pose import BodyPose
+from models.body.camera import PinholeCamera
+from models.body.fitted_body import FittedBody
+from stages.bodies.waiting_bodies import ChunkOfBodies, FrameFits, WaitingBodies
+from stages.payloads import U8, Bodies
+from stages.people.surface_arrays import NamedArrays, SavedArrays
+
+NO_THUMBNAIL = np.zeros((0, 0, 3), np.uint8)
+PARTS = (("pose", BodyPose), ("camera", PinholeCamera))
+"""The fields of a fitted body that are dataclasses themselves."""
+
+
+@dataclass(slots=True, kw_only=True)
+class FittingMemory:
+    """The state of a stream.
+
+    Attributes:
+        waiting: frames in the look-ahead.
+        started: the last frame and body of each identity, from which its next fit starts.
+        last_frame, thumbnail: number and small image of the last frame; −1 before the first.
+        count: number of fitted bodies.
+        crowd: the largest number of people in a frame of which some were left out; 0: none was.
+        camera_source: where the focal length is from; empty before the first frame.
+    """
+
+    waiting: WaitingBodies
+    started: dict[int, tuple[int, FittedBody]] = field(default_factory=dict)
+    last_frame: int = -1
+    thumbnail: U8 = field(default_factory=lambda: NO_THUMBNAIL)
+    count: int = 0
+    crowd: int = 0
+    camera_source: str = ""
+
+
+def memory_to_bytes(memory: FittingMemory) -> bytes:
+    """All of it."""
+    waiting = memory.waiting
+    whole = [waiting.reach, waiting.past, memory.last_frame, memory.count, memory.crowd]
+    arrays: NamedArrays = {
+        "whole": np.array(whole, np.int64),
+        "source": np.array(memory.camera_source),
+        "thumbnail": memory.thumbnail,
+        "start ids": np.array(list(memory.started), np.int64),
+        "start frames": np.array([frame for frame, _ in memory.started.values()], np.int64),
+        "seconds": np.array([one.second for one in waiting.fits], np.float64),
+        "apart": np.array([one.apart for one in waiting.fits], bool),
+        "chunks": np.array([(one.frames, one.finished) for one in waiting.chunks], np.int64).reshape(-1, 2),
+    }
+    arrays |= bodies_to_arrays("start", [body for _, body in memory.started.values()])
+    groups = {"fit": [one.people for one in waiting.fits]}
+    groups["done"] = [_people_of(bodies) for chunk in waiting.chunks for bodies in chunk.bodies]
+    for name, group in groups.items():
+        people = [person for one in group for person in one]
+        arrays[f"{name} sizes"] = np.array([len(one) for one in group], np.int64)
+        arrays[f"{name} ids"] = np.array([identity for identity, _ in people], np.int64)
+        arrays |= bodies_to_arrays(name, [body for _, body in people])
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]
+    return content.getvalue()
+
+
+def memory_from_bytes(state: bytes) -> FittingMemory:
+    """The inverse of `memory_to_bytes`."""
+    with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
+        reach, past, last_frame, count, crowd = arrays["whole"].tolist()
+        fits = deque(
+            FrameFits(second=second, apart=apart, people=people)
+            for second, apart, people in zip(
+                arrays["seconds"].tolist(), arrays["apart"].tolist(), _groups("fit", arrays), strict=True
+            )
+        )
+        done = iter(_groups("done", arrays))
+        chunks = deque(
+            ChunkOfBodies(
+                frames=frames, finished=finished, bodies=[Bodies.of_frame(next(done)) for _ in range(finished)]
+            )
+            for frames, finished in arrays["chunks"].tolist()
+        )
+        ids, started = arrays["start ids"].tolist(), bodies_from_arrays("start", arrays)
+        return FittingMemory(
+            waiting=WaitingBodies(reach=reach, fits=fits, past=past, chunks=chunks),
+            started=dict(zip(ids, zip(arrays["start frames"].tolist(), started, strict=True), strict=True)),
+            last_frame=last_frame,
+            thumbnail=arrays["thumbnail"],
+            count=count,
+            crowd=crowd,
+            camera_source=str(arrays["source"]),
+        )
+
+
+def _people_of(bodies: Bodies) -> tuple[tuple[int, FittedBody], ...]:
+    return tuple(zip(bodies.id_N.tolist(), bodies.body_N, strict=True))
+
+
+def _groups(name: str, arrays: SavedArrays) -> list[tuple[tuple[int, FittedBody], ...]]:
+    """The people of each frame of a group."""
+    people = list(zip(arrays[f"{name} ids"].tolist(), bodies_from_arrays(name, arrays), strict=True))
+    ends = np.cumsum(arrays[f"{name} sizes"]).tolist()
+    return [tuple(people[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+def bodies_to_arrays(name: str, bodies: Sequence[FittedBody]) -> NamedArrays:
+    """Bodies as arrays with one row for each; their names begin with `name`."""
+    arrays: NamedArrays = {f"{name} count": np.array(len(bodies))}
+    rows = [_values(body) for body in bodies]
+    for key in rows[0] if rows else ():
+        arrays[f"{name} {key}"] = np.stack([np.asarray(row[key]) for row in rows])
+    return arrays
+
+
+def bodies_from_arrays(name: str, arrays: SavedArrays) -> list[FittedBody]:
+    """The inverse of `bodies_to_arrays`."""
+    count = int(arrays[f"{name} count"])
+    if not count:
+        return []
+    columns = {key: arrays[f"{name} {key}"] for key in _keys()}
+    return [_body({key: column[row] for key, column in columns.items()}) for row in range(count)]
+
+
+def _keys() -> list[str]:
+    """Names of all values of a body; those of its parts are `part.name`."""
+    parts = dict(PARTS)
+    own = [spec.name for spec in fields(FittedBody) if spec.name not in parts]
+    return [*own, *(f"{part}.{spec.name}" for part, cls in PARTS for spec in fields(cls))]
+
+
+def _values(body: FittedBody) -> dict[str, Any]:
+    found = {}
+    for key in _keys():
+        part, _, name = key.rpartition(".")
+        found[key] = getattr(getattr(body, part) if part else body, name)
+    return found
+
+
+def _body(values: dict[str, Any]) -> FittedBody:
+    plain = {key: value if value.ndim else value.item() for key, value in values.items()}
+    made: dict[str, Any] = {key: value for key, value in plain.items() if "." not in key}
+    for part, cls in PARTS:
+        made[part] = cls(**{spec.name: plain[f"{part}.{spec.name}"] for spec in fields(cls)})
+    return FittedBody(**made)

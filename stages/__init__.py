@@ -18,6 +18,7 @@ STAGES: dict[str, str] = {
     "verify": "stages.people.verify:Verify",
     "bridge": "stages.people.bridge:Bridge",
     "smooth": "stages.people.smooth:Smooth",
+    "fit": "stages.bodies.fit:FitBodies",
     "replay_pair": "stages.results.replay_pair:ReplayPair",
     "replay": "stages.results.replay:Replay",
     "render": "stages.drawing.render:Render",

@@ -1,0 +1,182 @@
+"""Fitting: the open body is fitted to the surface of each person, in metres."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from models.body.camera import PinholeCamera
+from models.body.fitted_body import FittedBody
+from models.fitting.surface_fit import fit_surface
+from pipeline.stage import Stage
+from stages.bodies.body_height import HEIGHTS_M, at_height
+from stages.bodies.fit_state import FittingMemory, memory_from_bytes, memory_to_bytes
+from stages.bodies.footage_camera import FIELDS_DEG, camera_of
+from stages.bodies.waiting_bodies import FrameFits, WaitingBodies
+from stages.payloads import U8, Bodies, FrameChunk, People, PersonSurface, Surfaces
+from stages.people.scene_cuts import is_scene_cut, thumbnail
+
+FORGET_FRAMES = 30
+"""Frames without a person after which the person's last body no longer starts a fit."""
+LEAST_PIXELS = 150
+"""A surface with fewer pixels is too small for a fit."""
+WORSE, GOOD = 1.5, 0.02
+"""A fit is tried from nothing, too, where its residual is greater than GOOD and grows by more than this factor."""
+
+
+class FitBodies(Stage):
+    """Surfaces in, bodies of the same frame out, `look_ahead` frames later.
+
+    Each person is fitted from the person's body in the frame before. With look-ahead, the poses of a person are then
+    smoothed over as many frames before and after. People without an identity, single images, and the first frame after
+    a scene cut are fitted from nothing and are not smoothed. Surfaces that are too small give no body.
+    """
+
+    ordered = True
+    memory_frames = None
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """How bodies are fitted.
+
+        Attributes:
+            focal_px: the focal length in pixels of the frames; None = of a photo's EXIF, else that of `field_deg`.
+            field_deg: the field of view over the larger side of the frames where no focal length is known, degrees.
+            height_m: the height of all people, metres; None = as fitted, which knows the scale of a person only from
+                the shape.
+            height_of: the same for single identities: `{3: 1.82}`.
+            look_ahead: number of later frames that a frame waits for (0..8); 0 adds no delay, for live video.
+            most_people: in frames with more people the largest are fitted.
+        """
+
+        focal_px: float | None = None
+        field_deg: float = 60.0
+        height_m: float | None = None
+        height_of: dict[str, float] = field(default_factory=dict)
+        look_ahead: int = 0
+        most_people: int = 30
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            if self.focal_px is not None and not self.focal_px > 0:
+                raise ValueError(f"focal_px is {self.focal_px}, must be more than 0")
+            if not FIELDS_DEG[0] <= self.field_deg <= FIELDS_DEG[1]:
+                raise ValueError(f"field_deg is {self.field_deg}, must be from {FIELDS_DEG[0]} to {FIELDS_DEG[1]}")
+            given = {"height_m": self.height_m} | {f"height_of.{key}": value for key, value in self.height_of.items()}
+            for key, height in given.items():
+                if height is not None and not HEIGHTS_M[0] <= height <= HEIGHTS_M[1]:
+                    raise ValueError(f"{key} is {height}, must be from {HEIGHTS_M[0]} to {HEIGHTS_M[1]} metres")
+            for identity in self.height_of:
+                if not identity.isdecimal():
+                    raise ValueError(f"height_of names the identity {identity!r}, must be a whole number")
+            if not 0 <= self.look_ahead <= 8:
+                raise ValueError(f"look_ahead is {self.look_ahead}, must be from 0 to 8")
+            if self.most_people < 1:
+                raise ValueError(f"most_people is {self.most_people}, must be 1 or more")
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """A new stream without people."""
+        super().__init__(config, threads=threads)
+        self.memory = FittingMemory(waiting=WaitingBodies(reach=config.look_ahead))
+
+    def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Bodies]:
+        """The bodies of all chunks that are complete by now.
+
+        Raises StageError for a focal length that cannot be that of the frames.
+        """
+        memory = self.memory
+        camera, memory.camera_source = camera_of(self.config.focal_px, self.config.field_deg, frames.video)
+        if frames.video.still:
+            yield from self.flush()
+            alone = [self._at_stated_height(*one) for one in self._fitted(people, surfaces, camera, {})]
+            yield Bodies.joined([Bodies.of_frame(alone)])
+            return
+        memory.waiting.add_chunk(len(frames))
+        for t in range(len(frames)):
+            second = float(frames.pts_T[t] * frames.video.time_base)
+            apart = self._is_apart(frames.rgb_THW3[t], frames.first + t)
+            here_N = np.flatnonzero(people.frame_N == t)
+            here = Surfaces(people=tuple(surfaces.people[n] for n in here_N))
+            found = self._fitted(people.some(here_N), here, camera, self._starts(frames.first + t, apart))
+            memory.started |= {key: (frames.first + t, body) for key, body in found if key >= 0}
+            memory.waiting.fits.append(FrameFits(second=second, apart=apart, people=tuple(found)))
+            if memory.waiting.unfinished > self.config.look_ahead:
+                memory.waiting.finish_oldest(self._at_stated_height)
+        yield from memory.waiting.take_complete()
+
+    def flush(self) -> Iterator[Bodies]:
+        """The chunks that still wait for later frames."""
+        while self.memory.waiting.unfinished:
+            self.memory.waiting.finish_oldest(self._at_stated_height)
+        yield from self.memory.waiting.take_complete()
+
+    def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None) -> Bodies:
+        """Nobody."""
+        return Bodies.joined([])
+
+    def _is_apart(self, frame_HW3: U8, frame: int) -> bool:
+        """Whether a frame does not continue the last one; it becomes the last one."""
+        memory, now = self.memory, thumbnail(frame_HW3)
+        cut = memory.last_frame >= 0 and is_scene_cut(memory.thumbnail, now)
+        apart = frame != memory.last_frame + 1 or cut
+        memory.thumbnail, memory.last_frame = now, frame
+        return apart
+
+    def _starts(self, frame: int, apart: bool) -> dict[int, FittedBody]:
+        """The bodies that the fits of a frame start from, by identity; old ones are dropped."""
+        started = self.memory.started
+        kept = {key: one for key, one in started.items() if not apart and 0 < frame - one[0] <= FORGET_FRAMES}
+        self.memory.started = kept
+        return {key: body for key, (_, body) in kept.items()}
+
+    def _fitted(
+        self, people: People, surfaces: Surfaces, camera: PinholeCamera, starts: Mapping[int, FittedBody]
+    ) -> list[tuple[int, FittedBody]]:
+        """Identity and body of the people of one frame, without those whose surfaces are too small."""
+        pixels = [int((surface.labels_hw > 0).sum()) for surface in surfaces.people]
+        large = [n for n, count in enumerate(pixels) if count >= LEAST_PIXELS]
+        if len(large) > self.config.most_people:
+            self.memory.crowd = max(self.memory.crowd, len(large))
+            large = sorted(sorted(large, key=lambda n: -pixels[n])[: self.config.most_people])
+        ids = people.id_N.tolist()
+        tried = [(ids[n], _fitted_body(surfaces.people[n], camera, starts.get(ids[n]))) for n in large]
+        found = [(identity, body) for identity, body in tried if body is not None]
+        self.memory.count += len(found)
+        return found
+
+    def _at_stated_height(self, identity: int, body: FittedBody) -> tuple[int, FittedBody]:
+        """The body at the height that the user states for the identity, if any."""
+        height_m = self.config.height_of.get(str(identity), self.config.height_m)
+        return identity, body if height_m is None else at_height(body, height_m)
+
+    def summary(self) -> Mapping[str, Any]:
+        """`bodies`: number of fitted bodies; `focal_length`: where it is from; `warnings`, `notes`."""
+        memory = self.memory
+        facts: dict[str, Any] = {"bodies": memory.count, "focal_length": memory.camera_source}
+        if memory.crowd:
+            most = self.config.most_people
+            facts["warnings"] = [f"up to {memory.crowd} people are in a frame, of whom the {most} largest were fitted"]
+        if memory.camera_source == "assumed" and memory.count:
+            known = f"a field of view of {self.config.field_deg:g}° is assumed, so distances may be wrong by half"
+            facts["notes"] = [f"bodies: {known}; fit.focal_px sets the focal length"]
+        return facts
+
+    def state(self) -> bytes:
+        """The last bodies, the last frame as a small image, and the frames and chunks in the look-ahead, exactly."""
+        return memory_to_bytes(self.memory)
+
+    def restore(self, state: bytes) -> None:
+        """Continue from what `state` returned."""
+        self.memory = memory_from_bytes(state)
+
+
+def _fitted_body(surface: PersonSurface, camera: PinholeCamera, start: FittedBody | None) -> FittedBody | None:
+    """The body under a surface, from the one of the frame before, and from nothing where that does not fit."""
+    body = fit_surface(surface, camera, start=start)
+    if start is None or (body is not None and body.residual <= max(WORSE * start.residual, GOOD)):
+        return body
+    found = [one for one in (body, fit_surface(surface, camera)) if one is not None]
+    return min(found, key=lambda one: one.residual, default=None)

@@ -20,19 +20,21 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from docs.style_pictures import SECOND, WINDOW, exact_frame, network_results
+from docs.style_pictures import SECOND, WINDOW, exact_frame, fitted_bodies, network_results
+from models.body.body_pose import posed_keypoints
 from models.body.open_body import COCO_KEYPOINTS
 from models.surface.keypoints import surface_keypoints
 from pipeline.stage import Job
 from stages.drawing.boxes_and_skeletons import draw_skeleton
 from stages.drawing.chart_colours import part_palette
 from stages.drawing.render import Render
-from stages.payloads import FrameChunk, Overlay
+from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
 from stages.people.appearance import REGION_25, appearance_of
 from stages.results.comparison.difference import difference_at
 from stages.results.comparison.difference_plot import difference_plot
 from stages.results.comparison.poses import PersonPose, performance_of, pose_of
 from stages.results.formats.alpha_video import alpha_image
+from stages.results.formats.depth import depth_images, nearest
 from stages.results.formats.frame_result import FrameResult, flattened, frame_results
 from stages.results.formats.iuv import confidence_image, inds_image, iuv_image
 from stages.results.formats.joint_angles import ANGLES, joint_angles
@@ -55,7 +57,8 @@ def main() -> None:
     """Write one picture a format, and one of a comparison."""
     frames, people, surfaces = exact_frame(SECOND)
     (overlay,) = Render(Render.Config(style="texture"))(frames, people, surfaces)
-    (now,) = frame_results(JOB, frames, people, surfaces, overlay)
+    bodies = fitted_bodies(frames, people, surfaces)
+    (now,) = frame_results(JOB, frames, people, surfaces, overlay, bodies)
     numbers = inds_image(now)
     pictures = {
         "instances": beside(numbers_of(now)),
@@ -71,6 +74,9 @@ def main() -> None:
         "csv": angles_picture(now),
         "mot": tracks_picture(now),
         "appearance": appearance_picture(now),
+        "bodies": joints_picture(now),
+        "depth": depth_picture(now),
+        "mesh": mesh_picture(frames, people, surfaces, bodies),
         "layer": on_squares(now, overlay),
     }
     for name, picture in pictures.items():
@@ -114,6 +120,33 @@ def sure_picture(frames: FrameChunk) -> U8:
     """How sure the built-in network is of the same moment: exact surfaces know no doubt."""
     (now,) = frame_results(JOB, frames, *network_results(frames), None)
     return np.repeat(confidence_image(now)[WINDOW][..., None], 3, axis=2)
+
+
+def joints_picture(now: FrameResult) -> U8:
+    """The 3-D joints of the fitted bodies, projected, with the distance of each person."""
+    picture = now.rgb_HW3 // 3
+    for (identity, body), surface in zip(now.bodies, now.surfaces, strict=True):
+        joint_J3 = posed_keypoints(body.pose)[:17]
+        seen_173 = np.column_stack([body.camera.project(joint_J3), np.ones(17)]).astype(np.float32)
+        draw_skeleton(picture, replace(surface, keypoint_K3=seen_173))
+        x, y = seen_173[0, :2].astype(int).tolist()
+        say(picture, f"{identity}: {body.pose.root_3[2]:.1f} m", (x - 30, y - 24))
+    return picture[WINDOW]
+
+
+def depth_picture(now: FrameResult) -> U8:
+    """Depth from the nearest (white) to the farthest body (dark)."""
+    depth_HW = nearest(depth_images(now), now)[WINDOW].astype(np.float32)
+    low, high = depth_HW[depth_HW > 0].min() - 100, depth_HW.max() + 400
+    grey_HW = np.where(depth_HW > 0, 255 * (high - depth_HW) / (high - low), 0)
+    return np.repeat(grey_HW.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def mesh_picture(frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies) -> U8:
+    """The meshes as clay and in an atlas."""
+    config = Render.Config(style="mesh+body", background="white", opacity=1.0)
+    (overlay,) = Render(config)(frames, people, surfaces, bodies)
+    return np.hstack([half[WINDOW] for half in np.split(overlay.rgb_THW3[0], 2, axis=1)])
 
 
 def appearance_picture(now: FrameResult) -> U8:

@@ -36,6 +36,7 @@ examples:
   {PROGRAM} dance.mp4 -c zoo_r50_s1x --weights zoo:densepose_rcnn_R_50_FPN_s1x
   {PROGRAM} photo.jpg --export instances=raw/     the network's own numbers as npz
   {PROGRAM} dance.mp4 --export iuv=iuv/ --export csv=dance.csv --export magicanimate=condition.mp4
+  {PROGRAM} dance.mp4 --export bodies=bodies/     3-D joints, rotations and shape of everybody, in metres
   {PROGRAM} saved/ -c render --style parts        draws again what --export surfaces=saved/ wrote
   {PROGRAM} teacher.mp4 me.mp4 -c compare -o lesson.csv
   {PROGRAM} 0 -c live                     the first webcam, on a page at http://127.0.0.1:8765/
@@ -44,9 +45,10 @@ examples:
   {PROGRAM} doctor                        what this machine can do, and what is missing
 
 styles: texture (default), parts, uv, u, v, grid, contours, confidence, skeleton, boxes, none;
+        of fitted bodies: mesh, normals, depth, body;
         STYLE+STYLE puts two or more side by side, e.g. none+texture
 exports: instances, surfaces, iuv, iuv_video, inds, confidence, dp_segm, magicanimate, parula, result_json, coco, csv,
-  mot, appearance, prores, webm (docs/formats.md shows each and names its readers)
+  mot, appearance, bodies, depth, mesh, prores, webm (docs/formats.md shows each and names its readers)
 a configuration is a name that -c lists or a path; every key in it can be changed with --set key.path=value
 Ctrl-C keeps the finished part as NAME.partial.mp4; after a crash, a power cut or a full disk --resume continues
 exit codes: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130 stopped by Ctrl-C

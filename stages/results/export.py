@@ -5,16 +5,19 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pipeline.stage import Job, Stage
-from stages.payloads import FrameChunk, Overlay, People, Surfaces
+from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
 from stages.results.formats.frame_result import FrameResult, frame_results
 from stages.results.formats.kinds import KINDS
-from stages.results.formats.writer import ExportTarget, ExportWriter, FinishedExport
+from stages.results.formats.writer import BodySettings, ExportTarget, ExportWriter, FinishedExport
 from stages.video.decoding.paths_and_urls import is_url
+
+VERTICES_KB, MESH_KB = 165, 1700
+"""Size of a person's vertices in an npz, and of a person's OBJ."""
 
 
 class Exporter(Stage):
@@ -22,6 +25,7 @@ class Exporter(Stage):
 
     ordered = True
     memory_frames = None
+    optional_stages = ("fit",)
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -30,11 +34,13 @@ class Exporter(Stage):
         segment_frames: frames per segment of an exported video; `encode.segment_frames`, so that a run can be
             resumed.
         threads: of an exported video's encoder; the encoded bytes depend on it.
+        bodies: what `bodies` and `mesh` hold.
         """
 
         to: dict[str, str] = field(default_factory=dict)
         segment_frames: int = 120
         threads: int = 2
+        bodies: BodySettings = field(default_factory=BodySettings)
         raw: ClassVar[bool] = False
 
         def __post_init__(self) -> None:
@@ -53,6 +59,22 @@ class Exporter(Stage):
                 raise ValueError("two exports have the same path; give each export its own path")
             if self.segment_frames < 1 or self.threads < 1:
                 raise ValueError("segment_frames and threads must be 1 or more")
+
+    @classmethod
+    def needs(cls, config: Config) -> Sequence[str]:
+        """`fit` where a kind is written from fitted bodies."""
+        return ("fit",) if any(KINDS[kind].fitted for kind in config.to) else ()
+
+    @classmethod
+    def announce(cls, config: Config) -> Sequence[str]:
+        """The size of files that are large for each person and frame."""
+        sizes = {"bodies": VERTICES_KB if config.bodies.vertices else 0, "mesh": MESH_KB}
+        return [
+            f"export {kind}: about {sizes[kind]} kB a person and frame, {sizes[kind] * 1800 / 1e6:.1f} GB a minute of"
+            f" one person at 30 frames per second"
+            for kind in config.to
+            if sizes.get(kind)
+        ]
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
@@ -126,7 +148,14 @@ class Exporter(Stage):
 
 def target_of(config: Exporter.Config, kind: str, path: str, job: Job) -> ExportTarget:
     """The target of an export of an input."""
-    return ExportTarget(kind=kind, path=path, job=job, segment_frames=config.segment_frames, threads=config.threads)
+    return ExportTarget(
+        kind=kind,
+        path=path,
+        job=job,
+        segment_frames=config.segment_frames,
+        threads=config.threads,
+        bodies=config.bodies,
+    )
 
 
 class ExportRaw(Exporter):
@@ -151,7 +180,13 @@ class Export(Exporter):
     exports: ClassVar[Mapping[str, str]] = {name: f"to.{name}" for name, kind in KINDS.items() if not kind.raw}
 
     def __call__(
-        self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, overlay: Overlay | None
+        self,
+        job: Job,
+        frames: FrameChunk,
+        people: People,
+        surfaces: Surfaces,
+        overlay: Overlay | None,
+        bodies: Bodies | None = None,
     ) -> None:
         """Write a packet's frames. Raises StageError if they cannot be written."""
-        self._write(job, frame_results(job, frames, people, surfaces, overlay))
+        self._write(job, frame_results(job, frames, people, surfaces, overlay, bodies))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from pipeline.stage import Stage
-from stages.payloads import U8, FrameChunk, Overlay, People, Surfaces
+from stages.payloads import U8, Bodies, FrameChunk, Overlay, People, Surfaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Frame:
         people: those in this frame, by falling score; `frame_N` is 0.
         surfaces: one per person, in the same order.
         overlay_HW3: the rendered frame, uint8; None if nothing renders.
+        bodies: the fitted bodies of this frame; None if nothing is fitted (`frames.fitted`).
     """
 
     path: str
@@ -33,6 +34,7 @@ class Frame:
     people: People
     surfaces: Surfaces
     overlay_HW3: U8 | None = None
+    bodies: Bodies | None = None
     is_receipt: ClassVar[bool] = True
 
 
@@ -40,9 +42,26 @@ class Frames(Stage):
     """Chunks in, frames out, in order, to the caller."""
 
     ordered = True
+    optional_stages = ("fit",)
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """`fitted`: whether bodies are fitted for the caller."""
+
+        fitted: bool = False
+
+    @classmethod
+    def needs(cls, config: Config) -> Sequence[str]:
+        """`fit` if the caller asks for bodies."""
+        return ("fit",) if config.fitted else ()
 
     def __call__(
-        self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, overlay: Overlay | None
+        self,
+        frames: FrameChunk,
+        people: People | None,
+        surfaces: Surfaces | None,
+        overlay: Overlay | None,
+        bodies: Bodies | None = None,
     ) -> Iterator[Frame]:
         """Split a chunk into its frames; without a stage that finds people, people and surfaces are empty."""
         for index in range(len(frames)):
@@ -55,6 +74,7 @@ class Frames(Stage):
                 people=_chosen_people(people, chosen),
                 surfaces=Surfaces(people=tuple(surfaces.people[i] for i in chosen) if surfaces is not None else ()),
                 overlay_HW3=None if overlay is None else overlay.rgb_THW3[index],
+                bodies=None if bodies is None else Bodies.of_frame(bodies.in_frame(index)),
             )
 
 

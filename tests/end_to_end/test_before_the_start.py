@@ -55,6 +55,11 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["a.mp4", "--atlas", "²=x.png"], "atlas_of names the identity"),
         (["a.mp4", "-c", "unwrap", "-o", "o.jpg"], "o.jpg: an atlas is a lossless image"),
         (["a.mp4", "b.mp4", "-c", "compare", "-o", "o.png"], "o.png: a comparison is written as a table"),
+        (["a.mp4", "--export", "bodies=file/b/"], "the export cannot be written ("),
+        (["a.mp4", "--export", "mesh=m/", "--set", "bodies.atlas=file"], "bodies.atlas: file: this image"),
+        (["a.mp4", "--export", "bodies=b/", "--set", "fit.focal_px=-3"], "focal_px is -3"),
+        (["a.mp4", "--style", "mesh", "--set", "fit.height_m=18"], "height_m is 18"),
+        (["a.mp4", "--set", "fit.focal_px=900"], "fit: nothing that this run writes needs the stage 'fit'"),
         (["-c", "evaluate", "--set", "write_scores.folder=file"], "file: this folder cannot be used (is no folder)"),
         (["-c", "train_rcnn", "--set", "train_network.folder=file/x"], "file/x: this folder cannot be used ("),
     ],
@@ -69,6 +74,12 @@ def test_errors_are_reported_before_the_start(
     said = capsys.readouterr().err
     assert sentence in said and said.startswith("error: ") and len(said.splitlines()) == 1
     assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+
+
+def test_the_size_of_large_exports_is_said_before_the_start(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["a.mp4", "--export", "bodies=b/", "--set", "bodies.vertices=true", "--serial"])
+    first, last = capsys.readouterr().err.splitlines()
+    assert "export bodies: about 165 kB a person and frame" in first and "the run started" in last
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")

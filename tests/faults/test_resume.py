@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -55,6 +57,59 @@ def calm(root: Path, settings: list[str], tmp_path_factory: pytest.TempPathFacto
     done = product(root, output, settings, "--serial")
     assert done.returncode == 0, done.stderr
     return decoded(output)
+
+
+BODIES = [
+    *("-c", "synthetic", "--set", "synthesize={world: video, count: 36, height: 120, width: 160}"),
+    *("--set", "encode.segment_frames=8", "--set", "threads=1"),
+    *("--set", "fit.look_ahead=2", "--set", "fit.focal_px=160"),
+]
+"""Bodies are fitted to the exact surfaces of a world's clip, and each waits for two later frames."""
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def people_in(files: dict[str, bytes]) -> int:
+    """The number of bodies in all frames."""
+    frames = [content for name, content in files.items() if name.startswith("frame")]
+    return sum(len(np.load(io.BytesIO(content))["ids_N"]) for content in frames)
+
+
+@pytest.fixture(scope="module")
+def calm_bodies(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The exported bodies of an undisturbed run."""
+    folder = tmp_path_factory.mktemp("calm_bodies")
+    words = [*BODIES, "-o", str(folder / "out.mp4"), "--serial", "--export", f"bodies={folder / 'bodies'}"]
+    command = [sys.executable, "run_pipeline.py", *words]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    found = contents(folder / "bodies")
+    assert len(found) == 37 and people_in(found) > 36
+    return found
+
+
+@pytest.mark.parametrize("way", [["--serial"], []], ids=["serial", "ray"])
+def test_bodies_are_the_same_to_the_last_bit_after_a_crash(
+    root: Path, calm_bodies: dict[str, bytes], tmp_path: Path, way: list[str]
+) -> None:
+    output, folder = tmp_path / "out.mp4", tmp_path / "bodies"
+    words = [*BODIES, *way, "-o", str(output), "--export", f"bodies={folder}"]
+    at_once = CRASH.replace("len(appended) == 2", "len(appended) == 1")
+    command = [sys.executable, "-c", at_once, *words]
+    crashed = subprocess.run(command, cwd=root, capture_output=True, timeout=300, check=False)
+    assert crashed.returncode == -9 and not output.exists()
+    last = Journal(journal_path(str(output))).read()[-1]
+    assert "fit" in {held.stage for held in last.waiting.values()}
+    for early in sorted(folder.glob("frame_*.npz"))[: last.frames]:
+        early.unlink()  # they are committed: whatever lies there later was written again
+    command = [sys.executable, "run_pipeline.py", *words, "--resume"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    found = contents(folder)
+    assert found == {name: content for name, content in calm_bodies.items() if name in found}
+    assert len(calm_bodies) - len(found) == last.frames and people_in(found) > 20
 
 
 def product(root: Path, output: Path, settings: list[str], *words: str, **options) -> subprocess.CompletedProcess[str]:

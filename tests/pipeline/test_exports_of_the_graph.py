@@ -21,7 +21,7 @@ from stages import STAGES
 
 PLACES = {
     "instances": "raw", "surfaces": "steady", "iuv": "iuv", "iuv_video": "iuv.mkv", "csv": "people.csv",
-    "coco": "people.json", "prores": "layer.mov",
+    "coco": "people.json", "prores": "layer.mov", "bodies": "bodies",
 }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def test_same_files_whatever_the_runner_and_the_packets(
     serially: Run, under_ray: Run, root: Path, weights: Path, tmp_path: Path
 ) -> None:
     expected = exported(serially, root, weights, tmp_path / "serial")
-    assert len(expected) == 9 * 3 + 1 + 4
+    assert len(expected) == 9 * 4 + 1 + 4 + 1
     assert exported(serially, root, weights, tmp_path / "single", "decode.chunk=1") == expected
     under = exported(
         under_ray, root, weights, tmp_path / "ray", "decode.chunk=4", "credits=2", "lanes.network.replicas=1"

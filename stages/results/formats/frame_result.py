@@ -8,8 +8,23 @@ from functools import lru_cache
 
 import numpy as np
 
+from models.body.body_pose import posed_vertices
+from models.body.fitted_body import FittedBody
 from pipeline.stage import Job
-from stages.payloads import F32, I32, U8, Bool, Float, FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
+from stages.payloads import (
+    F32,
+    I32,
+    U8,
+    Bodies,
+    Bool,
+    Float,
+    FrameChunk,
+    Overlay,
+    People,
+    PersonSurface,
+    Surfaces,
+    VideoInfo,
+)
 from stages.people.depth_order import painters_order
 
 
@@ -26,6 +41,7 @@ class FrameResult:
         box_N4, score_N, id_N: as in `People`.
         surfaces: one per person.
         bridged_N, near_N: as in `People`.
+        bodies: identity and fitted body of each person that has one; empty if nothing is fitted.
         drawn_HW3: the rendered frame; None if nothing renders.
         alpha_HW: its alpha; None if it has none.
     """
@@ -43,6 +59,7 @@ class FrameResult:
     alpha_HW: U8 | None = None
     bridged_N: Bool | None = None
     near_N: F32 | None = None
+    bodies: tuple[tuple[int, FittedBody], ...] = ()
 
     def is_bridged(self, i: int) -> bool:
         """Whether the network missed the person in this frame and `bridge` propagated the surface."""
@@ -64,7 +81,12 @@ class FrameResult:
 
 
 def frame_results(
-    job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, overlay: Overlay | None
+    job: Job,
+    frames: FrameChunk,
+    people: People,
+    surfaces: Surfaces,
+    overlay: Overlay | None,
+    bodies: Bodies | None = None,
 ) -> Iterator[FrameResult]:
     """The frames of a chunk, one by one."""
     for t in range(len(frames)):
@@ -83,6 +105,7 @@ def frame_results(
             alpha_HW=None if overlay is None or overlay.alpha_THW is None else overlay.alpha_THW[t],
             bridged_N=None if people.bridged_N is None else people.bridged_N[here_N],
             near_N=None if people.near_N is None else people.near_N[here_N],
+            bodies=() if bodies is None else tuple(bodies.in_frame(t)),
         )
 
 
@@ -97,6 +120,12 @@ class FlattenedPeople:
 
     iuv_HW3: U8
     person_HW: I32
+
+
+@lru_cache(maxsize=1)
+def vertices_of_bodies(result: FrameResult) -> tuple[F32, ...]:
+    """The vertices (V, 3) of each of the frame's bodies, metres in the camera's frame; cached, as `flattened`."""
+    return tuple(posed_vertices(body.pose) for _, body in result.bodies)
 
 
 @lru_cache(maxsize=1)

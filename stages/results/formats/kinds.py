@@ -19,11 +19,13 @@ class Kind:
         what: a description in one line.
         factory: `module:function` from an `ExportTarget` to the `ExportWriter` of one input; imported on first use.
         raw: True if it is written from the network's own result, before tracking and smoothing.
+        fitted: True if it is written from fitted bodies, so that people are fitted for it.
     """
 
     what: str
     factory: str
     raw: bool = False
+    fitted: bool = False
 
     def begin(self, target: ExportTarget) -> ExportWriter:
         """The writer of one input. Raises StageError for a path that cannot be written."""
@@ -52,6 +54,15 @@ KINDS: dict[str, Kind] = {
     "appearance": Kind(
         what="a row per person: mean colours of eight regions of the body", factory="tables:begin_appearance"
     ),
+    "bodies": Kind(
+        what="npz per frame: fitted bodies, joints in metres, rotations", factory="bodies:BodyFolder", fitted=True
+    ),
+    "depth": Kind(
+        what="16-bit PNG per frame: millimetres to the fitted bodies",
+        factory="depth:DepthFolder",
+        fitted=True,
+    ),
+    "mesh": Kind(what="OBJ per person and frame: the fitted body with UV", factory="mesh:MeshFolder", fitted=True),
     "prores": Kind(what="ProRes 4444 with alpha: people alone, as drawn", factory="alpha_video:begin_prores"),
     "webm": Kind(what="WebM with alpha: the same for browsers", factory="alpha_video:begin_webm"),
 }

@@ -5,13 +5,26 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from models.files.atomic_file import atomic_write, remove_stale_drafts
 from pipeline.stage import Job, StageError, closed_folder, fitting_name
 from stages.results.formats.frame_result import FrameResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodySettings:
+    """What exports of fitted bodies hold.
+
+    Attributes:
+        vertices: whether `bodies` holds all vertices.
+        atlas: the texture of `mesh`: an image of 24 tiles, as `-c unwrap` writes it; None = no texture.
+    """
+
+    vertices: bool = False
+    atlas: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +36,7 @@ class ExportTarget:
         path: the path that the user named.
         job: the input.
         segment_frames, threads: of videos, see `Export.Config`.
+        bodies: of exports of fitted bodies.
     """
 
     kind: str
@@ -30,6 +44,7 @@ class ExportTarget:
     job: Job
     segment_frames: int
     threads: int
+    bodies: BodySettings = field(default_factory=BodySettings)
 
     def may_overwrite(self) -> bool:
         """Whether existing files may be overwritten; a resumed run finds those of its own first part."""

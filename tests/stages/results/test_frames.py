@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline.stage import StageError
-from stages.payloads import FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
+from stages.payloads import Bodies, FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
 from stages.results.frames import Frames
+from tests.stages.bodies.made_bodies import made_body
 
 pytestmark = pytest.mark.quick
 
@@ -22,6 +23,15 @@ def chunk(count: int, first: int) -> FrameChunk:
 
 def surface(number: int) -> PersonSurface:
     return PersonSurface(x0=number, y0=0, labels_hw=np.zeros((1, 1), np.uint8), uv_2hw=np.zeros((2, 1, 1), np.float32))
+
+
+def test_each_frame_gets_its_own_bodies_if_the_caller_asks() -> None:
+    assert Frames.needs(Frames.Config()) == () and Frames.needs(Frames.Config(fitted=True)) == ("fit",)
+    first, second = made_body(), made_body((1, 0, 4))
+    bodies = Bodies.joined([Bodies.of_frame([(4, first)]), Bodies.of_frame([]), Bodies.of_frame([(4, second)])])
+    frames = list(Frames(Frames.Config(fitted=True))(chunk(3, first=0), None, None, None, bodies))
+    assert [list(frame.bodies.body_N) for frame in frames] == [[first], [], [second]]
+    assert [frame.bodies for frame in Frames(None)(chunk(1, first=0), None, None, None)] == [None]
 
 
 def test_each_frame_gets_its_own_people_in_their_order() -> None:

@@ -19,10 +19,12 @@ from models.surface.atlas_file import read_texels
 from models.surface.logos import Logo
 from models.surface.whole_body_map import FIGURES, map_of_tiles, read_layout
 from pipeline.stage import Job
+from stages.bodies.fit import FitBodies
+from stages.drawing.body_styles import BODY_STYLES
 from stages.drawing.render import Render
 from stages.drawing.styles import STYLES
 from stages.drawing.unwrap import Unwrap
-from stages.payloads import U8, FrameChunk, People, Surfaces, VideoInfo
+from stages.payloads import U8, Bodies, FrameChunk, People, Surfaces, VideoInfo
 from stages.people.densepose import DensePose
 from stages.people.detect import Detect
 from stages.synthetic.demo_clip import camera, lights, meshes_at, walkers
@@ -69,6 +71,12 @@ def exact_frame(second: float) -> tuple[FrameChunk, People, Surfaces]:
     )
 
 
+def fitted_bodies(frames: FrameChunk, people: People, surfaces: Surfaces) -> Bodies:
+    """The bodies under exact surfaces of the demo clip, whose camera is known."""
+    fit = FitBodies(FitBodies.Config(focal_px=camera(SCALE).focal))
+    return next(iter([*fit(frames, people, surfaces), *fit.flush()]))
+
+
 def network_results(frames: FrameChunk) -> tuple[People, Surfaces]:
     """The built-in network's results for a frame, with confidence."""
     detect = Detect(Detect.Config())
@@ -98,9 +106,10 @@ def main(folder: Path = FOLDER) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     frames, people, surfaces = exact_frame(SECOND)
     rows, columns = WINDOW
-    for style in STYLES:
+    bodies = fitted_bodies(frames, people, surfaces)
+    for style in (*STYLES, *BODY_STYLES):
         seen = network_results(frames) if style == "confidence" else (people, surfaces)
-        (overlay,) = Render(Render.Config(style=style))(frames, *seen)
+        (overlay,) = Render(Render.Config(style=style))(frames, *seen, bodies)
         save_jpeg(overlay.rgb_THW3[0][WINDOW], folder / f"style_{style}.jpg", 360)
     with tempfile.TemporaryDirectory() as scratch:
         unwrapped_path, logo = Path(scratch) / "hers.png", Path(scratch) / "logo.png"

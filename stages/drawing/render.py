@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,11 +13,12 @@ from models.surface.atlas import DEFAULT_ATLAS
 from models.surface.atlas_file import AtlasBuilder
 from models.surface.logos import Logo
 from pipeline.stage import Stage, StageError
+from stages.drawing.body_styles import BODY_STYLES, DrawnBody, paint_bodies
 from stages.drawing.compositing import FrameCanvas, straight_colours
 from stages.drawing.part_groups import charts_of, label_filter
 from stages.drawing.person_atlases import PersonAtlases
 from stages.drawing.styles import STYLES, DrawnPerson, PersonPainter, StyleSettings, painter_of
-from stages.payloads import FrameChunk, Overlay, People, Surfaces
+from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
 from stages.people.depth_order import painters_order
 
 SIDE_BY_SIDE = "+"
@@ -32,6 +33,8 @@ BACKGROUNDS: dict[str, tuple[int, int, int]] = {
 
 class Render(Stage):
     """Frames with every person drawn in the chosen style; nearer people occlude farther ones."""
+
+    optional_stages = ("fit",)
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -67,8 +70,9 @@ class Render(Stage):
         def __post_init__(self) -> None:
             """Raises ValueError for an unknown style, part or identity, or a number outside 0..1."""
             for style in self.styles:
-                if style not in STYLES:
-                    raise ValueError(f"there is no style {style!r}, choose one of {', '.join(STYLES)}")
+                if style not in STYLES and style not in BODY_STYLES:
+                    known = ", ".join((*STYLES, *BODY_STYLES))
+                    raise ValueError(f"there is no style {style!r}, choose one of {known}")
             for key in ("opacity", "shading", "fade", "min_score"):
                 value = getattr(self, key)
                 if value is not None and not 0 <= value <= 1:
@@ -84,21 +88,33 @@ class Render(Stage):
             return self.style.split(SIDE_BY_SIDE)
 
     @classmethod
+    def needs(cls, config: Config) -> Sequence[str]:
+        """`fit` for the styles that draw fitted bodies."""
+        return ("fit",) if any(style in BODY_STYLES for style in config.styles) else ()
+
+    @classmethod
     def fetch(cls, config: Config) -> None:
         """Raises StageError for an atlas or a logo that cannot be used."""
         chosen = (config.atlas, config.layout, *config.atlas_of.values(), *config.logos)
-        if "texture" in config.styles and any(chosen):
+        if _wears_atlas(config) and any(chosen):
             _atlases(config)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Raises StageError for an atlas or a logo that cannot be used."""
         super().__init__(config, threads=threads)
-        self._painters = [painter_of(style, _settings_of(config, style)) for style in config.styles]
-        self._atlases = _atlases(config) if "texture" in config.styles else None
+        self._painters = [
+            None if style in BODY_STYLES else painter_of(style, _settings_of(config, style)) for style in config.styles
+        ]
+        self._atlases = _atlases(config) if _wears_atlas(config) else None
 
-    def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Overlay]:
-        """The chunk's frames with its people drawn; the input frames stay unchanged."""
-        if self._painters == [None]:
+    def __call__(
+        self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None
+    ) -> Iterator[Overlay]:
+        """The chunk's frames with its people drawn; the input frames stay unchanged.
+
+        Raises StageError for a style of fitted bodies where nothing is fitted.
+        """
+        if self.config.styles == ["none"]:
             yield Overlay(rgb_THW3=frames.rgb_THW3)
             return
         count, height, width, _ = frames.rgb_THW3.shape
@@ -107,17 +123,24 @@ class Render(Stage):
         alpha_THW = np.zeros(rgb_THW3.shape[:3], np.uint8) if transparent else None
         for t in range(count):
             drawn = self._people_to_draw(frames, t, people, surfaces)
-            for panel, painter in enumerate(self._painters):
+            for panel, (style, painter) in enumerate(zip(self.config.styles, self._painters, strict=True)):
                 columns = slice(panel * width, (panel + 1) * width)
                 canvas = FrameCanvas(
                     source_HW3=frames.rgb_THW3[t],
                     rgb_HW3=rgb_THW3[t, :, columns],
                     alpha_HW=None if alpha_THW is None else alpha_THW[t, :, columns],
                 )
-                self._paint(canvas, painter, drawn)
+                if style in BODY_STYLES:
+                    self._paint_bodies(canvas, style, frames, t, bodies)
+                else:
+                    self._paint(canvas, painter, drawn)
+                if canvas.alpha_HW is not None:
+                    canvas.rgb_HW3[...] = straight_colours(canvas.rgb_HW3, canvas.alpha_HW)
         yield Overlay(rgb_THW3=rgb_THW3, alpha_THW=alpha_THW)
 
-    def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None) -> Overlay:
+    def blank(
+        self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, bodies: Bodies | None = None
+    ) -> Overlay:
         """The original frames, once per image side by side."""
         if len(self._painters) == 1:
             return Overlay(rgb_THW3=frames.rgb_THW3)
@@ -150,13 +173,31 @@ class Render(Stage):
                 painter(canvas, person)
         elif canvas.alpha_HW is not None:
             canvas.alpha_HW[...] = 255
-        if canvas.alpha_HW is not None:
-            canvas.rgb_HW3[...] = straight_colours(canvas.rgb_HW3, canvas.alpha_HW)
+
+    def _paint_bodies(self, canvas: FrameCanvas, style: str, frames: FrameChunk, t: int, bodies: Bodies | None) -> None:
+        """Fill a canvas with its background and the fitted bodies of a frame."""
+        if bodies is None:
+            remedy = "start the run with this style, or choose another"
+            raise StageError("no bodies are fitted in this run", f"render.style: {style}", remedy)
+        background = self.config.background
+        canvas.rgb_HW3[...] = canvas.source_HW3 if background == "frame" else BACKGROUNDS[background]
+        second = int(frames.pts_T[t]) * frames.video.time_base
+        worn = self._atlases if style == "body" else None
+        drawn = [
+            DrawnBody(body=body, atlas=None if worn is None else worn.atlas_of(identity, second))
+            for identity, body in bodies.in_frame(t)
+        ]
+        settings = _settings_of(self.config, style)
+        paint_bodies(canvas, style, drawn, settings.opacity, settings.kept_256)
+
+
+def _wears_atlas(config: Render.Config) -> bool:
+    return any(style in ("texture", "body") for style in config.styles)
 
 
 def _settings_of(config: Render.Config, style: str) -> StyleSettings:
     return StyleSettings(
-        opacity=STYLES[style][0] if config.opacity is None else config.opacity,
+        opacity=(STYLES | BODY_STYLES)[style][0] if config.opacity is None else config.opacity,
         shading=config.shading,
         fade=config.fade,
         kept_256=label_filter(charts_of(config.only)) if config.only else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,13 @@ from stages.live.page import Page
 from stages.live.page_access import is_loopback
 from stages.live.payloads import Captured
 from stages.live.view_style import StyleSwitcher
-from stages.payloads import FrameChunk, Overlay, People, Surfaces
+from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
 
 
 class Preview(Stage):
     """Draws people into the frames in the configured style, or in the one that a viewer of the page has chosen."""
+
+    optional_stages = Render.optional_stages
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -53,6 +55,11 @@ class Preview(Stage):
                 object.__setattr__(self, "token", secrets.token_urlsafe(16))
 
     @classmethod
+    def needs(cls, config: Config) -> Sequence[str]:
+        """As `render`, for the style at the start."""
+        return Render.needs(config.render)
+
+    @classmethod
     def fetch(cls, config: Config) -> None:
         """Print the page's address. Raises StageError for an atlas or a logo that cannot be used."""
         Render.fetch(config.render)
@@ -71,10 +78,16 @@ class Preview(Stage):
             self._page = Page(config.host, config.port, config.token, self._latest, self._switcher)
 
     def __call__(
-        self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, captured: Captured
+        self,
+        job: Job,
+        frames: FrameChunk,
+        people: People,
+        surfaces: Surfaces,
+        captured: Captured,
+        bodies: Bodies | None = None,
     ) -> Iterator[Overlay]:
         """Draw the chunk's people and show its last frame."""
-        overlay = self._switcher.draw(frames, people, surfaces)
+        overlay = self._switcher.draw(frames, people, surfaces, bodies)
         self._latest.put(overlay.rgb_THW3[-1], captured, int((people.frame_N == len(frames) - 1).sum()))
         yield overlay
 

@@ -17,7 +17,7 @@ from pipeline.stage import StageError
 from stages.drawing.person_atlases import PersonAtlases, is_video_file
 from stages.drawing.render import SIDE_BY_SIDE, Render
 from stages.drawing.styles import STYLES
-from stages.payloads import FrameChunk, Overlay, People, Surfaces
+from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
 
 CONFIGURED_ATLAS = "default"
 """Name, in the page's list, of the atlas that the run was configured with."""
@@ -68,7 +68,7 @@ class StyleSwitcher:
         """Names of the atlases that viewers can choose."""
         return [CONFIGURED_ATLAS, *self._uploaded]
 
-    def draw(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Overlay:
+    def draw(self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None) -> Overlay:
         """Draw the frames in the requested style.
 
         If that fails, draws them in the last style that worked, and sets `trouble` to the reason.
@@ -79,14 +79,14 @@ class StyleSwitcher:
         with self._lock:
             requested, style = self._requested, self.style
         try:
-            (overlay,) = requested(frames, people, surfaces)
+            (overlay,) = requested(frames, people, surfaces, bodies)
         except (StageError, ModelError) as error:
             if requested is self._working:
                 raise
             with self._lock:
                 self.trouble = str(error)
                 self._requested, self.style = self._working, self._working_style
-            (overlay,) = self._working(frames, people, surfaces)
+            (overlay,) = self._working(frames, people, surfaces, bodies)
             return overlay
         self._working, self._working_style = requested, style
         return overlay

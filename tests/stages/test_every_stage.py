@@ -21,7 +21,8 @@ from pipeline.slot import Entry, Meter, Slot
 from pipeline.stage import Job, Stage
 from stages import STAGES
 from stages.live.payloads import Captured
-from stages.payloads import Features, FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
+from stages.payloads import Bodies, Features, FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
+from tests.stages.bodies.made_bodies import made_body
 
 NODES: dict[str, Node] = {name: read_node(name, stage_class(name, STAGES)) for name in STAGES}
 MAPS = [name for name, node in NODES.items() if node.role == "map"]
@@ -64,6 +65,7 @@ def samples(first: int, job: Job, frames: int = 1) -> dict[type, Any]:
         People: people(frames),
         Surfaces: Surfaces(people=(surface(10, 10), surface(60, 12)) * frames),
         Features: Features(content=None),
+        Bodies: Bodies.joined([Bodies.of_frame([(1, made_body()), (2, made_body((0.5, 0, 4)))])] * frames),
         Overlay: Overlay(rgb_THW3=given.rgb_THW3),
         Captured: Captured(captured_s=1.0, received=1, dropped=0, reconnects=0),
     }
@@ -85,7 +87,8 @@ def config_of(name: str, folder: Path) -> Any:
     settings: dict[str, Any] = {
         "preview": {"port": None},
         "export_raw": {"to": {"instances": str(folder / "raw")}},
-        "export": {"to": {"csv": str(folder / "people.csv"), "iuv": str(folder / "iuv")}},
+        "export": {"to": {kind: str(folder / kind) for kind in ("csv", "iuv", "bodies")}},
+        "fit": {"look_ahead": 2},
     }.get(name, {})
     return cls.Config(**settings)
 

@@ -64,7 +64,7 @@ class FitBodies(Stage):
             if self.focal_px is not None and not self.focal_px > 0:
                 raise ValueError(f"focal_px is {self.focal_px}, must be more than 0")
             if not FIELDS_DEG[0] <= self.field_deg <= FIELDS_DEG[1]:
-                raise ValueError(f"field_deg is {self.field_deg}, must be from {FIELDS_DEG[0]} to {FIELDS_DEG[1]}")
+                raise ValueError(f"field_deg is {self.field_deg}, must be from {FIELDS_DEG[0]:g} to {FIELDS_DEG[1]:g}")
             given = {"height_m": self.height_m} | {f"height_of.{key}": value for key, value in self.height_of.items()}
             for key, height in given.items():
                 if height is not None and not HEIGHTS_M[0] <= height <= HEIGHTS_M[1]:

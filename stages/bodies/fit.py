@@ -31,8 +31,9 @@ class FitBodies(Stage):
     """Surfaces in, bodies of the same frame out, `look_ahead` frames later.
 
     Each person is fitted from the person's body in the frame before. With look-ahead, the poses of a person are then
-    smoothed over as many frames before and after. People without an identity, single images, and the first frame after
-    a scene cut are fitted from nothing and are not smoothed. Surfaces that are too small give no body.
+    smoothed over as many frames before and after. Single images, and the first frame after a scene cut, are fitted from
+    nothing. Surfaces that are too small give no body, and in videos people without an identity: their detections are
+    uncertain and often last one frame.
     """
 
     ordered = True
@@ -98,10 +99,10 @@ class FitBodies(Stage):
         for t in range(len(frames)):
             second = float(frames.pts_T[t] * frames.video.time_base)
             apart = self._is_apart(frames.rgb_THW3[t], frames.first + t)
-            here_N = np.flatnonzero(people.frame_N == t)
+            here_N = np.flatnonzero((people.frame_N == t) & (people.id_N >= 0))
             here = Surfaces(people=tuple(surfaces.people[n] for n in here_N))
             found = self._fitted(people.some(here_N), here, camera, self._starts(frames.first + t, apart))
-            memory.started |= {key: (frames.first + t, body) for key, body in found if key >= 0}
+            memory.started |= {key: (frames.first + t, body) for key, body in found}
             memory.waiting.fits.append(FrameFits(second=second, apart=apart, people=tuple(found)))
             if memory.waiting.unfinished > self.config.look_ahead:
                 memory.waiting.finish_oldest(self._at_stated_height)

@@ -20,7 +20,7 @@ class FrameFits:
     Attributes:
         second: time of the frame.
         apart: whether it does not continue the frame before, as after a scene cut.
-        people: identity (−1: none) and body of each person.
+        people: identity and body of each person.
     """
 
     second: float
@@ -74,7 +74,7 @@ class WaitingBodies:
         """
         window = [self.fits[at] for at in range(*self._shot(self.past))]
         own = self.fits[self.past]
-        finished = [last_step(identity, _steady(window, own, identity, body)) for identity, body in own.people]
+        finished = [last_step(identity, _steady(window, own, identity)) for identity, _ in own.people]
         chunk = next(chunk for chunk in self.chunks if chunk.finished < chunk.frames)
         chunk.bodies.append(Bodies.of_frame(finished))
         chunk.finished += 1
@@ -98,10 +98,8 @@ class WaitingBodies:
             yield Bodies.joined(self.chunks.popleft().bodies)
 
 
-def _steady(window: Sequence[FrameFits], own: FrameFits, identity: int, body: FittedBody) -> FittedBody:
+def _steady(window: Sequence[FrameFits], own: FrameFits, identity: int) -> FittedBody:
     """A body smoothed over the frames of the window that show its identity."""
-    if identity < 0:
-        return body
     seen = [(one, found) for one in window if (found := one.body_of(identity)) is not None]
     at = next(index for index, (one, _) in enumerate(seen) if one is own)
     return steadied([found for _, found in seen], np.array([one.second for one, _ in seen]), at)

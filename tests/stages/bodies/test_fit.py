@@ -127,6 +127,11 @@ def test_a_photo_gives_its_people_at_once() -> None:
     assert bodies.id_N.tolist() == [-1, -1] and list(stage.flush()) == []
 
 
+def test_in_videos_people_without_an_identity_have_no_body() -> None:
+    (bodies,) = fitted([[(-1, made_body()), (3, made_body((0.9, 0, 4.0)))]])
+    assert bodies.id_N.tolist() == [3]
+
+
 def test_the_stated_height_sets_size_and_distance() -> None:
     scene = [[(1, made_body((0.2, 0, 3.0)))]]
     (free,) = fitted(scene)

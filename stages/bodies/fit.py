@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.fitting.surface_fit import fit_surface
+from models.fitting.track_fit import followed_body
 from pipeline.stage import Stage
 from stages.bodies.body_height import HEIGHTS_M, at_height
 from stages.bodies.fit_state import FittingMemory, memory_from_bytes, memory_to_bytes
 from stages.bodies.footage_camera import FIELDS_DEG, camera_of
 from stages.bodies.waiting_bodies import FrameFits, WaitingBodies
-from stages.payloads import U8, Bodies, FrameChunk, People, PersonSurface, Surfaces
+from stages.payloads import I32, U8, Bodies, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.scene_cuts import is_scene_cut, thumbnail
 
 FORGET_FRAMES = 30
 """Frames without a person after which the person's last body no longer starts a fit."""
 LEAST_PIXELS = 150
 """A surface with fewer pixels is too small for a fit."""
-WORSE, GOOD = 1.5, 0.02
-"""A fit is tried from nothing, too, where its residual is greater than GOOD and grows by more than this factor."""
 
 
 class FitBodies(Stage):
     """Surfaces in, bodies of the same frame out, `look_ahead` frames later.
 
-    Each person is fitted from the person's body in the frame before. With look-ahead, the poses of a person are then
-    smoothed over as many frames before and after. Single images, and the first frame after a scene cut, are fitted from
-    nothing. Surfaces that are too small give no body, and in videos people without an identity: their detections are
-    uncertain and often last one frame.
+    Each person is fitted from where the body in the frames before leads, with one shape after the first frames. With
+    look-ahead, the poses of a person are then smoothed over as many frames before and after. Single images, and the
+    first frame after a scene cut, are fitted from nothing. Surfaces that are too small give no body, and in videos
+    people without an identity: their detections are uncertain and often last one frame.
     """
 
     ordered = True
@@ -92,7 +90,9 @@ class FitBodies(Stage):
         camera, memory.camera_source = camera_of(self.config.focal_px, self.config.field_deg, frames.video)
         if frames.video.still:
             yield from self.flush()
-            alone = [self._at_stated_height(*one) for one in self._fitted(people, surfaces, camera, {})]
+            tried = [(key, fit_surface(one, camera)) for key, one in self._large(people.id_N, surfaces.people)]
+            alone = [self._at_stated_height(identity, body) for identity, body in tried if body is not None]
+            memory.count += len(alone)
             yield Bodies.joined([Bodies.of_frame(alone)])
             return
         memory.waiting.add_chunk(len(frames))
@@ -100,9 +100,14 @@ class FitBodies(Stage):
             second = float(frames.pts_T[t] * frames.video.time_base)
             apart = self._is_apart(frames.rgb_THW3[t], frames.first + t)
             here_N = np.flatnonzero((people.frame_N == t) & (people.id_N >= 0))
-            here = Surfaces(people=tuple(surfaces.people[n] for n in here_N))
-            found = self._fitted(people.some(here_N), here, camera, self._starts(frames.first + t, apart))
-            memory.started |= {key: (frames.first + t, body) for key, body in found}
+            self._forget(frames.first + t, apart)
+            found = []
+            for identity, surface in self._large(people.id_N[here_N], [surfaces.people[n] for n in here_N]):
+                _, known = memory.followed.get(identity, (0, None))
+                if (followed := followed_body(known, surface, camera, second)) is not None:
+                    memory.followed[identity] = frames.first + t, followed
+                    found.append((identity, followed.body))
+            memory.count += len(found)
             memory.waiting.fits.append(FrameFits(second=second, apart=apart, people=tuple(found)))
             if memory.waiting.unfinished > self.config.look_ahead:
                 memory.waiting.finish_oldest(self._at_stated_height)
@@ -126,27 +131,21 @@ class FitBodies(Stage):
         memory.thumbnail, memory.last_frame = now, frame
         return apart
 
-    def _starts(self, frame: int, apart: bool) -> dict[int, FittedBody]:
-        """The bodies that the fits of a frame start from, by identity; old ones are dropped."""
-        started = self.memory.started
-        kept = {key: one for key, one in started.items() if not apart and 0 < frame - one[0] <= FORGET_FRAMES}
-        self.memory.started = kept
-        return {key: body for key, (_, body) in kept.items()}
+    def _forget(self, frame: int, apart: bool) -> None:
+        """Drop the bodies from which no fit of this frame may start."""
+        followed = self.memory.followed
+        self.memory.followed = {
+            key: one for key, one in followed.items() if not apart and 0 < frame - one[0] <= FORGET_FRAMES
+        }
 
-    def _fitted(
-        self, people: People, surfaces: Surfaces, camera: PinholeCamera, starts: Mapping[int, FittedBody]
-    ) -> list[tuple[int, FittedBody]]:
-        """Identity and body of the people of one frame, without those whose surfaces are too small."""
-        pixels = [int((surface.labels_hw > 0).sum()) for surface in surfaces.people]
+    def _large(self, id_N: I32, surfaces: Sequence[PersonSurface]) -> list[tuple[int, PersonSurface]]:
+        """Identity and surface of the people of one frame who are large enough, and not too many."""
+        pixels = [int((surface.labels_hw > 0).sum()) for surface in surfaces]
         large = [n for n, count in enumerate(pixels) if count >= LEAST_PIXELS]
         if len(large) > self.config.most_people:
             self.memory.crowd = max(self.memory.crowd, len(large))
             large = sorted(sorted(large, key=lambda n: -pixels[n])[: self.config.most_people])
-        ids = people.id_N.tolist()
-        tried = [(ids[n], _fitted_body(surfaces.people[n], camera, starts.get(ids[n]))) for n in large]
-        found = [(identity, body) for identity, body in tried if body is not None]
-        self.memory.count += len(found)
-        return found
+        return [(int(id_N[n]), surfaces[n]) for n in large]
 
     def _at_stated_height(self, identity: int, body: FittedBody) -> tuple[int, FittedBody]:
         """The body at the height that the user states for the identity, if any."""
@@ -172,12 +171,3 @@ class FitBodies(Stage):
     def restore(self, state: bytes) -> None:
         """Continue from what `state` returned."""
         self.memory = memory_from_bytes(state)
-
-
-def _fitted_body(surface: PersonSurface, camera: PinholeCamera, start: FittedBody | None) -> FittedBody | None:
-    """The body under a surface, from the one of the frame before, and from nothing where that does not fit."""
-    body = fit_surface(surface, camera, start=start)
-    if start is None or (body is not None and body.residual <= max(WORSE * start.residual, GOOD)):
-        return body
-    found = [one for one in (body, fit_surface(surface, camera)) if one is not None]
-    return min(found, key=lambda one: one.residual, default=None)

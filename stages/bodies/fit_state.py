@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from models.body.body_pose import BodyPose
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
+from models.fitting.track_fit import FollowedBody
 from stages.bodies.waiting_bodies import ChunkOfBodies, FrameFits, WaitingBodies
 from stages.payloads import U8, Bodies
 from stages.people.surface_arrays import NamedArrays, SavedArrays
@@ -28,7 +29,7 @@ class FittingMemory:
 
     Attributes:
         waiting: frames in the look-ahead.
-        started: the last frame and body of each identity, from which its next fit starts.
+        followed: the last frame of each identity, and what is known of its body then.
         last_frame, thumbnail: number and small image of the last frame; −1 before the first.
         count: number of fitted bodies.
         crowd: the largest number of people in a frame of which some were left out; 0: none was.
@@ -36,7 +37,7 @@ class FittingMemory:
     """
 
     waiting: WaitingBodies
-    started: dict[int, tuple[int, FittedBody]] = field(default_factory=dict)
+    followed: dict[int, tuple[int, FollowedBody]] = field(default_factory=dict)
     last_frame: int = -1
     thumbnail: U8 = field(default_factory=lambda: NO_THUMBNAIL)
     count: int = 0
@@ -52,13 +53,11 @@ def memory_to_bytes(memory: FittingMemory) -> bytes:
         "whole": np.array(whole, np.int64),
         "source": np.array(memory.camera_source),
         "thumbnail": memory.thumbnail,
-        "start ids": np.array(list(memory.started), np.int64),
-        "start frames": np.array([frame for frame, _ in memory.started.values()], np.int64),
         "seconds": np.array([one.second for one in waiting.fits], np.float64),
         "apart": np.array([one.apart for one in waiting.fits], bool),
         "chunks": np.array([(one.frames, one.finished) for one in waiting.chunks], np.int64).reshape(-1, 2),
     }
-    arrays |= bodies_to_arrays("start", [body for _, body in memory.started.values()])
+    arrays |= _followed_to_arrays(memory.followed)
     groups = {"fit": [one.people for one in waiting.fits]}
     groups["done"] = [_people_of(bodies) for chunk in waiting.chunks for bodies in chunk.bodies]
     for name, group in groups.items():
@@ -88,16 +87,45 @@ def memory_from_bytes(state: bytes) -> FittingMemory:
             )
             for frames, finished in arrays["chunks"].tolist()
         )
-        ids, started = arrays["start ids"].tolist(), bodies_from_arrays("start", arrays)
         return FittingMemory(
             waiting=WaitingBodies(reach=reach, fits=fits, past=past, chunks=chunks),
-            started=dict(zip(ids, zip(arrays["start frames"].tolist(), started, strict=True), strict=True)),
+            followed=_followed_from_arrays(arrays),
             last_frame=last_frame,
             thumbnail=arrays["thumbnail"],
             count=count,
             crowd=crowd,
             camera_source=str(arrays["source"]),
         )
+
+
+def _followed_to_arrays(followed: Mapping[int, tuple[int, FollowedBody]]) -> NamedArrays:
+    known = [one for _, one in followed.values()]
+    whole = [(key, frame, one.frames, one.before is not None) for key, (frame, one) in followed.items()]
+    arrays: NamedArrays = {
+        "followed": np.array(whole, np.int64).reshape(-1, 4),
+        "followed times": np.array([(one.second, one.second_before, one.usual) for one in known], np.float64),
+    }
+    arrays |= bodies_to_arrays("last", [one.body for one in known])
+    return arrays | bodies_to_arrays("before", [one.before for one in known if one.before is not None])
+
+
+def _followed_from_arrays(arrays: SavedArrays) -> dict[int, tuple[int, FollowedBody]]:
+    last, before = bodies_from_arrays("last", arrays), iter(bodies_from_arrays("before", arrays))
+    found = {}
+    for row, (identity, frame, frames, has_before) in enumerate(arrays["followed"].tolist()):
+        second, second_before, usual = arrays["followed times"][row].tolist()
+        found[identity] = (
+            frame,
+            FollowedBody(
+                body=last[row],
+                before=next(before) if has_before else None,
+                second=second,
+                second_before=second_before,
+                frames=frames,
+                usual=usual,
+            ),
+        )
+    return found
 
 
 def _people_of(bodies: Bodies) -> tuple[tuple[int, FittedBody], ...]:

@@ -12,7 +12,11 @@ from PIL import Image
 from models.body.body_pose import posed_keypoints, posed_vertices
 from models.body.open_body import KEYPOINT_NAMES, load_body
 from models.surface.atlas import atlas_from_tiles, sample_atlas, split_tiles
+from pipeline.batch.split_graph import split_run
+from pipeline.command.arguments import apply_shortcuts, read_arguments
+from pipeline.config import RunConfig, read_config, validate
 from pipeline.stage import Job, StageError
+from stages import STAGES
 from stages.payloads import Bodies
 from stages.results.export import Export
 from stages.results.formats.mesh import portrait_atlas
@@ -151,3 +155,32 @@ def test_the_size_of_large_files_is_told_and_people_are_fitted_for_them() -> Non
     assert Export.needs(Export.Config(to={"csv": "c.csv"})) == ()
     body = load_body()
     assert body.mean_V3.nbytes / 1000 == pytest.approx(165, rel=0.02)
+
+
+def stages_of(configuration: str, *words: str) -> RunConfig:
+    raw = read_config(configuration)
+    apply_shortcuts(raw, read_arguments(["in", *words]), STAGES)
+    return validate(raw, STAGES)
+
+
+def names(config: RunConfig) -> list[str]:
+    return [node.name for node in config.graph.nodes]
+
+
+@pytest.mark.parametrize("configuration", ["video", "render", "live", "synthetic"])
+def test_fit_stands_before_what_needs_it_and_nowhere_else(configuration: str) -> None:
+    """Whether people come from a network, a saved export, a camera or a world."""
+    assert "fit" not in names(stages_of(configuration, "--export", "csv=c.csv"))
+    exported = names(stages_of(configuration, "--export", "bodies=b"))
+    assert exported[exported.index("fit") + 1] == "export"
+    drawn = names(stages_of(configuration, "--style", "none+mesh", "--export", "depth=d"))
+    assert drawn[drawn.index("fit") + 1] in ("render", "preview") and drawn.count("fit") == 1
+
+
+def test_a_batch_fits_bodies_after_the_shards_are_joined() -> None:
+    parts = split_run(stages_of("batch", "--export", "bodies=b"), STAGES)
+    assert parts.shard is not None and parts.tail is not None
+    assert "fit" not in names(parts.shard)
+    tail = names(parts.tail)
+    assert tail.index("smooth") < tail.index("fit") < tail.index("export")
+    assert parts.tail.stages["fit"].look_ahead == 2

@@ -1,0 +1,81 @@
+"""Where and when an animation takes place: upright, from the origin, facing +z, at constant steps of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation, Slerp
+
+from models.arrays import F32, F64
+from models.body.body_motion import BodyMotion
+
+JITTER = 0.1
+"""Frames that lie within this share of a step on a regular grid are regular: containers round their time stamps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameSteps:
+    """How a clip's frames lie in time: seconds from one to the next, and whether all steps are equal."""
+
+    seconds: float
+    equal: bool
+
+
+def frame_steps(second_T: F64) -> FrameSteps:
+    """The step of a clip's frames. One frame alone counts as 1/30 s."""
+    if len(second_T) < 2:
+        return FrameSteps(seconds=1 / 30, equal=True)
+    step = (second_T[-1] - second_T[0]) / (len(second_T) - 1)
+    grid_T = second_T[0] + step * np.arange(len(second_T))
+    if np.abs(second_T - grid_T).max() <= JITTER * step:
+        return FrameSteps(seconds=float(step), equal=True)
+    return FrameSteps(seconds=float(np.median(np.diff(second_T))), equal=False)
+
+
+def resampled(motion: BodyMotion, step: float) -> BodyMotion:
+    """The motion at constant steps of time: turns on the shortest way between frames, places on straight lines."""
+    old_T = motion.second_T
+    new_T = old_T[0] + step * np.arange(int(np.floor((old_T[-1] - old_T[0]) / step + 1e-6)) + 1)
+    new_T = np.minimum(new_T, old_T[-1])
+    turns = [
+        Slerp(old_T, Rotation.from_matrix(motion.rotation_TB33[:, b]))(new_T).as_matrix()
+        for b in range(motion.rotation_TB33.shape[1])
+    ]
+    nearest_T = np.abs(new_T[:, None] - old_T).argmin(axis=1)
+    return replace(
+        motion,
+        rotation_TB33=np.stack(turns, axis=1).astype(np.float32),
+        root_T3=np.stack([np.interp(new_T, old_T, motion.root_T3[:, k]) for k in range(3)], axis=1).astype(np.float32),
+        second_T=new_T,
+        confidence_TJ=motion.confidence_TJ[nearest_T],
+        seen_TB=motion.seen_TB[nearest_T],
+    )
+
+
+def moved(motion: BodyMotion, pose_44: F64) -> BodyMotion:
+    """The motion after a turn and a shift of the whole scene."""
+    rotation_TB33 = motion.rotation_TB33.copy()
+    rotation_TB33[:, 0] = pose_44[:3, :3] @ rotation_TB33[:, 0]
+    root_T3 = motion.root_T3 @ pose_44[:3, :3].T + pose_44[:3, 3]
+    return replace(motion, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32))
+
+
+def to_origin(motion: BodyMotion) -> F64:
+    """The turn about y and the shift along the floor (4, 4) that let an upright motion start at the origin, facing +z.
+
+    The heading is where the hips face, or the head's way or its opposite where somebody lies.
+    """
+    front_3, up_3 = (motion.rotation_TB33[0, 0][:, axis].astype(np.float64) for axis in (2, 1))
+    way_3 = -np.sign(front_3[1]) * up_3 if np.hypot(front_3[0], front_3[2]) < 0.5 else front_3
+    pose_44 = np.eye(4)
+    pose_44[:3, :3] = Rotation.from_rotvec([0, -np.arctan2(way_3[0], way_3[2]), 0]).as_matrix()
+    pose_44[:3, 3] = -(pose_44[:3, :3] @ (motion.root_T3[0] * np.array([1, 0, 1], np.float32)))
+    return pose_44
+
+
+def without_path(motion: BodyMotion) -> BodyMotion:
+    """The motion without its path along the floor; it stays where it starts."""
+    root_T3: F32 = motion.root_T3.copy()
+    root_T3[:, [0, 2]] = root_T3[0, [0, 2]]
+    return replace(motion, root_T3=root_T3)

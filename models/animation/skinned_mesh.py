@@ -1,0 +1,126 @@
+"""The open body's skin for programs that allow four weights a vertex and one UV a vertex.
+
+The body's own skin is bound to its natural stance and has up to nine weights. Bound to level arms it would bulge at the
+shoulders, so vertices at rest are chosen by least squares for the poses of the clip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.animation.rest_poses import rest_pose
+from models.animation.rig_clip import RigClip, posed_frames
+from models.animation.skeletons import carrying_joints
+from models.arrays import F32, F64, I32, Int
+from models.body.body_motion import BodyMotion
+from models.body.open_body import OpenBody, load_body, skin
+from models.surface.atlas import CHARTS
+
+WEIGHTS = 4
+FITTED_FRAMES = 24
+"""Frames of a clip for which the vertices at rest are chosen."""
+STIFFNESS = 0.01
+"""Weight of a vertex's own place at rest, relative to one frame."""
+ROWS, COLUMNS = 6, 4
+"""Tiles of the portrait atlas, in column order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkinnedMesh:
+    """V vertices (fewer than 65,535) and F faces in the rest pose of a clip, metres.
+
+    Attributes:
+        vertex_V3, normal_V3: a vertex of the body with several UV stands here several times.
+        uv_V2: place in the portrait atlas, 0..1, from the upper left corner.
+        joint_V4, weight_V4: indices of the clip's joints, and weights that sum to 1.
+        face_F3: corners, counter-clockwise from outside.
+        origin_V: the body's vertex that each vertex is.
+    """
+
+    vertex_V3: F32
+    normal_V3: F32
+    uv_V2: F32
+    joint_V4: I32
+    weight_V4: F32
+    face_F3: I32
+    origin_V: Int
+
+
+def skinned_mesh(clip: RigClip, motion: BodyMotion, tile_side: int) -> SkinnedMesh:
+    """The skin of a clip's body, with UV for an atlas whose tiles have this side in pixels.
+
+    Args:
+        motion: the motion that the clip was made of.
+    """
+    body = load_body()
+    joint_V4, weight_V4 = strongest_weights(body, clip)
+    vertex_V3 = vertices_at_rest(clip, motion, joint_V4, weight_V4)
+    corner_uv_F32 = atlas_places(body, tile_side)
+    corners = np.concatenate(
+        [body.face_F3.reshape(-1, 1), np.round(corner_uv_F32.reshape(-1, 2) * 2**16)], axis=1
+    ).astype(np.int64)
+    _, first, corner = np.unique(corners, axis=0, return_index=True, return_inverse=True)
+    origin_V = body.face_F3.reshape(-1)[first]
+    return SkinnedMesh(
+        vertex_V3=vertex_V3[origin_V], normal_V3=_normals(vertex_V3, body.face_F3)[origin_V],
+        uv_V2=corner_uv_F32.reshape(-1, 2)[first], joint_V4=joint_V4[origin_V], weight_V4=weight_V4[origin_V],
+        face_F3=corner.reshape(-1, 3).astype(np.int32), origin_V=origin_V,
+    )
+
+
+def vertices_at_rest(clip: RigClip, motion: BodyMotion, joint_V4: I32, weight_V4: F32) -> F32:
+    """Vertices (V, 3) in the rest pose from which the four weights bring the skin nearest to the body's own."""
+    body = load_body()
+    shape_V3, head_B3 = body.rest(clip.shape_C)
+    stance_V3 = skin(body, shape_V3, head_B3, *rest_pose(body, head_B3, clip.rest)).astype(np.float64)
+    frames = np.unique(np.linspace(0, len(clip.second_T) - 1, FITTED_FRAMES).astype(int))
+    turned_TB33, placed_TB3 = posed_frames(motion.rotation_TB33[frames], motion.root_T3[frames], head_B3)
+    stiffness = STIFFNESS * len(frames)
+    left_V33, right_V3 = np.tile(stiffness * np.eye(3), (len(stance_V3), 1, 1)), stiffness * stance_V3
+    for k, frame in enumerate(frames):
+        turn_V33, shift_V3 = blended_joints(clip, frame, joint_V4, weight_V4)
+        wanted_V3 = skin(body, shape_V3, head_B3, turned_TB33[k], placed_TB3[k])
+        left_V33 += np.einsum("vji,vjk->vik", turn_V33, turn_V33)
+        right_V3 += np.einsum("vji,vj->vi", turn_V33, wanted_V3 - shift_V3)
+    return np.linalg.solve(left_V33, right_V3[..., None])[..., 0].astype(np.float32)
+
+
+def blended_joints(clip: RigClip, frame: int, joint_V4: I32, weight_V4: F32) -> tuple[F64, F64]:
+    """The linear part (V, 3, 3) and the shift (V, 3) that take each vertex from rest to a frame."""
+    turn_J33 = clip.turn_TJ33[frame].astype(np.float64)
+    shift_J3 = clip.place_TJ3[frame] - np.einsum("jik,jk->ji", turn_J33, clip.rest_J3)
+    packed_J12 = np.concatenate([turn_J33.reshape(-1, 9), shift_J3], axis=1)
+    blended_V12 = np.einsum("vk,vkc->vc", weight_V4, packed_J12[joint_V4])
+    return blended_V12[:, :9].reshape(-1, 3, 3), blended_V12[:, 9:]
+
+
+def strongest_weights(body: OpenBody, clip: RigClip) -> tuple[I32, F32]:
+    """The four joints (V, 4) that move each vertex of the body most, and their weights (V, 4), which sum to 1."""
+    weight_VJ = np.zeros((len(body.weight_VB), len(clip.joints)), np.float32)
+    np.add.at(weight_VJ.T, np.array(carrying_joints(clip.skeleton)), body.weight_VB.T)
+    joint_V4 = np.argsort(-weight_VJ, axis=1, kind="stable")[:, :WEIGHTS].astype(np.int32)
+    weight_V4 = np.take_along_axis(weight_VJ, joint_V4, axis=1)
+    joint_V4[weight_V4 == 0] = 0
+    return joint_V4, weight_V4 / weight_V4.sum(axis=1, keepdims=True)
+
+
+def atlas_places(body: OpenBody, tile_side: int) -> F32:
+    """Places (F, 3, 2) of the faces' corners in the portrait atlas, 0..1, from the upper left corner."""
+    tile_F = body.chart_F.astype(np.int64) - 1
+    column_F, row_F = tile_F // ROWS, tile_F % ROWS
+    assert ROWS * COLUMNS == CHARTS
+    inner_F32 = body.corner_uv_F32 * np.array([1, -1]) + np.array([0, 1])
+    pixel_F32 = np.stack([column_F, row_F], axis=1)[:, None] * tile_side + inner_F32 * (tile_side - 1) + 0.5
+    return (pixel_F32 / (tile_side * np.array([COLUMNS, ROWS]))).astype(np.float32)
+
+
+def _normals(vertex_V3: F32, face_F3: I32) -> F32:
+    """Unit normals (V, 3): means of those of the faces around, weighted by area."""
+    a, b, c = (vertex_V3[face_F3[:, k]] for k in range(3))
+    face_normal = np.cross(b - a, c - a)
+    normal_V3 = np.zeros_like(vertex_V3)
+    for k in range(3):
+        np.add.at(normal_V3, face_F3[:, k], face_normal)
+    return (normal_V3 / np.maximum(np.linalg.norm(normal_V3, axis=1, keepdims=True), 1e-12)).astype(np.float32)

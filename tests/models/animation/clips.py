@@ -1,0 +1,32 @@
+"""Motions for the tests of animation: people of the library of poses, turning and walking away."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation, Slerp
+
+from models.body.body_motion import BodyMotion
+from models.body.open_body import KEYPOINT_NAMES, load_body
+from models.body.pose_library import all_bones, load_poses
+
+SHAPE = np.array([0.8, -0.5, 0.3, 0.6, *[0.0] * 12], np.float32)
+
+
+def library_motion(frames: int = 24, fps: float = 30.0, poses: tuple[int, ...] = (40, 900, 2100)) -> BodyMotion:
+    """Upright axes: from pose to pose of the library, while the heading turns by 500° and the person goes 2 m."""
+    turn_PB33 = np.stack([all_bones(load_poses().vector_PK3[pose]) for pose in poses])
+    at_T = np.linspace(0, len(poses) - 1, frames)
+    rotation_TB33 = np.stack(
+        [Slerp(np.arange(len(poses)), Rotation.from_matrix(turn_PB33[:, b]))(at_T).as_matrix()
+         for b in range(turn_PB33.shape[1])],
+        axis=1,
+    )
+    heading_T33 = Rotation.from_euler("y", np.linspace(20, 520, frames)[:, None], degrees=True).as_matrix()
+    rotation_TB33[:, 0] = heading_T33 @ rotation_TB33[:, 0]
+    root_T3 = np.linspace([0.5, 1.0, -1.0], [1.5, 0.9, 0.7], frames)
+    bones = len(load_body().bones)
+    return BodyMotion(
+        rotation_TB33=rotation_TB33.astype(np.float32), root_T3=root_T3.astype(np.float32), shape_C=SHAPE,
+        second_T=np.arange(frames) / fps, confidence_TJ=np.ones((frames, len(KEYPOINT_NAMES)), np.float32),
+        seen_TB=np.ones((frames, bones), np.float32), camera=None,
+    )

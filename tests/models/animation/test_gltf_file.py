@@ -1,0 +1,154 @@
+"""GLB files: read back by the project's reader and by the Khronos validator, and skinned by the specification."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.animation.gltf_file import AnimatedPerson, SceneCamera, gltf_bytes, keyed_quaternions
+from models.animation.placement import moved
+from models.animation.rest_poses import RestPose
+from models.animation.rig_clip import rig_clip
+from models.animation.skeletons import SkeletonName
+from models.animation.skinned_mesh import skinned_mesh
+from models.body.body_motion import BodyMotion
+from models.body.body_pose import posed_vertices
+from models.body.gltf_motion import read_gltf_motions
+from models.body.skeletal_motion import posed_skeleton
+from models.errors import ModelError
+from models.surface.atlas import DEFAULT_ATLAS
+from tests.models.animation.clips import library_motion
+from tests.models.animation.node_packages import node_packages
+
+CAMERA = SceneCamera(pose_44=np.diag([1.0, -1, -1, 1]), focal_px=900.0, width=1280, height=720)
+
+
+def person(name: str, motion: BodyMotion, skeleton: SkeletonName, rest: RestPose = "t") -> AnimatedPerson:
+    clip = rig_clip(motion, skeleton, rest)
+    return AnimatedPerson(name=name, clip=clip, mesh=skinned_mesh(clip, motion, 200))
+
+
+def written(path: Path, people: list[AnimatedPerson]) -> Path:
+    path.write_bytes(gltf_bytes(people, DEFAULT_ATLAS.read_bytes(), CAMERA))
+    return path
+
+
+def two_people(skeleton: SkeletonName) -> list[AnimatedPerson]:
+    beside = np.eye(4)
+    beside[0, 3] = 1.2
+    motion = library_motion(4)
+    return [person("person_1", motion, skeleton), person("person_2", moved(motion, beside), skeleton)]
+
+
+def document(path: Path) -> tuple[dict[str, Any], bytes]:
+    data = path.read_bytes()
+    (length,) = struct.unpack_from("<I", data, 12)
+    return json.loads(data[20 : 20 + length]), data[28 + length :]
+
+
+def array(found: dict[str, Any], binary: bytes, number: int) -> np.ndarray:
+    entry = found["accessors"][number]
+    kind = {5126: "<f4", 5121: "u1", 5123: "<u2"}[entry["componentType"]]
+    width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}[entry["type"]]
+    start = found["bufferViews"][entry["bufferView"]]["byteOffset"]
+    return np.frombuffer(binary, kind, entry["count"] * width, start).reshape(entry["count"], width)
+
+
+@pytest.mark.parametrize("skeleton", ["own", "mixamo", "cmu"])
+def test_every_joint_of_every_frame_is_within_a_millimetre(tmp_path: Path, skeleton: SkeletonName) -> None:
+    clip = rig_clip(library_motion(), skeleton, "t")
+    path = written(tmp_path / "one.glb", [AnimatedPerson(name="person_1", clip=clip, mesh=None)])
+    motion = read_gltf_motions(path, clip.joints[0].name)["person_1"]
+    _, placed_TJ3 = posed_skeleton(motion)
+    for j, joint in enumerate(clip.joints):
+        np.testing.assert_allclose(placed_TJ3[:, motion.joint(joint.name)], clip.place_TJ3[:, j], atol=1e-3)
+
+
+@pytest.mark.parametrize(("rest", "bound"), [("a", 0.006), ("t", 0.012)])
+def test_the_skin_lies_where_the_bodys_own_lies(tmp_path: Path, rest: RestPose, bound: float) -> None:
+    """Skinned from the file's numbers alone, as the specification says: Σ weight · joint · inverse bind · vertex.
+
+    The poses are far apart and extreme. Bound to level arms, the shoulders of a linear skin are least exact.
+    """
+    motion = library_motion()
+    one = person("person_1", motion, "own", rest)
+    found, binary = document(written(tmp_path / "one.glb", [one]))
+    attributes = found["meshes"][0]["primitives"][0]["attributes"]
+    vertex = array(found, binary, attributes["POSITION"])
+    weight, joint = array(found, binary, attributes["WEIGHTS_0"]), array(found, binary, attributes["JOINTS_0"])
+    bind_J44 = array(found, binary, found["skins"][0]["inverseBindMatrices"]).reshape(-1, 4, 4).swapaxes(1, 2)
+    assert np.abs(weight.sum(axis=1) - 1).max() < 1e-6 and weight.shape[1] == 4
+    clip, errors = one.clip, []
+    for frame in range(0, 24, 5):
+        pose_J44 = np.tile(np.eye(4), (len(clip.joints), 1, 1))
+        pose_J44[:, :3, :3] = clip.turn_TJ33[frame] @ clip.axes_J33
+        pose_J44[:, :3, 3] = clip.place_TJ3[frame]
+        moved_J44 = pose_J44 @ bind_J44
+        blended = np.einsum("vk,vkij->vij", weight, moved_J44[joint])
+        skinned = np.einsum("vij,vj->vi", blended[:, :3, :3], vertex) + blended[:, :3, 3]
+        truth = posed_vertices(motion.pose(frame))[one.mesh.origin_V] if one.mesh else vertex
+        errors.append(np.linalg.norm(skinned - truth, axis=1))
+    assert np.percentile(errors, 99) < bound and np.mean(errors) < 0.001
+
+
+def test_several_people_share_a_file_with_unique_names(tmp_path: Path) -> None:
+    found, _ = document(written(tmp_path / "two.glb", two_people("unreal")))
+    names = [node["name"] for node in found["nodes"]]
+    assert len(set(names)) == len(names) and {"person_1", "person_2_pelvis", "camera"} <= set(names)
+    assert [animation["name"] for animation in found["animations"]] == ["person_1", "person_2"]
+    assert len(found["images"]) == 1
+    for animation in found["animations"]:
+        paths = [(found["nodes"][c["target"]["node"]]["name"], c["target"]["path"]) for c in animation["channels"]]
+        assert {name[9:] for name, path in paths if path == "translation"} == {"root", "pelvis"}
+        assert not [name for name, path in paths if path == "scale"]
+
+
+def test_quaternions_keep_their_sign(tmp_path: Path) -> None:
+    found, binary = document(written(tmp_path / "one.glb", [person("person_1", library_motion(90), "mixamo")]))
+    animation = found["animations"][0]
+    for channel in animation["channels"]:
+        if channel["target"]["path"] == "rotation":
+            keys = array(found, binary, animation["samplers"][channel["sampler"]]["output"]).astype(np.float64)
+            np.testing.assert_allclose(np.linalg.norm(keys, axis=1), 1, atol=1e-5)
+            assert (np.sum(keys[1:] * keys[:-1], axis=1) > 0).all()
+    turned = np.stack([np.cos(np.linspace(0, 9, 50)), np.sin(np.linspace(0, 9, 50))])
+    about_z = np.stack([[c, -s, 0, s, c, 0, 0, 0, 1] for c, s in turned.T]).reshape(-1, 3, 3)
+    expected = np.sin(np.linspace(0, 4.5, 50))
+    np.testing.assert_allclose(keyed_quaternions(about_z)[:, 2], expected, atol=1e-9)
+
+
+def test_the_camera_sees_what_the_pinhole_sees(tmp_path: Path) -> None:
+    found, _ = document(written(tmp_path / "one.glb", [person("person_1", library_motion(2), "cmu")]))
+    lens = found["cameras"][0]["perspective"]
+    # A point at the picture's upper edge: y up 360 px above the centre, at depth f.
+    assert np.tan(lens["yfov"] / 2) == pytest.approx(360 / 900) and lens["aspectRatio"] == pytest.approx(1280 / 720)
+    node = next(node for node in found["nodes"] if node["name"] == "camera")
+    np.testing.assert_allclose(np.abs(node["rotation"]), [0, 0, 0, 1], atol=1e-9)
+
+
+def test_nobody_is_one_plain_error() -> None:
+    with pytest.raises(ModelError, match="no person"):
+        gltf_bytes([], None)
+
+
+@pytest.mark.parametrize("skeleton", ["own", "mixamo", "unreal", "cmu"])
+def test_the_khronos_validator_finds_nothing_wrong(tmp_path: Path, skeleton: SkeletonName) -> None:
+    modules = node_packages("gltf-validator")
+    path = written(tmp_path / "two.glb", two_people(skeleton))
+    script = (
+        "const {validateBytes} = require(process.argv[1]); const fs = require('fs');"
+        "validateBytes(new Uint8Array(fs.readFileSync(process.argv[2]))).then(r => console.log(JSON.stringify(r)))"
+    )
+    done = subprocess.run(
+        ["node", "-e", script, str(modules / "gltf-validator"), str(path)], capture_output=True, text=True, check=True
+    )
+    report = json.loads(done.stdout)
+    assert report["issues"]["numErrors"] == 0, report["issues"]["messages"]
+    assert report["issues"]["numWarnings"] == 0, report["issues"]["messages"]
+    assert report["info"]["animationCount"] == 2 and report["info"]["totalVertexCount"] > 20_000

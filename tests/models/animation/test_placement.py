@@ -1,0 +1,55 @@
+"""Placement of an animation in space and time, by hand calculation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from models.animation.placement import frame_steps, moved, resampled, to_origin, without_path
+from tests.models.animation.clips import library_motion
+
+pytestmark = pytest.mark.quick
+
+
+def test_regular_frames_keep_their_exact_step() -> None:
+    second_T = np.arange(100) * 1001 / 30000
+    steps = frame_steps(second_T)
+    assert steps.equal and abs(steps.seconds - 1001 / 30000) < 1e-12
+    assert frame_steps(np.round(second_T, 3)).equal, "a container that counts milliseconds"
+    assert not frame_steps(np.delete(second_T, [10, 11, 12])).equal
+    assert frame_steps(np.array([3.0])).seconds == pytest.approx(1 / 30)
+
+
+def test_irregular_frames_are_resampled_along_the_motion() -> None:
+    motion = library_motion(frames=40)
+    kept = np.delete(np.arange(40), [7, 8, 21])
+    thinned = replace(
+        motion, rotation_TB33=motion.rotation_TB33[kept], root_T3=motion.root_T3[kept], second_T=motion.second_T[kept],
+        confidence_TJ=motion.confidence_TJ[kept], seen_TB=motion.seen_TB[kept],
+    )
+    found = resampled(thinned, frame_steps(thinned.second_T).seconds)
+    np.testing.assert_allclose(found.second_T, motion.second_T, atol=1e-9)
+    np.testing.assert_allclose(found.root_T3, motion.root_T3, atol=1e-5)
+    between = Rotation.from_matrix(found.rotation_TB33[:, 0]).inv() * Rotation.from_matrix(motion.rotation_TB33[:, 0])
+    assert np.degrees(between.magnitude()).max() < 5
+    assert len(found.confidence_TJ) == len(found.seen_TB) == 40
+
+
+def test_a_motion_starts_at_the_origin_and_faces_the_front() -> None:
+    motion = library_motion()
+    placed = moved(motion, to_origin(motion))
+    np.testing.assert_allclose(placed.root_T3[0, ::2], 0, atol=1e-6)
+    np.testing.assert_allclose(placed.root_T3[:, 1], motion.root_T3[:, 1], atol=1e-6)
+    front_3 = placed.rotation_TB33[0, 0][:, 2]
+    assert front_3[2] > 0 and abs(front_3[0]) < 1e-5
+    step = np.linalg.norm(np.diff(placed.root_T3, axis=0), axis=1)
+    np.testing.assert_allclose(step, np.linalg.norm(np.diff(motion.root_T3, axis=0), axis=1), atol=1e-5)
+
+
+def test_without_a_path_heights_alone_change() -> None:
+    found = without_path(library_motion())
+    assert np.ptp(found.root_T3[:, [0, 2]], axis=0).max() == 0
+    np.testing.assert_array_equal(found.root_T3[:, 1], library_motion().root_T3[:, 1])

@@ -52,7 +52,7 @@ class SceneCamera:
 
 
 def gltf_bytes(people: list[AnimatedPerson], atlas_png: bytes | None, camera: SceneCamera | None = None) -> bytes:
-    """The bytes of a GLB file.
+    """The bytes of a GLB file. Its time begins with the first frame of anybody.
 
     Joints keep their plain names where the file has one person; else the person's name and an underscore stand before
     them, because names of nodes are unique.
@@ -66,7 +66,8 @@ def gltf_bytes(people: list[AnimatedPerson], atlas_png: bytes | None, camera: Sc
         raise ModelError("no person was found, so there is nothing to animate", "", "look at the input")
     document = GltfDocument(GENERATOR)
     material = _material(document, atlas_png)
-    roots = [node for person in people for node in _person(document, person, material, len(people) > 1)]
+    start = min(float(person.clip.second_T[0]) for person in people)
+    roots = [node for person in people for node in _person(document, person, material, start, len(people) > 1)]
     if camera is not None:
         roots.append(_camera(document, camera))
     try:
@@ -85,7 +86,9 @@ def _material(document: GltfDocument, atlas_png: bytes | None) -> int:
     return document.add("materials", {"name": "body", "pbrMetallicRoughness": surface})
 
 
-def _person(document: GltfDocument, person: AnimatedPerson, material: int, several: bool) -> list[int]:
+def _person(
+    document: GltfDocument, person: AnimatedPerson, material: int, start: float, several: bool
+) -> list[int]:
     """Write a person: the node above the skeleton, and that of the skin, which no node above would move."""
     clip, prefix = person.clip, f"{person.name}_" if several else ""
     rotation_J33, place_J3 = clip.local_rest()
@@ -99,7 +102,7 @@ def _person(document: GltfDocument, person: AnimatedPerson, material: int, sever
     for number, parent in zip(nodes, clip.parent_J.tolist(), strict=True):
         if parent >= 0:
             document.tables["nodes"][nodes[parent]].setdefault("children", []).append(number)
-    _animation(document, person, nodes)
+    _animation(document, person, start, nodes)
     roots = [document.add("nodes", {"name": person.name, "children": [nodes[0]]})]
     if person.mesh is not None:
         roots.append(_skinned_node(document, person, person.mesh, nodes, material))
@@ -131,10 +134,10 @@ def _skinned_node(
     return document.add("nodes", {"name": f"{person.name} body", "mesh": number, "skin": skin})
 
 
-def _animation(document: GltfDocument, person: AnimatedPerson, nodes: list[int]) -> None:
+def _animation(document: GltfDocument, person: AnimatedPerson, start: float, nodes: list[int]) -> None:
     """Keys of every frame: turns of the joints that turn, places of the moving ones; no scales."""
     clip = person.clip
-    time = document.numbers(clip.second_T - clip.second_T[0], bounds=True)
+    time = document.numbers(clip.second_T - start, bounds=True)
     channels: list[dict[str, Any]] = []
     samplers: list[dict[str, Any]] = []
 

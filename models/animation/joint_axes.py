@@ -15,6 +15,11 @@ from models.arrays import F32, F64, I32
 
 UP, DOWN, FRONT, LEFT = (np.array(axis, np.float64) for axis in ((0, 1, 0), (0, -1, 0), (0, 0, 1), (1, 0, 0)))
 MIXAMO_Z = {"trunk": FRONT, "leg": FRONT, "foot": UP, "arm": DOWN, "thumb": DOWN}
+MIXAMO_TRUNK = {"spine": np.array([0, 0.993, -0.12]), "neck": np.array([0, 0.998, -0.06])}
+"""y of joints of the trunk, by the place's first letters: the means of Xbot and of a second character from Mixamo.
+
+They do not lie along the bones: a rig that gets our turns would else stoop as our spine's bones do.
+"""
 MIRRORED_AXES = {"mixamo": np.array([-1.0, 1, 1]), "unreal": np.array([-1.0, -1, -1])}
 """Signs of x, y and z of a right joint, relative to the mirror image of the left one."""
 
@@ -60,7 +65,10 @@ def first_child(parent_J: I32, rest_J3: F32, joint: int) -> int:
 
 
 def _mixamo(along: F64, joint: RigJoint) -> F64:
-    """y along the bone of a middle or left joint."""
+    """y along the bone of a middle or left joint, but for the trunk."""
+    if joint.part == "trunk" and joint.place != HIPS:
+        along = MIXAMO_TRUNK["spine" if joint.place.startswith("spine") else "neck"]
+        along = along / np.linalg.norm(along)
     ahead = MIXAMO_Z[joint.part] - (MIXAMO_Z[joint.part] @ along) * along
     ahead /= np.linalg.norm(ahead)
     return np.stack([np.cross(along, ahead), along, ahead], axis=1)

@@ -25,7 +25,8 @@ MIXAMO_BODY = (
     "Hips Spine Spine1 Spine2 Neck Head {0}Shoulder {0}Arm {0}ForeArm {0}Hand {0}UpLeg {0}Leg {0}Foot {0}ToeBase"
 )
 MIXAMO_AXES = {
-    "Hips": ((1, 0, 0), (0, 1, 0)), "Head": ((1, 0, 0), (0, 1, 0)), "LeftArm": ((0, 0, -1), (1, 0, 0)),
+    "Hips": ((1, 0, 0), (0, 1, 0)), "Spine2": ((1, 0, 0), (0, 0.99, -0.12)),
+    "Head": ((1, 0, 0), (0, 0.99, -0.12)), "LeftArm": ((0, 0, -1), (1, 0, 0)),
     "RightArm": ((0, 0, 1), (-1, 0, 0)), "LeftForeArm": ((0, 0, -1), (1, 0, 0)), "RightHand": ((0, 0, 1), (-1, 0, 0)),
     "LeftUpLeg": ((-1, 0, 0), (0, -1, 0)), "RightUpLeg": ((-1, 0, 0), (0, -1, 0)), "LeftLeg": ((-1, 0, 0), (0, -1, 0)),
     "LeftToeBase": ((-1, 0, 0), (0, 0, 1)), "RightToeBase": ((-1, 0, 0), (0, 0, 1)),

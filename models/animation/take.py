@@ -1,0 +1,77 @@
+"""A take: what people of a film do, upright and in metres, on its way into files of animation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from models.animation.bvh_file import bvh_text
+from models.animation.gltf_file import AnimatedPerson, SceneCamera, gltf_bytes
+from models.animation.placement import frame_steps, moved, to_origin, without_path
+from models.animation.rest_poses import RestPose
+from models.animation.rig_clip import rig_clip
+from models.animation.skeletons import SkeletonName
+from models.animation.skinned_mesh import skinned_mesh
+from models.body.body_motion import BodyMotion
+from models.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RigSettings:
+    """How people are animated.
+
+    Attributes:
+        skeleton, rest: names of the skeleton and of its rest pose.
+        in_place: without the path along the floor.
+    """
+
+    skeleton: SkeletonName = "own"
+    rest: RestPose = "t"
+    in_place: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """Motions of a film.
+
+    Attributes:
+        motion_of: upright motions by the names of their people, the most important person first.
+        camera: the film's camera in the same axes, if it stood still.
+    """
+
+    motion_of: Mapping[str, BodyMotion]
+    camera: SceneCamera | None = None
+
+
+def from_origin(take: Take) -> Take:
+    """The take moved as a whole, so that its first person starts at the origin and faces +z.
+
+    Raises: ModelError if nobody is in the take.
+    """
+    if not take.motion_of:
+        raise ModelError("no person was found, so there is nothing to animate", "", "look at the input")
+    pose_44 = to_origin(next(iter(take.motion_of.values())))
+    camera = take.camera
+    if camera is not None:
+        camera = replace(camera, pose_44=pose_44 @ camera.pose_44)
+    return Take(motion_of={name: moved(motion, pose_44) for name, motion in take.motion_of.items()}, camera=camera)
+
+
+def take_as_gltf(take: Take, settings: RigSettings, atlas_png: bytes, tile_side: int) -> bytes:
+    """The take as one GLB file, with every frame's own time. Raises: ModelError."""
+    people = []
+    for name, motion in take.motion_of.items():
+        own = without_path(motion) if settings.in_place else motion
+        clip = rig_clip(own, settings.skeleton, settings.rest)
+        people.append(AnimatedPerson(name=name, clip=clip, mesh=skinned_mesh(clip, own, tile_side)))
+    return gltf_bytes(people, atlas_png, take.camera)
+
+
+def take_as_bvh(take: Take, settings: RigSettings) -> dict[str, str]:
+    """The text of one BVH file for each person, whose frames are evenly spaced in time."""
+    texts = {}
+    for name, motion in take.motion_of.items():
+        own = without_path(motion) if settings.in_place else motion
+        step = frame_steps(motion.second_T).seconds
+        texts[name] = bvh_text(rig_clip(own, settings.skeleton, settings.rest), step)
+    return texts

@@ -1,0 +1,40 @@
+"""A take as one HTML page that needs no network: the animation, the film's pictures beside it, and three.js."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.animation.gltf_file import SceneCamera
+
+TEMPLATE = Path(__file__).with_name("viewer.html")
+THREE = Path(__file__).with_name("three_viewer.js")
+"""three.js with its loader of glTF and its orbit controls as one script (THIRD_PARTY.md says how it is made)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmPicture:
+    """A picture of the film: JPEG bytes, and the second of the animation at which it is shown."""
+
+    second: float
+    jpeg: bytes
+
+
+def viewer_page(title: str, glb: bytes, pictures: list[FilmPicture], camera: SceneCamera | None) -> str:
+    """The page. Its size is a third more than that of the animation and the pictures, and 0.6 MB."""
+    take = {
+        "glb": base64.b64encode(glb).decode(),
+        "pictures": [
+            {"second": one.second, "jpeg": f"data:image/jpeg;base64,{base64.b64encode(one.jpeg).decode()}"}
+            for one in pictures
+        ],
+        "field": 60.0 if camera is None else math.degrees(2 * math.atan2(camera.height / 2, camera.focal_px)),
+        "aspect": 1.0 if camera is None else camera.width / camera.height,
+    }
+    page = TEMPLATE.read_text(encoding="utf-8").replace("TITLE", html.escape(title), 1)
+    page = page.replace("/*TAKE*/", json.dumps(take), 1)
+    return page.replace("/*THREE*/", THREE.read_text(encoding="utf-8"), 1)

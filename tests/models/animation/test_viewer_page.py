@@ -1,0 +1,47 @@
+"""The page of a take, opened by a real browser from a file, without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from models.animation.gltf_file import AnimatedPerson, SceneCamera, gltf_bytes
+from models.animation.rig_clip import rig_clip
+from models.animation.skinned_mesh import skinned_mesh
+from models.animation.viewer_page import FilmPicture, viewer_page
+from models.surface.atlas import DEFAULT_ATLAS
+from tests.models.animation.clips import library_motion
+from tests.stages.live.browser import Browser, browser_program
+
+CAMERA = SceneCamera(pose_44=np.diag([1.0, -1, -1, 1]), focal_px=900.0, width=1280, height=720)
+SHOWN = "(() => { const c = document.querySelector('canvas'); return c.width > 100 && c.height > 100; })()"
+
+
+def test_a_browser_plays_the_take(tmp_path: Path) -> None:
+    program = browser_program()
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    motion = library_motion(8)
+    clip = rig_clip(motion, "own", "t")
+    person = AnimatedPerson(name="person_1", clip=clip, mesh=skinned_mesh(clip, motion, 200))
+    glb = gltf_bytes([person], DEFAULT_ATLAS.read_bytes(), CAMERA)
+    _, jpeg = cv2.imencode(".jpg", np.full((9, 16, 3), 80, np.uint8))
+    page = tmp_path / "take.html"
+    page.write_text(viewer_page("a <b> take", glb, [FilmPicture(second=0.0, jpeg=jpeg.tobytes())], CAMERA))
+    browser = Browser(program, tmp_path / "profile")
+    try:
+        browser.open(page.as_uri())
+        if not browser.wait("document.title === 'a <b> take' && (document.body.dataset.ready || !window.THREE)"):
+            pytest.fail("the page does not show its title")
+        if browser.run("!document.querySelector('canvas')?.getContext('webgl2')"):
+            pytest.skip("this browser has no WebGL")
+        assert browser.run("document.body.dataset.ready") == "yes" and browser.run(SHOWN)
+        assert browser.run("document.querySelector('#film img').naturalWidth") == 16
+        first = browser.run("seconds")
+        assert browser.wait(f"seconds !== {first}"), "it plays"
+        assert browser.run("performance.getEntriesByType('resource').every(one => /^(data|blob):/.test(one.name))")
+    finally:
+        browser.close()

@@ -1,0 +1,178 @@
+"""Animation: the motions of the people of a film as a glTF or BVH file, and a page that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import cv2
+
+from models.animation.take import RigSettings, Take, from_origin, take_as_bvh, take_as_gltf
+from models.animation.viewer_page import FilmPicture, viewer_page
+from models.surface.atlas import DEFAULT_ATLAS, tile_side
+from pipeline.stage import Job, Stage, StageError
+from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
+from stages.payloads import U8, Bodies, FrameChunk, Written
+from stages.video.encoding.atomic_writes import reported_write_errors
+from stages.video.encoding.output_file import OutputFile
+
+SUFFIXES = (".glb", ".bvh", ".html")
+PICTURE_WIDTH, PICTURE_SECONDS, PICTURE_QUALITY = 480, 0.075, 70
+"""Pictures of the film on the page: their width, the least time between them, and the quality of the JPEG."""
+
+
+class Animate(Stage):
+    """Records all people of a film and writes one animation at the end.
+
+    Lengths are metres in glTF and centimetres in BVH; y is up; the person who is seen longest starts at the origin and
+    faces +z. The camera is taken to stand still.
+    """
+
+    ordered = True
+    memory_frames = None
+    exports: ClassVar[Mapping[str, str]] = {"viewer": "viewer"}
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """How people are animated.
+
+        Attributes:
+            skeleton: names and axes of the joints: the body's `own`, `mixamo`, `unreal` or `cmu`.
+            rest: the rest pose: arms level (`t`) or 45° down (`a`).
+            in_place: without the path along the floor.
+            lock_feet: soles stay where they stand.
+            least_seconds: people who are seen for a shorter time are left out.
+            viewer: an HTML file that shows the animation and the film in a browser, without a network; None = none.
+        """
+
+        skeleton: Literal["own", "mixamo", "unreal", "cmu"] = "own"
+        rest: Literal["t", "a"] = "t"
+        in_place: bool = False
+        lock_feet: bool = True
+        least_seconds: float = 0.5
+        viewer: str | None = None
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a negative time, or a page that is not named .html."""
+            if not self.least_seconds >= 0:
+                raise ValueError(f"least_seconds is {self.least_seconds}, must be 0 or more")
+            if self.viewer is not None and Path(self.viewer).suffix.lower() != ".html":
+                raise ValueError(f"the viewer is {self.viewer!r}, must end in .html")
+
+    @classmethod
+    def check(cls, config: Config, job: Job) -> None:
+        """Raises StageError for an output of another kind, or one that may not be overwritten."""
+        _validated(job)
+        if config.viewer is not None:
+            _output(config.viewer, job)
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """A film of which nothing is recorded."""
+        super().__init__(config, threads=threads)
+        self._recorded = RecordedBodies()
+        self._pictures: list[FilmPicture] = []
+        self._job: Job | None = None
+        self._animated: list[str] = []
+
+    def __call__(self, job: Job, frames: FrameChunk, bodies: Bodies) -> Iterator[Written]:
+        """Record the bodies of the chunk."""
+        self._job = _validated(job)
+        self._recorded.width, self._recorded.height = frames.video.width, frames.video.height
+        for t in range(len(frames)):
+            second = float(frames.pts_T[t] * frames.video.time_base)
+            self._recorded.add_frame(second, bodies.in_frame(t))
+            if self.config.viewer is not None or _suffix(job) == ".html":
+                self._keep_picture(frames.rgb_THW3[t], second)
+        return iter(())
+
+    def flush(self) -> Iterator[Written]:
+        """Write the files. Raises StageError if nobody was seen long enough, or a file cannot be written."""
+        if self._job is None:
+            return
+        take = recorded_take(self._recorded, self.config.least_seconds, self.config.lock_feet)
+        if not take.motion_of:
+            remedy = "look at the people with -c video, or try animate.least_seconds=0"
+            raise StageError("nobody was seen long enough, so there is nothing to animate", self._job.name, remedy)
+        take = from_origin(take)
+        self._animated = list(take.motion_of)
+        for path, content in self._files(take, self._job).items():
+            _write(_output(path, self._job), content)
+        assert self._job.output is not None
+        yield Written(path=self._job.output, frames=len(self._recorded.seconds), facts={"people": len(self._animated)})
+
+    def summary(self) -> Mapping[str, Any]:
+        """`animated`: names of the people; `exports`."""
+        shown = {} if self.config.viewer is None else {"exports": {"viewer": self.config.viewer}}
+        return {"animated": self._animated, **shown}
+
+    def state(self) -> bytes:
+        """All bodies so far; the pictures of a page begin anew."""
+        return self._recorded.to_bytes()
+
+    def restore(self, state: bytes) -> None:
+        """Continue from what `state` returned."""
+        if state:
+            self._recorded = RecordedBodies.from_bytes(state)
+
+    def _files(self, take: Take, job: Job) -> dict[str, bytes]:
+        """Contents by path: the result, in BVH one file for each further person, and the page."""
+        assert job.output is not None
+        settings, suffix = RigSettings(
+            skeleton=self.config.skeleton, rest=self.config.rest, in_place=self.config.in_place
+        ), _suffix(job)
+        files: dict[str, bytes] = {}
+        pages = [path for path in (job.output if suffix == ".html" else None, self.config.viewer) if path is not None]
+        if suffix == ".bvh":
+            for number, (name, text) in enumerate(take_as_bvh(take, settings).items()):
+                own = job.output if number == 0 else str(Path(job.output).with_suffix(f".{name}.bvh"))
+                files[own] = text.encode()
+        if suffix == ".glb" or pages:
+            glb = take_as_gltf(take, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
+            if suffix == ".glb":
+                files[job.output] = glb
+            start = min(float(motion.second_T[0]) for motion in take.motion_of.values())
+            pictures = [replace(one, second=one.second - start) for one in self._pictures]
+            page = viewer_page(job.stem, glb, pictures, take.camera) if pages else ""
+            files |= {path: page.encode() for path in pages}
+        return files
+
+    def _keep_picture(self, rgb_HW3: U8, second: float) -> None:
+        if self._pictures and second - self._pictures[-1].second < PICTURE_SECONDS:
+            return
+        height, width = rgb_HW3.shape[:2]
+        scale = min(1.0, PICTURE_WIDTH / width)
+        small = cv2.resize(rgb_HW3, (round(width * scale), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
+        _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, PICTURE_QUALITY])
+        self._pictures.append(FilmPicture(second=second, jpeg=jpeg.tobytes()))
+
+
+ATLAS_TILE = tile_side(800, 1200)
+"""Side of a tile of the default atlas, pixels."""
+
+
+def _suffix(job: Job) -> str:
+    return Path(job.output or "").suffix.lower()
+
+
+def _output(path: str, job: Job) -> OutputFile:
+    return OutputFile(path, job.input, overwrite=job.overwrite)
+
+
+def _validated(job: Job) -> Job:
+    """The job, if its output can be an animation. Raises StageError."""
+    if job.output is None:
+        raise StageError("there is no output to write to", job.input, "name one with -o")
+    if _suffix(job) not in SUFFIXES:
+        raise StageError("an animation is a .glb, .bvh or .html file", job.output, "name such a file with -o")
+    _output(job.output, job)
+    return job
+
+
+def _write(output: OutputFile, content: bytes) -> None:
+    with reported_write_errors(output.path):
+        output.prepare(fresh=True)
+        draft = output.folder / f"whole{Path(output.path).suffix.lower()}.draft"
+        draft.write_bytes(content)
+        output.publish(draft)

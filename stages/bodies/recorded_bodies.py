@@ -1,0 +1,111 @@
+"""The bodies of a whole film by identity, and the motions that they make: upright, even in time, on the floor."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from models.animation.gltf_file import SceneCamera
+from models.animation.placement import FrameSteps, frame_steps, resampled
+from models.animation.take import Take
+from models.body.body_motion import BodyMotion
+from models.body.fitted_body import FittedBody
+from models.motion.grounding import grounded_motion
+from stages.bodies.fit_state import bodies_from_arrays, bodies_to_arrays
+
+
+@dataclass(slots=True, kw_only=True)
+class RecordedBodies:
+    """What a film has shown so far.
+
+    Attributes:
+        width, height: pixels of the frames.
+        seconds: time of every frame, with people or without.
+        people: by identity, the second and the body of each frame.
+    """
+
+    width: int = 0
+    height: int = 0
+    seconds: list[float] = field(default_factory=list)
+    people: dict[int, list[tuple[float, FittedBody]]] = field(default_factory=dict)
+
+    def add_frame(self, second: float, found: Sequence[tuple[int, FittedBody]]) -> None:
+        """Record the people of one frame. People without an identity have no motion."""
+        self.seconds.append(second)
+        for identity, body in found:
+            if identity >= 0:
+                self.people.setdefault(identity, []).append((second, body))
+
+    def to_bytes(self) -> bytes:
+        """All of it."""
+        arrays: dict[str, Any] = {
+            "size": np.array([self.width, self.height]), "seconds": np.array(self.seconds, np.float64),
+            "ids": np.array(list(self.people), np.int64),
+        }
+        for identity, record in self.people.items():
+            arrays[f"{identity} seconds"] = np.array([second for second, _ in record], np.float64)
+            arrays |= bodies_to_arrays(str(identity), [body for _, body in record])
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        return content.getvalue()
+
+    @classmethod
+    def from_bytes(cls, state: bytes) -> RecordedBodies:
+        """The inverse of `to_bytes`."""
+        with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
+            people = {
+                identity: list(
+                    zip(arrays[f"{identity} seconds"].tolist(), bodies_from_arrays(str(identity), arrays), strict=True)
+                )
+                for identity in arrays["ids"].tolist()
+            }
+            width, height = arrays["size"].tolist()
+            return cls(width=width, height=height, seconds=arrays["seconds"].tolist(), people=people)
+
+
+def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: bool) -> Take:
+    """The take of a film: whoever is seen longest comes first and tells where the floor is.
+
+    Args:
+        least_seconds: people who are seen for a shorter time are left out.
+        lock_feet: whether soles stay where they stand.
+    """
+    steps = frame_steps(np.array(recorded.seconds))
+    needed = min(least_seconds, len(recorded.seconds) * steps.seconds)
+    records = sorted(recorded.people.items(), key=lambda item: -len(item[1]))
+    lasting = {name: record for name, record in records if len(record) * steps.seconds >= needed - 1e-6}
+    if not lasting:
+        return Take(motion_of={})
+    motions = {f"person_{name}": _motion(record, steps) for name, record in lasting.items()}
+    first, *others = motions
+    leading = grounded_motion(motions[first], lock=lock_feet)
+    ground = leading.ground
+    standing = {first: leading.motion}
+    standing |= {name: grounded_motion(motions[name], ground, lock=lock_feet).motion for name in others}
+    pose_44 = np.eye(4)
+    pose_44[:3, :3], pose_44[:3, 3] = ground.axes_33, ground.shift_3
+    _, body = next(iter(lasting.values()))[0]
+    camera = SceneCamera(
+        pose_44=pose_44, focal_px=body.camera.focal_px, width=recorded.width, height=recorded.height
+    )
+    return Take(motion_of=standing, camera=camera)
+
+
+def _motion(record: Sequence[tuple[float, FittedBody]], steps: FrameSteps) -> BodyMotion:
+    """One shape, and even steps of time: frames without the person are bridged."""
+    bodies = [body for _, body in record]
+    shape_C = np.median([body.pose.shape_C for body in bodies], axis=0).astype(np.float32)
+    motion = BodyMotion(
+        rotation_TB33=np.stack([body.pose.rotation_B33 for body in bodies]),
+        root_T3=np.stack([body.pose.root_3 for body in bodies]),
+        shape_C=shape_C,
+        second_T=np.array([second for second, _ in record], np.float64),
+        confidence_TJ=np.stack([body.confidence_J for body in bodies]),
+        seen_TB=np.stack([body.seen_B for body in bodies]),
+        camera=bodies[0].camera,
+    )
+    return motion if len(bodies) == 1 else resampled(motion, steps.seconds)

@@ -1,0 +1,146 @@
+"""Animations of made people: who is animated, where they stand, and which files are written."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.body.bvh import read_bvh
+from models.body.fitted_body import FittedBody
+from models.body.gltf_motion import read_gltf_motions
+from models.body.skeletal_motion import posed_skeleton
+from pipeline.stage import Job, StageError
+from stages.bodies.animate import Animate
+from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
+from stages.payloads import Bodies, Written
+from tests.stages.bodies.made_bodies import grey_frames, made_body
+
+FRAMES = 20
+
+
+def job(folder: Path, name: str, **changes: object) -> Job:
+    return replace(Job(index=0, input=str(folder / "film.mp4"), output=str(folder / name), stem="film"), **changes)
+
+
+def film(frames: int = FRAMES) -> list[list[tuple[int, FittedBody]]]:
+    """Person 4 goes sideways and bends the arms, person 7 stands beside, and is hidden for some frames."""
+    found = []
+    for t in range(frames):
+        people = [(4, made_body((-0.5 + 0.05 * t, 0.1, 3.0), turn_deg=20, bend_deg=3 * t))]
+        if not 6 <= t < 10:
+            people.append((7, made_body((0.9, 0.1, 3.5))))
+        if t == 3:
+            people.append((9, made_body((0.2, 0.1, 5.0))))
+        found.append(people)
+    return found
+
+
+def animated(stage: Animate, made: Job, people: list[list[tuple[int, FittedBody]]]) -> list[Written]:
+    half = len(people) // 2
+    for first, part in ((0, people[:half]), (half, people[half:])):
+        bodies = Bodies.joined([Bodies.of_frame(one) for one in part])
+        assert list(stage(made, grey_frames(len(part), first), bodies)) == []
+    return list(stage.flush())
+
+
+def test_a_glb_file_has_a_clip_for_each_lasting_person(tmp_path: Path) -> None:
+    stage = Animate(Animate.Config(skeleton="mixamo", lock_feet=False))
+    (receipt,) = animated(stage, job(tmp_path, "dance.glb"), film())
+    assert receipt.path == str(tmp_path / "dance.glb") and receipt.facts == {"people": 2}
+    assert stage.summary()["animated"] == ["person_4", "person_7"], "the third was seen in one frame"
+    motion = read_gltf_motions(tmp_path / "dance.glb", "person_4_mixamorig:Hips", 1 / 25)["person_4"]
+    turned, placed = posed_skeleton(motion)
+    assert len(placed) == FRAMES
+    hips = placed[:, 0]
+    np.testing.assert_allclose(hips[0, ::2], 0, atol=0.03)
+    # It faces +z at the start; 0.05 m a frame in the camera's x become 0.95 m altogether.
+    assert turned[0, 0][2, 2] > 0.98
+    assert np.linalg.norm(hips[-1, ::2] - hips[0, ::2]) == pytest.approx(0.95, abs=0.05)
+    assert np.ptp(hips[:, 1]) < 0.03 and 0.8 < hips[0, 1] < 1.1
+    assert list(tmp_path.iterdir()) == [tmp_path / "dance.glb"], "no working folder stays"
+
+
+def test_bvh_is_one_file_a_person(tmp_path: Path) -> None:
+    animated(Animate(Animate.Config(skeleton="cmu")), job(tmp_path, "dance.bvh"), film())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dance.bvh", "dance.person_7.bvh"]
+    first, second = read_bvh(tmp_path / "dance.bvh"), read_bvh(tmp_path / "dance.person_7.bvh")
+    assert first.frame_time == pytest.approx(1 / 25) and len(first.position_T3) == len(second.position_T3) == FRAMES
+    # The second stands where the film shows it: 1.4 m to the side of the first one's start, 0.5 m behind.
+    apart = np.linalg.norm((second.position_T3 - first.position_T3)[0, ::2]) / 100
+    assert apart == pytest.approx(np.hypot(1.4, 0.5), abs=0.08)
+
+
+def test_the_page_holds_the_animation_and_the_film(tmp_path: Path) -> None:
+    page = tmp_path / "take.html"
+    animated(Animate(Animate.Config(viewer=str(page))), job(tmp_path, "dance.glb"), film())
+    text = page.read_text()
+    found = re.search(r'<script type="application/json" id="take">(.*?)</script>', text, re.S)
+    assert found is not None
+    take = json.loads(found[1])
+    assert base64.b64decode(take["glb"]) == (tmp_path / "dance.glb").read_bytes()
+    assert [one["second"] for one in take["pictures"]] == pytest.approx(np.arange(0, FRAMES, 2) / 25)
+    assert not re.findall(r'(?:src|href)="https?:', text), "nothing is loaded from elsewhere"
+
+
+def test_the_state_continues_a_film(tmp_path: Path) -> None:
+    whole = Animate(Animate.Config())
+    animated(whole, job(tmp_path, "whole.bvh"), film())
+    people, first = film(), Animate(Animate.Config())
+    list(first(job(tmp_path, "parts.bvh"), grey_frames(8), Bodies.joined([Bodies.of_frame(one) for one in people[:8]])))
+    second = Animate(Animate.Config())
+    second.restore(first.state())
+    rest = Bodies.joined([Bodies.of_frame(one) for one in people[8:]])
+    list(second(job(tmp_path, "parts.bvh"), grey_frames(FRAMES - 8, 8), rest))
+    list(second.flush())
+    assert (tmp_path / "parts.bvh").read_bytes() == (tmp_path / "whole.bvh").read_bytes()
+
+
+def test_a_single_image_gives_one_frame(tmp_path: Path) -> None:
+    stage = Animate(Animate.Config())
+    list(stage(job(tmp_path, "one.bvh"), grey_frames(1), Bodies.of_frame([(0, made_body())])))
+    assert len(list(stage.flush())) == 1 and len(read_bvh(tmp_path / "one.bvh").position_T3) == 1
+
+
+def test_nobody_is_one_plain_error(tmp_path: Path) -> None:
+    stage = Animate(Animate.Config())
+    list(stage(job(tmp_path, "none.glb"), grey_frames(5), Bodies.joined([])))
+    with pytest.raises(StageError, match="nobody was seen long enough"):
+        list(stage.flush())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["dance.fbx", "dance"])
+def test_other_files_are_refused_before_the_start(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StageError, match=r"\.glb, \.bvh or \.html"):
+        Animate.check(Animate.Config(), job(tmp_path, name))
+
+
+def test_an_existing_file_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "take.html").write_text("mine")
+    with pytest.raises(StageError, match="exists already"):
+        Animate.check(Animate.Config(viewer=str(tmp_path / "take.html")), job(tmp_path, "dance.glb"))
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(ValueError, match="least_seconds"):
+        Animate.Config(least_seconds=-1)
+    with pytest.raises(ValueError, match="html"):
+        Animate.Config(viewer="take.glb")
+
+
+def test_the_camera_of_a_take_sees_people_where_the_film_shows_them() -> None:
+    recorded = RecordedBodies(width=320, height=240)
+    for t, people in enumerate(film()):
+        recorded.add_frame(t / 25, people)
+    take = recorded_take(recorded, 0.5, lock_feet=False)
+    assert take.camera is not None
+    root_T3 = take.motion_of["person_4"].root_T3
+    seen_T3 = (root_T3 - take.camera.pose_44[:3, 3]) @ take.camera.pose_44[:3, :3]
+    np.testing.assert_allclose(seen_T3, [[-0.5 + 0.05 * t, 0.1, 3.0] for t in range(FRAMES)], atol=0.01)
+    assert take.motion_of["person_7"].second_T.tolist() == pytest.approx(np.arange(FRAMES) / 25), "gaps are bridged"

@@ -7,11 +7,10 @@ Prints the tables of docs/benchmarks/charts.md. The right side of the body is th
 
 from __future__ import annotations
 
-from tests.models.surface.test_body import LANDMARKS, landmark_error
-
 from models.body.charts import CHART_NAMES
 from models.body.open_body import load_body
 from models.surface.distortion import chart_distortion
+from tests.models.body.test_open_body import LANDMARKS, landmark_error
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from models.arrays import F32
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.body.open_body import KEYPOINT_NAMES
-from models.body.reduced_pose import ReducedPose, reduced_pose, whole_pose
+from models.body.reduced_pose import ReducedPose, whole_pose
 from models.fitting.correspondences import Correspondences, SurfaceOfPerson, correspondences
 from models.fitting.least_squares import ROOT_AND_PLACE, Normal, Problem, Weights, library_prior, minimized
 from models.fitting.starts import first_poses, flipped_limbs
@@ -35,7 +35,6 @@ class SurfaceFitSettings:
         first_reach, last_reach: of the robust kernel in standard deviations, at the start and at the end.
         start_steps: steps of root and place, and then of all unknowns, from each start.
         steps: at most, from the best start.
-        warm_steps: steps, at most, from the body of a frame before.
         flip_steps: steps after a limb is flipped in depth; 0: limbs are not flipped.
     """
 
@@ -45,7 +44,6 @@ class SurfaceFitSettings:
     last_reach: float = 2.5
     start_steps: int = 4
     steps: int = 14
-    warm_steps: int = 4
     flip_steps: int = 0
 
 
@@ -57,7 +55,6 @@ def fit_surface(
     surface: SurfaceOfPerson,
     camera: PinholeCamera,
     settings: SurfaceFitSettings | None = None,
-    start: FittedBody | None = None,
     prior: Normal | None = None,
 ) -> FittedBody | None:
     """The open body under a person's surface; None where too little of the person is seen.
@@ -66,7 +63,6 @@ def fit_surface(
         surface: charts, U and V on a grid of the frame's pixels.
         camera: of the frame.
         settings: how it is fitted; None: the defaults; `EXACT` for surfaces without error.
-        start: the body of a frame before, from which the search begins; None: the points themselves tell a start.
         prior: of poses; None: that of captured motions.
     """
     settings, prior = settings or SurfaceFitSettings(), prior or library_prior()
@@ -74,10 +70,6 @@ def fit_surface(
     if len(seen.chart_N) < LEAST_SEEN:
         return None
     problem = Problem(seen, camera, prior, settings.weights)
-    if start is not None:
-        reaches = [2 * settings.last_reach, settings.last_reach]
-        pose, _ = minimized(problem, reduced_pose(start.pose), reaches, settings.warm_steps)
-        return fitted_body(problem, seen, pose, settings.last_reach)
     fresh = fresh_pose(problem, seen, settings)
     return None if fresh is None else fitted_body(problem, seen, fresh, settings.last_reach)
 

@@ -12,7 +12,7 @@ from models.arrays import F64, U8, Float, Index, Int
 from models.body.open_body import load_body
 from models.body.reduced_pose import driven_bones
 from models.body.skinned_points import SkinnedPoints, points_on_faces
-from models.surface.chart_lookup import CHARTS, ChartLookup
+from models.surface.chart_lookup import CHARTS, open_body_lookup
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.keypoints import OnGridWithHeads, person_keypoints
 
@@ -67,7 +67,7 @@ def correspondences(surface: SurfaceOfPerson, count: int = POINTS) -> Correspond
     if surface.confidence_hw is not None:
         confidence_M = np.clip(surface.confidence_hw[y_M, x_M].astype(np.float64), LEAST_CONFIDENCE, 1)
     chosen = _drawn(chart_M, confidence_M, count)
-    found = _lookup()(chart_M[chosen], u_M[chosen], v_M[chosen])
+    found = open_body_lookup()(chart_M[chosen], u_M[chosen], v_M[chosen])
     corner_M3 = load_body().face_F3[found.face_M]
     kept = np.flatnonzero((_finger_share()[corner_M3] * found.weight_M3).sum(axis=1) < FINGER_SHARE)
     chosen = chosen[kept]
@@ -89,11 +89,6 @@ def _drawn(chart_M: U8, confidence_M: F64, count: int) -> Index:
         return np.zeros(0, np.intp)
     at_K = np.searchsorted(total_M, (np.arange(drawn) + 0.5) / drawn * total_M[-1])
     return np.unique(order_M[np.minimum(at_K, len(order_M) - 1)])
-
-
-@cache
-def _lookup() -> ChartLookup:
-    return ChartLookup(open_body_mesh())
 
 
 @cache

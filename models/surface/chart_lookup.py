@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from models.arrays import F32, U8, Float, Int
-from models.surface.charted_mesh import ChartedMesh
+from models.surface.charted_mesh import ChartedMesh, open_body_mesh
 
 CHARTS = 24
 CELLS = 128
@@ -89,6 +90,12 @@ class ChartLookup:
         weight_M3[row_M, side_M] = 1 - share_MK[row_M, best_M]
         weight_M3[row_M, (side_M + 1) % 3] = share_MK[row_M, best_M]
         return face_M, weight_M3
+
+
+@cache
+def open_body_lookup() -> ChartLookup:
+    """The lookup on the mean open body, made once."""
+    return ChartLookup(open_body_mesh())
 
 
 def corner_mean(value_V: Float, mesh: ChartedMesh, points: SurfacePoints) -> Float:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
-from models.surface.chart_lookup import ChartLookup, corner_mean
+from models.surface.chart_lookup import corner_mean, open_body_lookup
 from models.surface.charted_mesh import open_body_mesh
 from stages.studio.part_views import SIDE, part_views
 
@@ -54,7 +53,7 @@ def clicked_place(part: int, view: int, x: float, y: float) -> SurfacePlace | No
 
 def views_of_place(part: int, place: SurfacePlace) -> list[tuple[int, float, float]]:
     """The views that see a place, each with its pixel (view, x, y)."""
-    points = _lookup()(np.array([place.chart]), np.array([place.u]), np.array([place.v]))
+    points = open_body_lookup()(np.array([place.chart]), np.array([place.u]), np.array([place.v]))
     mesh = open_body_mesh()
     point_13 = corner_mean(mesh.vertex_V3, mesh, points).astype(np.float32)
     found = []
@@ -65,8 +64,3 @@ def views_of_place(part: int, place: SurfacePlace) -> list[tuple[int, float, flo
             if gap <= SAME_PLACE:  # never of NaN
                 found.append((number, x, y))
     return found
-
-
-@cache
-def _lookup() -> ChartLookup:
-    return ChartLookup(open_body_mesh())

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import numpy.typing as npt
 
 from models.arrays import F64
 from models.body.charts import COARSE_OF_CHART
 from models.metrics.instances import AnnotatedPoints
-from models.surface.chart_lookup import ChartLookup
+from models.surface.chart_lookup import open_body_lookup
 from models.surface.charted_mesh import open_body_mesh
 from stages.annotations.coco_masks import encode_mask
 from stages.annotations.densepose_coco import PART_MASKS, AnnotatedPerson
@@ -76,7 +74,7 @@ def add_annotation_error(chart_M: npt.NDArray[np.int64], uv_M2: F64, noise: floa
         uv_M2: exact U and V, 0..1.
         noise: scale of the error, in multiples of `ERROR_OF_CHART`.
     """
-    mesh, lookup = open_body_mesh(), _lookup()
+    mesh, lookup = open_body_mesh(), open_body_lookup()
     face_M = lookup(chart_M, uv_M2[:, 0], uv_M2[:, 1]).face_M
     corner_M33, uv_M32 = mesh.vertex_V3[mesh.face_F3[face_M]].astype(np.float64), mesh.corner_uv_F32[face_M]
     side_M23 = corner_M33[:, 1:] - corner_M33[:, :1]
@@ -91,8 +89,3 @@ def add_annotation_error(chart_M: npt.NDArray[np.int64], uv_M2: F64, noise: floa
     held = lookup(chart_M, moved_M2[:, 0], moved_M2[:, 1])
     found_M2 = np.einsum("mk,mkd->md", held.weight_M3, mesh.corner_uv_F32[held.face_M].astype(np.float64))
     return np.clip(found_M2, 0, 1)
-
-
-@cache
-def _lookup() -> ChartLookup:
-    return ChartLookup(open_body_mesh())

@@ -85,6 +85,10 @@ class FrameChunk:
             index_T=index_T,
         )
 
+    def second(self, t: int) -> float:
+        """Time of the chunk's frame `t` on the source's own clock, seconds."""
+        return float(self.pts_T[t] * self.video.time_base)
+
     def source_index(self, t: int) -> int:
         """Index of the chunk's frame `t` in the whole input."""
         return self.first + t if self.index_T is None else int(self.index_T[t])

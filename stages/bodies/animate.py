@@ -81,7 +81,7 @@ class Animate(Stage):
         self._job = _validated(job)
         self._recorded.width, self._recorded.height = frames.video.width, frames.video.height
         for t in range(len(frames)):
-            second = float(frames.pts_T[t] * frames.video.time_base)
+            second = frames.second(t)
             self._recorded.add_frame(second, bodies.in_frame(t))
             if self.config.viewer is not None or _suffix(job) == ".html":
                 self._keep_picture(frames.rgb_THW3[t], second)

@@ -97,7 +97,7 @@ class FitBodies(Stage):
             return
         memory.waiting.add_chunk(len(frames))
         for t in range(len(frames)):
-            second = float(frames.pts_T[t] * frames.video.time_base)
+            second = frames.second(t)
             apart = self._is_apart(frames.rgb_THW3[t], frames.first + t)
             here_N = np.flatnonzero((people.frame_N == t) & (people.id_N >= 0))
             self._forget(frames.first + t, apart)

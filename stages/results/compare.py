@@ -82,7 +82,7 @@ class Compare(Stage):
         for t in range(len(frames)):
             here = np.flatnonzero(people.frame_N == t)
             poses = {int(people.id_N[i]): pose_of(surfaces.people[i]) for i in here[::-1]}
-            second = float(frames.pts_T[t] * frames.video.time_base)
+            second = frames.second(t)
             for identity, pose in poses.items():
                 if pose.area:
                     poses_by_identity.setdefault(identity, []).append((second, frames.source_index(t), pose))

@@ -69,7 +69,7 @@ class Frames(Stage):
             yield Frame(
                 path=frames.video.path,
                 index=frames.first + index,
-                seconds=float(frames.pts_T[index] * frames.video.time_base),
+                seconds=frames.second(index),
                 rgb_HW3=frames.rgb_THW3[index],
                 people=_chosen_people(people, chosen),
                 surfaces=Surfaces(people=tuple(surfaces.people[i] for i in chosen) if surfaces is not None else ()),

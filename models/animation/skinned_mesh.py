@@ -16,15 +16,13 @@ from models.animation.skeletons import carrying_joints
 from models.arrays import F32, F64, I32, Int
 from models.body.body_motion import BodyMotion
 from models.body.open_body import OpenBody, load_body, skin
-from models.surface.atlas import CHARTS
+from models.surface.atlas import portrait_places
 
 WEIGHTS = 4
 FITTED_FRAMES = 24
 """Frames of a clip for which the vertices at rest are chosen."""
 STIFFNESS = 0.01
 """Weight of a vertex's own place at rest, relative to one frame."""
-ROWS, COLUMNS = 6, 4
-"""Tiles of the portrait atlas, in column order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,8 @@ def skinned_mesh(clip: RigClip, motion: BodyMotion, tile_side: int) -> SkinnedMe
     body = load_body()
     joint_V4, weight_V4 = strongest_weights(body, clip)
     vertex_V3 = vertices_at_rest(clip, motion, joint_V4, weight_V4)
-    corner_uv_F32 = atlas_places(body, tile_side)
+    place_F32 = portrait_places(body.chart_F, body.corner_uv_F32, tile_side)
+    corner_uv_F32 = (place_F32 * np.array([1, -1]) + np.array([0, 1])).astype(np.float32)
     corners = np.concatenate(
         [body.face_F3.reshape(-1, 1), np.round(corner_uv_F32.reshape(-1, 2) * 2**16)], axis=1
     ).astype(np.int64)
@@ -104,16 +103,6 @@ def strongest_weights(body: OpenBody, clip: RigClip) -> tuple[I32, F32]:
     weight_V4 = np.take_along_axis(weight_VJ, joint_V4, axis=1)
     joint_V4[weight_V4 == 0] = 0
     return joint_V4, weight_V4 / weight_V4.sum(axis=1, keepdims=True)
-
-
-def atlas_places(body: OpenBody, tile_side: int) -> F32:
-    """Places (F, 3, 2) of the faces' corners in the portrait atlas, 0..1, from the upper left corner."""
-    tile_F = body.chart_F.astype(np.int64) - 1
-    column_F, row_F = tile_F // ROWS, tile_F % ROWS
-    assert ROWS * COLUMNS == CHARTS
-    inner_F32 = body.corner_uv_F32 * np.array([1, -1]) + np.array([0, 1])
-    pixel_F32 = np.stack([column_F, row_F], axis=1)[:, None] * tile_side + inner_F32 * (tile_side - 1) + 0.5
-    return (pixel_F32 / (tile_side * np.array([COLUMNS, ROWS]))).astype(np.float32)
 
 
 def _normals(vertex_V3: F32, face_F3: I32) -> F32:

@@ -16,6 +16,8 @@ from models.arrays import U8, Float
 from models.errors import ModelError
 
 CHARTS = 24
+COLUMNS, ROWS = 4, 6
+"""Tiles of a portrait atlas, in column order."""
 DEFAULT_ATLAS = Path(__file__).with_name("atlas_default.png")
 SMALLEST_LEVEL = 8
 """Smallest side of a tile in a level, in pixels."""
@@ -71,6 +73,19 @@ def join_tiles(tiles_PSSC: U8) -> U8:
     side, channels = tiles_PSSC.shape[1], tiles_PSSC.shape[3]
     grid = tiles_PSSC.reshape(4, 6, side, side, channels).transpose(1, 2, 0, 3, 4)
     return np.ascontiguousarray(grid).reshape(6 * side, 4 * side, channels)
+
+
+def portrait_places(chart_F: U8, corner_uv_F32: Float, side: int) -> Float:
+    """Where corners of faces lie in a portrait atlas, (F, 3, 2): from its lower left corner, 0..1.
+
+    Args:
+        chart_F, corner_uv_F32: chart of each face, and U, V of its corners.
+        side: texels along a tile.
+    """
+    tile_F = chart_F.astype(np.int64) - 1
+    corner_F2 = np.stack([tile_F // ROWS, ROWS - 1 - tile_F % ROWS], axis=1)
+    texel_F32 = corner_F2[:, None] * side + corner_uv_F32 * (side - 1) + 0.5
+    return np.asarray(texel_F32 / (side * np.array([COLUMNS, ROWS])), np.float64)
 
 
 def atlas_from_tiles(tiles_PSSC: U8) -> Atlas:

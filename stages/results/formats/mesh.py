@@ -9,7 +9,7 @@ import numpy as np
 
 from models.body.open_body import load_body
 from models.errors import ModelError
-from models.surface.atlas import join_tiles, split_tiles, tile_side
+from models.surface.atlas import ROWS, join_tiles, portrait_places, split_tiles, tile_side
 from models.surface.atlas_file import read_texels
 from pipeline.stage import StageError, fitting_name
 from stages.payloads import F32, U8
@@ -19,8 +19,6 @@ from stages.results.formats.iuv import person_numbers
 from stages.results.formats.writer import ExportTarget, FilePerFrame, write_whole
 
 MATERIAL_FILE, TEXTURE_FILE = "body.mtl", "atlas.png"
-COLUMNS, ROWS = 4, 6
-"""Tiles of the texture; charts follow each other down its columns."""
 USUAL_SIDE = 200
 """Texels along a tile where no atlas is named: that of DensePose's own atlases."""
 AXES_3 = np.array([1, -1, -1], np.float32)
@@ -81,18 +79,10 @@ def obj_text(vertex_V3: F32, side: int) -> str:
 def _topology(side: int) -> str:
     """Texture coordinates and faces, which all bodies share; a vertex has one of the former in each chart."""
     body = load_body()
-    place_K2, index_M = np.unique(texture_places(side).reshape(-1, 2), axis=0, return_inverse=True)
+    place_F32 = portrait_places(body.chart_F, body.corner_uv_F32, side).astype(np.float32)
+    place_K2, index_M = np.unique(place_F32.reshape(-1, 2), axis=0, return_inverse=True)
     text = StringIO()
     np.savetxt(text, place_K2, "vt %.5f %.5f")
     corner_F6 = np.stack([body.face_F3, index_M.reshape(-1, 3)], axis=2).reshape(-1, 6) + 1
     np.savetxt(text, corner_F6, "f %d/%d %d/%d %d/%d")
     return text.getvalue()
-
-
-def texture_places(side: int) -> F32:
-    """Where each face's corners lie in the texture, (F, 3, 2): from its lower left corner, 0..1."""
-    body = load_body()
-    tile_F = body.chart_F.astype(np.int64) - 1
-    corner_F2 = np.stack([tile_F // ROWS, ROWS - 1 - tile_F % ROWS], axis=1)
-    texel_F32 = corner_F2[:, None] * side + body.corner_uv_F32 * (side - 1) + 0.5
-    return (texel_F32 / (side * np.array([COLUMNS, ROWS]))).astype(np.float32)

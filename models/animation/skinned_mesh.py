@@ -17,6 +17,7 @@ from models.arrays import F32, F64, I32, Int
 from models.body.body_motion import BodyMotion
 from models.body.open_body import OpenBody, load_body, skin
 from models.surface.atlas import portrait_places
+from models.surface.mesh_normals import vertex_normals
 
 WEIGHTS = 4
 FITTED_FRAMES = 24
@@ -63,7 +64,7 @@ def skinned_mesh(clip: RigClip, motion: BodyMotion, tile_side: int) -> SkinnedMe
     _, first, corner = np.unique(corners, axis=0, return_index=True, return_inverse=True)
     origin_V = body.face_F3.reshape(-1)[first]
     return SkinnedMesh(
-        vertex_V3=vertex_V3[origin_V], normal_V3=_normals(vertex_V3, body.face_F3)[origin_V],
+        vertex_V3=vertex_V3[origin_V], normal_V3=vertex_normals(vertex_V3, body.face_F3)[origin_V],
         uv_V2=corner_uv_F32.reshape(-1, 2)[first], joint_V4=joint_V4[origin_V], weight_V4=weight_V4[origin_V],
         face_F3=corner.reshape(-1, 3).astype(np.int32), origin_V=origin_V,
     )
@@ -103,13 +104,3 @@ def strongest_weights(body: OpenBody, clip: RigClip) -> tuple[I32, F32]:
     weight_V4 = np.take_along_axis(weight_VJ, joint_V4, axis=1)
     joint_V4[weight_V4 == 0] = 0
     return joint_V4, weight_V4 / weight_V4.sum(axis=1, keepdims=True)
-
-
-def _normals(vertex_V3: F32, face_F3: I32) -> F32:
-    """Unit normals (V, 3): means of those of the faces around, weighted by area."""
-    a, b, c = (vertex_V3[face_F3[:, k]] for k in range(3))
-    face_normal = np.cross(b - a, c - a)
-    normal_V3 = np.zeros_like(vertex_V3)
-    for k in range(3):
-        np.add.at(normal_V3, face_F3[:, k], face_normal)
-    return (normal_V3 / np.maximum(np.linalg.norm(normal_V3, axis=1, keepdims=True), 1e-12)).astype(np.float32)

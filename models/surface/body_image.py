@@ -11,6 +11,7 @@ import numpy as np
 from models.arrays import F32, U8
 from models.body.camera import PinholeCamera
 from models.body.open_body import load_body
+from models.surface.mesh_normals import summed_normals
 from models.surface.raster import NEAR, Camera, Hits, blend, rasterize
 
 
@@ -48,7 +49,8 @@ class BodyImage:
     def normal_hw3(self) -> F32:
         """Unit normals in the camera's frame (x right, y down, z forward); 0 where the body is not."""
         corner_P3 = load_body().face_F3[self.hits.face_P]
-        normal_P3 = blend(smooth_normals(self.vertex_V3), corner_P3, self.hits.bary_P3)
+        summed_V3 = summed_normals(self.vertex_V3, load_body().face_F3).astype(np.float32)
+        normal_P3 = blend(summed_V3, corner_P3, self.hits.bary_P3)
         normal_P3 /= np.maximum(np.linalg.norm(normal_P3, axis=1, keepdims=True), 1e-9)
         return np.dstack([self._placed(np.ascontiguousarray(normal_P3[:, axis])) for axis in range(3)])
 
@@ -86,15 +88,3 @@ def body_image(vertex_V3: F32, camera: PinholeCamera, height: int, width: int) -
     if not len(hits.pixel_P):
         return None
     return BodyImage(x0=x0, y0=y0, height=view.height, width=view.width, hits=hits, vertex_V3=vertex_V3)
-
-
-def smooth_normals(vertex_V3: F32) -> F32:
-    """The mean direction of the faces around each vertex, weighted by area, (V, 3), not scaled to length 1."""
-    face_F3 = load_body().face_F3
-    a_F3, b_F3, c_F3 = (vertex_V3[face_F3[:, corner]] for corner in range(3))
-    normal_F3 = np.cross(b_F3 - a_F3, c_F3 - a_F3)
-    corner = face_F3.reshape(-1)
-    columns = [
-        np.bincount(corner, weights=np.repeat(normal_F3[:, axis], 3), minlength=len(vertex_V3)) for axis in range(3)
-    ]
-    return np.stack(columns, axis=1).astype(np.float32)

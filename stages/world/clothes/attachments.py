@@ -11,8 +11,9 @@ from scipy.spatial import cKDTree
 
 from models.arrays import F32, F64, I32, U8, Float, Index
 from models.body.open_body import load_body
+from models.surface.mesh_normals import vertex_normals
 from stages.world.clothes.patterns import Pattern
-from stages.world.clothes.rest_body import rest_body, vertex_normals
+from stages.world.clothes.rest_body import rest_body
 
 POINTS_AROUND, POINTS_DOWN = 24, 12
 """Number of points of a rigid mesh around, and from top to bottom."""

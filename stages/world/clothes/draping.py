@@ -12,7 +12,8 @@ import numpy as np
 
 from models.arrays import F32, F64, Bool
 from models.body.open_body import load_body
-from stages.world.clothes.rest_body import mean_rest, rest_normals, vertex_normals
+from models.surface.mesh_normals import vertex_normals
+from stages.world.clothes.rest_body import mean_rest, rest_normals
 
 HEAD_AND_ENDS = (3, 4, 5, 6, 23, 24)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.arrays import F32, Float, Index
 from models.body.open_body import KEYPOINT_NAMES, load_body
+from models.surface.mesh_normals import vertex_normals
 from stages.world.clothes.attachments import AttachedMesh, LabelledFaces, labels_of_nearest_skin, two_sided
 from stages.world.clothes.cloth_rings import (
     SIDES,
@@ -22,7 +23,7 @@ from stages.world.clothes.cloth_rings import (
     ring_radii,
 )
 from stages.world.clothes.patterns import Pattern
-from stages.world.clothes.rest_body import rest_body, vertex_normals
+from stages.world.clothes.rest_body import rest_body
 
 Rng = np.random.Generator
 

@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from models.arrays import F32, I32, Float
+from models.arrays import F32, Float
 from models.body.open_body import load_body
+from models.surface.mesh_normals import vertex_normals
 
 
 @cache
@@ -23,15 +24,6 @@ def mean_rest() -> F32:
 def rest_normals() -> F32:
     """Vertex normals of the mean body."""
     return vertex_normals(mean_rest(), load_body().face_F3)
-
-
-def vertex_normals(point_V3: F32, face_F3: I32) -> F32:
-    """Outward unit normals of vertices, weighted by the area of the faces."""
-    a, b, c = (point_V3[face_F3[:, k]] for k in range(3))
-    face = np.cross(b - a, c - a)
-    count = len(point_V3)
-    total = np.stack([sum(np.bincount(face_F3[:, k], face[:, i], count) for k in range(3)) for i in range(3)], axis=1)
-    return (total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,12 @@ from scipy.spatial import cKDTree
 
 from models.arrays import F32, I32, Index
 from models.body.open_body import blend_transforms, load_body
+from models.surface.mesh_normals import vertex_normals
 from pipeline.stage import StageError
 from stages.world.clothes.attachments import AttachedMesh, LabelledFaces, labels_of_nearest_skin, two_sided
 from stages.world.clothes.hair_and_hats import scalp_faces
 from stages.world.clothes.patterns import Pattern
-from stages.world.clothes.rest_body import mean_rest, rest_normals, vertex_normals
+from stages.world.clothes.rest_body import mean_rest, rest_normals
 
 WARDROBE_FILE = Path(__file__).with_name("wardrobe.npz")
 FORMAT = 1

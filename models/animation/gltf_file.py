@@ -12,6 +12,7 @@ from models.animation.gltf_buffers import INDICES, VERTICES, GltfDocument
 from models.animation.rig_clip import RigClip
 from models.animation.skinned_mesh import SkinnedMesh
 from models.arrays import F32, F64
+from models.body.rotation_vectors import continuous_quaternions
 from models.errors import ModelError
 
 GENERATOR = "densepose-video"
@@ -150,7 +151,7 @@ def _animation(document: GltfDocument, person: AnimatedPerson, start: float, nod
         if joint in clip.moving:
             keys(joint, "translation", clip.local_places(joint))
         if np.abs(turn_TJ33[:, joint] - rest_J33[joint]).max() > STILL:
-            keys(joint, "rotation", keyed_quaternions(turn_TJ33[:, joint]))
+            keys(joint, "rotation", continuous_quaternions(turn_TJ33[:, joint]))
     document.add("animations", {"name": person.name, "channels": channels, "samplers": samplers})
 
 
@@ -171,11 +172,3 @@ def _camera(document: GltfDocument, camera: SceneCamera) -> int:
 def quaternions(rotation_N33: F64 | F32) -> F64:
     """Unit quaternions (N, 4) x, y, z, w of rotations."""
     return np.asarray(Rotation.from_matrix(rotation_N33).as_quat())
-
-
-def keyed_quaternions(rotation_T33: F64) -> F64:
-    """Quaternions (T, 4) of which none lies on the other half of the sphere from the one before."""
-    quaternion_T4 = quaternions(rotation_T33)
-    opposite_T = np.sum(quaternion_T4[1:] * quaternion_T4[:-1], axis=1) < 0
-    sign_T = np.concatenate([[1.0], np.where(opposite_T, -1.0, 1.0)]).cumprod()
-    return quaternion_T4 * sign_T[:, None]

@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from models.arrays import F32, F64, Float
+from models.arrays import F32, F64
 from models.body.open_body import OpenBody, forward_kinematics
 from models.body.retarget import SIDES, frame_of
+from models.body.rotation_vectors import shortest_turn
 
 RestPose = Literal["t", "a"]
 ARM_DROP: dict[RestPose, float] = {"t": 0.0, "a": 45.0}
@@ -80,14 +81,3 @@ def _arm(place: dict[str, F64], side: str, drop: float) -> dict[str, F64]:
         for joint, direction in enumerate((first, second, third), 1):
             found[f"finger{k}-{joint}.{side}"] = shortest_turn(hand @ direction, along) @ hand
     return found
-
-
-def shortest_turn(from_3: Float, to_3: Float) -> F64:
-    """The smallest rotation (…, 3, 3) that takes directions (…, 3) of any length to others."""
-    one = from_3 / np.linalg.norm(from_3, axis=-1, keepdims=True)
-    other = to_3 / np.linalg.norm(to_3, axis=-1, keepdims=True)
-    cross = np.cross(one, other)
-    cosine = np.sum(one * other, axis=-1, keepdims=True)
-    sine = np.linalg.norm(cross, axis=-1, keepdims=True)
-    vector = cross * np.arctan2(sine, cosine) / np.maximum(sine, 1e-12)
-    return Rotation.from_rotvec(vector.reshape(-1, 3)).as_matrix().reshape(*cross.shape, 3)

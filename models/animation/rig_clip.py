@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.animation.joint_axes import first_child, joint_axes
-from models.animation.rest_poses import RestPose, rest_pose, shortest_turn
+from models.animation.rest_poses import RestPose, rest_pose
 from models.animation.skeletons import FLOOR, HIPS, RigJoint, SkeletonName, skeleton_joints
 from models.arrays import F32, F64, I32
 from models.body.body_motion import BodyMotion
 from models.body.open_body import forward_kinematics, load_body
+from models.body.rotation_vectors import shortest_turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

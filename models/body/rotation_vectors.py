@@ -1,4 +1,4 @@
-"""Rotation vectors: exponential, logarithm, and their derivatives."""
+"""Rotation vectors: exponential, logarithm, and their derivatives; shortest turns, and quaternions over time."""
 
 from __future__ import annotations
 
@@ -25,6 +25,26 @@ def rotation_exponential(vector_N3: Float) -> F64:
 def rotation_logarithm(rotation_N33: Float) -> F64:
     """Rotation vectors (N, 3) of rotation matrices, of length up to π."""
     return np.asarray(Rotation.from_matrix(rotation_N33).as_rotvec(), np.float64)
+
+
+def shortest_turn(from_3: Float, to_3: Float) -> F64:
+    """The smallest rotation (…, 3, 3) that takes directions (…, 3) of any length to others; opposite ones stay."""
+    one = from_3 / np.linalg.norm(from_3, axis=-1, keepdims=True)
+    other = to_3 / np.linalg.norm(to_3, axis=-1, keepdims=True)
+    cross = np.cross(one, other)
+    cosine = np.sum(one * other, axis=-1, keepdims=True)
+    sine = np.linalg.norm(cross, axis=-1, keepdims=True)
+    vector = cross * np.arctan2(sine, cosine) / np.maximum(sine, 1e-12)
+    return Rotation.from_rotvec(vector.reshape(-1, 3)).as_matrix().reshape(*cross.shape, 3)
+
+
+def continuous_quaternions(rotation_T33: Float) -> F64:
+    """Quaternions x, y, z, w (T, …, 4) of rotations (T, …, 3, 3) whose signs do not jump from frame to frame."""
+    quaternion_N4 = Rotation.from_matrix(rotation_T33.reshape(-1, 3, 3).astype(np.float64)).as_quat()
+    quaternion_T4 = quaternion_N4.reshape(*rotation_T33.shape[:-2], 4)
+    agrees_T = (quaternion_T4[1:] * quaternion_T4[:-1]).sum(axis=-1) >= 0
+    quaternion_T4[1:] *= np.cumprod(np.where(agrees_T, 1, -1), axis=0)[..., None]
+    return quaternion_T4
 
 
 def left_jacobian(vector_N3: Float) -> F64:

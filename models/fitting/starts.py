@@ -14,7 +14,7 @@ from models.body.camera import PinholeCamera
 from models.body.open_body import load_body
 from models.body.pose_jacobian import posed_points
 from models.body.reduced_pose import ROTATIONS, ReducedPose, whole_pose
-from models.body.rotation_vectors import rotation_exponential
+from models.body.rotation_vectors import rotation_exponential, shortest_turn
 from models.fitting.correspondences import Correspondences
 from models.fitting.least_squares import LEAST_DEPTH
 
@@ -83,8 +83,6 @@ def _mirroring(along_3: F64, ray_3: F64) -> F64:
     """The shortest rotation that takes a direction to its mirror image across the plane of the picture."""
     start_3 = along_3 / max(float(np.linalg.norm(along_3)), 1e-9)
     goal_3 = start_3 - 2 * (start_3 @ ray_3) * ray_3
-    axis_3, cosine = np.cross(start_3, goal_3), float(start_3 @ goal_3)
-    sine = float(np.linalg.norm(axis_3))
-    if sine < 1e-6:
+    if np.linalg.norm(np.cross(start_3, goal_3)) < 1e-6:
         return np.eye(3)
-    return rotation_exponential((axis_3 / sine * np.arctan2(sine, cosine))[None])[0]
+    return shortest_turn(start_3, goal_3)

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.signal import savgol_filter
 from scipy.spatial.transform import Rotation
 
-from models.arrays import F32, F64
 from models.body.body_motion import BodyMotion
+from models.body.rotation_vectors import continuous_quaternions
 from models.motion.soles import frames_a_second
 
 WINDOW, ORDER = 0.3, 4
@@ -32,13 +32,3 @@ def smoothed_motion(motion: BodyMotion) -> BodyMotion:
         rotation_TB33[:, moving] = turn.as_matrix().reshape(len(rotation_TB33), len(moving), 3, 3)
     root_T3 = savgol_filter(motion.root_T3.astype(np.float64), frames, ORDER, axis=0)
     return replace(motion, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32))
-
-
-def continuous_quaternions(rotation_TK33: F32) -> F64:
-    """Quaternions x, y, z, w (T, K, 4) whose signs do not jump from frame to frame."""
-    frames, bones = rotation_TK33.shape[:2]
-    quaternion_TK4 = Rotation.from_matrix(rotation_TK33.reshape(-1, 3, 3).astype(np.float64)).as_quat()
-    quaternion_TK4 = quaternion_TK4.reshape(frames, bones, 4)
-    agrees_TK = (quaternion_TK4[1:] * quaternion_TK4[:-1]).sum(axis=2) >= 0
-    quaternion_TK4[1:] *= np.cumprod(np.where(agrees_TK, 1, -1), axis=0)[..., None]
-    return quaternion_TK4

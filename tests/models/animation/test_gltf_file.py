@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.animation.gltf_file import AnimatedPerson, SceneCamera, gltf_bytes, keyed_quaternions
+from models.animation.gltf_file import AnimatedPerson, SceneCamera, gltf_bytes
 from models.animation.placement import moved
 from models.animation.rest_poses import RestPose
 from models.animation.rig_clip import rig_clip
@@ -20,6 +20,7 @@ from models.animation.skinned_mesh import skinned_mesh
 from models.body.body_motion import BodyMotion
 from models.body.body_pose import posed_vertices
 from models.body.gltf_motion import read_gltf_motions
+from models.body.rotation_vectors import continuous_quaternions
 from models.body.skeletal_motion import posed_skeleton
 from models.errors import ModelError
 from models.surface.atlas import DEFAULT_ATLAS
@@ -120,7 +121,7 @@ def test_quaternions_keep_their_sign(tmp_path: Path) -> None:
     turned = np.stack([np.cos(np.linspace(0, 9, 50)), np.sin(np.linspace(0, 9, 50))])
     about_z = np.stack([[c, -s, 0, s, c, 0, 0, 0, 1] for c, s in turned.T]).reshape(-1, 3, 3)
     expected = np.sin(np.linspace(0, 4.5, 50))
-    np.testing.assert_allclose(keyed_quaternions(about_z)[:, 2], expected, atol=1e-9)
+    np.testing.assert_allclose(continuous_quaternions(about_z)[:, 2], expected, atol=1e-9)
 
 
 def test_the_camera_sees_what_the_pinhole_sees(tmp_path: Path) -> None:

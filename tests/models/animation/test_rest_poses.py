@@ -7,8 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models.animation.rest_poses import RestPose, rest_pose, shortest_turn
+from models.animation.rest_poses import RestPose, rest_pose
 from models.body.open_body import load_body, skin
+from models.body.rotation_vectors import shortest_turn
 from tests.models.animation.clips import SHAPE
 
 pytestmark = pytest.mark.quick

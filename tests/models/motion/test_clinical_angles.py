@@ -9,8 +9,8 @@ from scipy.spatial.transform import Rotation
 from models.arrays import F64
 from models.body.body_motion import BodyMotion
 from models.body.open_body import load_body
+from models.body.rotation_vectors import shortest_turn
 from models.motion.clinical_angles import CLINICAL_ANGLES, angle_rows, clinical_angles
-from models.motion.leg_reach import shortest_turns
 from models.motion.soles import bones_over_time
 from tests.models.motion.motions import still_motion
 
@@ -48,7 +48,7 @@ def turn_globally(motion: BodyMotion, bone: str, turn_33: F64) -> None:
 def point_along(motion: BodyMotion, bone: str, end: str, toward: tuple[float, float, float]) -> None:
     body, placed = load_body(), places(motion)[1]
     way_3 = placed[body.bone(end)] - placed[body.bone(bone)]
-    turn_globally(motion, bone, shortest_turns(way_3[None], np.array([toward], np.float64))[0])
+    turn_globally(motion, bone, shortest_turn(way_3[None], np.array([toward], np.float64))[0])
 
 
 def angle(motion: BodyMotion, name: str) -> float:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from models.body.open_body import load_body
-from models.motion.smoothing import continuous_quaternions, smoothed_motion
+from models.body.rotation_vectors import continuous_quaternions
+from models.motion.smoothing import smoothed_motion
 from tests.models.motion.motions import still_motion, turns_about
 
 pytestmark = pytest.mark.quick

@@ -12,6 +12,7 @@ from models.animation.gltf_buffers import INDICES, VERTICES, GltfDocument
 from models.animation.rig_clip import RigClip
 from models.animation.skinned_mesh import SkinnedMesh
 from models.arrays import F32, F64
+from models.body.camera import field_of_focal
 from models.body.rotation_vectors import continuous_quaternions
 from models.errors import ModelError
 
@@ -157,9 +158,11 @@ def _animation(document: GltfDocument, person: AnimatedPerson, start: float, nod
 
 def _camera(document: GltfDocument, camera: SceneCamera) -> int:
     """A camera of glTF looks along −z, with y up."""
-    height = 2 * np.arctan2(camera.height / 2, camera.focal_px)
     perspective = {
-        "yfov": float(height), "aspectRatio": camera.width / camera.height, "znear": NEAR, "zfar": FAR,
+        "yfov": field_of_focal(camera.focal_px, camera.height),
+        "aspectRatio": camera.width / camera.height,
+        "znear": NEAR,
+        "zfar": FAR,
     }
     number = document.add("cameras", {"name": "camera", "type": "perspective", "perspective": perspective})
     turn_4 = quaternions((camera.pose_44[:3, :3] @ np.diag([1.0, -1, -1]))[None])[0]

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from models.arrays import F32, F64
 from models.body.body_motion import BodyMotion
+from models.body.pose_library import headings
 
 JITTER = 0.1
 """Frames that lie within this share of a step on a regular grid are regular: containers round their time stamps."""
@@ -53,23 +54,13 @@ def resampled(motion: BodyMotion, step: float) -> BodyMotion:
     )
 
 
-def moved(motion: BodyMotion, pose_44: F64) -> BodyMotion:
-    """The motion after a turn and a shift of the whole scene."""
-    rotation_TB33 = motion.rotation_TB33.copy()
-    rotation_TB33[:, 0] = pose_44[:3, :3] @ rotation_TB33[:, 0]
-    root_T3 = motion.root_T3 @ pose_44[:3, :3].T + pose_44[:3, 3]
-    return replace(motion, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32))
-
-
 def to_origin(motion: BodyMotion) -> F64:
     """The turn about y and the shift along the floor (4, 4) that let an upright motion start at the origin, facing +z.
 
-    The heading is where the hips face, or the head's way or its opposite where somebody lies.
+    `headings` says where somebody faces.
     """
-    front_3, up_3 = (motion.rotation_TB33[0, 0][:, axis].astype(np.float64) for axis in (2, 1))
-    way_3 = -np.sign(front_3[1]) * up_3 if np.hypot(front_3[0], front_3[2]) < 0.5 else front_3
     pose_44 = np.eye(4)
-    pose_44[:3, :3] = Rotation.from_rotvec([0, -np.arctan2(way_3[0], way_3[2]), 0]).as_matrix()
+    pose_44[:3, :3] = Rotation.from_rotvec([0, -headings(motion.rotation_TB33[:1, 0])[0], 0]).as_matrix()
     pose_44[:3, 3] = -(pose_44[:3, :3] @ (motion.root_T3[0] * np.array([1, 0, 1], np.float32)))
     return pose_44
 

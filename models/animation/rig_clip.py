@@ -13,9 +13,9 @@ import numpy as np
 from models.animation.joint_axes import first_child, joint_axes
 from models.animation.rest_poses import RestPose, rest_pose
 from models.animation.skeletons import FLOOR, HIPS, RigJoint, SkeletonName, skeleton_joints
-from models.arrays import F32, F64, I32
+from models.arrays import F32, F64, I32, Float
 from models.body.body_motion import BodyMotion
-from models.body.open_body import forward_kinematics, load_body
+from models.body.open_body import bones_over_time, load_body
 from models.body.rotation_vectors import shortest_turn
 
 
@@ -77,7 +77,7 @@ def rig_clip(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose) -> RigC
     body, joints = load_body(), skeleton_joints(skeleton)
     _, head_B3 = body.rest(motion.shape_C)
     calm_B33, calm_B3 = rest_pose(body, head_B3, rest)
-    turned_TB33, placed_TB3 = posed_frames(motion.rotation_TB33, motion.root_T3, head_B3)
+    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TB33, head_B3, motion.root_T3)
     names = [joint.name for joint in joints]
     parent_J = np.array([names.index(joint.parent) if joint.parent else -1 for joint in joints], np.int32)
     rest_J3 = np.stack([_place(joint, calm_B3) for joint in joints])
@@ -104,16 +104,7 @@ def rig_clip(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose) -> RigC
     )
 
 
-def posed_frames(rotation_TB33: F32, root_T3: F32, head_B3: F32) -> tuple[F32, F32]:
-    """Global rotations (T, B, 3, 3) and places (T, B, 3) of all bones in every frame."""
-    pairs = [
-        forward_kinematics(load_body(), head_B3, rotation, root)
-        for rotation, root in zip(rotation_TB33, root_T3, strict=True)
-    ]
-    return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
-
-
-def _place(joint: RigJoint, place_B3: F32) -> F32:
+def _place(joint: RigJoint, place_B3: Float) -> Float:
     """Place of a joint (…, 3) from those of the bones' heads (…, B, 3)."""
     body = load_body()
     if joint.place not in (HIPS, FLOOR):

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.animation.rest_poses import rest_pose
-from models.animation.rig_clip import RigClip, posed_frames
+from models.animation.rig_clip import RigClip
 from models.animation.skeletons import carrying_joints
 from models.arrays import F32, F64, I32, Int
 from models.body.body_motion import BodyMotion
-from models.body.open_body import OpenBody, load_body, skin
+from models.body.open_body import OpenBody, bones_over_time, load_body, skin
 from models.surface.atlas import portrait_places
 from models.surface.mesh_normals import vertex_normals
 
@@ -76,7 +76,7 @@ def vertices_at_rest(clip: RigClip, motion: BodyMotion, joint_V4: I32, weight_V4
     shape_V3, head_B3 = body.rest(clip.shape_C)
     stance_V3 = skin(body, shape_V3, head_B3, *rest_pose(body, head_B3, clip.rest)).astype(np.float64)
     frames = np.unique(np.linspace(0, len(clip.second_T) - 1, FITTED_FRAMES).astype(int))
-    turned_TB33, placed_TB3 = posed_frames(motion.rotation_TB33[frames], motion.root_T3[frames], head_B3)
+    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TB33[frames], head_B3, motion.root_T3[frames])
     stiffness = STIFFNESS * len(frames)
     left_V33, right_V3 = np.tile(stiffness * np.eye(3), (len(stance_V3), 1, 1)), stiffness * stance_V3
     for k, frame in enumerate(frames):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from models.animation.bvh_file import bvh_text
 from models.animation.gltf_file import AnimatedPerson, SceneCamera, gltf_bytes
-from models.animation.placement import frame_steps, moved, to_origin, without_path
+from models.animation.placement import frame_steps, to_origin, without_path
 from models.animation.rest_poses import RestPose
 from models.animation.rig_clip import rig_clip
 from models.animation.skeletons import SkeletonName
@@ -54,7 +54,8 @@ def from_origin(take: Take) -> Take:
     camera = take.camera
     if camera is not None:
         camera = replace(camera, pose_44=pose_44 @ camera.pose_44)
-    return Take(motion_of={name: moved(motion, pose_44) for name, motion in take.motion_of.items()}, camera=camera)
+    turn_33, shift_3 = pose_44[:3, :3], pose_44[:3, 3]
+    return Take(motion_of={name: one.moved(turn_33, shift_3) for name, one in take.motion_of.items()}, camera=camera)
 
 
 def take_as_gltf(take: Take, settings: RigSettings, atlas_png: bytes, tile_side: int) -> bytes:

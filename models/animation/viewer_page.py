@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.animation.gltf_file import SceneCamera
+from models.body.camera import field_of_focal
 
 TEMPLATE = Path(__file__).with_name("viewer.html")
 THREE = Path(__file__).with_name("three_viewer.js")
@@ -32,7 +33,7 @@ def viewer_page(title: str, glb: bytes, pictures: list[FilmPicture], camera: Sce
             {"second": one.second, "jpeg": f"data:image/jpeg;base64,{base64.b64encode(one.jpeg).decode()}"}
             for one in pictures
         ],
-        "field": 60.0 if camera is None else math.degrees(2 * math.atan2(camera.height / 2, camera.focal_px)),
+        "field": 60.0 if camera is None else math.degrees(field_of_focal(camera.focal_px, camera.height)),
         "aspect": 1.0 if camera is None else camera.width / camera.height,
     }
     page = TEMPLATE.read_text(encoding="utf-8").replace("TITLE", html.escape(title), 1)

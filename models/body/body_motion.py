@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from models.arrays import F32, F64
+import numpy as np
+
+from models.arrays import F32, F64, Float
 from models.body.body_pose import BodyPose
 from models.body.camera import PinholeCamera
 
@@ -30,6 +32,13 @@ class BodyMotion:
     confidence_TJ: F32
     seen_TB: F32
     camera: PinholeCamera | None
+
+    def moved(self, axes_33: Float, shift_3: Float) -> BodyMotion:
+        """The motion after a turn and a shift: a point p comes to `axes_33 @ p + shift_3`."""
+        rotation_TB33 = self.rotation_TB33.copy()
+        rotation_TB33[:, 0] = axes_33 @ rotation_TB33[:, 0]
+        root_T3 = self.root_T3 @ axes_33.T + shift_3
+        return replace(self, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32))
 
     def pose(self, frame: int) -> BodyPose:
         """The pose in one frame."""

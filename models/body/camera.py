@@ -60,7 +60,17 @@ class PinholeCamera:
 
 def default_camera(width: int, height: int) -> PinholeCamera:
     """The camera whose larger side spans `DEFAULT_FIELD`, with the principal point in the middle of the image."""
-    return centred_camera(max(width, height) / 2 / math.tan(DEFAULT_FIELD / 2), width, height)
+    return centred_camera(focal_of_field(DEFAULT_FIELD, max(width, height)), width, height)
+
+
+def focal_of_field(field: float, side: float) -> float:
+    """The focal length in pixels with which a side of an image, in pixels, spans a field of view, in radians."""
+    return side / 2 / math.tan(field / 2)
+
+
+def field_of_focal(focal_px: float, side: float) -> float:
+    """The field of view, in radians, that a side of an image spans: the inverse of `focal_of_field`."""
+    return 2 * math.atan(side / 2 / focal_px)
 
 
 def centred_camera(focal_px: float, width: int, height: int) -> PinholeCamera:
@@ -86,7 +96,7 @@ def exif_camera(tags: Mapping[int, object], width: int, height: int) -> PinholeC
     if focal_px <= 0 and taken[0] > 0:
         unit = MM_PER_UNIT.get(int(_number(tags, RESOLUTION_UNIT)) or 2, 25.4)
         focal_px = _number(tags, FOCAL_LENGTH) * _number(tags, RESOLUTION_X) / unit * larger / taken[1]
-    if focal_px <= 0 or not NARROWEST < 2 * math.atan(larger / 2 / focal_px) < WIDEST:
+    if focal_px <= 0 or not NARROWEST < field_of_focal(focal_px, larger) < WIDEST:
         return None
     return centred_camera(focal_px, width, height)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from models.arrays import F32, I32
+from models.arrays import F32, F64, I32
 from models.body.open_body import load_body
 from models.errors import ModelError
 
@@ -95,13 +95,17 @@ def mirrored_vectors(vector_K3: F32) -> F32:
 
 
 def without_heading(turn_T33: F32) -> F32:
-    """Rotations of the root without their turn about the vertical axis.
+    """Rotations of the root without their turn about the vertical axis (see `headings`)."""
+    turn = Rotation.from_rotvec(-headings(turn_T33)[:, None] * np.array([0.0, 1, 0])).as_matrix()
+    return np.asarray(turn @ turn_T33, np.float32)
+
+
+def headings(turn_T33: F32) -> F64:
+    """Turns of the root about the vertical axis (T,), radians; 0: towards +z.
 
     The heading is where the front points, or the head's opposite where somebody lies on the back or the belly.
     """
     front_T3, up_T3 = turn_T33[:, :, 2].astype(np.float64), turn_T33[:, :, 1].astype(np.float64)
     flat = np.hypot(front_T3[:, 0], front_T3[:, 2]) < 0.5
     way_T3 = np.where(flat[:, None], -np.sign(front_T3[:, 1:2]) * up_T3, front_T3)
-    yaw_T = np.arctan2(way_T3[:, 0], way_T3[:, 2])
-    turn = Rotation.from_rotvec(-yaw_T[:, None] * np.array([0.0, 1, 0])).as_matrix()
-    return np.asarray(turn @ turn_T33, np.float32)
+    return np.asarray(np.arctan2(way_T3[:, 0], way_T3[:, 2]), np.float64)

@@ -24,9 +24,8 @@ from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, F64, Float
 from models.body.body_motion import BodyMotion
-from models.body.open_body import load_body
+from models.body.open_body import bones_over_time, load_body
 from models.body.retarget import rest_frames
-from models.motion.soles import bones_over_time
 
 SIDED_ANGLES = (
     *("hip_flexion", "hip_abduction", "hip_rotation", "knee_flexion", "knee_abduction", "knee_rotation"),

@@ -16,10 +16,10 @@ from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, F64, Bool
 from models.body.body_motion import BodyMotion
-from models.body.open_body import load_body
+from models.body.open_body import bones_over_time, load_body
 from models.motion.foot_contact import contact_runs
 from models.motion.leg_reach import LONGEST, with_reaching_leg
-from models.motion.soles import bones_over_time, frames_a_second, soles, soles_over_time
+from models.motion.soles import frames_a_second, soles, soles_over_time
 
 SIDES = ("L", "R")
 FADE = 0.15

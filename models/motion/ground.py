@@ -14,8 +14,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from models.arrays import F64, Float
 from models.body.body_motion import BodyMotion
-from models.body.open_body import load_body
-from models.motion.soles import bones_over_time, frames_a_second, soles_over_time
+from models.body.open_body import bones_over_time, load_body
+from models.motion.soles import frames_a_second, soles_over_time
 
 UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
     "root": (0.0, 0.14, -0.01),
@@ -130,7 +130,4 @@ def _level(told_3: F64, point_N3: F64, fps: float) -> tuple[F64, float]:
 
 def upright(motion: BodyMotion, ground: Ground) -> BodyMotion:
     """The motion in upright axes: y is up, the floor is y = 0, z points level towards the camera."""
-    rotation_TB33 = motion.rotation_TB33.copy()
-    rotation_TB33[:, 0] = ground.axes_33 @ rotation_TB33[:, 0]
-    root_T3 = motion.root_T3 @ ground.axes_33.T + ground.shift_3
-    return replace(motion, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32), camera=None)
+    return replace(motion.moved(ground.axes_33, ground.shift_3), camera=None)

@@ -8,12 +8,12 @@ import numpy as np
 
 from models.arrays import F64, Bool
 from models.body.body_motion import BodyMotion
-from models.body.open_body import load_body
+from models.body.open_body import bones_over_time, load_body
 from models.motion.foot_contact import detected_contacts
 from models.motion.foot_lock import locked_feet
 from models.motion.ground import Ground, estimated_ground, upright
 from models.motion.smoothing import smoothed_motion
-from models.motion.soles import bones_over_time, frames_a_second, soles_over_time
+from models.motion.soles import frames_a_second, soles_over_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from models.arrays import F32, F64, Float, Index
+from models.arrays import F32, F64, Index
 from models.body.body_motion import BodyMotion
 from models.body.open_body import load_body
 
@@ -61,19 +61,6 @@ def _spread(vertices: Index) -> Index:
         chosen.append(int(distance_N.argmax()))
         distance_N = np.minimum(distance_N, np.linalg.norm(point_N3 - point_N3[chosen[-1]], axis=1))
     return vertices[chosen]
-
-
-def bones_over_time(rotation_TB33: Float, head_B3: Float, root_T3: Float) -> tuple[F64, F64]:
-    """Global rotations (T, B, 3, 3) and positions (T, B, 3) of all bones, as `forward_kinematics` of each frame."""
-    turned_TB33 = np.empty(rotation_TB33.shape)
-    placed_TB3 = np.empty((*rotation_TB33.shape[:2], 3))
-    for b, parent in enumerate(load_body().parent_B.tolist()):
-        if parent < 0:
-            turned_TB33[:, b], placed_TB3[:, b] = rotation_TB33[:, b], root_T3
-        else:
-            turned_TB33[:, b] = turned_TB33[:, parent] @ rotation_TB33[:, b]
-            placed_TB3[:, b] = placed_TB3[:, parent] + turned_TB33[:, parent] @ (head_B3[b] - head_B3[parent])
-    return turned_TB33, placed_TB3
 
 
 def soles_over_time(shape_C: F32, turned_TB33: F64, placed_TB3: F64) -> F64:

@@ -7,7 +7,15 @@ from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
 
-from models.body.camera import NARROWEST, WIDEST, PinholeCamera, centred_camera, exif_camera
+from models.body.camera import (
+    NARROWEST,
+    WIDEST,
+    PinholeCamera,
+    centred_camera,
+    exif_camera,
+    field_of_focal,
+    focal_of_field,
+)
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 
@@ -32,17 +40,13 @@ def camera_of(focal_px: float | None, field_deg: float, video: VideoInfo) -> tup
         return centred_camera(focal_px, video.width, video.height), "given"
     if video.still and (found := _camera_of_photo(video)) is not None:
         return found, "exif"
-    return centred_camera(_focal_of(field_deg, larger), video.width, video.height), "assumed"
-
-
-def _focal_of(field_deg: float, larger: int) -> float:
-    return larger / 2 / math.tan(math.radians(field_deg) / 2)
+    return centred_camera(focal_of_field(math.radians(field_deg), larger), video.width, video.height), "assumed"
 
 
 def _require_field(focal_px: float, larger: int) -> None:
-    field_deg = math.degrees(2 * math.atan(larger / 2 / focal_px))
+    field_deg = math.degrees(field_of_focal(focal_px, larger))
     if not FIELDS_DEG[0] < field_deg < FIELDS_DEG[1]:
-        least, most = (round(_focal_of(field, larger)) for field in reversed(FIELDS_DEG))
+        least, most = (round(focal_of_field(field, larger)) for field in (WIDEST, NARROWEST))
         what = f"a focal length of {focal_px:g} px is a field of view of {field_deg:.3g}° on frames of {larger} px"
         raise StageError(what, "fit.focal_px", f"give one from {least} to {most} px, or leave it out")
 

@@ -26,10 +26,10 @@ from scipy.spatial.transform import Rotation
 from models.arrays import F32, Float
 from models.body.body_motion import BodyMotion
 from models.body.camera import PinholeCamera
-from models.body.open_body import load_body
+from models.body.open_body import bones_over_time, load_body
 from models.body.pose_library import STORED_BONES, UNIT, all_bones
 from models.motion.foot_lock import PathErrors, locked_feet
-from models.motion.soles import bones_over_time, soles_over_time
+from models.motion.soles import soles_over_time
 from models.surface.raster import Camera
 from stages.world.backgrounds.floor_and_wall import random_floor_and_wall
 from stages.world.bodies.motions import Actor

@@ -10,9 +10,8 @@ from scipy.spatial.transform import Rotation
 
 from models.arrays import F64
 from models.body.body_motion import BodyMotion
-from models.body.open_body import load_body
+from models.body.open_body import bones_over_time, load_body
 from models.body.pose_library import STORED_BONES
-from models.motion.soles import bones_over_time
 
 Rng = np.random.Generator
 

@@ -20,13 +20,13 @@ from scipy.ndimage import gaussian_filter1d
 
 from models.arrays import F64, Bool, Float
 from models.body.body_motion import BodyMotion
-from models.body.open_body import load_body
+from models.body.open_body import bones_over_time, load_body
 from models.motion.film_measures import film_joints, film_measures
 from models.motion.foot_lock import locked_feet
 from models.motion.foot_measures import foot_measures, true_contacts
 from models.motion.ground import upright
 from models.motion.grounding import GroundedMotion, grounded_motion
-from models.motion.soles import bones_over_time, soles_over_time
+from models.motion.soles import soles_over_time
 from tests.benchmarks.quality.fast_motions import FPS, FastClip, clip_names, fast_clip
 from tests.benchmarks.quality.fit_noise import FitNoise, as_fitted
 

@@ -12,10 +12,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F64
-from models.body.open_body import load_body
+from models.body.open_body import bones_over_time, load_body
 from models.body.pose_library import all_bones, load_poses
 from models.motion.ground import UP_OF_BONES
-from models.motion.soles import bones_over_time
 
 UPRIGHT = np.cos(np.radians(60))
 TURN = 0.15

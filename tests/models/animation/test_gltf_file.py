@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from models.animation.gltf_file import AnimatedPerson, SceneCamera, gltf_bytes
-from models.animation.placement import moved
 from models.animation.rest_poses import RestPose
 from models.animation.rig_clip import rig_clip
 from models.animation.skeletons import SkeletonName
@@ -44,7 +43,8 @@ def two_people(skeleton: SkeletonName) -> list[AnimatedPerson]:
     beside = np.eye(4)
     beside[0, 3] = 1.2
     motion = library_motion(4)
-    return [person("person_1", motion, skeleton), person("person_2", moved(motion, beside), skeleton)]
+    other = motion.moved(beside[:3, :3], beside[:3, 3])
+    return [person("person_1", motion, skeleton), person("person_2", other, skeleton)]
 
 
 def document(path: Path) -> tuple[dict[str, Any], bytes]:

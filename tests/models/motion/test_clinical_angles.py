@@ -8,10 +8,9 @@ from scipy.spatial.transform import Rotation
 
 from models.arrays import F64
 from models.body.body_motion import BodyMotion
-from models.body.open_body import load_body
+from models.body.open_body import bones_over_time, load_body
 from models.body.rotation_vectors import shortest_turn
 from models.motion.clinical_angles import CLINICAL_ANGLES, angle_rows, clinical_angles
-from models.motion.soles import bones_over_time
 from tests.models.motion.motions import still_motion
 
 pytestmark = pytest.mark.quick

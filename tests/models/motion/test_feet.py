@@ -10,12 +10,12 @@ from scipy.spatial.transform import Rotation
 
 from models.arrays import F64
 from models.body.body_motion import BodyMotion
-from models.body.open_body import forward_kinematics, load_body, skin
+from models.body.open_body import bones_over_time, forward_kinematics, load_body, skin
 from models.motion.foot_contact import detected_contacts
 from models.motion.foot_lock import locked_feet
 from models.motion.foot_measures import foot_measures, true_contacts
 from models.motion.leg_reach import with_reaching_leg
-from models.motion.soles import bones_over_time, soles, soles_over_time
+from models.motion.soles import soles, soles_over_time
 from tests.models.motion.motions import FPS, still_motion, turns_about
 
 pytestmark = pytest.mark.quick

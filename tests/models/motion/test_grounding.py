@@ -9,10 +9,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from models.body.camera import default_camera
-from models.body.open_body import load_body
+from models.body.open_body import bones_over_time, load_body
 from models.motion.foot_measures import foot_measures
 from models.motion.grounding import grounded_motion
-from models.motion.soles import bones_over_time, soles_over_time
+from models.motion.soles import soles_over_time
 from tests.models.motion.motions import FPS, still_motion
 
 pytestmark = pytest.mark.quick

@@ -24,6 +24,7 @@ from stages.studio.journal import WorkJournal, checked_name
 from stages.studio.part_views import SIDE, view_directions
 from stages.studio.people_file import people_file
 from stages.studio.proposals import ProposedPerson, best_proposal
+from stages.studio.sheet import PersonWork
 from stages.studio.sheet_records import history_record
 from stages.studio.task_list import (
     History,
@@ -101,15 +102,10 @@ class Workplace:
 
     def ask(self, message: Message) -> dict[str, Any]:
         """Choose the pixels of a part that are asked. Fields: `person`, `part`. Raises: StageError."""
-        name = self._name(message.get("image"))
-        image = self._journal.tasks.image(name)
-        fields = {"do": "ask", "person": message.get("person"), "part": message.get("part"), "pixels": [[0, 0]]}
-        wanted = action_of(fields, (image.height, image.width))
-        assert isinstance(wanted, Ask)
-        work = self._journal.tasks.sheet(name, checked_name(message.get("who"))).people.get(wanted.person)
+        name, wanted, work = self._wanted_part(message)
         if work is None:
             raise StageError(f"there is no person {wanted.person}", "person", "reload the page")
-        pixels = pixels_to_ask(work, wanted.part, image)
+        pixels = pixels_to_ask(work, wanted.part, self._journal.tasks.image(name))
         return self._add(message, name, dataclasses.replace(wanted, pixels=pixels))
 
     def click(self, message: Message) -> dict[str, Any]:
@@ -138,13 +134,8 @@ class Workplace:
 
         A point that it sees on another part has none. Raises: StageError, ModelError.
         """
-        name = self._name(message.get("image"))
-        image = self._journal.tasks.image(name)
-        fields = {"do": "ask", "person": message.get("person"), "part": message.get("part"), "pixels": [[0, 0]]}
-        wanted = action_of(fields, (image.height, image.width))
-        assert isinstance(wanted, Ask)
-        work = self._journal.tasks.sheet(name, checked_name(message.get("who"))).people.get(wanted.person)
-        people = [] if self._propose is None else self._propose(name, self.image_rgb(name))
+        name, wanted, work = self._wanted_part(message)
+        people = self._proposed(name)
         best = None if work is None else best_proposal(people, work.box_4)
         if work is None or best is None:
             return {"guesses": []}
@@ -171,7 +162,7 @@ class Workplace:
 
     def proposals(self, name: str) -> dict[str, Any]:
         """The network's proposals for an image. Raises: StageError, ModelError."""
-        people = [] if self._propose is None else self._propose(name, self.image_rgb(name))
+        people = self._proposed(name)
         return {"people": [one.record() for one in people]}
 
     def write(self) -> int:
@@ -196,6 +187,18 @@ class Workplace:
         """The sheet as it is, for a message that changes nothing."""
         history = self._history(name, checked_name(message.get("who")))
         return {"sheet": history_record(history), "progress": self._progress()}
+
+    def _wanted_part(self, message: Message) -> tuple[str, Ask, PersonWork | None]:
+        """The image, the part of a person that a message names, and the work on that person, if there is any."""
+        name = self._name(message.get("image"))
+        image = self._journal.tasks.image(name)
+        fields = {"do": "ask", "person": message.get("person"), "part": message.get("part"), "pixels": [[0, 0]]}
+        wanted = action_of(fields, (image.height, image.width))
+        assert isinstance(wanted, Ask)
+        return name, wanted, self._journal.tasks.sheet(name, checked_name(message.get("who"))).people.get(wanted.person)
+
+    def _proposed(self, name: str) -> list[ProposedPerson]:
+        return [] if self._propose is None else self._propose(name, self.image_rgb(name))
 
     def _add(self, message: Message, name: str, do: Action | Step) -> dict[str, Any]:
         who, now = checked_name(message.get("who")), self._clock()

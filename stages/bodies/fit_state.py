@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -16,7 +15,7 @@ from models.body.fitted_body import FittedBody
 from models.fitting.track_fit import FollowedBody
 from stages.bodies.waiting_bodies import ChunkOfBodies, FrameFits, WaitingBodies
 from stages.payloads import U8, Bodies
-from stages.people.surface_arrays import NamedArrays, SavedArrays
+from stages.people.surface_arrays import NamedArrays, SavedArrays, arrays_from_bytes, arrays_to_bytes
 
 NO_THUMBNAIL = np.zeros((0, 0, 3), np.uint8)
 PARTS = (("pose", BodyPose), ("camera", PinholeCamera))
@@ -65,37 +64,35 @@ def memory_to_bytes(memory: FittingMemory) -> bytes:
         arrays[f"{name} sizes"] = np.array([len(one) for one in group], np.int64)
         arrays[f"{name} ids"] = np.array([identity for identity, _ in people], np.int64)
         arrays |= bodies_to_arrays(name, [body for _, body in people])
-    content = io.BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]
-    return content.getvalue()
+    return arrays_to_bytes(arrays)
 
 
 def memory_from_bytes(state: bytes) -> FittingMemory:
     """The inverse of `memory_to_bytes`."""
-    with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
-        reach, past, last_frame, count, crowd = arrays["whole"].tolist()
-        fits = deque(
-            FrameFits(second=second, apart=apart, people=people)
-            for second, apart, people in zip(
-                arrays["seconds"].tolist(), arrays["apart"].tolist(), _groups("fit", arrays), strict=True
-            )
+    arrays = arrays_from_bytes(state)
+    reach, past, last_frame, count, crowd = arrays["whole"].tolist()
+    fits = deque(
+        FrameFits(second=second, apart=apart, people=people)
+        for second, apart, people in zip(
+            arrays["seconds"].tolist(), arrays["apart"].tolist(), _groups("fit", arrays), strict=True
         )
-        done = iter(_groups("done", arrays))
-        chunks = deque(
-            ChunkOfBodies(
-                frames=frames, finished=finished, bodies=[Bodies.of_frame(next(done)) for _ in range(finished)]
-            )
-            for frames, finished in arrays["chunks"].tolist()
+    )
+    done = iter(_groups("done", arrays))
+    chunks = deque(
+        ChunkOfBodies(
+            frames=frames, finished=finished, bodies=[Bodies.of_frame(next(done)) for _ in range(finished)]
         )
-        return FittingMemory(
-            waiting=WaitingBodies(reach=reach, fits=fits, past=past, chunks=chunks),
-            followed=_followed_from_arrays(arrays),
-            last_frame=last_frame,
-            thumbnail=arrays["thumbnail"],
-            count=count,
-            crowd=crowd,
-            camera_source=str(arrays["source"]),
-        )
+        for frames, finished in arrays["chunks"].tolist()
+    )
+    return FittingMemory(
+        waiting=WaitingBodies(reach=reach, fits=fits, past=past, chunks=chunks),
+        followed=_followed_from_arrays(arrays),
+        last_frame=last_frame,
+        thumbnail=arrays["thumbnail"],
+        count=count,
+        crowd=crowd,
+        camera_source=str(arrays["source"]),
+    )
 
 
 def _followed_to_arrays(followed: Mapping[int, tuple[int, FollowedBody]]) -> NamedArrays:

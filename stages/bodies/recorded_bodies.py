@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
 from models.motion.grounding import grounded_motion
 from stages.bodies.fit_state import bodies_from_arrays, bodies_to_arrays
+from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,22 +49,20 @@ class RecordedBodies:
         for identity, record in self.people.items():
             arrays[f"{identity} seconds"] = np.array([second for second, _ in record], np.float64)
             arrays |= bodies_to_arrays(str(identity), [body for _, body in record])
-        content = io.BytesIO()
-        np.savez(content, **arrays)
-        return content.getvalue()
+        return arrays_to_bytes(arrays)
 
     @classmethod
     def from_bytes(cls, state: bytes) -> RecordedBodies:
         """The inverse of `to_bytes`."""
-        with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
-            people = {
-                identity: list(
-                    zip(arrays[f"{identity} seconds"].tolist(), bodies_from_arrays(str(identity), arrays), strict=True)
-                )
-                for identity in arrays["ids"].tolist()
-            }
-            width, height = arrays["size"].tolist()
-            return cls(width=width, height=height, seconds=arrays["seconds"].tolist(), people=people)
+        arrays = arrays_from_bytes(state)
+        people = {
+            identity: list(
+                zip(arrays[f"{identity} seconds"].tolist(), bodies_from_arrays(str(identity), arrays), strict=True)
+            )
+            for identity in arrays["ids"].tolist()
+        }
+        width, height = arrays["size"].tolist()
+        return cls(width=width, height=height, seconds=arrays["seconds"].tolist(), people=people)
 
 
 def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: bool) -> Take:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +16,7 @@ from stages.people.optical_flow import PersonFlow
 from stages.people.person_evidence import without_things
 from stages.people.propagation import PropagatedPerson, propagated
 from stages.people.scene_cuts import is_scene_cut, thumbnail
-from stages.people.surface_arrays import surface_from_arrays, surface_to_arrays
+from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes, surface_from_arrays, surface_to_arrays
 
 SAME_PLACE_IOU = 0.5
 """IoU from which on two boxes are in one place."""
@@ -152,16 +151,14 @@ class Bridge(Stage):
                 f"near {identity}": np.float64(person.nearness),
                 **surface_to_arrays(f"person {identity}", person.surface),
             }
-        content = io.BytesIO()
-        np.savez(content, **arrays)
-        return content.getvalue()
+        return arrays_to_bytes(arrays)
 
     def restore(self, state: bytes) -> None:
         """Continue from what `state` returned."""
-        with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
-            self.last_frame, self.bridged = arrays["counters"].tolist()
-            self.before_HW3 = arrays["before_HW3"]
-            self.known = {identity: _read_person(arrays, identity) for identity in arrays["ids"].tolist()}
+        arrays = arrays_from_bytes(state)
+        self.last_frame, self.bridged = arrays["counters"].tolist()
+        self.before_HW3 = arrays["before_HW3"]
+        self.known = {identity: _read_person(arrays, identity) for identity in arrays["ids"].tolist()}
 
 
 def _is_covered_by_detection(person: PropagatedPerson, people: People) -> bool:

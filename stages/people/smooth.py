@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from stages.people.smoothing_state import (
     joints_from_arrays,
     joints_to_arrays,
 )
+from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate
 from stages.people.upsampling import apply_estimate
 
@@ -207,18 +207,16 @@ class Smooth(Stage):
             **frames_to_arrays(self.buffered),
             **chunks_to_arrays(self.chunks),
         }
-        content = io.BytesIO()
-        np.savez(content, **arrays)  # type: ignore[arg-type]
-        return content.getvalue()
+        return arrays_to_bytes(arrays)
 
     def restore(self, state: bytes) -> None:
         """Continue from what `state` returned."""
-        with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
-            self.last_frame, self.before_HW = int(arrays["last_frame"]), arrays["before_HW"]
-            self.thumbnail = arrays["glance"]
-            self.estimates = estimates_from_arrays("memory", arrays)
-            self.joints = joints_from_arrays("joints", arrays)
-            self.buffered, self.chunks = frames_from_arrays(arrays), chunks_from_arrays(arrays)
+        arrays = arrays_from_bytes(state)
+        self.last_frame, self.before_HW = int(arrays["last_frame"]), arrays["before_HW"]
+        self.thumbnail = arrays["glance"]
+        self.estimates = estimates_from_arrays("memory", arrays)
+        self.joints = joints_from_arrays("joints", arrays)
+        self.buffered, self.chunks = frames_from_arrays(arrays), chunks_from_arrays(arrays)
 
 
 def flow_search(config: Smooth.Config, threads: int) -> FlowSearch:

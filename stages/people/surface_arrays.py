@@ -1,7 +1,8 @@
-"""A person's surface as named arrays, for the states of stages that keep surfaces."""
+"""Named arrays as bytes, and a person's surface as named arrays, for the states of stages."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,19 @@ from stages.payloads import PersonSurface
 NamedArrays = dict[str, npt.NDArray[Any]]
 SavedArrays = Mapping[str, npt.NDArray[Any]]
 _OPTIONAL = {"confidence": "confidence_hw", "keypoints": "keypoint_K3", "mask": "mask_hw"}
+
+
+def arrays_to_bytes(arrays: NamedArrays) -> bytes:
+    """Arrays with their names, exactly."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]
+    return content.getvalue()
+
+
+def arrays_from_bytes(state: bytes) -> dict[str, npt.NDArray[Any]]:
+    """The inverse of `arrays_to_bytes`."""
+    with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def surface_to_arrays(key: str, surface: PersonSurface) -> NamedArrays:

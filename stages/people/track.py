@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +17,7 @@ from stages.people.association import associate
 from stages.people.depth_order import nearness, overlapping
 from stages.people.hidden_people import surviving, with_hidden
 from stages.people.scene_cuts import is_scene_cut, thumbnail
+from stages.people.surface_arrays import NamedArrays, arrays_from_bytes, arrays_to_bytes
 from stages.people.trajectory import Observations, SmoothedBox, Trajectory
 
 REPEATED_IOU = 0.65
@@ -142,46 +142,46 @@ class Track(Stage):
     def state(self) -> bytes:
         """All tracks, exactly."""
         tracks = self.tracks
-        content = io.BytesIO()
-        np.savez(
-            content,
-            counters=np.array([self.started, self.frames, self.people_of_stills], np.int64),
-            times_of_ended=np.array(self.times_of_ended, np.int64),
-            whole_K5=np.array(
+        arrays: NamedArrays = {
+            "counters": np.array([self.started, self.frames, self.people_of_stills], np.int64),
+            "times_of_ended": np.array(self.times_of_ended, np.int64),
+            "whole_K5": np.array(
                 [(t.identity, t.seen, t.times, t.confident, t.hidden_by) for t in tracks], np.int64
             ).reshape(-1, 5),
-            motion_K6=np.array([(*t.box_4, *t.velocity_2) for t in tracks], np.float64).reshape(-1, 6),
-            steady_K8=np.array([(*t.smoothed.box_4, *t.smoothed.drift_4) for t in tracks], np.float64).reshape(-1, 8),
-            look_K84=np.array([t.appearance_84 for t in tracks], np.float32).reshape(-1, REGIONS, 4),
-            near_K=np.array([t.nearness for t in tracks], np.float64),
-            unsure_N4=self.unmatched_N4,
-            glance=self.thumbnail,
-        )
-        return content.getvalue()
+            "motion_K6": np.array([(*t.box_4, *t.velocity_2) for t in tracks], np.float64).reshape(-1, 6),
+            "steady_K8": np.array([(*t.smoothed.box_4, *t.smoothed.drift_4) for t in tracks], np.float64).reshape(
+                -1, 8
+            ),
+            "look_K84": np.array([t.appearance_84 for t in tracks], np.float32).reshape(-1, REGIONS, 4),
+            "near_K": np.array([t.nearness for t in tracks], np.float64),
+            "unsure_N4": self.unmatched_N4,
+            "glance": self.thumbnail,
+        }
+        return arrays_to_bytes(arrays)
 
     def restore(self, state: bytes) -> None:
         """Continue from what `state` returned."""
-        with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
-            self.started, self.frames, self.people_of_stills = (int(value) for value in arrays["counters"])
-            self.times_of_ended = [int(value) for value in arrays["times_of_ended"]]
-            self.thumbnail = arrays["glance"]
-            self.unmatched_N4 = arrays["unsure_N4"]
-            columns = (arrays[name] for name in ("whole_K5", "motion_K6", "steady_K8", "look_K84", "near_K"))
-            self.tracks = [
-                Trajectory(
-                    identity=int(whole[0]),
-                    seen=int(whole[1]),
-                    times=int(whole[2]),
-                    confident=bool(whole[3]),
-                    box_4=motion[:4],
-                    velocity_2=motion[4:],
-                    appearance_84=appearance_84,
-                    smoothed=SmoothedBox(box_4=smoothed[:4], drift_4=smoothed[4:], seen=int(whole[1])),
-                    nearness=float(near),
-                    hidden_by=int(whole[4]),
-                )
-                for whole, motion, smoothed, appearance_84, near in zip(*columns, strict=True)
-            ]
+        arrays = arrays_from_bytes(state)
+        self.started, self.frames, self.people_of_stills = (int(value) for value in arrays["counters"])
+        self.times_of_ended = [int(value) for value in arrays["times_of_ended"]]
+        self.thumbnail = arrays["glance"]
+        self.unmatched_N4 = arrays["unsure_N4"]
+        columns = (arrays[name] for name in ("whole_K5", "motion_K6", "steady_K8", "look_K84", "near_K"))
+        self.tracks = [
+            Trajectory(
+                identity=int(whole[0]),
+                seen=int(whole[1]),
+                times=int(whole[2]),
+                confident=bool(whole[3]),
+                box_4=motion[:4],
+                velocity_2=motion[4:],
+                appearance_84=appearance_84,
+                smoothed=SmoothedBox(box_4=smoothed[:4], drift_4=smoothed[4:], seen=int(whole[1])),
+                nearness=float(near),
+                hidden_by=int(whole[4]),
+            )
+            for whole, motion, smoothed, appearance_84, near in zip(*columns, strict=True)
+        ]
 
 
 def observed(frame_HW3: U8, box_N4: F32, confident_N: Bool, surfaces: list[PersonSurface] | None) -> Observations:

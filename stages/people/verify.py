@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -16,6 +15,7 @@ from stages.payloads import U8, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.person_evidence import CUES, TrackEvidence, cues_of, fitted_rule
 from stages.people.point_flow import PointFlow, SmallFrame
 from stages.people.scene_cuts import is_scene_cut, thumbnail
+from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 
 FORGET_FRAMES = 300
 """Frames without a detection after which the evidence of a track is dropped."""
@@ -171,35 +171,35 @@ class Verify(Stage):
             for spec in fields(People):
                 if (values := getattr(chunk.people, spec.name)) is not None:
                     arrays[f"{spec.name} {number}"] = values
-        content = io.BytesIO()
-        np.savez(content, **arrays)
-        return content.getvalue()
+        return arrays_to_bytes(arrays)
 
     def restore(self, state: bytes) -> None:
         """Continue from what `state` returned."""
-        with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
-            self.last_frame = int(arrays["last_frame"])
-            self.before = SmallFrame(grey_hw=arrays["before_hw"], step=int(arrays["step"]))
-            self.thumbnail, self.things = arrays["thumbnail"], set(arrays["things"].tolist())
-            columns = (arrays[name] for name in ("whole_A4", "best_A", "total_AK", "weight_AK"))
-            self.tracks = {
-                int(whole[0]): TrackEvidence(
-                    total_K=total_K,
-                    weight_K=weight_K,
-                    best=float(best),
-                    times=int(whole[1]),
-                    seen=int(whole[2]),
-                    is_thing=bool(whole[3]),
-                )
-                for whole, best, total_K, weight_K in zip(*columns, strict=True)
-            }
-            self.waiting = deque(
-                WaitingChunk(
-                    people=People(**{s.name: arrays.get(f"{s.name} {number}") for s in fields(People)}),
-                    thing_N=arrays[f"thing {number}"],
-                    frames=frames,
-                    observed=frames,
-                    decided=decided,
-                )
-                for number, (frames, decided) in enumerate(arrays["waiting"].tolist())
+        arrays = arrays_from_bytes(state)
+        self.last_frame = int(arrays["last_frame"])
+        self.before = SmallFrame(grey_hw=arrays["before_hw"], step=int(arrays["step"]))
+        self.thumbnail, self.things = arrays["thumbnail"], set(arrays["things"].tolist())
+        columns = (arrays[name] for name in ("whole_A4", "best_A", "total_AK", "weight_AK"))
+        self.tracks = {
+            int(whole[0]): TrackEvidence(
+                total_K=total_K,
+                weight_K=weight_K,
+                best=float(best),
+                times=int(whole[1]),
+                seen=int(whole[2]),
+                is_thing=bool(whole[3]),
             )
+            for whole, best, total_K, weight_K in zip(*columns, strict=True)
+        }
+        self.waiting = deque(
+            WaitingChunk(
+                people=People(
+                    **{s.name: arrays[key] for s in fields(People) if (key := f"{s.name} {number}") in arrays}
+                ),
+                thing_N=arrays[f"thing {number}"],
+                frames=frames,
+                observed=frames,
+                decided=decided,
+            )
+            for number, (frames, decided) in enumerate(arrays["waiting"].tolist())
+        )

@@ -165,11 +165,13 @@ def inputs_together(names: Sequence[str], output: str | None, ending: str | None
         ending: that name.
         overwrite: whether the result may replace a file of another origin.
 
-    Raises UsageError without an input, and for the first that cannot be read.
+    Whether there may be no input is the stages' to decide, in `Stage.check`.
+
+    Raises UsageError for the first input that cannot be read, and where all that is named is left out.
     """
     found = [item for name in names for item in _expand(name)]
     taken = [item.path for item in found if not item.left_out]
-    if not taken:
+    if names and not taken:
         raise UsageError("no input", "command line", "name images, or a folder of images")
     for failure in (item.failure for item in found if item.failure):
         raise UsageError(failure.what, failure.where, failure.remedy)
@@ -180,7 +182,8 @@ def inputs_together(names: Sequence[str], output: str | None, ending: str | None
         raise UsageError("the result would replace an input", f"-o {place}", "name another file")
     together = tuple(dict.fromkeys(taken))
     job = Job(
-        index=0, input=together[0], together=together, output=place, stem=Path(place).stem, overwrite=overwrite
+        index=0, input=together[0] if together else "", together=together, output=place, stem=Path(place).stem,
+        overwrite=overwrite,
     )
     left_out = tuple(item.path for item in found if item.left_out)
     return Inputs(jobs=(job,), refused={}, left_out=left_out)

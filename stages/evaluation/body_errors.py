@@ -46,7 +46,7 @@ def error_views(geometry: SurfaceGeometry, images: Sequence[ImageScore]) -> U8 |
             np.concatenate([np.tile(person.vertex_M, len(person.annotator_AM)) for person in people]),
             np.concatenate([error_M for person in people for error_M in person.annotator_AM]),
         )
-    return np.hstack([_pair(geometry, name, *seen) for name, seen in columns.items()])
+    return np.hstack([error_pair(geometry, name, *seen) for name, seen in columns.items()])
 
 
 def _known(error_M: Float | None) -> Float:
@@ -54,11 +54,19 @@ def _known(error_M: Float | None) -> Float:
     return error_M
 
 
-def _pair(geometry: SurfaceGeometry, name: str, vertex_M: Int, error_M: Float) -> U8:
-    error_V = error_by_vertex(geometry, vertex_M, np.minimum(100 * error_M, WORST_CM))
-    views = np.hstack([body_view(geometry.mesh, error_V, yaw) for yaw in (0.0, np.pi)])
+def error_pair(
+    geometry: SurfaceGeometry, name: str, vertex_M: Int, error_M: Float, worst_cm: float = WORST_CM
+) -> U8:
+    """Front and back of the body, coloured by errors in metres at numbered points, under a title.
+
+    Args:
+        worst_cm: the brightest colour; larger errors count as this.
+    """
+    error_cm_M = np.minimum(100 * error_M, worst_cm)
+    level_V = error_by_vertex(geometry, vertex_M, error_cm_M / worst_cm)
+    views = np.hstack([body_view(geometry.mesh, level_V, yaw) for yaw in (0.0, np.pi)])
     title = np.zeros((TITLE, views.shape[1], 3), np.uint8)
-    text = f"{name}: 0 to {WORST_CM:.0f} cm, mean {np.minimum(100 * error_M, WORST_CM).mean():.1f}"
+    text = f"{name}: 0 to {worst_cm:.0f} cm, mean {error_cm_M.mean():.1f}"
     cv2.putText(title, text, (6, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
     return np.vstack([title, views])
 
@@ -107,8 +115,8 @@ def _numbers(geometry: SurfaceGeometry, vertex_K: Int) -> Int:
     return geometry.nearest(geometry.mesh.chart_F[face_K], u_K, v_K)
 
 
-def body_view(mesh: ChartedMesh, error_V: Float, yaw: float) -> U8:
-    """The body at rest from one side, coloured by the error of the vertices, (HEIGHT, WIDTH, 3)."""
+def body_view(mesh: ChartedMesh, level_V: Float, yaw: float) -> U8:
+    """The body at rest from one side, coloured by levels 0..1 of the vertices, (HEIGHT, WIDTH, 3)."""
     low_3, high_3 = mesh.vertex_V3.min(axis=0), mesh.vertex_V3.max(axis=0)
     middle_3, tall = (low_3 + high_3) / 2, float(high_3[1] - low_3[1])
     away = 3.5 * tall
@@ -123,8 +131,8 @@ def body_view(mesh: ChartedMesh, error_V: Float, yaw: float) -> U8:
         width=WIDTH,
     )
     hits = rasterize(camera, camera.to_camera(mesh.vertex_V3.astype(np.float32)), mesh.face_F3)
-    error_P = (error_V[mesh.face_F3[hits.face_P]] * hits.bary_P3).sum(axis=1)
-    level_P = np.nan_to_num(np.clip(error_P / WORST_CM, 0, 1) * 255).astype(np.uint8)
+    found_P = (level_V[mesh.face_F3[hits.face_P]] * hits.bary_P3).sum(axis=1)
+    level_P = np.nan_to_num(np.clip(found_P, 0, 1) * 255).astype(np.uint8)
     view = np.zeros((HEIGHT * WIDTH, 3), np.uint8)
-    view[hits.pixel_P] = np.where(np.isnan(error_P)[:, None], UNKNOWN, ramp_256()[level_P])
+    view[hits.pixel_P] = np.where(np.isnan(found_P)[:, None], UNKNOWN, ramp_256()[level_P])
     return view.reshape(HEIGHT, WIDTH, 3)

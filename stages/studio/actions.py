@@ -109,6 +109,13 @@ class SetStatus:
     status: ImageStatus
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What an annotator finds in an image and cannot undo: given boxes, parts and asked points."""
+
+    actions: tuple[Action, ...]
+
+
 Action = SetBox | SetKind | Paint | SetOutline | Ask | Answer | SetKeypoint | SetStatus
 ACTIONS: dict[str, type[Action]] = {
     made.tag: made for made in (SetBox, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SetStatus)

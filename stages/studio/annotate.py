@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from models.inference.open_network import fetch_weights
 from models.network import NetworkConfig
@@ -19,6 +19,7 @@ from stages.live.payloads import Gauges
 from stages.payloads import Written
 from stages.studio.proposals import Proposer
 from stages.studio.studio_page import StudioPage
+from stages.studio.synthetic_task import SyntheticTask, synthetic_images
 from stages.studio.task_list import TaskImage
 from stages.studio.workplace import GivenImage, Workplace, studio_journal
 
@@ -31,6 +32,9 @@ class Annotate(Stage):
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Attributes:
+        task: `images`: the images of the command line; `synthetic`: people whose truth is known, to learn how exact
+            annotators are.
+        synthetic: which people; for that task alone.
         network: proposes boxes, parts and keypoints; the shared section.
         propose: whether the network proposes anything.
         copies: how many annotators each image is given to.
@@ -40,6 +44,8 @@ class Annotate(Stage):
         seconds: the page is closed after this time; None = when the run is stopped.
         """
 
+        task: Literal["images", "synthetic"] = "images"
+        synthetic: SyntheticTask = field(default_factory=SyntheticTask)
         network: NetworkConfig = field(default_factory=NetworkConfig)
         propose: bool = True
         copies: int = 1
@@ -74,7 +80,11 @@ class Annotate(Stage):
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
-        """Raises StageError for inputs that are no images, and a result that is not of a journal beside it."""
+        """Raises StageError for inputs that are no images, a task without images, and a result without its journal."""
+        if config.task == "synthetic" and job.together:
+            raise StageError("a synthetic task makes its own images", job.together[0], "leave the inputs out")
+        if config.task == "images" and not job.together:
+            raise StageError("no input", "command line", "name images, or a folder of images")
         for path in job.together:
             if Path(path).suffix.lower() not in IMAGE_SUFFIXES:
                 raise StageError("this is no image", path, "name images, or folders of images")
@@ -98,8 +108,12 @@ class Annotate(Stage):
         """
         self._output = job.output or "people.json"
         propose = Proposer(self.config.network, self.threads) if self.config.propose else None
-        images = given_images([Path(path) for path in job.together])
-        self._workplace = Workplace(images, Path(self._output), copies=self.config.copies, propose=propose)
+        output = Path(self._output)
+        if self.config.task == "synthetic":
+            images = synthetic_images(self.config.synthetic, output)
+        else:
+            images = given_images([Path(path) for path in job.together])
+        self._workplace = Workplace(images, output, copies=self.config.copies, propose=propose)
         self._page = StudioPage(self.config.host, self.config.port, self.config.token, self._workplace)
         started = time.monotonic()
         while self.config.seconds is None or time.monotonic() - started < self.config.seconds:

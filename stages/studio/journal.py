@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from models.files.json_file import parsed_json
 from pipeline.stage import StageError
 from stages.studio.action_messages import action_of
-from stages.studio.actions import action_record
+from stages.studio.actions import Start, action_record
 from stages.studio.task_list import TaskImage, TaskList, WorkEntry, after_entry, with_images
 
 FORMAT = 1
@@ -109,7 +109,11 @@ def after_line(tasks: TaskList, record: Any) -> TaskList:
 
 def entry_record(entry: WorkEntry) -> dict[str, Any]:
     """The JSON of an entry."""
-    do = entry.do if isinstance(entry.do, str) else action_record(entry.do)
+    do: Any
+    if isinstance(entry.do, Start):
+        do = {"start": [action_record(one) for one in entry.do.actions]}
+    else:
+        do = entry.do if isinstance(entry.do, str) else action_record(entry.do)
     named = {"who": entry.who, "image": entry.image, "at": round(entry.at, 3), "seconds": round(entry.seconds, 3)}
     return {**named, "action": do}
 
@@ -118,8 +122,11 @@ def entry_of(record: Mapping[str, Any], tasks: TaskList) -> WorkEntry:
     """The entry of parsed JSON. Raises: StageError, KeyError or TypeError for anything else."""
     image = tasks.image(record["image"])
     do = record["action"]
-    if do not in ("undo", "redo"):
-        do = action_of(do, (image.height, image.width))
+    size = (image.height, image.width)
+    if isinstance(do, Mapping) and "start" in do:
+        do = Start(actions=tuple(action_of(one, size) for one in do["start"]))
+    elif do not in ("undo", "redo"):
+        do = action_of(do, size)
     return WorkEntry(
         who=checked_name(record["who"]), image=image.name, at=float(record["at"]), seconds=float(record["seconds"]),
         do=do,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.stage import StageError
-from stages.studio.actions import Action
+from stages.studio.actions import Action, Start
 from stages.studio.sheet import WorkSheet, after_action
 
 CLAIM_S = 300.0
@@ -36,14 +36,14 @@ class WorkEntry:
         image: the image's name.
         at: seconds since 1970.
         seconds: active time since the annotator's action before.
-        do: the action, or a step through the past.
+        do: the action, or a step through the past, or how the sheet starts.
     """
 
     who: str
     image: str
     at: float
     seconds: float
-    do: Action | Step
+    do: Action | Step | Start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +128,11 @@ def _stepped(history: History, entry: WorkEntry) -> History:
         if not history.undone:
             return history
         return History(past=(*history.past, history.undone[-1]), undone=history.undone[:-1])
+    if isinstance(entry.do, Start):
+        sheet = history.sheet
+        for action in entry.do.actions:
+            sheet = after_action(sheet, action, entry.at, 0.0)
+        return History(past=(sheet,))
     sheet = after_action(history.sheet, entry.do, entry.at, entry.seconds)
     return History(past=(*history.past, sheet))
 

@@ -18,7 +18,7 @@ from pipeline.stage import StageError
 from stages.annotations.densepose_coco import write_dense_set
 from stages.annotations.image_folders import read_rgb
 from stages.studio.action_messages import action_of
-from stages.studio.actions import Action, Answer, Ask, Paint, SetStatus
+from stages.studio.actions import Action, Answer, Ask, Paint, SetStatus, Start
 from stages.studio.asked_pixels import pixels_to_ask
 from stages.studio.journal import WorkJournal, checked_name
 from stages.studio.part_views import SIDE, view_directions
@@ -48,10 +48,11 @@ Message = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenImage:
-    """An image to annotate: its file, and its entry in the task list."""
+    """An image to annotate: its file, its entry in the task list, and what annotators find in it."""
 
     path: Path
     task: TaskImage
+    start: Start | None = None
 
 
 class Workplace:
@@ -63,6 +64,7 @@ class Workplace:
     ) -> None:
         """Open the journal. `propose`: the network's proposals; None = there are none. Raises: StageError."""
         self._files = {one.task.name: one.path for one in images}
+        self._starts = {one.task.name: one.start for one in images if one.start is not None}
         self._journal = WorkJournal(studio_journal(output), [one.task for one in images], copies)
         self._output, self._copies, self._propose, self._clock = output, copies, propose, clock
         self.image_rgb = lru_cache(maxsize=KEPT_IMAGES)(self._read)
@@ -79,6 +81,8 @@ class Workplace:
         if name is None:
             return {"image": None, "progress": progress}
         self._journal.tasks = claimed(released(tasks, who), name, who, now)
+        if name in self._starts and (name, who) not in tasks.histories:
+            self._journal.add(WorkEntry(who=who, image=name, at=now, seconds=0, do=self._starts[name]))
         one = tasks.image(name)
         number = list(self._files).index(name)
         about = {"name": name, "number": number, "width": one.width, "height": one.height}

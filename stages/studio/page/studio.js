@@ -65,7 +65,7 @@ async function take(name) {
     await showSheet(found.sheet);
     void picture.setImage(await loadPicture(`/image/${found.image.number}`));
     picture.show([0, 0, found.image.width, found.image.height]);
-    setStage("people");
+    setStage(Object.keys(person()?.asked || {}).length ? "points" : "people");
     void propose(found.image);
   } catch (error) { trouble(error.message); }
 }
@@ -190,8 +190,9 @@ function setStage(stage) {
   work.stage = stage;
   work.draft = work.path = null;
   if (stage !== "people") picture.show(person().box);
-  if (stage === "points" && !hasPart(work.maps[work.person], work.part)) {
-    work.part = work.parts.map(one => one.part).find(part => hasPart(work.maps[work.person], part)) || work.part;
+  if (stage === "points" && (!hasPart(work.maps[work.person], work.part) || isDone(work.part))) {
+    const painted = work.parts.map(one => one.part).filter(part => hasPart(work.maps[work.person], part));
+    work.part = painted.find(part => !isDone(part)) || painted[0] || work.part;
   }
   setPart(work.part);
 }

@@ -1,0 +1,200 @@
+"""How exact annotators are: their answers at pixels whose truth is known, and how far they agree with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from models.arrays import F64, Bool, Float, Int
+from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
+from models.metrics.bootstrap import ratio
+from models.surface.geometry import SurfaceGeometry
+from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet
+from stages.annotations.point_picking import POINT_RANGE
+from stages.evaluation.breakdown import Row
+from stages.synthetic.simulated_annotators import add_annotation_error
+
+SIMULATIONS = 20
+"""Times that the simulated annotator answers each point."""
+FAR_M = 0.10
+"""Metres; larger errors are counted apart."""
+ALL = "all"
+Pixel = tuple[str, int, int]
+"""Name of the image, x, y."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredPerson:
+    """What one annotator answered about one person; M points with a place on the surface.
+
+    Attributes:
+        pixels: where the points are.
+        chart_M, u_M, v_M: the places.
+        seconds: active time; nan where the file does not say it.
+        hidden, skipped: further points that were asked, and had no place.
+    """
+
+    annotator: str
+    image: str
+    pixels: tuple[Pixel, ...]
+    chart_M: Int
+    u_M: Float
+    v_M: Float
+    seconds: float
+    hidden: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointErrors:
+    """Errors of M answers; all arrays have one entry for each.
+
+    Attributes:
+        person_M: index of the answered person.
+        part_M: the drawn part of the true place.
+        vertex_M: number of the true point (`SurfaceGeometry.nearest`).
+        error_M: geodesic distance from the true place, metres.
+        simulated_SM: the same of the simulated annotator, who answers every point S times.
+    """
+
+    person_M: Int
+    part_M: Int
+    vertex_M: Int
+    error_M: Float
+    simulated_SM: Float
+
+
+def answered_people(dense_set: DenseSet) -> list[AnsweredPerson]:
+    """All people of a file who have points."""
+    names = {image.id: image.file_name for image in dense_set.images}
+    return [_answered(person, names[person.image]) for person in dense_set.people if person.points is not None]
+
+
+def _answered(person: AnnotatedPerson, image: str) -> AnsweredPerson:
+    points, about = person.points, person.rest.get("dp_annotation")
+    assert points is not None
+    told = about if isinstance(about, Mapping) else {}
+    x0, y0, width, height = person.box_4
+    column_M = np.floor(points.x_M * width / POINT_RANGE + x0).astype(int).tolist()
+    row_M = np.floor(points.y_M * height / POINT_RANGE + y0).astype(int).tolist()
+    return AnsweredPerson(
+        annotator=str(told.get("annotator", "?")), image=image,
+        pixels=tuple((image, x, y) for x, y in zip(column_M, row_M, strict=True)),
+        chart_M=points.chart_M, u_M=points.u_M, v_M=points.v_M, seconds=_number(told.get("seconds")),
+        hidden=int(np.nan_to_num(_number(told.get("hidden")))),
+        skipped=int(np.nan_to_num(_number(told.get("skipped")))),
+    )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def answer_errors(
+    geometry: SurfaceGeometry, people: Sequence[AnsweredPerson], truth: Sequence[AnsweredPerson]
+) -> PointErrors:
+    """Errors of all answers at pixels of the truth; answers at other pixels do not count."""
+    true_places = {pixel: place for one in truth for pixel, place in zip(one.pixels, _places(one), strict=True)}
+    rows = [
+        (p, place, true_places[pixel])
+        for p, one in enumerate(people)
+        for pixel, place in zip(one.pixels, _places(one), strict=True)
+        if pixel in true_places
+    ]
+    found_M3 = np.array([found for _, found, _ in rows], np.float64).reshape(-1, 3)
+    true_M3 = np.array([true for _, _, true in rows], np.float64).reshape(-1, 3)
+    chart_M = true_M3[:, 0].astype(np.int64)
+    return PointErrors(
+        person_M=np.array([p for p, _, _ in rows], np.int64), part_M=COARSE_OF_CHART[chart_M].astype(np.int64),
+        vertex_M=geometry.nearest(chart_M, true_M3[:, 1], true_M3[:, 2]),
+        error_M=_apart(geometry, found_M3, true_M3), simulated_SM=_simulated(geometry, true_M3),
+    )
+
+
+def _places(one: AnsweredPerson) -> F64:
+    """Chart, U and V of each point, (M, 3)."""
+    return np.stack([one.chart_M.astype(np.float64), one.u_M, one.v_M], axis=1)
+
+
+def _apart(geometry: SurfaceGeometry, one_M3: Float, other_M3: Float) -> Float:
+    """Geodesic metres between places of chart, U and V."""
+    ends = [geometry.points(at_M3[:, 0].astype(np.int64), at_M3[:, 1], at_M3[:, 2]) for at_M3 in (one_M3, other_M3)]
+    return geometry.between(*ends).astype(np.float64)
+
+
+def _simulated(geometry: SurfaceGeometry, true_M3: F64) -> F64:
+    if not len(true_M3):
+        return np.zeros((SIMULATIONS, 0))
+    rng, chart_M = np.random.default_rng(0), true_M3[:, 0].astype(np.int64)
+    drawn = [add_annotation_error(chart_M, true_M3[:, 1:], 1.0, rng) for _ in range(SIMULATIONS)]
+    return np.stack([_apart(geometry, np.column_stack([true_M3[:, 0], uv_M2]), true_M3) for uv_M2 in drawn])
+
+
+def part_rows(errors: PointErrors) -> dict[str, Row]:
+    """Errors in centimetres by part, left and right together, beside those of the simulated annotator."""
+    names = np.array([_without_side(COARSE_NAMES[part]) for part in errors.part_M], object)
+    return {
+        name: _row(errors, np.ones(len(names), bool) if name == ALL else names == name)
+        for name in (ALL, *sorted(set(names.tolist())))
+    }
+
+
+def _without_side(name: str) -> str:
+    return name.replace("left ", "").replace("right ", "")
+
+
+def _row(errors: PointErrors, here_M: Bool) -> Row:
+    """Numbers of some points. The interval of the mean is the bootstrap's over people."""
+    people = int(errors.person_M.max(initial=-1)) + 1
+    error_M, person_M = 100 * errors.error_M[here_M], errors.person_M[here_M]
+    count_P = np.bincount(person_M, minlength=people).astype(np.float64)
+    mean = ratio(np.bincount(person_M, error_M, people).astype(np.float64), count_P)
+    return {
+        "points": float(len(error_M)), "mean": mean.value, "low": mean.low, "high": mean.high,
+        "median": float(np.median(error_M)), "over 10 cm": float((error_M > 100 * FAR_M).mean()),
+        "simulated": float(100 * errors.simulated_SM[:, here_M].mean()),
+    }
+
+
+def annotator_rows(people: Sequence[AnsweredPerson], errors: PointErrors) -> dict[str, Row]:
+    """Errors and time by annotator."""
+    rows: dict[str, Row] = {}
+    for name in sorted({one.annotator for one in people}):
+        own = [p for p, one in enumerate(people) if one.annotator == name]
+        error_M = 100 * errors.error_M[np.isin(errors.person_M, own)]
+        seconds = sum(people[p].seconds for p in own)
+        asked = sum(len(people[p].pixels) + people[p].hidden + people[p].skipped for p in own)
+        rows[name] = {
+            "people": float(len(own)), "points": float(len(error_M)),
+            "hidden": float(sum(people[p].hidden for p in own)), "skipped": float(sum(people[p].skipped for p in own)),
+            "mean": float(error_M.mean()) if len(error_M) else float("nan"),
+            "median": float(np.median(error_M)) if len(error_M) else float("nan"),
+            "s/person": seconds / len(own), "s/point": seconds / max(asked, 1),
+        }
+    return rows
+
+
+def agreement_rows(geometry: SurfaceGeometry, people: Sequence[AnsweredPerson]) -> dict[str, Row]:
+    """Distance in centimetres between the answers of each two annotators at the same pixels."""
+    known: dict[str, dict[Pixel, Float]] = {}
+    for one in people:
+        known.setdefault(one.annotator, {}).update(zip(one.pixels, _places(one), strict=True))
+    rows: dict[str, Row] = {}
+    for first, second in combinations(sorted(known), 2):
+        same = [pixel for pixel in known[first] if pixel in known[second]]
+        if same:
+            ends = (np.stack([known[name][pixel] for pixel in same]) for name in (first, second))
+            apart_M = 100 * _apart(geometry, *ends)
+            rows[f"{first}, {second}"] = {
+                "points": float(len(same)), "mean": float(apart_M.mean()), "median": float(np.median(apart_M)),
+            }
+    return rows
+
+
+def drawn_errors(errors: PointErrors) -> Iterator[tuple[str, Int, Float]]:
+    """What is drawn over the body: a title, numbered points, and their errors in metres."""
+    yield "annotators", errors.vertex_M, errors.error_M
+    yield "simulated", np.tile(errors.vertex_M, SIMULATIONS), errors.simulated_SM.ravel()

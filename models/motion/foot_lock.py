@@ -6,22 +6,20 @@ are flat where heel and ball stand. Between contacts the corrections fade.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
-from scipy.sparse import coo_matrix
-from scipy.sparse.linalg import spsolve
 from scipy.spatial.transform import Rotation
 
-from models.arrays import F32, F64, Bool
+from models.arrays import F64, Bool, Float
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
+from models.motion.contact_path import SIDES, Contact, PathErrors, level_turn, path_and_anchors, view_axes
 from models.motion.foot_contact import contact_runs
 from models.motion.leg_reach import LONGEST, with_reaching_leg
-from models.motion.soles import frames_a_second, soles, soles_over_time
+from models.motion.soles import frames_a_second, soles_over_time
 
-SIDES = ("L", "R")
 FADE = 0.15
 """Seconds in which a correction fades before and after a contact."""
 
@@ -29,51 +27,34 @@ REACH_SPREAD = 0.1
 """Seconds over which a root that a stretched leg pulls down comes down and up again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathErrors:
-    """What is thought of a motion's errors, metres: right, up, and towards the camera.
-
-    Attributes:
-        root_3: standard deviation of the root's place.
-        foot_3: of a foot's place relative to the root.
-        bend_3: of the second difference of the root's error from frame to frame at 30 frames a second.
-    """
-
-    root_3: tuple[float, float, float] = (0.02, 0.03, 0.2)
-    foot_3: tuple[float, float, float] = (0.03, 0.03, 0.08)
-    bend_3: tuple[float, float, float] = (0.002, 0.002, 0.004)
-
-
 FITTED = PathErrors()
 """The errors of a fit to dense surfaces: the distance is the least certain."""
 
-ANCHORED = 0.003
-"""Metres: how exactly the heel and the ball of a foot that stands flat keep their distance and lie on the floor."""
 
+def locked_feet(
+    motion: BodyMotion, contact_TP: Bool, eye_3: Float | None = None, errors: PathErrors = FITTED
+) -> BodyMotion:
+    """A motion in upright axes, with the floor at y = 0, whose soles stay in the contacts of their parts.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Contact:
-    """One part of a sole on the floor, from the frame `first` to the one before `last`."""
-
-    patch: int
-    first: int
-    last: int
-
-
-def locked_feet(motion: BodyMotion, contact_TP: Bool, errors: PathErrors = FITTED) -> BodyMotion:
-    """A motion in upright axes, with the floor at y = 0, whose soles stay in the contacts of their parts."""
+    Args:
+        eye_3: place of the camera, along whose rays places are the least certain; None: along z.
+    """
     head_B3 = load_body().rest(motion.shape_C)[1]
     rotation_TB33, root_T3 = motion.rotation_TB33.astype(np.float64), motion.root_T3.astype(np.float64)
     turned_TB33, placed_TB3 = bones_over_time(rotation_TB33, head_B3, root_T3)
     contacts = [
-        _Contact(patch=p, first=first, last=last)
+        Contact(patch=p, first=first, last=last)
         for p in range(contact_TP.shape[1])
         for first, last in contact_runs(contact_TP[:, p])
     ]
     if not contacts:
         return motion
     sole_TPS3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
-    shift_T3, anchor_K3 = _path_and_anchors(motion, sole_TPS3.mean(axis=2), turned_TB33, contacts, errors)
+    foot_turn_TF33 = turned_TB33[:, [load_body().bone(f"foot.{side}") for side in SIDES]]
+    shift_T3, anchor_K3 = path_and_anchors(
+        sole_TPS3.mean(axis=2), view_axes(root_T3, eye_3), foot_turn_TF33, motion.shape_C, contacts, errors,
+        frames_a_second(motion),
+    )
     placed_TB3, sole_TPS3 = placed_TB3 + shift_T3[:, None], sole_TPS3 + shift_T3[:, None, None]
     feet = [_placed_foot(motion, side, turned_TB33, placed_TB3, sole_TPS3, contacts, anchor_K3) for side in range(2)]
     lower_T = _lowering(placed_TB3, [ankle_T3 for ankle_T3, _ in feet], frames_a_second(motion))
@@ -83,90 +64,13 @@ def locked_feet(motion: BodyMotion, contact_TP: Bool, errors: PathErrors = FITTE
     return replace(motion, rotation_TB33=rotation_TB33.astype(np.float32), root_T3=placed_TB3[:, 0].astype(np.float32))
 
 
-def _path_and_anchors(
-    motion: BodyMotion, patch_TP3: F64, turned_TB33: F64, contacts: list[_Contact], errors: PathErrors
-) -> tuple[F64, F64]:
-    """How the root moves (T, 3), and where each contact stands (K, 3)."""
-    frames, bend = len(patch_TP3), (30 / frames_a_second(motion)) ** 2
-    solved = np.zeros((frames + len(contacts), 3))
-    flat_P3 = _flat_patches(motion.shape_C)
-    for axis in range(3):
-        rows = _Rows(columns=frames + len(contacts))
-        at_T = np.arange(frames)
-        rows.add([at_T], [1.0], np.zeros(frames), errors.root_3[axis])
-        if frames > 2:
-            rows.add([at_T[:-2], at_T[1:-1], at_T[2:]], [1, -2, 1], np.zeros(frames - 2), errors.bend_3[axis] / bend)
-        for k, one in enumerate(contacts):
-            inside = np.arange(one.first, one.last)
-            anchor = np.full(len(inside), frames + k)
-            rows.add([inside, anchor], [1, -1], -patch_TP3[inside, one.patch, axis], errors.foot_3[axis])
-            if axis == 1:
-                rows.add([np.array([frames + k])], [1], flat_P3[one.patch, 1:2], ANCHORED)
-        for k, other, way_3 in _flat_pairs(contacts, turned_TB33, flat_P3):
-            rows.add([np.array([frames + k]), np.array([frames + other])], [-1, 1], way_3[axis : axis + 1], ANCHORED)
-        solved[:, axis] = rows.solved()
-    return solved[:frames], solved[frames:]
-
-
-class _Rows:
-    """A sparse least-squares problem, row by row."""
-
-    def __init__(self, columns: int) -> None:
-        self.normal = coo_matrix((columns, columns)).tocsc()
-        self.right_C = np.zeros(columns)
-
-    def add(self, columns: list[np.ndarray], factors: list[float], value_R: F64, spread: float) -> None:
-        """Rows: the sum of factors times unknowns is a value, up to a spread."""
-        count, row = len(value_R), np.arange(len(value_R))
-        matrix = coo_matrix(
-            (np.repeat(factors, count) / spread, (np.tile(row, len(columns)), np.concatenate(columns))),
-            shape=(count, len(self.right_C)),
-        ).tocsc()
-        self.normal = self.normal + matrix.T @ matrix
-        self.right_C = self.right_C + matrix.T @ (value_R / spread)
-
-    def solved(self) -> F64:
-        """The unknowns."""
-        return np.asarray(spsolve(self.normal, self.right_C))
-
-
-def _flat_patches(shape_C: F32) -> F64:
-    """Centres of the parts of the soles relative to their ankles when the foot stands flat; y above the floor."""
-    body = load_body()
-    vertex_V3, head_B3 = body.rest(shape_C)
-    centre_P3 = vertex_V3[soles().vertex_PS].mean(axis=1).astype(np.float64)
-    for p in range(4):
-        ankle_3 = head_B3[body.bone(f"foot.{SIDES[p // 2]}")]
-        centre_P3[p, [0, 2]] -= ankle_3[[0, 2]]
-    return centre_P3
-
-
-def _flat_pairs(contacts: list[_Contact], turned_TB33: F64, flat_P3: F64) -> list[tuple[int, int, F64]]:
-    """Heel and ball of a foot that stand at the same time, and the way from one to the other."""
-    pairs = []
-    for k, heel in enumerate(contacts):
-        for other, ball in enumerate(contacts):
-            first, last = max(heel.first, ball.first), min(heel.last, ball.last)
-            if heel.patch % 2 == 0 and ball.patch == heel.patch + 1 and last > first:
-                foot = load_body().bone(f"foot.{SIDES[heel.patch // 2]}")
-                turn_33 = _level_turn(turned_TB33[first:last, foot].mean(axis=0))
-                pairs.append((k, other, turn_33 @ (flat_P3[ball.patch] - flat_P3[heel.patch]) * [1, 0, 1]))
-    return pairs
-
-
-def _level_turn(turn_33: F64) -> F64:
-    """The turn about the vertical axis that is nearest to a foot's orientation."""
-    yaw = np.arctan2(turn_33[0, 2] - turn_33[2, 0], turn_33[2, 2] + turn_33[0, 0])
-    return np.asarray(Rotation.from_rotvec([0, yaw, 0]).as_matrix())
-
-
 def _placed_foot(
     motion: BodyMotion,
     side: int,
     turned_TB33: F64,
     placed_TB3: F64,
     sole_TPS3: F64,
-    contacts: list[_Contact],
+    contacts: list[Contact],
     anchor_K3: F64,
 ) -> tuple[F64, F64]:
     """Places of one ankle (T, 3) and orientations of its foot (T, 3, 3)."""
@@ -194,7 +98,7 @@ def _flattening(turned_T33: F64, flat_T: Bool) -> F64:
     """Rotation vectors (T, 3) that lay a foot flat in the frames of each contact with heel and ball; else 0."""
     vector_T3 = np.zeros((len(turned_T33), 3))
     for first, last in contact_runs(flat_T):
-        level_33 = _level_turn(turned_T33[first:last].mean(axis=0))
+        level_33 = level_turn(turned_T33[first:last].mean(axis=0))
         vector_T3[first:last] = Rotation.from_matrix(level_33 @ np.swapaxes(turned_T33[first:last], 1, 2)).as_rotvec()
     return vector_T3
 

@@ -38,10 +38,15 @@ STILL = 0.45
 AGREEMENT = 10
 """A frame counts by this power of how far the directions of the body's parts agree: a kick or a flip says little."""
 
-BODY_SPREAD = np.radians(8.0)
-ACROSS, ALONG, LASTING = 0.03, 0.08, 1.4
-"""Standard deviations that weigh the cues: of the up that the body tells over a clip; of a foot's place across and
-along the view, metres. Errors of a place last for so many seconds, and both parts of a sole share them."""
+BODY_PITCH, BODY_ROLL, LEVEL = np.radians([6.0, 5.0, 8.0])
+ACROSS, ALONG, LASTING = 0.03, 0.12, 1.4
+"""Standard deviations that weigh the cues: of the up that the body tells over a clip, towards the camera and sideways;
+of a camera's roll about its axis around 0; of a foot's place across and along the view, metres. Errors of a place last
+for so many seconds, and both parts of a sole share them."""
+
+PLACE_3 = np.array([0.5, 0.5, 1.2])
+"""Metres in the camera's axes: still feet within a box of this size share one error, however long or often they stand
+there. Its depth is that by which a fit errs."""
 
 ITERATIONS = 12
 LEAST_STILL = 3
@@ -110,22 +115,32 @@ def _level(told_3: F64, point_N3: F64, fps: float) -> tuple[F64, float]:
     """Up and the floor's height along it, from the body's up and places of still feet (robust least squares)."""
     up_3, height = told_3, float(np.percentile(point_N3 @ told_3, 30))
     view_N3 = point_N3 / np.linalg.norm(point_N3, axis=1, keepdims=True)
+    shared_N = np.maximum(LASTING * fps, _at_one_place(point_N3))
     for _ in range(ITERATIONS):
         side_3 = np.cross(up_3, [0.0, 0.0, 1.0])
         side_3 /= np.linalg.norm(side_3)
         turn_23 = np.stack([side_3, np.cross(up_3, side_3)])
         variance_N = ACROSS**2 + (ALONG**2 - ACROSS**2) * (view_N3 @ up_3) ** 2
         off_N = point_N3 @ up_3 - height
-        weight_N = 1 / (LASTING * fps * variance_N * (1 + off_N**2 / (4 * variance_N)))
+        weight_N = 1 / (shared_N * variance_N * (1 + off_N**2 / (4 * variance_N)))
         slope_N3 = np.column_stack([point_N3 @ turn_23.T, -np.ones(len(point_N3))])
         normal_33 = slope_N3.T @ (slope_N3 * weight_N[:, None])
         right_3 = slope_N3.T @ (weight_N * off_N)
-        normal_33[[0, 1], [0, 1]] += BODY_SPREAD**-2
-        right_3[:2] -= turn_23 @ told_3 / BODY_SPREAD**2
+        told_22 = np.diag([BODY_ROLL**-2, BODY_PITCH**-2])
+        roll_2 = turn_23[:, 0] / LEVEL
+        normal_33[:2, :2] += told_22 + np.outer(roll_2, roll_2)
+        right_3[:2] += roll_2 * up_3[0] / LEVEL - told_22 @ turn_23 @ told_3
         step_3 = -np.linalg.solve(normal_33, right_3)
         up_3 = up_3 + step_3[:2] @ turn_23
         up_3, height = up_3 / np.linalg.norm(up_3), height + float(step_3[2])
     return up_3, height
+
+
+def _at_one_place(point_N3: F64) -> F64:
+    """How many of the points (N,) lie in the same box of space."""
+    cell_N3 = np.floor(point_N3 / PLACE_3).astype(int)
+    _, cell_N, count_C = np.unique(cell_N3, axis=0, return_inverse=True, return_counts=True)
+    return count_C[cell_N.ravel()].astype(np.float64)
 
 
 def upright(motion: BodyMotion, ground: Ground) -> BodyMotion:

@@ -42,13 +42,12 @@ def grounded_motion(motion: BodyMotion, ground: Ground | None = None, *, lock: b
     smooth = smoothed_motion(motion)
     ground = estimated_ground(smooth) if ground is None else ground
     standing = upright(smooth, ground)
-    contact_TP = detected_contacts(_centres(standing), ground.shift_3, frames_a_second(standing))
-    locked = locked_feet(standing, contact_TP)
+    eye_3, fps = ground.shift_3, frames_a_second(standing)
     # On a steadier path more contacts show.
-    contact_TP = detected_contacts(_centres(locked), ground.shift_3, frames_a_second(standing))
-    return GroundedMotion(
-        motion=locked_feet(standing, contact_TP) if lock else standing, ground=ground, contact_TP=contact_TP
-    )
+    steadier = locked_feet(standing, detected_contacts(_centres(standing), eye_3, fps), eye_3)
+    contact_TP = detected_contacts(_centres(steadier), eye_3, fps)
+    locked = locked_feet(standing, contact_TP, eye_3) if lock else standing
+    return GroundedMotion(motion=locked, ground=ground, contact_TP=contact_TP)
 
 
 def _centres(motion: BodyMotion) -> F64:

@@ -14,6 +14,7 @@ from models.animation.take import Take
 from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
 from models.motion.grounding import grounded_motion
+from stages.bodies.body_height import standing_height
 from stages.bodies.fit_state import bodies_from_arrays, bodies_to_arrays
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 
@@ -94,12 +95,18 @@ def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: boo
 
 
 def _motion(record: Sequence[tuple[float, FittedBody]], steps: FrameSteps) -> BodyMotion:
-    """One shape, and even steps of time: frames without the person are bridged."""
+    """One shape, and even steps of time: frames without the person are bridged.
+
+    A body that gets the shape of the others is moved along its ray, so that it stays as large in the picture.
+    """
     bodies = [body for _, body in record]
-    shape_C = np.median([body.pose.shape_C for body in bodies], axis=0).astype(np.float32)
+    shape_TC = np.stack([body.pose.shape_C for body in bodies])
+    shape_C = np.median(shape_TC, axis=0).astype(np.float32)
+    own_KC, of_T = np.unique(shape_TC, axis=0, return_inverse=True)
+    ratio_K = standing_height(shape_C) / np.array([standing_height(own_C) for own_C in own_KC])
     motion = BodyMotion(
         rotation_TB33=np.stack([body.pose.rotation_B33 for body in bodies]),
-        root_T3=np.stack([body.pose.root_3 for body in bodies]),
+        root_T3=np.stack([body.pose.root_3 for body in bodies]) * ratio_K[of_T.ravel(), None].astype(np.float32),
         shape_C=shape_C,
         second_T=np.array([second for second, _ in record], np.float64),
         confidence_TJ=np.stack([body.confidence_J for body in bodies]),

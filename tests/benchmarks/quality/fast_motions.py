@@ -28,7 +28,8 @@ from models.body.body_motion import BodyMotion
 from models.body.camera import PinholeCamera
 from models.body.open_body import bones_over_time, load_body
 from models.body.pose_library import STORED_BONES, UNIT, all_bones
-from models.motion.foot_lock import PathErrors, locked_feet
+from models.motion.contact_path import PathErrors
+from models.motion.foot_lock import locked_feet
 from models.motion.soles import soles_over_time
 from models.surface.raster import Camera
 from stages.world.backgrounds.floor_and_wall import random_floor_and_wall
@@ -221,7 +222,7 @@ def without_sliding(motion: BodyMotion) -> BodyMotion:
     )
     centre_TP3 = gaussian_filter1d(sole_TPS3.mean(axis=2), 1.0, axis=0)
     slow_TP = np.linalg.norm(np.gradient(centre_TP3, axis=0), axis=2) * FPS < SLIDES
-    return locked_feet(motion, binary_opening(slow_TP & (centre_TP3[..., 1] < LOW), np.ones((4, 1))), CAPTURED)
+    return locked_feet(motion, binary_opening(slow_TP & (centre_TP3[..., 1] < LOW), np.ones((4, 1))), errors=CAPTURED)
 
 
 def leg_length(head_B3: Float) -> float:

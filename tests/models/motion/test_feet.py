@@ -131,3 +131,16 @@ def test_corrections_fade_where_no_foot_stands() -> None:
     legs = [load_body().bone(f"{bone}.L") for bone in ("upperleg01", "lowerleg01", "foot")]
     difference_T = np.abs(locked.rotation_TB33[:, legs] - motion.rotation_TB33[:, legs]).max(axis=(1, 2, 3))
     assert difference_T[:20].max() > 0.05 and difference_T[40:].max() < 0.02
+
+
+def test_a_foot_that_stands_is_corrected_along_the_view() -> None:
+    """The fit errs in depth: the person comes nearer and goes farther on the rays of a camera beside them."""
+    motion, eye_3, stands_TP = still_motion(60), np.array([3.0, 1.5, 3.0]), np.ones((60, 4), bool)
+    error_T = 0.06 * np.sin(np.arange(60) / 6)
+    shaken_T3 = motion.root_T3 + error_T[:, None] * (eye_3 - motion.root_T3) / np.linalg.norm(eye_3 - motion.root_T3[0])
+    shaken = replace(motion, root_T3=shaken_T3.astype(np.float32))
+    aside_T = [
+        np.cross(locked_feet(shaken, stands_TP, eye).root_T3 - eye_3, motion.root_T3 - eye_3) @ [0, 1, 0]
+        for eye in (eye_3, None)
+    ]
+    assert np.ptp(aside_T[0]) < 0.5 * np.ptp(aside_T[1])

@@ -58,3 +58,11 @@ def test_axes_are_a_rotation_and_look_towards_the_camera() -> None:
 def test_one_frame_is_enough() -> None:
     ground = estimated_ground(before_camera(still_motion(1), 5, 0))
     assert np.isfinite(ground.axes_33).all() and np.isfinite(ground.shift_3).all()
+
+
+def test_feet_that_err_in_depth_at_one_place_do_not_tilt_the_floor() -> None:
+    """Somebody stands for long at one place, and the fit's distance wavers: feet slide along their rays."""
+    motion = before_camera(still_motion(150), 0, 0)
+    wrong_T = 1 + 0.05 * np.sin(np.arange(150) / 20)
+    ground = estimated_ground(replace(motion, root_T3=(motion.root_T3 * wrong_T[:, None]).astype(np.float32)))
+    assert np.degrees(np.arccos(-ground.up_3[1])) < 3

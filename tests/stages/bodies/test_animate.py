@@ -17,6 +17,7 @@ from models.body.gltf_motion import read_gltf_motions
 from models.body.skeletal_motion import posed_skeleton
 from pipeline.stage import Job, StageError
 from stages.bodies.animate import Animate
+from stages.bodies.body_height import shape_of_height, standing_height
 from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
 from stages.payloads import Bodies, Written
 from tests.stages.bodies.made_bodies import grey_frames, made_body
@@ -144,3 +145,16 @@ def test_the_camera_of_a_take_sees_people_where_the_film_shows_them() -> None:
     seen_T3 = (root_T3 - take.camera.pose_44[:3, 3]) @ take.camera.pose_44[:3, :3]
     np.testing.assert_allclose(seen_T3, [[-0.5 + 0.05 * t, 0.1, 3.0] for t in range(FRAMES)], atol=0.01)
     assert take.motion_of["person_7"].second_T.tolist() == pytest.approx(np.arange(FRAMES) / 25), "gaps are bridged"
+
+
+def test_a_body_of_another_shape_stays_as_large_in_the_picture() -> None:
+    recorded = RecordedBodies(width=320, height=240)
+    for t, ((identity, body), *_) in enumerate(film()):
+        small_C = shape_of_height(body.pose.shape_C, 0.9 * standing_height(body.pose.shape_C))
+        pose = replace(body.pose, shape_C=small_C, root_3=(body.pose.root_3 * 0.9).astype(np.float32))
+        recorded.add_frame(t / 25, [(identity, body if t >= 5 else replace(body, pose=pose))])
+    take = recorded_take(recorded, 0.5, lock_feet=False)
+    assert take.camera is not None
+    root_T3 = take.motion_of["person_4"].root_T3
+    seen_T3 = (root_T3 - take.camera.pose_44[:3, 3]) @ take.camera.pose_44[:3, :3]
+    np.testing.assert_allclose(seen_T3, [[-0.5 + 0.05 * t, 0.1, 3.0] for t in range(FRAMES)], atol=0.02)

@@ -38,15 +38,15 @@ STILL = 0.45
 AGREEMENT = 10
 """A frame counts by this power of how far the directions of the body's parts agree: a kick or a flip says little."""
 
-BODY_PITCH, BODY_ROLL, LEVEL = np.radians([6.0, 5.0, 8.0])
-ACROSS, ALONG, LASTING = 0.03, 0.12, 1.4
+BODY_PITCH, BODY_ROLL, LEVEL = np.radians([8.0, 5.0, 8.0])
+ACROSS, ALONG, LASTING = 0.03, 0.08, 1.4
 """Standard deviations that weigh the cues: of the up that the body tells over a clip, towards the camera and sideways;
 of a camera's roll about its axis around 0; of a foot's place across and along the view, metres. Errors of a place last
 for so many seconds, and both parts of a sole share them."""
 
 PLACE_3 = np.array([0.5, 0.5, 1.2])
 """Metres in the camera's axes: still feet within a box of this size share one error, however long or often they stand
-there. Its depth is that by which a fit errs."""
+there. Its depth is that by which a fit errs; one box lies around the median of all places."""
 
 ITERATIONS = 12
 LEAST_STILL = 3
@@ -138,7 +138,7 @@ def _level(told_3: F64, point_N3: F64, fps: float) -> tuple[F64, float]:
 
 def _at_one_place(point_N3: F64) -> F64:
     """How many of the points (N,) lie in the same box of space."""
-    cell_N3 = np.floor(point_N3 / PLACE_3).astype(int)
+    cell_N3 = np.rint((point_N3 - np.median(point_N3, axis=0)) / PLACE_3).astype(int)
     _, cell_N, count_C = np.unique(cell_N3, axis=0, return_inverse=True, return_counts=True)
     return count_C[cell_N.ravel()].astype(np.float64)
 

@@ -23,8 +23,25 @@ def rotation_exponential(vector_N3: Float) -> F64:
 
 
 def rotation_logarithm(rotation_N33: Float) -> F64:
-    """Rotation vectors (N, 3) of rotation matrices, of length up to π."""
-    return np.asarray(Rotation.from_matrix(rotation_N33).as_rotvec(), np.float64)
+    """Rotation vectors (N, 3) of rotation matrices, of length up to π.
+
+    They come from the quaternion, as the row of its outer product with itself that has the largest diagonal element
+    (Shepperd, 1978).
+    """
+    own, twin = np.asarray(rotation_N33, np.float64), np.swapaxes(rotation_N33, 1, 2)
+    diagonal_N3 = np.einsum("nii->ni", own)
+    trace_N1 = diagonal_N3.sum(axis=1, keepdims=True)
+    outer_N44 = np.empty((len(own), 4, 4))
+    outer_N44[:, :3, :3] = own + twin
+    outer_N44[:, range(3), range(3)] = 1 + 2 * diagonal_N3 - trace_N1
+    outer_N44[:, 3, :3] = outer_N44[:, :3, 3] = (own - twin)[:, (2, 0, 1), (1, 2, 0)]
+    outer_N44[:, 3, 3] = 1 + trace_N1[:, 0]
+    largest_N = np.einsum("nii->ni", outer_N44).argmax(axis=1)
+    row_N4 = outer_N44[np.arange(len(own)), largest_N]
+    sign_N1 = np.where(row_N4[:, 3:] < 0, -1.0, 1.0)
+    axis_N3, sine_N = sign_N1 * row_N4[:, :3], np.linalg.norm(row_N4[:, :3], axis=1)
+    angle_N = 2 * np.arctan2(sine_N, np.abs(row_N4[:, 3]))
+    return np.asarray(axis_N3 * (angle_N / np.maximum(sine_N, 1e-300))[:, None], np.float64)
 
 
 def shortest_turn(from_3: Float, to_3: Float) -> F64:

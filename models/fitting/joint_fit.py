@@ -35,7 +35,7 @@ class JointFitSettings:
         pose_belief, shape_belief: weights of the priors in the stages: the published ones as multiples of the last.
         reach: of the robust kernel in standard deviations of a joint.
         camera_steps, steps: of the camera alone, and of every stage.
-        joint: weight of a joint of score 1 against the priors of the last stage.
+        joint: weight of a known joint against the priors of the last stage.
     """
 
     pose_belief: tuple[float, ...] = (84.0, 84.0, 12.0, 1.0)
@@ -43,7 +43,7 @@ class JointFitSettings:
     reach: float = 5.0
     camera_steps: int = 10
     steps: int = 10
-    joint: float = 3.0
+    joint: float = 1.0
 
 
 def fit_joints(

@@ -26,6 +26,8 @@ POSE = slice(3, TURNS)
 SHAPE = slice(PLACE.stop, None)
 ROOT_AND_PLACE: Index = np.r_[0:3, PLACE]
 LEAST_DEPTH = 0.2
+LEAST_SCORE = 0.05
+"""Joints of a lower score are as uncertain as this one."""
 FIRST_DAMPING, MORE_DAMPING, LESS_DAMPING, LEAST_DAMPING = 1e-2, 6.0, 0.2, 1e-5
 TRIES = 4
 """Steps with growing damping before a search ends."""
@@ -55,15 +57,16 @@ class Weights:
     Attributes:
         spread: standard deviation of a point of the surface, as a share of the person's size; at least a pixel.
         total: all points together weigh as many independent points.
-        joint_spread: standard deviation of a joint, as a share of the person's size.
-        joint: weight of a joint of score 1.
+        joint_spread: standard deviation of a joint of score 1, as a share of the person's size; at least a pixel. That
+            of score s is 1 / s² times as large.
+        joint: weight of a known joint.
         shape: weight of the squared shape scores.
     """
 
     spread: float = 0.02
     total: float = 60.0
-    joint_spread: float = 0.03
-    joint: float = 3.0
+    joint_spread: float = 0.012
+    joint: float = 1.0
     shape: float = 1.0
 
 
@@ -76,10 +79,12 @@ class Problem:
         self.camera, self.prior, self.weights = camera, prior, weights
         self._skin = _joined(seen.skin, keypoint_points())
         self._pixel_M2 = np.concatenate([seen.pixel_N2, seen.joint_J3[:, :2]])
-        sigma = [max(share * seen.size, 1.0) for share in (weights.spread, weights.joint_spread)]
-        self._sigma_M = np.repeat(sigma, [points, joints])
+        score_J = seen.joint_J3[:, 2]
+        spread_J = weights.joint_spread / np.maximum(score_J, LEAST_SCORE) ** 2
+        spread_M = np.concatenate([np.full(points, weights.spread), spread_J])
+        self._sigma_M = np.maximum(spread_M * seen.size, 1.0)
         each = np.full(points, weights.total / max(points, 1))
-        self._weight_M = np.concatenate([each, weights.joint * seen.joint_J3[:, 2]])
+        self._weight_M = np.concatenate([each, weights.joint * (score_J > 0)])
 
     def with_prior(self, prior: Normal) -> Problem:
         """The same person's cost under another prior of poses."""

@@ -1,6 +1,7 @@
 """How near fitted bodies are to the true ones: dense fits and fits to joints alone, beside the network itself.
 
     python -m tests.benchmarks.quality.fitted_bodies val far --scenes 60 [--seed 62001] [--records FILE.jsonl]
+        [--weights FILE.safetensors] [--methods dense joints]
 
 Scenes of a world are rendered at 640×480 with the worlds' own cameras, whose focal length is given to the fits. People
 of at least 100 pixels that the network finds count; "whole" are those with 15 of 17 keypoints visible. Rows:
@@ -86,9 +87,9 @@ def true_surface(image: TrueImage, g: int) -> SurfaceMap:
 
 
 def fits(
-    image: TrueImage, g: int, camera: PinholeCamera, surface: SurfaceMap
+    image: TrueImage, g: int, camera: PinholeCamera, surface: SurfaceMap, methods: Sequence[str]
 ) -> Iterator[tuple[str, FittedBody | None, float]]:
-    """Every method's fit of a person, and its processor seconds."""
+    """The fits of a person by some of the methods, and their processor seconds."""
     known_173 = image.people[g].keypoint_173
     assert known_173 is not None
     told_173 = known_173 * (known_173[:, 2:] == VISIBLE)
@@ -100,8 +101,9 @@ def fits(
         ("joints", lambda: fit_joints(joints, camera)),
         ("true joints", lambda: fit_joints(told_173, camera)),
     ):
-        start = time.process_time()
-        yield name, fit(), time.process_time() - start
+        if name in methods:
+            start = time.process_time()
+            yield name, fit(), time.process_time() - start
 
 
 def body_errors(person: TruePerson, fit: FittedBody | None) -> tuple[list[float], float, float]:
@@ -151,10 +153,12 @@ def surface_scores(
     return auc | {"gps": gps_paper(error_M)}
 
 
-def records(world: str, seed: int, scenes: range) -> Iterator[Record]:
-    """All methods on the people of a world."""
+def records(
+    world: str, seed: int, scenes: range, weights: str, methods: Sequence[str] = METHODS
+) -> Iterator[Record]:
+    """Some methods on the people of a world that a network finds."""
     draw = scene_generator(Synthesize.Config(world=world, seed=seed, height=HEIGHT, width=WIDTH))
-    network, geometry = open_network(NetworkConfig(), 1), open_body_geometry()
+    network, geometry = open_network(NetworkConfig(weights=weights), 1), open_body_geometry()
     for index in scenes:
         image = scene_truth(draw(index), world, index, seed)
         if image.camera is None or not image.people:
@@ -169,13 +173,15 @@ def records(world: str, seed: int, scenes: range) -> Iterator[Record]:
             assert person.keypoint_173 is not None
             about = {"world": world, "scene": index, "person": g}
             seen = (person.keypoint_173[:, 2] == VISIBLE).tolist()
-            for method, fit, seconds in fits(image, g, image.camera, surface_D[d]):
+            for method, fit, seconds in fits(image, g, image.camera, surface_D[d], methods):
                 joint_mm, aligned, vertex = body_errors(person, fit)
                 scores = surface_scores(person, rendered_fit(fit), geometry)
                 yield Record(
                     **about, method=method, visible_17=seen, joint_mm=joint_mm, aligned_mm=aligned, vertex_mm=vertex,
                     seconds=seconds, **scores,
                 )  # fmt: skip
+            if "network" not in methods:
+                continue
             nothing = [float("nan")] * len(MAIN_JOINTS)
             scores = surface_scores(person, surface_D[d], geometry)
             yield Record(
@@ -236,6 +242,8 @@ def main() -> None:
     parser.add_argument("worlds", nargs="+")
     parser.add_argument("--scenes", type=int, default=60, help="of each world")
     parser.add_argument("--first", type=int, default=0, help="number of the first scene")
+    parser.add_argument("--weights", default="light", help="of the network")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--seed", type=int, default=62001)
     parser.add_argument("--records", type=Path, help="records are appended to this file, and the table is of all of it")
     options = parser.parse_args()
@@ -243,7 +251,8 @@ def main() -> None:
     if options.records and options.records.exists():
         found = [Record(**json.loads(line)) for line in options.records.read_text().splitlines()]
     for world in options.worlds:
-        for one in records(world, options.seed, range(options.first, options.first + options.scenes)):
+        scenes = range(options.first, options.first + options.scenes)
+        for one in records(world, options.seed, scenes, options.weights, options.methods):
             found.append(one)
             if options.records:
                 with options.records.open("a") as file:

@@ -14,7 +14,7 @@ import numpy as np
 from models.arrays import F64, Index
 from models.body.open_body import load_body
 from models.body.reduced_pose import TURNS, ReducedPose, driven_bones, driven_rotations
-from models.body.rotation_vectors import inverse_left_jacobian, left_jacobian, rotation_logarithm
+from models.body.rotation_vectors import cross_matrices, inverse_left_jacobian, left_jacobian, rotation_logarithm
 from models.body.skinned_points import SkinnedPoints
 
 CROSS = np.array(
@@ -29,7 +29,7 @@ class PointDerivatives:
 
     Attributes:
         point_N3: metres, in the frame of the pose.
-        jacobian_N3P: change with each parameter, in the order of `ReducedPose.moved`.
+        jacobian_N3P: change with each parameter, all or some, in the order of `ReducedPose.moved`.
     """
 
     point_N3: F64
@@ -88,6 +88,14 @@ def posed_with_derivatives(points: SkinnedPoints, pose: ReducedPose) -> PointDer
     place_N33 = np.broadcast_to(np.eye(3), (count, 3, 3))
     jacobian_N3P = np.concatenate([turned_N3, place_N33, shaped_CN3.transpose(1, 2, 0)], axis=2)
     return PointDerivatives(point_N3=point_N3, jacobian_N3P=jacobian_N3P)
+
+
+def posed_with_rigid_derivatives(points: SkinnedPoints, pose: ReducedPose) -> PointDerivatives:
+    """Places of points and their change with the root's turn and place (N, 3, 6): much faster than with all."""
+    point_N3 = posed_points(points, pose)
+    turned_N33 = -cross_matrices(point_N3 - pose.root_3)
+    place_N33 = np.broadcast_to(np.eye(3), turned_N33.shape)
+    return PointDerivatives(point_N3=point_N3, jacobian_N3P=np.concatenate([turned_N33, place_N33], axis=2))
 
 
 def _offsets(points: SkinnedPoints, pose: ReducedPose) -> F64:

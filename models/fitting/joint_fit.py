@@ -17,7 +17,7 @@ from models.body.open_body import COCO_KEYPOINTS, load_body
 from models.body.reduced_pose import ReducedPose
 from models.body.skinned_points import points_on_faces
 from models.fitting.correspondences import Correspondences
-from models.fitting.least_squares import ROOT_AND_PLACE, Normal, Problem, Weights, library_prior, minimized
+from models.fitting.least_squares import Normal, Problem, Weights, library_prior, minimized, placed
 from models.fitting.starts import resting_pose
 from models.fitting.surface_fit import fitted_body
 
@@ -80,7 +80,7 @@ def fit_joints(
     reach = [settings.reach]
     found = []
     for pose in poses:
-        pose, cost = minimized(problems[0], pose, reach, settings.camera_steps, ROOT_AND_PLACE)
+        pose, _ = placed(problems[0], pose, settings.reach, settings.camera_steps)
         for problem in problems:
             pose, cost = minimized(problem, pose, reach, settings.steps)
         found.append((pose, cost))

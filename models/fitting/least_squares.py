@@ -6,7 +6,7 @@ stands there as rotation vectors of all rotations but the root's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +15,12 @@ import numpy as np
 
 from models.arrays import F64, Index
 from models.body.camera import NEAR, PinholeCamera
-from models.body.pose_jacobian import PointDerivatives, posed_points, posed_with_derivatives
+from models.body.pose_jacobian import (
+    PointDerivatives,
+    posed_points,
+    posed_with_derivatives,
+    posed_with_rigid_derivatives,
+)
 from models.body.pose_prior import load_pose_prior
 from models.body.reduced_pose import PLACE, TURNS, ReducedPose
 from models.body.rotation_vectors import inverse_left_jacobian, rotation_logarithm
@@ -99,7 +104,14 @@ class Problem:
 
     def normal_equations(self, pose: ReducedPose, reach: float) -> tuple[float, F64, F64]:
         """The cost, its Gauss–Newton Hessian (X, X) and its gradient (X,) by the parameters of `ReducedPose.moved`."""
-        return self._equations(pose, posed_with_derivatives(self._skin, pose), reach)
+        cost, hessian_XX, gradient_X = self._equations(posed_with_derivatives(self._skin, pose), reach)
+        self._add_priors(pose, hessian_XX, gradient_X)
+        return cost + self._prior_cost(pose), hessian_XX, gradient_X
+
+    def rigid_equations(self, pose: ReducedPose, reach: float) -> tuple[float, F64, F64]:
+        """The same by the root's turn and place alone, which have no prior: (6, 6) and (6,)."""
+        cost, hessian_66, gradient_6 = self._equations(posed_with_rigid_derivatives(self._skin, pose), reach)
+        return cost + self._prior_cost(pose), hessian_66, gradient_6
 
     def keypoint_spread(self, pose: ReducedPose, reach: float, origin: Sequence[int]) -> F64:
         """Mean variance over the axes of the keypoints' places (J,) relative to the mean of some keypoints, m².
@@ -107,13 +119,15 @@ class Problem:
         The errors are taken as normal, with the covariance that the curvature of the cost gives (Laplace's method).
         """
         posed = posed_with_derivatives(self._skin, pose)
-        _, hessian_XX, _ = self._equations(pose, posed, reach)
+        _, hessian_XX, gradient_X = self._equations(posed, reach)
+        self._add_priors(pose, hessian_XX, gradient_X)
         slope_J3X = posed.jacobian_N3P[self._points :]
         slope_LX = (slope_J3X - slope_J3X[list(origin)].mean(axis=0)).reshape(-1, len(hessian_XX))
         variance_L = (slope_LX.T * np.linalg.solve(hessian_XX, slope_LX.T)).sum(axis=0)
         return np.asarray(variance_L.reshape(-1, 3).mean(axis=1), np.float64)
 
-    def _equations(self, pose: ReducedPose, posed: PointDerivatives, reach: float) -> tuple[float, F64, F64]:
+    def _equations(self, posed: PointDerivatives, reach: float) -> tuple[float, F64, F64]:
+        """Cost, Hessian and gradient of what is seen, without the priors."""
         point_M3, jacobian_M3X = posed.point_N3[: self._shown], posed.jacobian_N3P[: self._shown]
         error_M2 = self._errors(point_M3)
         cost, weight_M = self._robust(error_M2, reach)
@@ -125,13 +139,15 @@ class Problem:
         slope_LX = slope_M2X.reshape(-1, slope_M2X.shape[2])
         hessian_XX = slope_LX.T @ slope_LX
         gradient_X = (error_M2 * np.sqrt(weight_M)[:, None]).reshape(-1) @ slope_LX
-        self._add_priors(pose, hessian_XX, gradient_X)
-        return cost + self._prior_cost(pose), hessian_XX, gradient_X
+        return cost, hessian_XX, np.asarray(gradient_X, np.float64)
 
     def mean_error(self, pose: ReducedPose) -> float:
-        """Mean distance of the points and the known joints from where the picture shows them, pixels."""
+        """Mean distance of the points and the known joints from where the picture shows them, pixels.
+
+        The weights are those of the fit over the variances: uncertain joints hardly count.
+        """
         error_M2 = self._errors(posed_points(self._skin, pose)[: self._shown]) * self._sigma_M[:, None]
-        return float(np.hypot(*error_M2.T)[self._weight_M > 0].mean())
+        return float(np.average(np.hypot(*error_M2.T), weights=self._weight_M / self._sigma_M**2))
 
     def _errors(self, point_M3: F64) -> F64:
         """Errors in the picture in standard deviations (M, 2)."""
@@ -183,12 +199,29 @@ def minimized(
         steps: at least 1.
         only: parameters that may change; None: all.
     """
+    free = np.arange(SHAPE.start + len(pose.shape_C)) if only is None else only
+
+    def equations(pose: ReducedPose, reach: float) -> tuple[float, F64, F64]:
+        cost, hessian_XX, gradient_X = problem.normal_equations(pose, reach)
+        return cost, hessian_XX[np.ix_(free, free)], gradient_X[free]
+
+    return _search(problem, pose, reaches, steps, free, equations)
+
+
+def placed(problem: Problem, pose: ReducedPose, reach: float, steps: int) -> tuple[ReducedPose, float]:
+    """The pose after at most `steps` steps of the root's turn and place alone, and its cost."""
+    return _search(problem, pose, [reach], steps, ROOT_AND_PLACE, problem.rigid_equations)
+
+
+def _search(
+    problem: Problem, pose: ReducedPose, reaches: Sequence[float], steps: int, free: Index,
+    equations: Callable[[ReducedPose, float], tuple[float, F64, F64]],
+) -> tuple[ReducedPose, float]:
     damping = FIRST_DAMPING
     for number in range(steps):
         reach = reaches[min(number, len(reaches) - 1)]
-        before, hessian_XX, gradient_X = problem.normal_equations(pose, reach)
-        free = np.arange(len(gradient_X)) if only is None else only
-        found = _lower(problem, pose, reach, before, hessian_XX[np.ix_(free, free)], gradient_X, free, damping)
+        before, hessian_FF, gradient_F = equations(pose, reach)
+        found = _lower(problem, pose, reach, before, hessian_FF, gradient_F, free, damping)
         if found is None:
             break
         pose, after, damping = found
@@ -199,13 +232,13 @@ def minimized(
 
 
 def _lower(
-    problem: Problem, pose: ReducedPose, reach: float, before: float, hessian_XX: F64, gradient_X: F64, free: Index,
+    problem: Problem, pose: ReducedPose, reach: float, before: float, hessian_FF: F64, gradient_F: F64, free: Index,
     damping: float,
 ) -> tuple[ReducedPose, float, float] | None:
     """A pose of lower cost, its cost and the damping that led to it; None where no step lowers the cost."""
     for _ in range(TRIES):
-        step_X = np.zeros(len(gradient_X))
-        step_X[free] = -np.linalg.solve(hessian_XX + damping * np.diag(np.diag(hessian_XX)), gradient_X[free])
+        step_X = np.zeros(SHAPE.start + len(pose.shape_C))
+        step_X[free] = -np.linalg.solve(hessian_FF + damping * np.diag(np.diag(hessian_FF)), gradient_F)
         there = pose.moved(step_X)
         after = problem.cost(there, reach)
         if after < before and there.root_3[2] > LEAST_DEPTH:

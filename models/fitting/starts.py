@@ -44,9 +44,12 @@ def _placed(resting: ReducedPose, point_N3: F64, pixel_N2: F64, camera: PinholeC
         return None
     focal, (x, y) = camera.focal_px, np.asarray(camera.center_2, np.float64)
     matrix_33 = np.array([[focal, 0, x], [0, focal, y], [0, 0, 1]])
-    ok, turn_3, place_3 = cv2.solvePnP(
-        np.ascontiguousarray(point_N3), np.ascontiguousarray(pixel_N2), matrix_33, None, flags=cv2.SOLVEPNP_SQPNP
-    )
+    try:
+        ok, turn_3, place_3 = cv2.solvePnP(
+            np.ascontiguousarray(point_N3), np.ascontiguousarray(pixel_N2), matrix_33, None, flags=cv2.SOLVEPNP_SQPNP
+        )
+    except cv2.error:  # The points nearly coincide.
+        return None
     if not ok or not np.isfinite(place_3).all() or place_3[2, 0] < LEAST_DEPTH:
         return None
     rotation_R33 = resting.rotation_R33.copy()

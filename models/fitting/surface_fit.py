@@ -13,7 +13,7 @@ from models.body.fitted_body import FittedBody
 from models.body.open_body import KEYPOINT_NAMES
 from models.body.reduced_pose import ReducedPose, whole_pose
 from models.fitting.correspondences import Correspondences, SurfaceOfPerson, correspondences
-from models.fitting.least_squares import ROOT_AND_PLACE, Normal, Problem, Weights, library_prior, minimized
+from models.fitting.least_squares import Normal, Problem, Weights, library_prior, minimized, placed
 from models.fitting.starts import first_poses, flipped_limbs
 
 HIPS = [KEYPOINT_NAMES.index(name) for name in ("left_hip", "right_hip")]
@@ -83,8 +83,8 @@ def fresh_pose(problem: Problem, seen: Correspondences, settings: SurfaceFitSett
 def searched(problem: Problem, poses: list[ReducedPose], settings: SurfaceFitSettings) -> ReducedPose:
     """The pose of lowest cost that is found from several starts."""
     wide = [settings.first_reach]
-    placed = [minimized(problem, pose, wide, settings.start_steps, ROOT_AND_PLACE)[0] for pose in poses]
-    tried = [minimized(problem, pose, wide, settings.start_steps) for pose in placed]
+    rough = [placed(problem, pose, settings.first_reach, settings.start_steps)[0] for pose in poses]
+    tried = [minimized(problem, pose, wide, settings.start_steps) for pose in rough]
     best, _ = min(tried, key=lambda found: found[1])
     narrowing = np.geomspace(settings.first_reach, settings.last_reach, 8).tolist()
     best, cost = minimized(problem, best, narrowing, settings.steps)

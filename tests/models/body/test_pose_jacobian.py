@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from models.arrays import F64
 from models.body.body_pose import posed_keypoints, posed_vertices
 from models.body.open_body import KEYPOINT_NAMES, load_body
-from models.body.pose_jacobian import posed_points, posed_with_derivatives
+from models.body.pose_jacobian import posed_points, posed_with_derivatives, posed_with_rigid_derivatives
 from models.body.reduced_pose import ROTATIONS, ReducedPose, driven_bones, reduced_pose, whole_pose
 from models.body.rotation_vectors import left_jacobian, rotation_exponential, rotation_logarithm
 from models.body.skinned_points import SkinnedPoints, keypoint_points, points_on_faces, vertex_points
@@ -92,6 +92,14 @@ def test_derivatives_of_keypoints_equal_finite_differences():
     )
 
 
+def test_rigid_derivatives_equal_finite_differences():
+    pose, points = random_reduced(8), points_on_faces(*random_face_points(60, 8))
+    found = posed_with_rigid_derivatives(points, pose)
+    rigid = np.r_[0:3, 3 * len(ROTATIONS) + np.arange(3)]
+    np.testing.assert_allclose(found.jacobian_N3P, finite_differences(points, pose)[:, :, rigid], atol=1e-6)
+    np.testing.assert_allclose(found.point_N3, posed_points(points, pose))
+
+
 def test_every_bone_of_the_spine_turns_by_a_fifth():
     pose = random_reduced(6)
     turn_33 = Rotation.from_rotvec([0.5, 0, 0]).as_matrix()
@@ -118,7 +126,7 @@ def test_hands_and_feet_move_with_wrist_and_ankle():
         assert body.bones[driven.bone_D[driven.carrier_B[body.bone(bone)]]] == carrier
 
 
-@pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-5, 0.3, 3.1])
+@pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-5, 0.3, 3.1, np.pi - 1e-7])
 def test_exponential_and_its_derivative(angle):
     vector_N3 = angle * np.array([[0.6, -0.64, 0.48]])
     rotation_N33 = rotation_exponential(vector_N3)

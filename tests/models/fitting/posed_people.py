@@ -31,7 +31,7 @@ class RenderedPerson:
     x0: int = 0
     y0: int = 0
     confidence_hw: None = None
-    keypoint_K3: None = None
+    keypoint_K3: F32 | None = None
 
 
 def person(pose: int, yaw: float, seed: int = 0, depth: float = 3.0) -> RenderedPerson:

@@ -62,6 +62,28 @@ def test_too_little_of_a_person_gives_no_fit() -> None:
     assert fit_surface(replace(true, labels_hw=labels), CAMERA) is None
 
 
+def test_a_surface_that_is_one_place_of_the_skin_gives_no_fit() -> None:
+    true = person(3, 0.0)
+    labels, uv = np.zeros_like(true.labels_hw), np.full_like(true.uv_2hw, 0.4)
+    labels[200:220, 200:220] = 2
+    assert fit_surface(replace(true, labels_hw=labels, uv_2hw=uv), CAMERA) is None
+
+
+def test_joints_of_a_network_count_by_their_scores() -> None:
+    true = person(3, 0.3)
+    joints = np.column_stack([CAMERA.project(true.keypoint_J3[:17]), np.ones(17)]).astype(np.float32)
+    wrist = KEYPOINT_NAMES.index("left_wrist")
+    joints[wrist] += 0.03 * np.ptp(joints[:, 1]), 0, 0
+    projected = []
+    for score in (1.0, 0.2):
+        joints[wrist, 2] = score
+        fit = fit_surface(replace(true, keypoint_K3=joints), CAMERA)
+        assert fit is not None
+        projected.append(CAMERA.project(posed_keypoints(fit.pose)[wrist : wrist + 1])[0])
+    away = [np.hypot(*(place - joints[wrist, :2])) for place in projected]
+    assert away[0] < 0.8 * away[1]
+
+
 @pytest.mark.quick
 def test_a_chart_gets_points_by_the_root_of_its_size() -> None:
     seen = correspondences(person(3, 0.0))

@@ -34,6 +34,7 @@ READY = (
     " left: Object.values(w.sheet.people[1].asked).flat().filter(one => one.verdict === 'open').length}; })()"
 )
 """The point that blinks, once the views of its part are drawn; `none` when no image is left."""
+ANSWER_S = 20.0
 Places = dict[tuple[str, int, int], SurfacePlace]
 
 
@@ -52,14 +53,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as kept:
         browser = AnnotatingBrowser(program, Path(kept) / "profile")
         try:
-            browser.open(options.address)
-            browser.wait("document.getElementById('login').open", 60)
-            browser.run(f"document.getElementById('who').value = '{options.who}';"
-                        "document.querySelector('#login button').click()")
+            log_in(browser, options.address, options.who)
             answer_all(browser, places_of(truth, options.noise))
         finally:
             browser.close()
     return 0
+
+
+def log_in(browser: AnnotatingBrowser, address: str, who: str) -> None:
+    """Open the page under a name."""
+    browser.open(address)
+    browser.wait("document.getElementById('login').open", 60)
+    browser.run(f"document.getElementById('who').value = '{who}'; document.querySelector('#login button').click()")
 
 
 def places_of(truth: list[AnsweredPerson], noise: float) -> Places:
@@ -82,7 +87,10 @@ def answer_all(browser: AnnotatingBrowser, places: Places) -> None:
             browser.wait(f"studio.work.image === null || studio.work.image.name !== '{point['image']}'", 30)
             continue
         click(browser, point, places[point["image"], point["x"], point["y"]])
-        browser.wait(f"studio.work.sheet.undo > {point['undo']}", 30)
+        try:
+            browser.wait(f"studio.work.sheet.undo > {point['undo']}", ANSWER_S)
+        except AssertionError:
+            continue  # the layout changed under the click: the same point is clicked once more
 
 
 def click(browser: AnnotatingBrowser, point: dict[str, Any], place: SurfacePlace) -> None:

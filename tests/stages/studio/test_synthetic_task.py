@@ -21,9 +21,14 @@ from stages.evaluation.annotator_scores import (
     part_rows,
 )
 from stages.studio.part_views import part_views
+from stages.studio.studio_page import StudioPage
 from stages.studio.synthetic_task import SyntheticTask, asked_on_surface, synthetic_images, truth_path
 from stages.studio.view_clicks import SurfacePlace, views_of_place
 from stages.studio.workplace import Workplace
+from tests.benchmarks.quality.annotation_floor import answer_all, log_in, places_of
+from tests.stages.live.browser import browser_program
+from tests.stages.live.clock_video import free_port
+from tests.stages.studio.annotating_browser import AnnotatingBrowser
 
 TASK = SyntheticTask(world="val", people=2, points=20, height=300, width=320)
 
@@ -123,6 +128,29 @@ def test_an_annotator_who_knows_the_truth_has_the_floor_of_the_tool(output: Path
     assert rows["all"]["low"] <= rows["all"]["mean"] <= rows["all"]["high"]
     # The stated errors of the simulated annotator: the torso's is larger than the hands'.
     assert rows["torso"]["simulated"] > 2 * rows["hand"]["simulated"]
+
+
+def test_the_real_page_adds_less_than_half_a_centimetre(tmp_path: Path) -> None:
+    """A script that knows the truth clicks whole pixels of a window of 1280 × 720; the page begins with the points."""
+    program = browser_program()
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    output, port = tmp_path / "test.json", free_port()
+    task = replace(TASK, people=1, points=14)
+    desk = Workplace(synthetic_images(task, output), output, copies=1, propose=None)
+    page, browser = StudioPage("127.0.0.1", port, None, desk), AnnotatingBrowser(program, tmp_path / "profile")
+    truth = answered_people(read_dense_set(truth_path(output)))
+    try:
+        log_in(browser, f"http://127.0.0.1:{port}", "script")
+        answer_all(browser, places_of(truth, noise=0.0))
+    finally:
+        browser.close()
+        page.close()
+        desk.close()
+    people = answered_people(read_dense_set(output))
+    errors = answer_errors(open_body_geometry(), people, truth)
+    assert len(errors.error_M) + people[0].hidden == 14
+    assert np.median(errors.error_M) <= 0.005
 
 
 def named(dense_set: DenseSet, who: str) -> list[AnsweredPerson]:

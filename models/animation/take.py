@@ -14,6 +14,7 @@ from models.animation.skeletons import SkeletonName
 from models.animation.skinned_mesh import skinned_mesh
 from models.body.body_motion import BodyMotion
 from models.errors import ModelError
+from models.motion.clinical_angles import angle_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +77,8 @@ def take_as_bvh(take: Take, settings: RigSettings) -> dict[str, str]:
         step = frame_steps(motion.second_T).seconds
         texts[name] = bvh_text(rig_clip(own, settings.skeleton, settings.rest), step)
     return texts
+
+
+def take_as_angles(take: Take) -> dict[str, str]:
+    """The joint angles of each person as CSV: seconds, then the `CLINICAL_ANGLES` in degrees."""
+    return {name: "".join(",".join(row) + "\n" for row in angle_rows(one)) for name, one in take.motion_of.items()}

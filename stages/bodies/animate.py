@@ -1,4 +1,4 @@
-"""Animation: the motions of the people of a film as a glTF or BVH file, and a page that shows them."""
+"""Animation: the motions of a film's people as a glTF or BVH file, a page that shows them, or their joint angles."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any, ClassVar, Literal
 
 import cv2
 
-from models.animation.take import RigSettings, Take, from_origin, take_as_bvh, take_as_gltf
+from models.animation.take import RigSettings, Take, from_origin, take_as_angles, take_as_bvh, take_as_gltf
 from models.animation.viewer_page import FilmPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS, tile_side
 from pipeline.stage import Job, Stage, StageError
 from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
 from stages.payloads import U8, Bodies, FrameChunk, Written
+from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.video.encoding.atomic_writes import reported_write_errors
 from stages.video.encoding.output_file import OutputFile
 
-SUFFIXES = (".glb", ".bvh", ".html")
+SUFFIXES = (".glb", ".bvh", ".csv", ".html")
 PICTURE_WIDTH, PICTURE_SECONDS, PICTURE_QUALITY = 480, 0.075, 70
 """Pictures of the film on the page: their width, the least time between them, and the quality of the JPEG."""
 
@@ -72,6 +73,7 @@ class Animate(Stage):
         """A film of which nothing is recorded."""
         super().__init__(config, threads=threads)
         self._recorded = RecordedBodies()
+        self._thumbnail: U8 | None = None
         self._pictures: list[FilmPicture] = []
         self._job: Job | None = None
         self._animated: list[str] = []
@@ -82,6 +84,10 @@ class Animate(Stage):
         self._recorded.width, self._recorded.height = frames.video.width, frames.video.height
         for t in range(len(frames)):
             second = frames.second(t)
+            now = thumbnail(frames.rgb_THW3[t])
+            if self._thumbnail is not None and is_scene_cut(self._thumbnail, now):
+                self._recorded.cuts.append(second)
+            self._thumbnail = now
             self._recorded.add_frame(second, bodies.in_frame(t))
             if self.config.viewer is not None or _suffix(job) == ".html":
                 self._keep_picture(frames.rgb_THW3[t], second)
@@ -100,7 +106,12 @@ class Animate(Stage):
         for path, content in self._files(take, self._job).items():
             _write(_output(path, self._job), content)
         assert self._job.output is not None
-        yield Written(path=self._job.output, frames=len(self._recorded.seconds), facts={"people": len(self._animated)})
+        facts: dict[str, Any] = {"people": len(self._animated)}
+        if cuts := len(self._recorded.cuts):
+            what = f"{cuts} scene cut{'s' if cuts > 1 else ''}: each shot has a floor of its own"
+            remedy = "decode.start and decode.end choose a shot"
+            facts["warnings"] = [f"{what}, and the camera is that of {self._animated[0]}; {remedy}"]
+        yield Written(path=self._job.output, frames=len(self._recorded.seconds), facts=facts)
 
     def summary(self) -> Mapping[str, Any]:
         """`animated`: names of the people; `exports`."""
@@ -108,7 +119,7 @@ class Animate(Stage):
         return {"animated": self._animated, **shown}
 
     def state(self) -> bytes:
-        """All bodies so far; the pictures of a page begin anew."""
+        """All bodies so far; the pictures of a page, and the search for cuts, begin anew."""
         return self._recorded.to_bytes()
 
     def restore(self, state: bytes) -> None:
@@ -117,16 +128,17 @@ class Animate(Stage):
             self._recorded = RecordedBodies.from_bytes(state)
 
     def _files(self, take: Take, job: Job) -> dict[str, bytes]:
-        """Contents by path: the result, in BVH one file for each further person, and the page."""
+        """Contents by path: the result, in BVH and CSV one file for each further person, and the page."""
         assert job.output is not None
         settings, suffix = RigSettings(
             skeleton=self.config.skeleton, rest=self.config.rest, in_place=self.config.in_place
         ), _suffix(job)
         files: dict[str, bytes] = {}
         pages = [path for path in (job.output if suffix == ".html" else None, self.config.viewer) if path is not None]
-        if suffix == ".bvh":
-            for number, (name, text) in enumerate(take_as_bvh(take, settings).items()):
-                own = job.output if number == 0 else str(Path(job.output).with_suffix(f".{name}.bvh"))
+        if suffix in (".bvh", ".csv"):
+            texts = take_as_bvh(take, settings) if suffix == ".bvh" else take_as_angles(take)
+            for number, (name, text) in enumerate(texts.items()):
+                own = job.output if number == 0 else str(Path(job.output).with_suffix(f".{name}{suffix}"))
                 files[own] = text.encode()
         if suffix == ".glb" or pages:
             glb = take_as_gltf(take, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
@@ -165,7 +177,7 @@ def _validated(job: Job) -> Job:
     if job.output is None:
         raise StageError("there is no output to write to", job.input, "name one with -o")
     if _suffix(job) not in SUFFIXES:
-        raise StageError("an animation is a .glb, .bvh or .html file", job.output, "name such a file with -o")
+        raise StageError("an animation is a .glb, .bvh, .csv or .html file", job.output, "name such a file with -o")
     _output(job.output, job)
     return job
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from models.animation.placement import FrameSteps, frame_steps, resampled
 from models.animation.take import Take
 from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
+from models.motion.ground import Ground
 from models.motion.grounding import grounded_motion
 from stages.bodies.body_height import standing_height
 from stages.bodies.fit_state import bodies_from_arrays, bodies_to_arrays
@@ -26,12 +28,14 @@ class RecordedBodies:
     Attributes:
         width, height: pixels of the frames.
         seconds: time of every frame, with people or without.
-        people: by identity, the second and the body of each frame.
+        cuts: times of the first frames after scene cuts.
+        people: by identity, the second and the body of each frame; an identity lasts within one shot.
     """
 
     width: int = 0
     height: int = 0
     seconds: list[float] = field(default_factory=list)
+    cuts: list[float] = field(default_factory=list)
     people: dict[int, list[tuple[float, FittedBody]]] = field(default_factory=dict)
 
     def add_frame(self, second: float, found: Sequence[tuple[int, FittedBody]]) -> None:
@@ -45,7 +49,7 @@ class RecordedBodies:
         """All of it."""
         arrays: dict[str, Any] = {
             "size": np.array([self.width, self.height]), "seconds": np.array(self.seconds, np.float64),
-            "ids": np.array(list(self.people), np.int64),
+            "cuts": np.array(self.cuts, np.float64), "ids": np.array(list(self.people), np.int64),
         }
         for identity, record in self.people.items():
             arrays[f"{identity} seconds"] = np.array([second for second, _ in record], np.float64)
@@ -63,11 +67,15 @@ class RecordedBodies:
             for identity in arrays["ids"].tolist()
         }
         width, height = arrays["size"].tolist()
-        return cls(width=width, height=height, seconds=arrays["seconds"].tolist(), people=people)
+        seconds, cuts = arrays["seconds"].tolist(), arrays["cuts"].tolist()
+        return cls(width=width, height=height, seconds=seconds, cuts=cuts, people=people)
 
 
 def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: bool) -> Take:
-    """The take of a film: whoever is seen longest comes first and tells where the floor is.
+    """The take of a film: whoever is seen longest comes first.
+
+    Between two cuts the camera stands still; whoever is seen longest there tells where it stands above the floor. The
+    take has the camera of its first person.
 
     Args:
         least_seconds: people who are seen for a shorter time are left out.
@@ -79,15 +87,16 @@ def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: boo
     lasting = {name: record for name, record in records if len(record) * steps.seconds >= needed - 1e-6}
     if not lasting:
         return Take(motion_of={})
-    motions = {f"person_{name}": _motion(record, steps) for name, record in lasting.items()}
-    first, *others = motions
-    leading = grounded_motion(motions[first], lock=lock_feet)
-    ground = leading.ground
-    standing = {first: leading.motion}
-    standing |= {name: grounded_motion(motions[name], ground, lock=lock_feet).motion for name in others}
-    pose_44 = np.eye(4)
+    grounds: dict[int, Ground] = {}
+    standing: dict[str, BodyMotion] = {}
+    for name, record in lasting.items():
+        shot = bisect_right(recorded.cuts, record[0][0])
+        made = grounded_motion(_motion(record, steps), grounds.get(shot), lock=lock_feet)
+        grounds.setdefault(shot, made.ground)
+        standing[f"person_{name}"] = made.motion
+    second, body = next(iter(lasting.values()))[0]
+    ground, pose_44 = grounds[bisect_right(recorded.cuts, second)], np.eye(4)
     pose_44[:3, :3], pose_44[:3, 3] = ground.axes_33, ground.shift_3
-    _, body = next(iter(lasting.values()))[0]
     camera = SceneCamera(
         pose_44=pose_44, focal_px=body.camera.focal_px, width=recorded.width, height=recorded.height
     )

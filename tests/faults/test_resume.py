@@ -112,6 +112,48 @@ def test_bodies_are_the_same_to_the_last_bit_after_a_crash(
     assert len(calm_bodies) - len(found) == last.frames and people_in(found) > 20
 
 
+ANIMATION = """
+inputs: none
+lanes: {world: {stages: [synthesize]}, out: {stages: [fit, animate]}}
+result: .bvh
+synthesize: {world: video, count: 24, height: 120, width: 160}
+fit: {focal_px: 160}
+animate: {}
+"""
+KILLED_WHILE_RECORDING = """
+import os, signal, sys
+from pipeline.command.cli import main
+from stages.bodies.recorded_bodies import RecordedBodies
+whole = RecordedBodies.add_frame
+def add_frame(recorded, second, found):
+    whole(recorded, second, found)
+    if len(recorded.seconds) == 15:
+        os.kill(os.getpid(), signal.SIGKILL)
+RecordedBodies.add_frame = add_frame
+sys.exit(main())
+"""
+
+
+def test_an_animation_is_the_same_after_a_crash(root: Path, tmp_path: Path) -> None:
+    """An animation has one file at its end and no parts: the film is read once more."""
+    config = tmp_path / "animation.yaml"
+    config.write_text(ANIMATION)
+
+    def ran(folder: str, program: list[str], *words: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        way = ["-c", str(config), "-o", str(tmp_path / folder / "out.bvh"), "--serial", *words]
+        command = [sys.executable, *program, *way]
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+
+    calm = ran("calm", ["run_pipeline.py"])
+    assert calm.returncode == 0, calm.stderr
+    assert ran("crashed", ["-c", KILLED_WHILE_RECORDING]).returncode == -9
+    assert not list((tmp_path / "crashed").glob("*.bvh"))
+    done = ran("crashed", ["run_pipeline.py"], "--resume")
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path / "crashed") == contents(tmp_path / "calm")
+
+
 def product(root: Path, output: Path, settings: list[str], *words: str, **options) -> subprocess.CompletedProcess[str]:
     """Run the product on the demo clip as a user does."""
     command = [sys.executable, "run_pipeline.py", "configs/demo_walk.mp4", "-o", str(output), *settings, *words]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import json
 import re
 from dataclasses import replace
@@ -11,16 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.body.body_pose import posed_bones
 from models.body.bvh import read_bvh
 from models.body.fitted_body import FittedBody
 from models.body.gltf_motion import read_gltf_motions
+from models.body.open_body import load_body
 from models.body.skeletal_motion import posed_skeleton
 from pipeline.stage import Job, StageError
 from stages.bodies.animate import Animate
 from stages.bodies.body_height import shape_of_height, standing_height
 from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
 from stages.payloads import Bodies, Written
-from tests.stages.bodies.made_bodies import grey_frames, made_body
+from tests.stages.bodies.made_bodies import HEIGHT, WIDTH, grey_frames, made_body
 
 FRAMES = 20
 
@@ -77,6 +80,38 @@ def test_bvh_is_one_file_a_person(tmp_path: Path) -> None:
     assert apart == pytest.approx(np.hypot(1.4, 0.5), abs=0.08)
 
 
+def test_csv_holds_clinical_angles_of_each_person(tmp_path: Path) -> None:
+    animated(Animate(Animate.Config()), job(tmp_path, "dance.csv"), film())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dance.csv", "dance.person_7.csv"]
+    with (tmp_path / "dance.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == FRAMES and float(rows[3]["seconds"]) == pytest.approx(3 / 25)
+    for t in (2, 10, 17):
+        shoulder_3, elbow_3, wrist_3 = (
+            posed_bones(film()[t][0][1].pose)[1][load_body().bone(f"{bone}.L")]
+            for bone in ("upperarm01", "lowerarm01", "wrist")
+        )
+        way = (wrist_3 - elbow_3) @ (elbow_3 - shoulder_3)
+        bent = np.arccos(way / np.linalg.norm(wrist_3 - elbow_3) / np.linalg.norm(elbow_3 - shoulder_3))
+        assert float(rows[t]["left_elbow_flexion"]) == pytest.approx(np.degrees(bent), abs=4)
+    assert abs(float(rows[5]["pelvis_bend"])) < 3, "upright axes"
+
+
+def test_after_a_cut_people_stand_on_a_floor_of_their_own(tmp_path: Path) -> None:
+    """The second shot shows somebody 0.7 m lower in the picture; on the first shot's floor they would sink in."""
+    stage, made = Animate(Animate.Config(lock_feet=False)), job(tmp_path, "dance.bvh")
+    shots = (0, 16, (4, made_body((-0.5, 0.1, 3)))), (16, 14, (5, made_body((0.4, 0.8, 4))))
+    for seed, (first, count, body) in enumerate(shots):
+        blocks = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
+        picture = blocks.repeat(HEIGHT // 6, axis=0).repeat(WIDTH // 8, axis=1)
+        frames = replace(grey_frames(count, first), rgb_THW3=np.tile(picture, (count, 1, 1, 1)))
+        assert list(stage(made, frames, Bodies.joined([Bodies.of_frame([body])] * count))) == []
+    (receipt,) = stage.flush()
+    assert "1 scene cut: each shot has a floor of its own" in receipt.facts["warnings"][0]
+    one, other = read_bvh(tmp_path / "dance.bvh"), read_bvh(tmp_path / "dance.person_5.bvh")
+    assert np.abs(one.position_T3[:, 1].mean() - other.position_T3[:, 1].mean()) < 3, "centimetres"
+
+
 def test_the_page_holds_the_animation_and_the_film(tmp_path: Path) -> None:
     page = tmp_path / "take.html"
     animated(Animate(Animate.Config(viewer=str(page))), job(tmp_path, "dance.glb"), film())
@@ -118,7 +153,7 @@ def test_nobody_is_one_plain_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["dance.fbx", "dance"])
 def test_other_files_are_refused_before_the_start(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StageError, match=r"\.glb, \.bvh or \.html"):
+    with pytest.raises(StageError, match=r"\.glb, \.bvh, \.csv or \.html"):
         Animate.check(Animate.Config(), job(tmp_path, name))
 
 

@@ -24,6 +24,7 @@ from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, F64, Float
 from models.body.body_motion import BodyMotion
+from models.body.fitted_body import FittedBody
 from models.body.open_body import bones_over_time, load_body
 from models.body.retarget import rest_frames
 
@@ -42,6 +43,17 @@ CLINICAL_ANGLES = (*(f"{side}_{name}" for side in ("left", "right") for name in 
 Ankle: flexion lifts the toes. Knee: abduction moves the foot outwards. Wrist: flexion is towards the palm, deviation
 towards the thumb. Rotation of hip, knee, ankle and shoulder is positive inwards.
 """
+
+JOINT_ANGLES = CLINICAL_ANGLES[: -len([name for name in MIDDLE_ANGLES if name.startswith("pelvis")])]
+"""The angles between two parts of the body, which need no upright axes."""
+
+LOWER_SEGMENTS = {
+    "hip": "upperleg01", "knee": "lowerleg01", "ankle": "foot", "shoulder": "upperarm01", "elbow": "lowerarm01",
+    "forearm": "wrist", "wrist": "wrist", "trunk": "spine01", "neck": "head",
+}
+"""The bone below each joint, without its side."""
+LEAST_SEEN = 0.05
+"""An angle is known where this share of the skin of the bone below is seen."""
 
 MIRROR_3 = np.array([-1.0, 1.0, 1.0])
 
@@ -127,3 +139,23 @@ def angle_rows(motion: BodyMotion) -> list[list[str]]:
     for second, angle_A in zip(motion.second_T.tolist(), angle_TA.tolist(), strict=True):
         rows.append([f"{second:.4f}", *(f"{angle:.1f}" for angle in angle_A)])
     return rows
+
+
+def seen_angles(body: FittedBody) -> F32:
+    """`JOINT_ANGLES` of one body in degrees; NaN where the limb below the joint is hidden."""
+    pose, bones = body.pose, load_body()
+    motion = BodyMotion(
+        rotation_TB33=pose.rotation_B33[None], root_T3=pose.root_3[None], shape_C=pose.shape_C, second_T=np.zeros(1),
+        confidence_TJ=body.confidence_J[None], seen_TB=body.seen_B[None], camera=body.camera,
+    )
+    angle_A = clinical_angles(motion)[0, : len(JOINT_ANGLES)]
+    hidden_A = np.array([body.seen_B[bones.bone(_bone_below(name))] < LEAST_SEEN for name in JOINT_ANGLES])
+    return np.where(hidden_A, np.float32(np.nan), angle_A)
+
+
+def _bone_below(name: str) -> str:
+    """The bone whose turn an angle measures."""
+    side, _, rest = name.partition("_")
+    if side in ("left", "right"):
+        return f"{LOWER_SEGMENTS[rest.partition('_')[0]]}.{side[0].upper()}"
+    return LOWER_SEGMENTS[side]

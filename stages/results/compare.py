@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from models.body.charts import CHART_NAMES
+from models.motion.clinical_angles import JOINT_ANGLES, seen_angles
 from pipeline.stage import Job, Stage, StageError, without_secrets
-from stages.payloads import FrameChunk, People, Surfaces, Written
+from stages.payloads import F32, Bodies, FrameChunk, People, Surfaces, Written
 from stages.results.comparison.difference import Difference, best_shift, difference_at
 from stages.results.comparison.difference_plot import difference_plot
 from stages.results.comparison.poses import (
@@ -41,18 +42,22 @@ class Compare(Stage):
 
     ordered = True
     memory_frames = None
+    optional_stages = ("fit",)
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """How the two are aligned.
+        """What is compared, and how the two are aligned.
 
         Attributes:
+            angles: `picture`: between the limbs as the picture shows them; `body`: the joint angles in space of the
+                fitted bodies, in clinical terms, which do not depend on where the camera stands.
             align: `start`: from the first frame in which each is visible; `shift`: shifted in time so that the angles
                 fit best.
             max_shift: largest shift of the second in seconds, either way.
             mirror: the second faces the first as in a mirror: left is compared with right.
         """
 
+        angles: Literal["picture", "body"] = "picture"
         align: Literal["start", "shift"] = "start"
         max_shift: float = 2.0
         mirror: bool = False
@@ -67,13 +72,20 @@ class Compare(Stage):
         """Raises StageError for an output that is no table, or if one of the files may not be overwritten."""
         _check_outputs(job)
 
+    @classmethod
+    def needs(cls, config: Config) -> Sequence[str]:
+        """`fit` for the angles of bodies."""
+        return ("fit",) if config.angles == "body" else ()
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """No poses yet."""
         super().__init__(config, threads=threads)
         self._poses: dict[int, dict[int, list[tuple[float, int, PersonPose]]]] = {}
         self._job: Job | None = None
 
-    def __call__(self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Written]:
+    def __call__(
+        self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None
+    ) -> Iterator[Written]:
         """Add the poses of a chunk; yields nothing before the end."""
         if self._job is None:
             self._job = job
@@ -81,7 +93,11 @@ class Compare(Stage):
         poses_by_identity = self._poses.setdefault(frames.first // GAP, {})
         for t in range(len(frames)):
             here = np.flatnonzero(people.frame_N == t)
-            poses = {int(people.id_N[i]): pose_of(surfaces.people[i]) for i in here[::-1]}
+            angles = None if bodies is None else {key: seen_angles(body) for key, body in bodies.in_frame(t)}
+            poses = {
+                int(people.id_N[i]): pose_of(surfaces.people[i], _angles_of(int(people.id_N[i]), angles))
+                for i in here[::-1]
+            }
             second = frames.second(t)
             for identity, pose in poses.items():
                 if pose.area:
@@ -116,7 +132,13 @@ class Compare(Stage):
         people = self._poses.get(number, {})
         if not people:
             raise StageError("there are no people in this input", path, "check its detections with -c video")
-        return performance_of(max(people.values(), key=lambda poses: sum(pose.area for _, _, pose in poses)))
+        main = max(people.values(), key=lambda poses: sum(pose.area for _, _, pose in poses))
+        return performance_of(main, ANGLE_NAMES if self.config.angles == "picture" else JOINT_ANGLES)
+
+
+def _angles_of(identity: int, angles: dict[int, F32] | None) -> F32 | None:
+    """The angles of a person's body, NaN without one; None where no bodies are compared."""
+    return None if angles is None else angles.get(identity, np.full(len(JOINT_ANGLES), np.nan, np.float32))
 
 
 def _check_outputs(job: Job) -> None:
@@ -135,12 +157,12 @@ def difference_table(a: Performance, b: Performance, difference: Difference) -> 
     part's distance in torso lengths; empty where either is not visible."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    angles = [f"{name}_{what}" for name in ANGLE_NAMES for what in ("a", "b", "difference")]
+    angles = [f"{name}_{what}" for name in difference.angle_names for what in ("a", "b", "difference")]
     rows.writerow(["seconds", "frame_a", "frame_b", *angles, *(f"{name}_distance" for name in PARTS)])
     for row, (i, j) in enumerate(difference.row_T2.tolist()):
-        values_T3 = np.stack([a.angle_T9[i], b.angle_T9[j], difference.angle_T9[row]], axis=1).ravel()
+        values_A3 = np.stack([a.angle_TA[i], b.angle_TA[j], difference.angle_TA[row]], axis=1).ravel()
         cells = [f"{a.second_T[i]:.4f}", a.index_T[i], b.index_T[j]]
-        cells += [_cell(value, 1) for value in values_T3]
+        cells += [_cell(value, 1) for value in values_A3]
         rows.writerow(cells + [_cell(value, 3) for value in difference.distance_TP[row]])
     return text.getvalue()
 
@@ -148,14 +170,15 @@ def difference_table(a: Performance, b: Performance, difference: Difference) -> 
 def summary(job: Job, a: Performance, b: Performance, difference: Difference) -> dict[str, Any]:
     """The content of the JSON file: both inputs, the shift, mean and largest difference of each joint and part."""
     second_T = a.second_T[difference.row_T2[:, 0]]
-    angles = {name: _statistics(np.abs(difference.angle_T9[:, k]), second_T) for k, name in enumerate(ANGLE_NAMES)}
+    apart_TA, names = np.abs(difference.angle_TA), difference.angle_names
+    angles = {name: _statistics(apart_TA[:, k], second_T) for k, name in enumerate(names)}
     parts = {name: _statistics(difference.distance_TP[:, k], second_T) for k, name in enumerate(PARTS)}
     return {
         "a": job.name,
         "b": without_secrets(job.partner or ""),
         "frames": {"a": len(a), "b": len(b), "compared": len(second_T)},
         "shift_s": round(difference.shift, 3),
-        "mean_angle_difference_deg": _finite_or_none(mean_where_seen(np.abs(difference.angle_T9))),
+        "mean_angle_difference_deg": _finite_or_none(mean_where_seen(np.abs(difference.angle_TA))),
         "mean_part_distance_torsos": _finite_or_none(mean_where_seen(difference.distance_TP)),
         "angles_deg": angles,
         "parts_torsos": parts,

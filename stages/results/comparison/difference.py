@@ -21,15 +21,17 @@ class Difference:
 
     Attributes:
         row_T2: row of A's and of B's performance.
-        angle_T9: degrees, B − A; NaN where either is not visible.
+        angle_TA: degrees, B − A; NaN where either is not visible.
         distance_TP: of each of 24 parts, in torso lengths; NaN where either is not visible.
         shift: seconds by which B was shifted.
+        angle_names: names of the angles.
     """
 
     row_T2: I64
-    angle_T9: F32
+    angle_TA: F32
     distance_TP: F32
     shift: float
+    angle_names: tuple[str, ...]
 
 
 def difference_at(a: Performance, b: Performance, shift: float) -> Difference:
@@ -46,13 +48,14 @@ def difference_at(a: Performance, b: Performance, shift: float) -> Difference:
     row_T = np.where(nearer, before_T, after_T)
     near_T = np.abs(shifted_T[row_T] - a.second_T) <= reach
     row_T2 = np.stack([np.flatnonzero(near_T), row_T[near_T]], axis=1)
-    angle_change_T9 = b.angle_T9[row_T2[:, 1]] - a.angle_T9[row_T2[:, 0]]
+    angle_change_TA = b.angle_TA[row_T2[:, 1]] - a.angle_TA[row_T2[:, 0]]
     offset_TP2 = b.position_TP2[row_T2[:, 1]] - a.position_TP2[row_T2[:, 0]]
     return Difference(
         row_T2=row_T2,
-        angle_T9=(angle_change_T9 + HALF_TURN) % TURN - HALF_TURN,
+        angle_TA=(angle_change_TA + HALF_TURN) % TURN - HALF_TURN,
         distance_TP=np.linalg.norm(offset_TP2, axis=2),
         shift=shift,
+        angle_names=a.angle_names,
     )
 
 
@@ -66,6 +69,6 @@ def best_shift(a: Performance, b: Performance, most: float) -> float:
 def _cost(a: Performance, b: Performance, shift: float) -> tuple[float, float]:
     """(mean absolute difference of angles in degrees, shift); infinite if too little is in common."""
     difference = difference_at(a, b, shift)
-    seen = np.isfinite(difference.angle_T9)
+    seen = np.isfinite(difference.angle_TA)
     enough = len(difference.row_T2) >= LEAST_COMMON * min(len(a), len(b)) and seen.any()
-    return (mean_where_seen(np.abs(difference.angle_T9)) if enough else np.inf), shift
+    return (mean_where_seen(np.abs(difference.angle_TA)) if enough else np.inf), shift

@@ -8,7 +8,6 @@ import numpy as np
 from models.body.charts import CHART_NAMES
 from stages.payloads import U8, Float
 from stages.results.comparison.difference import Difference
-from stages.results.formats.joint_angles import ANGLE_NAMES
 
 LEFT, WIDTH, ROW, TOP, BOTTOM, GAP = 210, 760, 18, 46, 30, 30
 """Pixels: the column of names, the plot, a row, the title, the axis, the gap between joints and parts."""
@@ -19,11 +18,11 @@ INK, PAPER, UNSEEN = (40, 40, 40), 255, 225
 
 def difference_plot(difference: Difference, second_T: Float, title: str) -> U8:
     """(H, W, 3) RGB; `second_T`: time of each compared frame."""
-    rows = len(ANGLE_NAMES) + len(CHART_NAMES) - 1
+    rows = len(difference.angle_names) + len(CHART_NAMES) - 1
     height = TOP + rows * ROW + GAP + BOTTOM
     image = np.full((height, LEFT + WIDTH + 20, 3), PAPER, np.uint8)
     _write(image, title, (10, 20), 0.5)
-    top = _block(image, TOP, np.abs(difference.angle_T9) / FULL_ANGLE, ANGLE_NAMES, second_T)
+    top = _block(image, TOP, np.abs(difference.angle_TA) / FULL_ANGLE, difference.angle_names, second_T)
     _write(image, f"joint angles, 0 to {FULL_ANGLE:.0f} degrees apart", (LEFT, TOP - 6), 0.4)
     _write(image, f"parts, 0 to {FULL_DISTANCE} torso lengths apart", (LEFT, top + GAP - 6), 0.4)
     bottom = _block(image, top + GAP, difference.distance_TP / FULL_DISTANCE, CHART_NAMES[1:], second_T)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,8 @@ TORSO = (1, 2)
 CHARTS = 24
 LEAST_PIXELS = 4
 """A part of fewer pixels has no position."""
+SIDEWAYS = ("trunk", "trunk_bend", "trunk_rotation", "neck_bend", "neck_rotation")
+"""Angles of the body's middle that change their sign in a mirror."""
 
 _SIDES = {
     joint: [COCO_KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip")
@@ -27,20 +29,20 @@ class PersonPose:
     """The pose of one person in one frame.
 
     Attributes:
-        angle_9: degrees, `ANGLE_NAMES`; NaN where not visible.
+        angle_A: degrees, of the picture or of the fitted body; NaN where not visible.
         position_P2: centre of each of 24 parts, in pixels from the centre of the torso; NaN where not visible.
         torso: pixels from shoulder to hip, mean of the visible sides; NaN if neither is visible.
         area: pixels of the person.
     """
 
-    angle_9: F32
+    angle_A: F32
     position_P2: F32
     torso: float
     area: int
 
 
-def pose_of(surface: PersonSurface) -> PersonPose:
-    """The pose of a surface."""
+def pose_of(surface: PersonSurface, angle_A: F32 | None = None) -> PersonPose:
+    """The pose of a surface, with its angles in the image plane unless others are given."""
     keypoint_173 = shown_keypoints(surface)
     position_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan)
     side_2 = np.linalg.norm(position_172[_SIDES["shoulder"]] - position_172[_SIDES["hip"]], axis=1)
@@ -53,7 +55,7 @@ def pose_of(surface: PersonSurface) -> PersonPose:
         middle = sums_25_3[list(TORSO)].sum(axis=0)
         middle_2 = middle[:2] / middle[2]
     return PersonPose(
-        angle_9=joint_angles(keypoint_173),
+        angle_A=joint_angles(keypoint_173) if angle_A is None else angle_A,
         position_P2=(centre_25_2[1:] - middle_2).astype(np.float32),
         torso=mean_where_seen(side_2),
         area=len(y_M),
@@ -67,14 +69,16 @@ class Performance:
     Attributes:
         second_T: from the first of them.
         index_T: number of each frame in its source.
-        angle_T9: degrees.
+        angle_TA: degrees.
         position_TP2: centres of parts from the centre of the torso, in torso lengths.
+        angle_names: names of the angles.
     """
 
     second_T: Float
     index_T: I64
-    angle_T9: F32
+    angle_TA: F32
     position_TP2: F32
+    angle_names: tuple[str, ...] = ANGLE_NAMES
 
     def __len__(self) -> int:
         return len(self.second_T)
@@ -86,7 +90,9 @@ def mean_where_seen(value: Float) -> float:
     return float(value[seen].mean()) if seen.any() else float("nan")
 
 
-def performance_of(poses: list[tuple[float, int, PersonPose]]) -> Performance:
+def performance_of(
+    poses: list[tuple[float, int, PersonPose]], angle_names: tuple[str, ...] = ANGLE_NAMES
+) -> Performance:
     """A performance from (second, frame, pose); positions are divided by the median length of the torso."""
     torso_T = np.array([pose.torso for _, _, pose in poses])
     known = torso_T[np.isfinite(torso_T)]
@@ -94,21 +100,23 @@ def performance_of(poses: list[tuple[float, int, PersonPose]]) -> Performance:
     return Performance(
         second_T=np.array([second for second, _, _ in poses]) - poses[0][0],
         index_T=np.array([index for _, index, _ in poses], np.int64),
-        angle_T9=np.stack([pose.angle_9 for _, _, pose in poses]),
+        angle_TA=np.stack([pose.angle_A for _, _, pose in poses]),
         position_TP2=np.stack([pose.position_P2 for _, _, pose in poses]) / np.float32(length),
+        angle_names=angle_names,
     )
 
 
 def mirrored_performance(performance: Performance) -> Performance:
     """The mirror image of a performance: left and right are exchanged."""
     swap = {"left": "right", "right": "left"}
-    sides = [name.partition("_") for name in ANGLE_NAMES]
-    partner = [ANGLE_NAMES.index(swap.get(side, side) + dash + joint) for side, dash, joint in sides]
-    angle_T9 = performance.angle_T9[:, partner].copy()
-    angle_T9[:, ANGLE_NAMES.index("trunk")] *= -1
-    return Performance(
-        second_T=performance.second_T,
-        index_T=performance.index_T,
-        angle_T9=angle_T9,
+    names = performance.angle_names
+    sides = [name.partition("_") for name in names]
+    partner = [names.index(swap.get(side, side) + dash + joint) for side, dash, joint in sides]
+    turned = [names.index(name) for name in SIDEWAYS if name in names]
+    angle_TA = performance.angle_TA[:, partner].copy()
+    angle_TA[:, turned] *= -1
+    return replace(
+        performance,
+        angle_TA=angle_TA,
         position_TP2=performance.position_TP2[:, MIRROR_CHART[1:].astype(int) - 1] * np.array([-1, 1], np.float32),
     )

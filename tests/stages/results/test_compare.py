@@ -15,9 +15,12 @@ import cv2
 import numpy as np
 import pytest
 
+from models.body.body_pose import posed_bones
 from models.body.charts import mirror_maps
+from models.body.open_body import load_body
+from models.motion.clinical_angles import JOINT_ANGLES
 from pipeline.stage import Job, StageError
-from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
+from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 from stages.results.compare import PARTS, Compare
 from stages.results.comparison.difference import best_shift, difference_at
 from stages.results.comparison.poses import Performance, mirrored_performance, performance_of, pose_of
@@ -26,6 +29,7 @@ from stages.results.formats.joint_angles import ANGLE_NAMES
 from stages.synthetic.ground_truth import ground_truth_surfaces
 from stages.synthetic.synthesize import Synthesize, scene_generator
 from stages.video.decode_pair import GAP, DecodePair
+from tests.stages.bodies.made_bodies import grey_frames, made_body, shown
 
 ELBOW, TRUNK = ANGLE_NAMES.index("left_elbow"), ANGLE_NAMES.index("trunk")
 
@@ -35,7 +39,7 @@ def person() -> PersonSurface:
     """A synthetic person whose whole trunk is visible."""
     draw = scene_generator(Synthesize.Config(world="val", height=360, width=480, seed=11))
     everyone = (surface for made in map(draw, range(40)) for surface in ground_truth_surfaces(made).people)
-    return next(one for one in everyone if np.isfinite(pose_of(one).angle_9).sum() >= 8)
+    return next(one for one in everyone if np.isfinite(pose_of(one).angle_A).sum() >= 8)
 
 
 def enlarged(surface: PersonSurface, times: int) -> PersonSurface:
@@ -48,12 +52,12 @@ def enlarged(surface: PersonSurface, times: int) -> PersonSurface:
 def wave(shift: float, frames: int = 100, rate: float = 25, bias: float = 0.0) -> Performance:
     """An elbow that opens and closes irregularly, `shift` seconds earlier; all other joints are still."""
     second_T = np.arange(frames) / rate
-    angle_T9 = np.full((frames, 9), 90, np.float32)
-    angle_T9[:, ELBOW] = 90 + 60 * np.sin(3 * (second_T + shift) ** 1.5) + bias
+    angle_TA = np.full((frames, 9), 90, np.float32)
+    angle_TA[:, ELBOW] = 90 + 60 * np.sin(3 * (second_T + shift) ** 1.5) + bias
     return Performance(
         second_T=second_T,
         index_T=np.arange(frames),
-        angle_T9=angle_T9,
+        angle_TA=angle_TA,
         position_TP2=np.zeros((frames, 24, 2), np.float32),
     )
 
@@ -63,8 +67,8 @@ def test_size_and_position_do_not_count(person: PersonSurface) -> None:
     large = performance_of([(7.0, 9, pose_of(enlarged(person, 2))), (7.04, 10, pose_of(enlarged(person, 2)))])
     difference = difference_at(small, large, 0.0)
     assert difference.row_T2.tolist() == [[0, 0], [1, 1]]
-    seen = np.isfinite(difference.angle_T9)
-    assert seen.sum() >= 16 and np.abs(difference.angle_T9[seen]).max() < 1.0
+    seen = np.isfinite(difference.angle_TA)
+    assert seen.sum() >= 16 and np.abs(difference.angle_TA[seen]).max() < 1.0
     assert np.nanmax(difference.distance_TP) < 0.03
 
 
@@ -73,8 +77,8 @@ def test_mirroring_a_mirror_image_gives_the_original(person: PersonSurface) -> N
     flipped = replace(person, labels_hw=labels, uv_2hw=uv.astype(np.float32))
     one, other = (performance_of([(0.0, 0, pose_of(surface))]) for surface in (person, flipped))
     apart = difference_at(one, mirrored_performance(other), 0.0)
-    assert np.nanmax(np.abs(apart.angle_T9)) < 2 and np.nanmax(apart.distance_TP) < 0.05
-    assert np.nanmax(np.abs(difference_at(one, other, 0.0).angle_T9)) > 5  # the pose itself is not symmetric
+    assert np.nanmax(np.abs(apart.angle_TA)) < 2 and np.nanmax(apart.distance_TP) < 0.05
+    assert np.nanmax(np.abs(difference_at(one, other, 0.0).angle_TA)) > 5  # the pose itself is not symmetric
 
 
 def test_the_shift_between_two_is_found() -> None:
@@ -83,17 +87,17 @@ def test_the_shift_between_two_is_found() -> None:
     assert best_shift(late, a, 2.0) == pytest.approx(-0.6, abs=0.021)
     assert best_shift(a, a, 2.0) == 0.0
     apart = difference_at(a, late, 0.6)
-    assert np.abs(apart.angle_T9).mean() < 2 < np.abs(difference_at(a, late, 0.0).angle_T9[:, ELBOW]).mean()
+    assert np.abs(apart.angle_TA).mean() < 2 < np.abs(difference_at(a, late, 0.0).angle_TA[:, ELBOW]).mean()
 
 
 def test_known_differences_are_found() -> None:
     apart = difference_at(wave(0.0), wave(0.0, bias=15.0), 0.0)
-    assert np.allclose(apart.angle_T9[:, ELBOW], 15, atol=1e-3) and np.allclose(apart.angle_T9[:, TRUNK], 0)
+    assert np.allclose(apart.angle_TA[:, ELBOW], 15, atol=1e-3) and np.allclose(apart.angle_TA[:, TRUNK], 0)
     turned = wave(0.0)
-    one, other = turned.angle_T9.copy(), turned.angle_T9.copy()
+    one, other = turned.angle_TA.copy(), turned.angle_TA.copy()
     one[:, TRUNK], other[:, TRUNK] = 175, -175  # ten degrees across the half turn, not 350
-    apart = difference_at(replace(turned, angle_T9=one), replace(turned, angle_T9=other), 0.0)
-    assert np.allclose(apart.angle_T9[:, TRUNK], 10)
+    apart = difference_at(replace(turned, angle_TA=one), replace(turned, angle_TA=other), 0.0)
+    assert np.allclose(apart.angle_TA[:, TRUNK], 10)
 
 
 def test_frame_rates_may_differ_and_ends_are_left_out() -> None:
@@ -143,6 +147,45 @@ def test_the_main_persons_of_both_are_compared(person: PersonSurface, tmp_path: 
     assert set(told["angles_deg"]) == set(ANGLE_NAMES) and set(told["parts_torsos"]) == set(PARTS)
     picture = cv2.imread(str(tmp_path / "ab.png"))
     assert picture.shape[0] > 500 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
+
+
+def test_angles_of_bodies_do_not_depend_on_the_view(tmp_path: Path) -> None:
+    """The second is seen from the side, and bends the elbows by 20° more; a hidden forearm has no angle."""
+    job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
+    one, other = made_body(), made_body(turn_deg=60, bend_deg=20)
+    seen_B = one.seen_B.copy()
+    seen_B[load_body().bone("lowerarm01.R")] = 0
+    stage = Compare(Compare.Config(angles="body"))
+    for number, body in enumerate((one, replace(other, seen_B=seen_B))):
+        people, surfaces = shown([[(3, body)]] * 2)
+        frames = replace(grey_frames(2), first=number * GAP)
+        list(stage(job, frames, people, surfaces, Bodies.joined([Bodies.of_frame([(3, body)])] * 2)))
+    list(stage.flush())
+    told = json.loads((tmp_path / "ab.json").read_text())["angles_deg"]
+    assert set(told) == set(JOINT_ANGLES)
+    assert told["right_elbow_flexion"]["mean"] is None
+    places = [posed_bones(body.pose)[1] for body in (one, other)]
+    limb = [load_body().bone(f"{name}.L") for name in ("upperarm01", "lowerarm01", "wrist")]
+    bent = []
+    for place_B3 in places:
+        upper_3, lower_3 = np.diff(place_B3[limb], axis=0)
+        bent.append(np.degrees(np.arccos(upper_3 @ lower_3 / np.linalg.norm(upper_3) / np.linalg.norm(lower_3))))
+    assert told["left_elbow_flexion"]["mean"] == pytest.approx(bent[1] - bent[0], abs=2)
+    still = [name for name in told if "elbow" not in name and "forearm" not in name and "wrist" not in name]
+    assert all(told[name]["largest"] < 0.1 for name in still)
+
+
+def test_mirrored_angles_of_a_body_are_those_of_the_mirrored_body() -> None:
+    names = JOINT_ANGLES
+    angle_TA = np.arange(len(names), dtype=np.float32)[None]
+    plain = Performance(
+        second_T=np.zeros(1), index_T=np.zeros(1, np.int64), angle_TA=angle_TA, angle_names=names,
+        position_TP2=np.zeros((1, 24, 2), np.float32),
+    )
+    found = dict(zip(names, mirrored_performance(plain).angle_TA[0].tolist(), strict=True))
+    assert found["left_knee_flexion"] == names.index("right_knee_flexion")
+    assert found["trunk_flexion"] == names.index("trunk_flexion")
+    assert found["neck_rotation"] == -names.index("neck_rotation")
 
 
 def test_inputs_without_people_and_existing_outputs_are_refused(person: PersonSurface, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from models.arrays import F32, F64, Float
@@ -34,20 +35,23 @@ def decode_joints(place_JSS: F32, view: CropView, *, flip: bool) -> F64:
         flip: whether the pass saw it horizontally flipped.
     """
     joints, side = place_JSS.shape[:2]
-    logit_JP = place_JSS.reshape(joints, -1).astype(np.float32)
-    most_J1 = np.maximum(logit_JP.max(axis=1, keepdims=True), 0)
-    odds_JP = np.exp(logit_JP - most_J1)
-    probability_JP = odds_JP / (odds_JP.sum(axis=1, keepdims=True) + np.exp(-most_J1))
-    padded_JSS = np.pad(probability_JP.reshape(place_JSS.shape), ((0, 0), (REACH, REACH), (REACH, REACH)))
-    rows_JSS = sum(weight * padded_JSS[:, k : k + side] for k, weight in enumerate(SMOOTHING))
-    hill_JSS = sum(weight * rows_JSS[:, :, k : k + side] for k, weight in enumerate(SMOOTHING))
-    row_J, column_J = np.divmod(hill_JSS.reshape(joints, -1).argmax(axis=1), side)
+    logit_JSS = place_JSS.astype(np.float32)
+    most_J = np.maximum(logit_JSS.max(axis=(1, 2)), 0)
+    padded = side + 2 * REACH
+    odds_JHH = np.zeros((joints, padded, padded), np.float32)
+    inner_JSS = odds_JHH[:, REACH:-REACH, REACH:-REACH]
+    np.exp(logit_JSS - most_J[:, None, None], out=inner_JSS)
+    rows = odds_JHH.reshape(-1, padded)  # the zeros between two joints keep them apart
+    hill_JP = cv2.sepFilter2D(rows, -1, SMOOTHING, SMOOTHING, borderType=cv2.BORDER_CONSTANT).reshape(joints, -1)
+    row_J, column_J = np.divmod(hill_JP.argmax(axis=1), padded)
+    row_J, column_J = row_J - REACH, column_J - REACH
     offset = np.arange(2 * REACH + 1)
-    around_JWW = padded_JSS[
+    around_JWW = odds_JHH[
         np.arange(joints)[:, None, None],
         (row_J[:, None] + offset)[:, :, None],
         (column_J[:, None] + offset)[:, None],
     ].astype(np.float64)
+    around_JWW /= (inner_JSS.sum(axis=(1, 2)) + np.exp(-most_J))[:, None, None]
     score_J = around_JWW.sum(axis=(1, 2))
     share_J = np.maximum(score_J, 1e-12)
     x_J = column_J - REACH + 0.5 + (around_JWW.sum(axis=1) * offset).sum(axis=1) / share_J

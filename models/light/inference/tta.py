@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, cast
 
-import numpy as np
+import cv2
 
 from models.arrays import F32, F64, U8
 from models.light.architecture.output_maps import split_joints
@@ -119,7 +119,7 @@ class CroppedPerson(NamedTuple):
 
 def with_planes(crop_CC3: U8, neighbours: Neighbours | None, view: CropView) -> U8:
     """The crop of a view, with the planes of the neighbours if they are given: (CROP, CROP, 3 or 5)."""
-    return crop_CC3 if neighbours is None else np.concatenate([crop_CC3, neighbours.planes(view)], 2)
+    return crop_CC3 if neighbours is None else cast(U8, cv2.merge([crop_CC3, neighbours.planes(view)]))
 
 
 class PassEnsemble:

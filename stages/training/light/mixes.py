@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropMix:
-    """Shares of the surface network's crops, 0..1; the defaults are those of the built-in weights (light v21).
+    """Shares of the surface network's crops, 0..1; the defaults are those of the built-in weights (light v22).
 
     Attributes:
         real: of real people, labelled by teachers; the rest are of synthetic people.
@@ -25,15 +25,15 @@ class CropMix:
         video_degraded: with photon noise, sharpening and the losses of a codec, at the source's own resolution.
     """
 
-    real: float = 0.22
+    real: float = 0.35
     composited: float = 0.8
     truncated: float = 0.3
     rotated: float = 0.35
     rotated_any: float = 0.15
     roll_aligned: float = 0.5
-    occluded_by_person: float = 0.1
+    occluded_by_person: float = 0.2
     occluded_by_object: float = 0.15
-    background: float = 0.06
+    background: float = 0.08
     degraded: float = 1.0
     distant: float = 0.2
     video_degraded: float = 0.4

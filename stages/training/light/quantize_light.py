@@ -33,6 +33,7 @@ from stages.training.light.surface_batches import SurfaceBatches
 from stages.training.payloads import PhotoShards
 
 CALIBRATION_CROPS = CropMix(
+    real=0.22,
     rotated_any=0.12,
     roll_aligned=0.0,
     occluded_by_person=0.0,

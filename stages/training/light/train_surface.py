@@ -23,8 +23,8 @@ from stages.training.light.mixes import CropMix
 from stages.training.light.surface_batches import SurfaceBatchFactory, surface_loss
 from stages.training.payloads import PhotoShards, Round, SceneShards, SurfaceTrained
 
-SHIPPED_LOSSES = SurfaceLossConfig(metric_uv=True, as_points=True, extremities=3.0)
-"""How the losses of the built-in weights (light v21) were weighted."""
+SHIPPED_LOSSES = SurfaceLossConfig(metric_uv=True, as_points=True, extremities=2.0)
+"""How the losses of the built-in weights (light v22) were weighted."""
 
 
 class TrainSurface(Stage):

@@ -15,7 +15,8 @@ from stages.training.light.train_surface import TrainSurface
 
 pytestmark = pytest.mark.quick
 
-V20 = "runs/train_light/light_v20.safetensors"
+V21 = "runs/train_light/light_v21.safetensors"
+START = "runs/train_light/start.safetensors"
 
 
 def test_the_configuration_of_the_last_training_says_what_the_model_card_says() -> None:
@@ -27,8 +28,9 @@ def test_the_configuration_of_the_last_training_says_what_the_model_card_says() 
         "train_surface",
     ]
     scenes, surface = run.stages["draw_scenes"], run.stages["train_surface"]
-    assert (scenes.count, scenes.seed, scenes.world) == (12000, 115, "agile")
-    assert (surface.start, surface.seed, surface.batch, surface.sides) == (V20, 270, 192, (160,))
+    assert (scenes.count, scenes.seed, scenes.world) == (12000, 203, "dressed")
+    assert (surface.start, surface.seed, surface.batch, surface.sides) == (START, 311, 128, (160,))
+    assert surface.sizes.joints and surface.sizes.others
     fit = surface.fit
     assert (fit.optimizer, fit.learning_rate, fit.lr_schedule.warmup, fit.lr_schedule.kind) == (
         "muon",
@@ -37,10 +39,10 @@ def test_the_configuration_of_the_last_training_says_what_the_model_card_says() 
         "constant",
     )
     assert (fit.steps, fit.lr_schedule.cooldown, fit.weight_decay, fit.weight_average.decay, fit.clip_norm) == (
-        850,
-        800,
+        3000,
+        600,
         0.03,
-        0.998,
+        0.996,
         5.0,
     )
 
@@ -56,19 +58,22 @@ def test_defaults_of_the_crops_and_losses_are_the_shipped_ones() -> None:
 def test_the_mean_is_of_what_the_trainings_write() -> None:
     surface = load_config("train_light", (), STAGES).stages["train_surface"]
     mean = load_config("train_light_average", (), STAGES).stages["average_light"]
-    assert mean.of == surface.start == V20
-    assert mean.surface == (V20, f"{surface.folder}/surface/state.pt", f"{surface.folder}/b/surface/state.pt")
+    assert mean.of == load_config("train_light_heads", (), STAGES).stages["train_surface"].start == V21
+    assert mean.surface == (START, f"{surface.folder}/surface/state.pt", f"{surface.folder}/b/surface/state.pt")
     assert mean.weights == "runs/train_light/light.safetensors"
 
 
-def test_the_first_lines_name_the_second_training_and_the_first_weights() -> None:
+def test_the_first_lines_name_every_step_and_the_first_weights() -> None:
     text = find_config("train_light").read_text()
-    assert "train_surface.seed=271" in text and "train_surface.folder=runs/train_light/b" in text
-    assert "fa8dc36dcee58c663fe713ca017228b5b89ce76148cac493b6cb7d498265a305" in text
+    heads = load_config("train_light_heads", (), STAGES).stages["train_surface"]
+    assert heads.heads_only and f"average_light.surface=[{heads.folder}/surface/state.pt]" in text
+    assert f"average_light.of={V21}" in text and f"average_light.weights={START}" in text
+    assert "train_surface.seed=312" in text and "train_surface.folder=runs/train_light/b" in text
+    assert "edec409e3b0c2b1edddb0bb42b44f231b32e9e78ff44b41313be7fc42fd2f008" in text
 
 
 def test_weights_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     config = load_config("train_light_average", (), STAGES).stages["average_light"]
-    with pytest.raises(Exception, match=r"light_v20\.safetensors"):
+    with pytest.raises(Exception, match=r"light_v21\.safetensors"):
         list(AverageLight(config)(Job(index=0, input="", output=None, stem="x")))

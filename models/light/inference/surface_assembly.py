@@ -14,8 +14,8 @@ from models.light.inference.logistic import logistic
 from models.light.inference.uv_planes import uv_at, uv_planes
 from models.structures import SurfaceMap, mean_where
 
-PERSON_THRESHOLD = -0.4
-"""A pixel is the person's from this logit on (p = .40). Below 0, so that hands and feet are not cut off."""
+PERSON_THRESHOLD = 0.0
+"""A pixel is the person's from this logit on: even odds."""
 UV_STRETCH = 0.1
 """Uncertain U and V are predicted too near to the middle of the chart. They are moved away from it by this factor times
 one minus the confidence."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from models.body.charts import mirror_maps
-from models.light.architecture.sizes import SurfaceSizes
+from models.light.architecture.sizes import OTHER_PLANES, SurfaceSizes
 from models.light.architecture.surface_net import SurfaceLogits, SurfaceNet
 from models.light.architecture.weight_files import load_networks
 from models.light.architecture.weight_paths import BUILT_IN
@@ -20,8 +20,9 @@ from models.losses.light_distillation import (
 from models.losses.light_surface import PART_WEIGHT
 
 
-def rgb(count: int = 2, side: int = 64) -> torch.Tensor:
-    return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1)) * 255
+def crops(count: int = 2, side: int = 64) -> torch.Tensor:
+    """With the planes of other people, which networks that do not read them leave."""
+    return torch.rand(count, 3 + OTHER_PLANES, side, side, generator=torch.Generator().manual_seed(1)) * 255
 
 
 def logits(side: int = 8) -> SurfaceLogits:
@@ -46,7 +47,7 @@ def test_mirrored_answers_are_those_of_the_mirrored_maps() -> None:
 
 def test_a_teacher_says_the_mirrored_of_a_mirror_image() -> None:
     teacher = read_teacher(BUILT_IN)
-    seen, turned = teacher(rgb()), teacher(rgb().flip(3))
+    seen, turned = teacher(crops()), teacher(crops().flip(3))
     again = unflipped(SurfaceLogits(turned.person_N1GG, turned.part_N24GG, turned.u_N24GG, turned.v_N24GG))
     for one, other in zip(seen, again, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
@@ -55,7 +56,7 @@ def test_a_teacher_says_the_mirrored_of_a_mirror_image() -> None:
 
 def test_the_losses_are_the_closed_forms_over_whole_maps() -> None:
     net = load_networks(BUILT_IN)[1].eval()
-    said = net(rgb())
+    said = net(crops())
     random = torch.Generator().manual_seed(3)
     sides = said.person.shape[2:]
     answer = TeacherPrediction(
@@ -65,7 +66,7 @@ def test_the_losses_are_the_closed_forms_over_whole_maps() -> None:
         torch.rand(2, 24, *sides, generator=random),
     )
     with torch.no_grad():
-        found = surface_distillation(net, net.features(rgb()), answer)
+        found = surface_distillation(net, net.features(crops()), answer)
         seen_NGG = (answer.person_N1GG > 0.5).float()[:, 0]
         weight_NKGG = answer.part_N24GG * PART_WEIGHT[:, None, None] * seen_NGG[:, None]
         part = -(said.part.log_softmax(1) * weight_NKGG).sum() / weight_NKGG.sum()
@@ -80,12 +81,12 @@ def test_a_pupil_comes_nearer_to_its_teacher() -> None:
     torch.manual_seed(0)
     teacher = SurfaceTeacher(load_networks(BUILT_IN)[1])
     pupil = SurfaceNet(SurfaceSizes(widths=(8, 8, 16, 16), blocks=(1, 1, 1), wide=16))
-    answer = teacher(rgb())
+    answer = teacher(crops())
     optimizer = torch.optim.Adam(pupil.parameters(), 3e-3)
     totals = []
     for _ in range(30):
         optimizer.zero_grad()
-        total = torch.stack(list(surface_distillation(pupil, pupil.features(rgb()), answer))).sum()
+        total = torch.stack(list(surface_distillation(pupil, pupil.features(crops()), answer))).sum()
         total.backward()
         optimizer.step()
         totals.append(float(total.detach()))

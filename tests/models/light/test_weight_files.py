@@ -11,7 +11,14 @@ from torch import nn
 
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
-from models.light.architecture.sizes import DetectorSizes, LightSizes, SurfaceSizes, sizes_as_json, sizes_from_json
+from models.light.architecture.sizes import (
+    OTHER_PLANES,
+    DetectorSizes,
+    LightSizes,
+    SurfaceSizes,
+    sizes_as_json,
+    sizes_from_json,
+)
 from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weight_files import (
     detector_sizes,
@@ -24,6 +31,11 @@ from models.light.architecture.weight_files import (
 from models.light.architecture.weight_paths import BUILT_IN
 
 pytestmark = pytest.mark.quick
+
+
+def crops(count: int, side: int) -> torch.Tensor:
+    """RGB and the planes of other people, 0..255."""
+    return torch.rand(count, 3 + OTHER_PLANES, side, side, generator=torch.Generator().manual_seed(0)) * 255
 
 
 def deeper(blocks: tuple[int, ...], by: int = 1) -> tuple[int, ...]:
@@ -48,22 +60,20 @@ def test_new_blocks_change_nothing_until_trained() -> None:
     sizes = read_sizes(BUILT_IN)
     detector, surface = (net.eval() for net in load_networks(BUILT_IN))
     deep = DetectorSizes(widths=sizes.detector.widths, blocks=deeper(sizes.detector.blocks))  # type: ignore[arg-type]
-    fine = SurfaceSizes(
-        widths=sizes.surface.widths,
+    fine = dataclasses.replace(
+        sizes.surface,
         blocks=deeper(sizes.surface.blocks),  # type: ignore[arg-type]
-        wide=sizes.surface.wide,
         refined=deeper(sizes.surface.refined),  # type: ignore[arg-type]
         attention=sizes.surface.attention + 1,
-        joints=True,
     )
     more = grown(PersonDetector(deep), "detector."), grown(SurfaceNet(fine), "surface.")
     assert len(more[0].state_dict()) > len(detector.state_dict())
-    rgb = torch.rand(1, 3, 160, 160, generator=torch.Generator().manual_seed(0)) * 255
-    assert torch.equal(more[0](rgb), detector(rgb))
-    assert all(torch.equal(a, b) for a, b in zip(more[1](rgb), surface(rgb), strict=True))
+    crop = crops(1, 160)
+    assert torch.equal(more[0](crop[:, :3]), detector(crop[:, :3]))
+    assert all(torch.equal(a, b) for a, b in zip(more[1](crop), surface(crop), strict=True))
     for parameter in more[1].refined4[-1].expand.parameters():
         torch.nn.init.constant_(parameter, 0.1)
-    assert not torch.equal(more[1](rgb).part, surface(rgb).part)
+    assert not torch.equal(more[1](crop).part, surface(crop).part)
 
 
 @torch.no_grad()
@@ -73,9 +83,9 @@ def test_wider_networks_have_equal_outputs_until_trained() -> None:
     broad = dataclasses.replace(sizes.detector, widths=wider(sizes.detector.widths))  # type: ignore[arg-type]
     fine = wider_surface(sizes.surface)
     more = grown(PersonDetector(broad), "detector."), grown(SurfaceNet(fine), "surface.")
-    rgb = torch.rand(1, 3, 160, 160, generator=torch.Generator().manual_seed(0)) * 255
-    torch.testing.assert_close(more[0](rgb), detector(rgb), rtol=0, atol=1e-4)
-    for wide, narrow in zip(more[1](rgb), surface(rgb), strict=True):
+    crop = crops(1, 160)
+    torch.testing.assert_close(more[0](crop[:, :3]), detector(crop[:, :3]), rtol=0, atol=1e-4)
+    for wide, narrow in zip(more[1](crop), surface(crop), strict=True):
         torch.testing.assert_close(wide, narrow, rtol=0, atol=1e-4)
 
 
@@ -83,7 +93,7 @@ def test_new_channels_get_gradients() -> None:
     sizes = read_sizes(BUILT_IN).surface
     net = SurfaceNet(wider_surface(sizes))
     load_smaller(net, read_weights(BUILT_IN), "surface.", BUILT_IN)
-    torch.stack([part.square().mean() for part in net(torch.rand(2, 3, 64, 64) * 255)]).sum().backward()
+    torch.stack([part.square().mean() for part in net(crops(2, 64))]).sum().backward()
     assert net.read.weight.grad is not None
     assert net.read.weight.grad[:, sizes.wide :].abs().min() > 0
 

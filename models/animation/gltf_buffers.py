@@ -26,11 +26,13 @@ class GltfDocument:
 
     Attributes:
         tables: the document's lists by name, as `nodes`; each `add` appends to one.
+        extensions: content of the document's extensions by name.
     """
 
     def __init__(self, generator: str) -> None:
         self.asset = {"version": "2.0", "generator": generator}
         self.tables: dict[str, list[dict[str, Any]]] = {}
+        self.extensions: dict[str, Any] = {}
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -74,7 +76,9 @@ class GltfDocument:
 
     def binary(self, roots: list[int]) -> bytes:
         """The whole file (GLB) with one scene of these root nodes. Raises: ValueError if it exceeds 4 GiB."""
-        document = {"asset": self.asset, "scene": 0, "scenes": [{"nodes": roots}], **self.tables}
+        document: dict[str, Any] = {"asset": self.asset, "scene": 0, "scenes": [{"nodes": roots}], **self.tables}
+        if self.extensions:
+            document |= {"extensionsUsed": list(self.extensions), "extensions": self.extensions}
         document["buffers"] = [{"byteLength": self._size}]
         text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
         text += b" " * (-len(text) % 4)

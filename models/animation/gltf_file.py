@@ -69,7 +69,7 @@ def gltf_bytes(people: list[AnimatedPerson], atlas_png: bytes | None, camera: Sc
     document = GltfDocument(GENERATOR)
     material = _material(document, atlas_png)
     start = min(float(person.clip.second_T[0]) for person in people)
-    roots = [node for person in people for node in _person(document, person, material, start, len(people) > 1)]
+    roots = [node for person in people for node in added_person(document, person, material, start, len(people) > 1)]
     if camera is not None:
         roots.append(_camera(document, camera))
     try:
@@ -88,10 +88,16 @@ def _material(document: GltfDocument, atlas_png: bytes | None) -> int:
     return document.add("materials", {"name": "body", "pbrMetallicRoughness": surface})
 
 
-def _person(
+def added_person(
     document: GltfDocument, person: AnimatedPerson, material: int, start: float, several: bool
 ) -> list[int]:
-    """Write a person: the node above the skeleton, and that of the skin, which no node above would move."""
+    """Add a person: the node above the skeleton, and that of the skin, which no node above would move.
+
+    Args:
+        material: of the skin.
+        start: second of the clip at which the file's time begins.
+        several: whether names of joints begin with the person's.
+    """
     clip, prefix = person.clip, f"{person.name}_" if several else ""
     rotation_J33, place_J3 = clip.local_rest()
     quaternion_J4 = quaternions(rotation_J33)

@@ -12,6 +12,7 @@ from models.animation.rest_poses import RestPose
 from models.animation.rig_clip import rig_clip
 from models.animation.skeletons import SkeletonName
 from models.animation.skinned_mesh import skinned_mesh
+from models.animation.vrm_animation import vrm_animation
 from models.body.body_motion import BodyMotion
 from models.errors import ModelError
 from models.motion.clinical_angles import angle_rows
@@ -77,6 +78,12 @@ def take_as_bvh(take: Take, settings: RigSettings) -> dict[str, str]:
         step = frame_steps(motion.second_T).seconds
         texts[name] = bvh_text(rig_clip(own, settings.skeleton, settings.rest), step)
     return texts
+
+
+def take_as_vrm_animations(take: Take, in_place: bool) -> dict[str, bytes]:
+    """One `.vrma` file for each person, with every frame's own time."""
+    motions = {name: without_path(one) if in_place else one for name, one in take.motion_of.items()}
+    return {name: vrm_animation(name, one) for name, one in motions.items()}
 
 
 def take_as_angles(take: Take) -> dict[str, str]:

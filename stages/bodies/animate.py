@@ -9,7 +9,15 @@ from typing import Any, ClassVar, Literal
 
 import cv2
 
-from models.animation.take import RigSettings, Take, from_origin, take_as_angles, take_as_bvh, take_as_gltf
+from models.animation.take import (
+    RigSettings,
+    Take,
+    from_origin,
+    take_as_angles,
+    take_as_bvh,
+    take_as_gltf,
+    take_as_vrm_animations,
+)
 from models.animation.viewer_page import FilmPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS, tile_side
 from pipeline.stage import Job, Stage, StageError
@@ -19,7 +27,9 @@ from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.video.encoding.atomic_writes import reported_write_errors
 from stages.video.encoding.output_file import OutputFile
 
-SUFFIXES = (".glb", ".bvh", ".csv", ".html")
+SUFFIXES = (".glb", ".bvh", ".vrma", ".csv", ".html")
+A_FILE_EACH = (".bvh", ".vrma", ".csv")
+"""Kinds that hold one person."""
 PICTURE_WIDTH, PICTURE_SECONDS, PICTURE_QUALITY = 480, 0.075, 70
 """Pictures of the film on the page: their width, the least time between them, and the quality of the JPEG."""
 
@@ -128,18 +138,17 @@ class Animate(Stage):
             self._recorded = RecordedBodies.from_bytes(state)
 
     def _files(self, take: Take, job: Job) -> dict[str, bytes]:
-        """Contents by path: the result, in BVH and CSV one file for each further person, and the page."""
+        """Contents by path: the result, in BVH, VRMA and CSV one file for each further person, and the page."""
         assert job.output is not None
         settings, suffix = RigSettings(
             skeleton=self.config.skeleton, rest=self.config.rest, in_place=self.config.in_place
         ), _suffix(job)
         files: dict[str, bytes] = {}
         pages = [path for path in (job.output if suffix == ".html" else None, self.config.viewer) if path is not None]
-        if suffix in (".bvh", ".csv"):
-            texts = take_as_bvh(take, settings) if suffix == ".bvh" else take_as_angles(take)
-            for number, (name, text) in enumerate(texts.items()):
+        if suffix in A_FILE_EACH:
+            for number, (name, content) in enumerate(self._of_each(take, settings, suffix).items()):
                 own = job.output if number == 0 else str(Path(job.output).with_suffix(f".{name}{suffix}"))
-                files[own] = text.encode()
+                files[own] = content
         if suffix == ".glb" or pages:
             glb = take_as_gltf(take, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
             if suffix == ".glb":
@@ -149,6 +158,13 @@ class Animate(Stage):
             page = viewer_page(job.stem, glb, pictures, take.camera) if pages else ""
             files |= {path: page.encode() for path in pages}
         return files
+
+    def _of_each(self, take: Take, settings: RigSettings, suffix: str) -> dict[str, bytes]:
+        """Contents of the file of each person."""
+        if suffix == ".vrma":
+            return take_as_vrm_animations(take, self.config.in_place)
+        texts = take_as_bvh(take, settings) if suffix == ".bvh" else take_as_angles(take)
+        return {name: text.encode() for name, text in texts.items()}
 
     def _keep_picture(self, rgb_HW3: U8, second: float) -> None:
         if self._pictures and second - self._pictures[-1].second < PICTURE_SECONDS:
@@ -177,7 +193,8 @@ def _validated(job: Job) -> Job:
     if job.output is None:
         raise StageError("there is no output to write to", job.input, "name one with -o")
     if _suffix(job) not in SUFFIXES:
-        raise StageError("an animation is a .glb, .bvh, .csv or .html file", job.output, "name such a file with -o")
+        kinds = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+        raise StageError(f"an animation is a {kinds} file", job.output, "name such a file with -o")
     _output(job.output, job)
     return job
 

@@ -80,6 +80,11 @@ def test_bvh_is_one_file_a_person(tmp_path: Path) -> None:
     assert apart == pytest.approx(np.hypot(1.4, 0.5), abs=0.08)
 
 
+def test_vrma_is_one_file_a_person(tmp_path: Path) -> None:
+    animated(Animate(Animate.Config()), job(tmp_path, "dance.vrma"), film())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dance.person_7.vrma", "dance.vrma"]
+
+
 def test_csv_holds_clinical_angles_of_each_person(tmp_path: Path) -> None:
     animated(Animate(Animate.Config()), job(tmp_path, "dance.csv"), film())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dance.csv", "dance.person_7.csv"]
@@ -153,7 +158,7 @@ def test_nobody_is_one_plain_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["dance.fbx", "dance"])
 def test_other_files_are_refused_before_the_start(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StageError, match=r"\.glb, \.bvh, \.csv or \.html"):
+    with pytest.raises(StageError, match=r"\.glb, \.bvh, \.vrma, \.csv or \.html"):
         Animate.check(Animate.Config(), job(tmp_path, name))
 
 

@@ -1,0 +1,50 @@
+"""The motion of one person as a VRM animation (`.vrma`): glTF that says which of its nodes are which human bones.
+
+Source of the format: VRM Consortium, VRMC_vrm_animation 1.0. At rest the skeleton stands with level arms; only the hips
+change their place.
+"""
+
+from __future__ import annotations
+
+import re
+
+from models.animation.gltf_buffers import GltfDocument
+from models.animation.gltf_file import GENERATOR, AnimatedPerson, added_person
+from models.animation.rig_clip import rig_clip
+from models.body.body_motion import BodyMotion
+
+EXTENSION = "VRMC_vrm_animation"
+MIDDLE_BONES = {
+    "Hips": "hips", "Spine": "spine", "Spine1": "chest", "Spine2": "upperChest", "Neck": "neck", "Head": "head",
+}
+SIDE_BONES = {
+    "Shoulder": "Shoulder", "Arm": "UpperArm", "ForeArm": "LowerArm", "Hand": "Hand",
+    "UpLeg": "UpperLeg", "Leg": "LowerLeg", "Foot": "Foot", "ToeBase": "Toes",
+}
+FINGERS = {"Thumb": "Thumb", "Index": "Index", "Middle": "Middle", "Ring": "Ring", "Pinky": "Little"}
+FINGER, THUMB = ("Proximal", "Intermediate", "Distal"), ("Metacarpal", "Proximal", "Distal")
+
+
+def vrm_animation(name: str, motion: BodyMotion) -> bytes:
+    """The bytes of a `.vrma` file."""
+    clip = rig_clip(motion, "mixamo", "t")
+    document = GltfDocument(GENERATOR)
+    person = AnimatedPerson(name=name, clip=clip, mesh=None)
+    roots = added_person(document, person, 0, float(clip.second_T[0]), several=False)
+    bones = {human_bone(joint.name): {"node": node} for node, joint in enumerate(clip.joints)}
+    document.extensions[EXTENSION] = {"specVersion": "1.0", "humanoid": {"humanBones": bones}}
+    return document.binary(roots)
+
+
+def human_bone(joint: str) -> str:
+    """VRM's name of a joint of Mixamo's."""
+    plain = joint.partition(":")[2]
+    if plain in MIDDLE_BONES:
+        return MIDDLE_BONES[plain]
+    found = re.fullmatch(r"(Left|Right)(?:Hand(Thumb|Index|Middle|Ring|Pinky)([123])|(.+))", plain)
+    assert found is not None, joint
+    side, finger, number, limb = found.groups()
+    if limb is not None:
+        return side.lower() + SIDE_BONES[limb]
+    parts = THUMB if finger == "Thumb" else FINGER
+    return side.lower() + FINGERS[finger] + parts[int(number) - 1]

@@ -45,6 +45,7 @@ class Correspondences:
         joint_J3: the 17 keypoints as x, y, score; score 0: unknown.
         size: the longer side of the person's box, pixels.
         seen_B: share of the skin of every bone that is seen; 1 is as much as one view shows.
+        confidence: mean confidence of the surface, or of the known joints without a surface; 1 where none is stated.
     """
 
     skin: SkinnedPoints
@@ -53,6 +54,7 @@ class Correspondences:
     joint_J3: F64
     size: float
     seen_B: F64
+    confidence: float
 
 
 def correspondences(surface: SurfaceOfPerson, count: int = POINTS) -> Correspondences:
@@ -77,6 +79,7 @@ def correspondences(surface: SurfaceOfPerson, count: int = POINTS) -> Correspond
         skin=points_on_faces(found.face_M[kept], found.weight_M3[kept]), pixel_N2=pixel_N2,
         chart_N=chart_M[chosen].astype(np.int64),
         joint_J3=person_keypoints(surface).astype(np.float64), size=float(size), seen_B=_seen(chart_M, u_M, v_M),
+        confidence=float(confidence_M.mean()) if len(confidence_M) else 0.0,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import gammainc
+from scipy.special import expit, gammainc
 
 from models.arrays import F32
 from models.body.camera import PinholeCamera
@@ -21,8 +21,13 @@ LEAST_SEEN = 12
 """Fewer points of the surface give no fit."""
 NEAR_M = 0.10
 """A joint's confidence is the probability that it is this near to its place relative to the hips, metres."""
-DOUBT = 1.5
+DOUBT = 2.0
 """Factor on the variance that the curvature of the cost gives: it knows nothing of wrong charts."""
+PERSON_BIAS, PERSON_CONFIDENCE = -3.0, 7.3
+"""Logit of the probability of a person, by the mean confidence of the surface.
+
+They are fitted to the light network on photos of annotated people by `tests/benchmarks/quality/real_people.py`.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +108,13 @@ def fitted_body(problem: Problem, seen: Correspondences, pose: ReducedPose, reac
         confidence_J=joint_confidence(problem, pose, reach),
         seen_B=seen.seen_B.astype(np.float32),
         residual=problem.mean_error(pose) / seen.size,
-        is_person=1.0,
+        is_person=person_probability(seen.confidence),
     )
+
+
+def person_probability(confidence: float) -> float:
+    """How probable it is that a surface of some mean confidence is that of a person."""
+    return float(expit(PERSON_BIAS + PERSON_CONFIDENCE * confidence))
 
 
 def joint_confidence(problem: Problem, pose: ReducedPose, reach: float) -> F32:

@@ -30,7 +30,7 @@ class RenderedPerson:
     shape_C: F32
     x0: int = 0
     y0: int = 0
-    confidence_hw: None = None
+    confidence_hw: F32 | None = None
     keypoint_K3: F32 | None = None
 
 

@@ -69,6 +69,17 @@ def test_a_surface_that_is_one_place_of_the_skin_gives_no_fit() -> None:
     assert fit_surface(replace(true, labels_hw=labels, uv_2hw=uv), CAMERA) is None
 
 
+def test_an_unsure_surface_is_less_probably_a_person() -> None:
+    true = person(3, 0.3)
+    told = []
+    for level in (0.75, 0.2):
+        fit = fit_surface(replace(true, confidence_hw=np.full(true.labels_hw.shape, level, np.float32)), CAMERA)
+        assert fit is not None
+        told.append(fit.is_person)
+    assert told[0] > 0.9
+    assert told[1] < 0.4
+
+
 def test_joints_of_a_network_count_by_their_scores() -> None:
     true = person(3, 0.3)
     joints = np.column_stack([CAMERA.project(true.keypoint_J3[:17]), np.ones(17)]).astype(np.float32)

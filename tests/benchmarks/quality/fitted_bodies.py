@@ -7,7 +7,8 @@ Scenes of a world are rendered at 640×480 with the worlds' own cameras, whose f
 of at least 100 pixels that the network finds count; "whole" are those with 15 of 17 keypoints visible. Rows:
 
 - exact: a dense fit to the true surface of the visible pixels
-- dense: a dense fit to the network's surface
+- dense: a dense fit to the network's surface and joints
+- dense, height stated: the same at the person's true height
 - joints: a fit to the network's joints alone
 - true joints: a fit to the true visible joints alone
 - network: the network's surface itself, without a body
@@ -44,6 +45,7 @@ from models.structures import SurfaceMap
 from models.surface.geometry import SurfaceGeometry, open_body_geometry
 from models.surface.keypoints import person_keypoints
 from models.surface.raster import Camera, blend, rasterize
+from stages.bodies.body_height import at_height, standing_height
 from stages.evaluation.protocols import found_instance, match_boxes_to_people
 from stages.evaluation.synthetic_truth import scene_truth
 from stages.evaluation.true_images import TrueImage, TruePerson
@@ -53,7 +55,7 @@ HEIGHT, WIDTH = 480, 640
 LEAST_HEIGHT = 100
 WHOLE, VISIBLE = 15, 2
 NO_FIT_MM, FAILURE_MM = 300.0, 150.0
-METHODS = ("exact", "dense", "joints", "true joints", "network")
+METHODS = ("exact", "dense", "dense, height stated", "joints", "true joints", "network")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,15 +97,25 @@ def fits(
     told_173 = known_173 * (known_173[:, 2:] == VISIBLE)
     told_173[:, 2] = told_173[:, 2] > 0
     exact, joints = true_surface(image, g), person_keypoints(surface)
+    pose = image.people[g].pose
+    assert pose is not None
+    height_m = standing_height(pose.shape_C)
     for name, fit in (
         ("exact", lambda: fit_surface(exact, camera, EXACT)),
         ("dense", lambda: fit_surface(surface, camera)),
+        ("dense, height stated", lambda: fit_at_height(surface, camera, height_m)),
         ("joints", lambda: fit_joints(joints, camera)),
         ("true joints", lambda: fit_joints(told_173, camera)),
     ):
         if name in methods:
             start = time.process_time()
             yield name, fit(), time.process_time() - start
+
+
+def fit_at_height(surface: SurfaceMap, camera: PinholeCamera, height_m: float) -> FittedBody | None:
+    """A dense fit, scaled to a stated height."""
+    fit = fit_surface(surface, camera)
+    return None if fit is None else at_height(fit, height_m)
 
 
 def body_errors(person: TruePerson, fit: FittedBody | None) -> tuple[list[float], float, float]:

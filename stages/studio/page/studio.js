@@ -60,10 +60,14 @@ async function take(name) {
   try {
     const found = await send("/take", () => ({ who: work.who, ...(name ? { image: name } : {}) }));
     work.progress = found.progress;
-    Object.assign(work, { image: found.image, maps: {}, pictures: {}, proposals: [], person: 0, part: 1, number: 0, joint: 0 });
-    if (!found.image) { work.sheet = null; await picture.setImage(null); show(); return; }
+    // Nothing can be answered before the image is there: what is on the screen is the last one.
+    Object.assign(work, { image: null, sheet: null, maps: {}, pictures: {}, proposals: [], person: 0, part: 1, number: 0, joint: 0 });
+    await picture.setImage(null);
+    if (!found.image) return show();
+    const loaded = await loadPicture(`/image/${found.image.number}`);
+    work.image = found.image;
     await showSheet(found.sheet);
-    void picture.setImage(await loadPicture(`/image/${found.image.number}`));
+    void picture.setImage(loaded);
     picture.show([0, 0, found.image.width, found.image.height]);
     setStage(Object.keys(person()?.asked || {}).length ? "points" : "people");
     void propose(found.image);

@@ -214,7 +214,7 @@ def main() -> None:
         net.read.reset_parameters()
     before = {name: errors(Head(net), people, geometry) for name, people in tests.items()}
     print("before", {name: estimate(auc_of(one)).value for name, one in before.items()}, flush=True)
-    grid = ((400, 1000), (3e-3, 1e-2)) if options.fresh else ((100, 400), (3e-5, 1e-4, 1e-3))
+    grid = ((200, 400), (1e-3, 3e-3)) if options.fresh else ((100, 400), (3e-5, 1e-4, 1e-3))
     steps, rate = choice(net, train, tests["choice"], geometry, grid)
     rows = []
     equal = [(int(3600 * hours / (PERSON_S + POINT_S * points)), points) for hours in HOURS for points in POINTS]

@@ -74,8 +74,8 @@ class RecordedBodies:
 def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: bool) -> Take:
     """The take of a film: whoever is seen longest comes first.
 
-    Between two cuts the camera stands still; whoever is seen longest there tells where it stands above the floor. The
-    take has the camera of its first person.
+    Between two cuts the camera stands still; whoever is seen largest for longest there tells how it stands above the
+    floor. The take has the camera of its first person.
 
     Args:
         least_seconds: people who are seen for a shorter time are left out.
@@ -87,20 +87,25 @@ def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: boo
     lasting = {name: record for name, record in records if len(record) * steps.seconds >= needed - 1e-6}
     if not lasting:
         return Take(motion_of={})
+    shot_of = {name: bisect_right(recorded.cuts, record[0][0]) for name, record in lasting.items()}
     grounds: dict[int, Ground] = {}
-    standing: dict[str, BodyMotion] = {}
-    for name, record in lasting.items():
-        shot = bisect_right(recorded.cuts, record[0][0])
-        made = grounded_motion(_motion(record, steps), grounds.get(shot), lock=lock_feet)
-        grounds.setdefault(shot, made.ground)
-        standing[f"person_{name}"] = made.motion
-    second, body = next(iter(lasting.values()))[0]
-    ground, pose_44 = grounds[bisect_right(recorded.cuts, second)], np.eye(4)
+    standing: dict[int, BodyMotion] = {}
+    for name in sorted(lasting, key=lambda name: -_shown(lasting[name])):
+        made = grounded_motion(_motion(lasting[name], steps), grounds.get(shot_of[name]), lock=lock_feet)
+        grounds.setdefault(shot_of[name], made.ground)
+        standing[name] = made.motion
+    first = next(iter(lasting))
+    body, ground, pose_44 = lasting[first][0][1], grounds[shot_of[first]], np.eye(4)
     pose_44[:3, :3], pose_44[:3, 3] = ground.axes_33, ground.shift_3
     camera = SceneCamera(
         pose_44=pose_44, focal_px=body.camera.focal_px, width=recorded.width, height=recorded.height
     )
-    return Take(motion_of=standing, camera=camera)
+    return Take(motion_of={f"person_{name}": standing[name] for name in lasting}, camera=camera)
+
+
+def _shown(record: Sequence[tuple[float, FittedBody]]) -> float:
+    """How large, and for how long, somebody is seen: pixels of a metre, summed over the frames."""
+    return float(sum(body.camera.focal_px / max(float(body.pose.root_3[2]), 0.1) for _, body in record))
 
 
 def _motion(record: Sequence[tuple[float, FittedBody]], steps: FrameSteps) -> BodyMotion:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from models.body.body_pose import posed_bones
 from models.body.bvh import read_bvh
@@ -198,3 +199,19 @@ def test_a_body_of_another_shape_stays_as_large_in_the_picture() -> None:
     root_T3 = take.motion_of["person_4"].root_T3
     seen_T3 = (root_T3 - take.camera.pose_44[:3, 3]) @ take.camera.pose_44[:3, :3]
     np.testing.assert_allclose(seen_T3, [[-0.5 + 0.05 * t, 0.1, 3.0] for t in range(FRAMES)], atol=0.02)
+
+
+def test_whoever_is_seen_largest_tells_where_the_floor_is() -> None:
+    """A small person in the background, whose fit leans by 15°, is seen a little longer than the one in front."""
+    lean_33 = Rotation.from_euler("x", 15, degrees=True).as_matrix()
+    recorded = RecordedBodies(width=320, height=240)
+    for t in range(FRAMES):
+        far = made_body((1.5, -0.3, 12.0))
+        rotation_B33 = far.pose.rotation_B33.copy()
+        rotation_B33[0] = lean_33 @ rotation_B33[0]
+        far = replace(far, pose=replace(far.pose, rotation_B33=rotation_B33.astype(np.float32)))
+        recorded.add_frame(t / 25, [(1, far), *([(2, made_body((0.0, 0.1, 3.0)))] if t > 1 else [])])
+    take = recorded_take(recorded, 0.5, lock_feet=False)
+    assert list(take.motion_of) == ["person_1", "person_2"]
+    up_3 = take.motion_of["person_2"].rotation_TB33[5, 0] @ [0, 1, 0]
+    assert np.degrees(np.arccos(up_3[1])) < 4

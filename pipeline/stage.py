@@ -18,6 +18,7 @@ from pipeline.media_types import IMAGE_BRANDS as IMAGE_BRANDS
 from pipeline.media_types import MJPEG_SUFFIXES as MJPEG_SUFFIXES
 from pipeline.media_types import RAW_PHOTO_HEADS as RAW_PHOTO_HEADS
 from pipeline.media_types import RAW_PHOTO_SUFFIXES as RAW_PHOTO_SUFFIXES
+from pipeline.media_types import VIDEO_SUFFIXES as VIDEO_SUFFIXES
 from pipeline.media_types import local_path as local_path
 from pipeline.redaction import redacted, register_secrets
 from pipeline.redaction import without_secrets as without_secrets

@@ -1,0 +1,82 @@
+"""The images of a task list: image files, and every n-th frame of videos, which are written as images."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+
+from pipeline.stage import VIDEO_SUFFIXES, StageError
+from stages.annotations.image_folders import IMAGE_SUFFIXES, read_rgb
+from stages.studio.task_list import TaskImage
+from stages.studio.workplace import GivenImage
+from stages.video.decoding.frame_selection import FrameSelection
+from stages.video.decoding.video_frames import VideoFrames
+
+JPEG_QUALITY = 95
+
+
+def check_media(path: Path) -> None:
+    """Raises: StageError for a file that is neither image nor video."""
+    if path.suffix.lower() not in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES):
+        raise StageError("this is neither image nor video", str(path), "name images, videos, or folders of them")
+
+
+def given_images(paths: Sequence[Path], frames: Path, every: int) -> list[GivenImage]:
+    """The images of a task list, in the order of the files.
+
+    An image is named by its file name, or by its path where two files share a name; a frame by its folder, which has
+    the name of the video, and its number in the video: `film.mp4.every25/000050.jpg`.
+
+    Args:
+        frames: folder in which the frames of videos are written.
+        every: every n-th frame of a video is taken.
+
+    Raises: StageError for an image or a video that cannot be read, and a folder that cannot be written.
+    """
+    count = Counter(path.name for path in paths)
+    found = []
+    for path in paths:
+        name = path.name if count[path.name] == 1 else path.as_posix()
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            folder = f"{name.strip('/').replace('/', '_')}.every{every}"
+            files = [(f"{folder}/{one.name}", one) for one in frame_files(path, frames / folder, every)]
+        else:
+            files = [(name, path)]
+        for one, file in files:
+            height, width = read_rgb(file).shape[:2]
+            found.append(GivenImage(path=file, task=TaskImage(name=one, height=height, width=width)))
+    return found
+
+
+def frame_files(video: Path, folder: Path, every: int) -> list[Path]:
+    """Every n-th frame of a video as JPEG in a folder, named by its number in the video.
+
+    The folder is made whole or not at all; one that exists is used as it is. Raises: StageError.
+    """
+    if not folder.is_dir():
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=folder.parent) as kept:
+                draft = Path(kept) / "frames"
+                draft.mkdir()
+                for number, jpeg in _jpegs(video, every):
+                    (draft / f"{number:06d}.jpg").write_bytes(jpeg)
+                draft.rename(folder)
+        except OSError as error:
+            what = f"the frames cannot be written ({error.strerror or error})"
+            raise StageError(what, str(folder), "name another file with -o") from error
+    return sorted(folder.glob("*.jpg"))
+
+
+def _jpegs(video: Path, every: int) -> Iterator[tuple[int, bytes]]:
+    frames = VideoFrames(str(video), FrameSelection(every=every))
+    try:
+        for _, rgb_HW3 in frames:
+            _, encoded = cv2.imencode(".jpg", rgb_HW3[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            yield frames.index, encoded.tobytes()
+    finally:
+        frames.close()

@@ -49,7 +49,7 @@ def main() -> int:
             browser.wait(f"Object.keys(studio.work.sheet.people).length === {len(scene.box_N4)}")
             browser.key("Tab")
             browser.key("A")
-            browser.wait("studio.work.sheet.people[1].outline === true", 60)
+            browser.wait("Boolean(studio.work.outlines[1])", 60)
             take(browser, target / "annotate_parts.jpg")
             browser.key("Tab")
             for _ in range(ANSWERS):

@@ -11,13 +11,24 @@ from models.files.image_size import too_large
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import KEYPOINTS
 from stages.annotations.point_picking import MAX_POINTS_PER_PART
-from stages.studio.actions import ACTIONS, Action, ImageStatus, Origin, PersonKind, Verdict, field_names
+from stages.studio.actions import (
+    ACTIONS,
+    Action,
+    Change,
+    ImageStatus,
+    Origin,
+    PersonKind,
+    Verdict,
+    field_names,
+)
 from stages.studio.part_map import PixelMask
 
 MAX_PEOPLE = 1000
 """People of one image."""
 MAX_COUNTS = 2**22
 """Characters of a mask's run lengths."""
+MAX_TOGETHER = 2000
+"""Changes of one step."""
 CHARTS, VIEWS = 24, 6
 REMEDY = "reload the page"
 
@@ -131,6 +142,14 @@ def _mask(value: Any, size: Size) -> PixelMask:
     return mask
 
 
+def _changes(value: Any, size: Size) -> tuple[Change, ...]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_TOGETHER:
+        raise ValueError(f"is not 1 to {MAX_TOGETHER} changes")
+    if any(isinstance(one, Mapping) and one.get("do") in ("status", "together") for one in value):
+        raise ValueError("holds an action that changes no person")
+    return tuple(action_of(one, size) for one in value)  # type: ignore[misc]  # the others are changes
+
+
 def _place(value: Any, size: Size) -> float:
     return _number(value, 0, max(size))
 
@@ -155,5 +174,6 @@ READERS: dict[str, Callable[[Any, Size], Any]] = {
     "y": _place,
     "visibility": _whole(0, 2),
     "status": _choice(ImageStatus),
+    "actions": _changes,
 }
 """How each field is read and checked, by its name."""

@@ -109,6 +109,21 @@ class SetStatus:
     status: ImageStatus
 
 
+Change = SetBox | SetKind | Paint | SetOutline | Ask | Answer | SetKeypoint
+"""An action on a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """Several changes that are made, and undone, in one step."""
+
+    tag: ClassVar[str] = "together"
+    actions: tuple[Change, ...]
+
+
+Action = Change | SetStatus | Together
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """What an annotator finds in an image and cannot undo: given boxes, parts and asked points."""
@@ -116,14 +131,15 @@ class Start:
     actions: tuple[Action, ...]
 
 
-Action = SetBox | SetKind | Paint | SetOutline | Ask | Answer | SetKeypoint | SetStatus
 ACTIONS: dict[str, type[Action]] = {
-    made.tag: made for made in (SetBox, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SetStatus)
+    made.tag: made for made in (SetBox, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SetStatus, Together)
 }
 
 
 def action_record(action: Action) -> dict[str, Any]:
     """The JSON of an action: its tag and its fields."""
+    if isinstance(action, Together):
+        return {"do": action.tag, "actions": [action_record(one) for one in action.actions]}
     return {"do": action.tag, **asdict(action)}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +12,14 @@ from typing import Any, Literal
 from models.inference.open_network import fetch_weights
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage, StageError
-from stages.annotations.image_folders import IMAGE_SUFFIXES, read_rgb
 from stages.live.page_access import is_loopback
 from stages.live.payloads import Gauges
 from stages.payloads import Written
+from stages.studio.given_images import check_media, given_images
 from stages.studio.proposals import Proposer
 from stages.studio.studio_page import StudioPage
 from stages.studio.synthetic_task import SyntheticTask, synthetic_images
-from stages.studio.task_list import TaskImage
-from stages.studio.workplace import GivenImage, Workplace, studio_journal
+from stages.studio.workplace import Workplace, frames_folder, studio_journal
 
 LOOK_EVERY_S = 0.3
 
@@ -37,6 +35,7 @@ class Annotate(Stage):
         synthetic: which people; for that task alone.
         network: proposes boxes, parts and keypoints; the shared section.
         propose: whether the network proposes anything.
+        every: every n-th frame of videos is annotated.
         copies: how many annotators each image is given to.
         host: the address that the page is bound to; any other than a loopback address requires a token.
         port: of the page.
@@ -48,6 +47,7 @@ class Annotate(Stage):
         synthetic: SyntheticTask = field(default_factory=SyntheticTask)
         network: NetworkConfig = field(default_factory=NetworkConfig)
         propose: bool = True
+        every: int = 25
         copies: int = 1
         host: str = "127.0.0.1"
         port: int = 8766
@@ -60,6 +60,8 @@ class Annotate(Stage):
                 raise ValueError("host is empty, must be an address of this machine, or 0.0.0.0 for all it has")
             if not 1 <= self.port <= 65535:
                 raise ValueError(f"port is {self.port}, must be from 1 to 65535")
+            if self.every < 1:
+                raise ValueError(f"every is {self.every}, must be 1 or more")
             if not 1 <= self.copies <= 9:
                 raise ValueError(f"copies is {self.copies}, must be from 1 to 9")
             if self.token is None and not is_loopback(self.host):
@@ -80,14 +82,13 @@ class Annotate(Stage):
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
-        """Raises StageError for inputs that are no images, a task without images, and a result without its journal."""
+        """Raises StageError for inputs that are neither images nor videos, for none, for a result without journal."""
         if config.task == "synthetic" and job.together:
             raise StageError("a synthetic task makes its own images", job.together[0], "leave the inputs out")
         if config.task == "images" and not job.together:
             raise StageError("no input", "command line", "name images, or a folder of images")
         for path in job.together:
-            if Path(path).suffix.lower() not in IMAGE_SUFFIXES:
-                raise StageError("this is no image", path, "name images, or folders of images")
+            check_media(Path(path))
         output = Path(job.output or "")
         if output.exists() and not studio_journal(output).exists() and not job.overwrite:
             remedy = "name another file with -o, or give --overwrite to replace it"
@@ -112,7 +113,7 @@ class Annotate(Stage):
         if self.config.task == "synthetic":
             images = synthetic_images(self.config.synthetic, output)
         else:
-            images = given_images([Path(path) for path in job.together])
+            images = given_images([Path(path) for path in job.together], frames_folder(output), self.config.every)
         self._workplace = Workplace(images, output, copies=self.config.copies, propose=propose)
         self._page = StudioPage(self.config.host, self.config.port, self.config.token, self._workplace)
         started = time.monotonic()
@@ -142,17 +143,3 @@ class Annotate(Stage):
         people = self._workplace.write()
         self._facts = {"people": people}
         return Written(path=self._output, frames=self._workplace.finished())
-
-
-def given_images(paths: list[Path]) -> list[GivenImage]:
-    """The images of a task list. An image is named by its file name, or by its path where two files share a name.
-
-    Raises: StageError for an image that cannot be read.
-    """
-    count = Counter(path.name for path in paths)
-    found = []
-    for path in paths:
-        height, width = read_rgb(path).shape[:2]
-        name = path.name if count[path.name] == 1 else path.as_posix()
-        found.append(GivenImage(path=path, task=TaskImage(name=name, height=height, width=width)))
-    return found

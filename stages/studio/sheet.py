@@ -20,6 +20,7 @@ from stages.studio.actions import (
     SetKind,
     SetOutline,
     SetStatus,
+    Together,
 )
 from stages.studio.part_map import ERASE, PartMap, PixelMask, painted
 
@@ -89,6 +90,10 @@ def after_action(sheet: WorkSheet, action: Action, at: float, seconds: float) ->
 
     Raises: StageError for a person or a point that the sheet does not have, and for a chart of another part.
     """
+    if isinstance(action, Together):
+        for one in action.actions:
+            sheet = after_action(sheet, one, at, seconds / len(action.actions))
+        return sheet
     if isinstance(action, SetStatus):
         finished_at = None if action.status == "open" else at
         return replace(sheet, status=action.status, last_at=at, finished_at=finished_at)

@@ -6,13 +6,16 @@ import base64
 from functools import lru_cache
 from typing import Any
 
-from stages.studio.part_map import PartMap
+import numpy as np
+
+from stages.studio.part_map import PartMap, PixelMask, packed_map
 from stages.studio.sheet import AskedPoint, PersonWork
 from stages.studio.task_list import History
 from stages.studio.view_clicks import SurfacePlace, views_of_place
+from stages.studio.view_pictures import second_chart
 
 SAME = "same"
-"""Stands for a part map that the page has already."""
+"""Stands for a part map, or an outline, that the page has already."""
 
 
 def history_record(
@@ -21,8 +24,8 @@ def history_record(
     """The sheet now, and how many steps can be undone and redone.
 
     Args:
-        known: the history as the page knows it: its part maps are not sent again.
-        drawn: the person whose map the page has changed itself.
+        known: the history as the page knows it: its part maps and outlines are not sent again.
+        drawn: the person whose map or outline the page has changed itself.
     """
     sheet = history.sheet
     before = {} if known is None else known.sheet.people
@@ -40,10 +43,17 @@ def person_work_record(work: PersonWork, before: PersonWork | None) -> dict[str,
     same = before is not None and before.parts == work.parts
     return {
         "box": work.box_4, "kind": work.kind, "seconds": work.seconds, "proposed": sorted(work.proposed),
-        "parts": SAME if same else part_map_record(work.parts), "outline": work.outline is not None,
+        "parts": SAME if same else part_map_record(work.parts),
+        "outline": SAME if before is not None and before.outline == work.outline else _outline_record(work.outline),
         "asked": {part: [_point_record(part, one) for one in points] for part, points in work.asked.items()},
         "keypoints": {joint: (one.x, one.y, one.visibility) for joint, one in work.keypoints.items()},
     }
+
+
+def _outline_record(outline: PixelMask | None) -> dict[str, Any] | None:
+    if outline is None:
+        return None
+    return part_map_record(packed_map(outline.inside_hw.astype(np.uint8), outline.x, outline.y))
 
 
 def part_map_record(parts: PartMap | None) -> dict[str, Any] | None:
@@ -55,10 +65,11 @@ def part_map_record(parts: PartMap | None) -> dict[str, Any] | None:
 
 
 def _point_record(part: int, point: AskedPoint) -> dict[str, Any]:
-    record: dict[str, Any] = {"x": point.x, "y": point.y, "verdict": "open", "places": []}
+    record: dict[str, Any] = {"x": point.x, "y": point.y, "verdict": "open", "second": False, "places": []}
     if point.answer is not None:
         record["verdict"] = point.answer.verdict
         if point.answer.verdict == "surface":
+            record["second"] = point.answer.chart == second_chart(part)
             record["places"] = _places(part, point.answer.chart, point.answer.u, point.answer.v)
     return record
 

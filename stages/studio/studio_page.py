@@ -20,9 +20,13 @@ from stages.studio.view_pictures import views_png
 from stages.studio.workplace import Message, Workplace, part_table
 
 FOLDER = Path(__file__).with_name("page")
+SCRIPTS = (
+    *("studio", "state", "steps", "messages", "server", "masks", "picture", "pointers", "views", "words", "drawings"),
+    *("images", "people", "parts", "points", "keypoints"),
+)
 FILES = {
     "studio.css": "text/css",
-    **{f"{name}.js": "text/javascript" for name in ("studio", "server", "masks", "picture", "tools", "views", "words")},
+    **{f"{name}.js": "text/javascript" for name in SCRIPTS},
 }
 """Files of the page, with their types; no other file is served."""
 MAX_MESSAGE_BYTES = 8 * 2**20
@@ -43,30 +47,35 @@ class StudioPage(PageServer):
         """Start the server. Raises: StageError as `PageServer.start`."""
         super().__init__(host, port, token)
         self._workplace = workplace
-        # One thread changes the task list. Pictures and the network have their own, so that clicks never wait.
+        # One thread changes the task list. Images, views, previews and the network have their own: clicks never wait.
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="desk")
         self._pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
+        self._views_desk = ThreadPoolExecutor(1, thread_name_prefix="views")
+        self._previews = ThreadPoolExecutor(1, thread_name_prefix="previews")
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
         self.start()
 
     def routes(self) -> Iterable[web.RouteDef]:
         """The page's files, pictures and messages."""
         work = self._workplace
-        posts = {"take": work.take, "act": work.act, "ask": work.ask, "click": work.click, "release": work.release}
+        posts = {"take": work.take, "act": work.act, "ask": work.ask, "click": work.click}
+        posts |= {"images": work.images, "release": work.release}
         yield web.get("/", self._page)
         yield web.get("/page/{file}", self._file)
         yield web.get("/parts", self._parts)
         yield web.get("/views/{part}", self._views)
         yield web.get("/image/{number}", self._image)
+        yield web.get("/thumbnail/{number}", self._thumbnail)
         yield web.get("/proposals/{number}", self._proposals)
         for name, answer in posts.items():
             yield web.post(f"/{name}", self._answering(answer, self._desk))
+        yield web.post("/preview", self._answering(work.preview, self._previews))
         yield web.post("/guess", self._answering(work.guess, self._network))
 
     def close(self) -> None:
         """Close all connections and stop."""
         super().close()
-        for pool in (self._desk, self._pictures, self._network):
+        for pool in (self._desk, self._pictures, self._views_desk, self._previews, self._network):
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _answering(
@@ -106,11 +115,14 @@ class StudioPage(PageServer):
         part = request.match_info["part"]
         if not part.isascii() or not part.isdecimal() or int(part[:3]) not in PARTS:
             return web.Response(status=404)
-        png = await self._loop.run_in_executor(self._pictures, views_png, int(part[:3]))
+        png = await self._loop.run_in_executor(self._views_desk, views_png, int(part[:3]))
         return web.Response(body=png, content_type="image/png")
 
     async def _image(self, request: web.Request) -> web.Response:
         return await self._of_image(request, self._pictures, self._workplace.jpeg)
+
+    async def _thumbnail(self, request: web.Request) -> web.Response:
+        return await self._of_image(request, self._pictures, self._workplace.thumbnail)
 
     async def _proposals(self, request: web.Request) -> web.Response:
         return await self._of_image(request, self._network, self._workplace.proposals)

@@ -16,6 +16,8 @@ IDLE_S = 60.0
 """A longer pause between two actions is idle time and is not counted."""
 
 Step = Literal["undo", "redo"]
+ImageState = Literal["open", "begun", "finished", "skipped", "taken"]
+"""An image as an annotator sees it in the list; `taken`: others have all places of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +193,16 @@ def next_image(tasks: TaskList, who: str, now: float) -> str | None:
     ]
     begun = [name for name in waiting if (name, who) in tasks.histories]
     return next(iter([*begun, *waiting]), None)
+
+
+def image_state(tasks: TaskList, image: str, who: str, now: float) -> ImageState:
+    """What an image is to an annotator: their own work first, then whether there is a place for them."""
+    mine = tasks.sheet(image, who)
+    if mine.status != "open":
+        return mine.status
+    if not is_open_to(tasks, image, who, now):
+        return "taken"
+    return "begun" if mine.people else "open"
 
 
 def with_images(tasks: TaskList, images: Sequence[TaskImage]) -> TaskList:

@@ -28,16 +28,21 @@ COLUMNS = 3
 @cache
 def views_png(part: int) -> bytes:
     """All six views of a part as one PNG: two rows of three."""
-    tiles = [view_picture(seen, int(np.flatnonzero(part == COARSE_OF_CHART)[-1])) for seen in part_views(part)]
+    tiles = [view_picture(seen, part) for seen in part_views(part)]
     rows = [np.concatenate(tiles[first : first + COLUMNS], axis=1) for first in range(0, len(tiles), COLUMNS)]
     _, png = cv2.imencode(".png", np.concatenate(rows)[..., ::-1])
     return png.tobytes()
 
 
-def view_picture(seen: PartView, second: int) -> U8:
-    """One view, RGB (S, S, 3). `second`: the chart that has the second tint."""
+def second_chart(part: int) -> int:
+    """The chart of a part that has the second tint on its views."""
+    return int(np.flatnonzero(part == COARSE_OF_CHART)[-1])
+
+
+def view_picture(seen: PartView, part: int) -> U8:
+    """One view of a part, RGB (S, S, 3)."""
     inside_SS = seen.chart_SS > 0
-    second_SS = seen.chart_SS == second
+    second_SS = seen.chart_SS == second_chart(part)
     tint_SS3 = np.where(second_SS[..., None], TINTS[1], TINTS[0])
     light_SS = AMBIENT + (1 - AMBIENT) * np.clip(seen.normal_SS3 @ LAMP, 0, 1)
     shade_SS = light_SS * (1 - LINE_STRENGTH * _grid(seen)) * (1 - BORDER_STRENGTH * _borders(seen.chart_SS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from models.arrays import U8
 from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
@@ -18,7 +20,8 @@ from pipeline.stage import StageError
 from stages.annotations.densepose_coco import write_dense_set
 from stages.annotations.image_folders import read_rgb
 from stages.studio.action_messages import action_of
-from stages.studio.actions import Action, Answer, Ask, Paint, SetStatus, Start
+from stages.studio.actions import Action, Answer, Ask, Paint, SetOutline, SetStatus, Start
+from stages.studio.answer_preview import answer_preview
 from stages.studio.asked_pixels import pixels_to_ask
 from stages.studio.journal import WorkJournal, checked_name
 from stages.studio.part_views import SIDE, view_directions
@@ -34,6 +37,7 @@ from stages.studio.task_list import (
     active_seconds,
     claimed,
     finished_by,
+    image_state,
     next_image,
     released,
 )
@@ -41,6 +45,8 @@ from stages.studio.view_clicks import SurfacePlace, clicked_place, views_of_plac
 
 Propose = Callable[[str, U8], list[ProposedPerson]]
 JPEG_QUALITY = 95
+THUMBNAIL = 120
+"""Pixels of the longer side of an image in the list of images."""
 KEPT_IMAGES = 4
 """Decoded images that stay in memory."""
 Message = Mapping[str, Any]
@@ -88,10 +94,15 @@ class Workplace:
         about = {"name": name, "number": number, "width": one.width, "height": one.height}
         return {"image": about, "sheet": history_record(self._history(name, who)), "progress": progress}
 
+    def images(self, message: Message) -> dict[str, Any]:
+        """This run's images for an annotator: name and state of each, by its number. Raises: StageError."""
+        who, tasks, now = checked_name(message.get("who")), self._journal.tasks, self._clock()
+        return {"images": [{"name": name, "state": image_state(tasks, name, who, now)} for name in self._files]}
+
     def act(self, message: Message) -> dict[str, Any]:
         """Carry out an action, an undo or a redo; returns the changed sheet. Raises: StageError.
 
-        With `painted: true` the page has drawn what it paints, and the map is not sent back.
+        With `painted: true` the page has drawn what it paints, and neither map nor outline is sent back.
         """
         name = self._name(message.get("image"))
         image = self._journal.tasks.image(name)
@@ -146,6 +157,14 @@ class Workplace:
         places = [best.place_at(one.x, one.y) for one in work.asked.get(wanted.part, ())]
         return {"guesses": [_views(wanted.part, place) for place in places]}
 
+    def preview(self, message: Message) -> dict[str, Any]:
+        """The lines that the answers of a part draw on the image. Fields: `person`, `part`. Raises: StageError."""
+        _, wanted, work = self._wanted_part(message)
+        made = None if work is None else answer_preview(work, wanted.part)
+        if made is None:
+            return {"preview": None}
+        return {"preview": {"box": made[0], "png": base64.b64encode(made[1]).decode("ascii")}}
+
     def release(self, message: Message) -> dict[str, Any]:
         """The annotator leaves: their images are free for others."""
         self._journal.tasks = released(self._journal.tasks, checked_name(message.get("who")))
@@ -160,9 +179,13 @@ class Workplace:
 
     def jpeg(self, name: str) -> bytes:
         """An image as the page shows it: upright. Raises: StageError."""
-        options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-        _, encoded = cv2.imencode(".jpg", self.image_rgb(name)[..., ::-1], options)
-        return encoded.tobytes()
+        return jpeg_bytes(self.image_rgb(name), JPEG_QUALITY)
+
+    def thumbnail(self, name: str) -> bytes:
+        """A small JPEG of an image, for the list of images. Raises: StageError."""
+        rgb_HW3 = self._read(name)
+        scale = THUMBNAIL / max(rgb_HW3.shape[:2])
+        return jpeg_bytes(np.asarray(cv2.resize(rgb_HW3, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)), 80)
 
     def proposals(self, name: str) -> dict[str, Any]:
         """The network's proposals for an image. Raises: StageError, ModelError."""
@@ -207,7 +230,7 @@ class Workplace:
     def _add(self, message: Message, name: str, do: Action | Step) -> dict[str, Any]:
         who, now = checked_name(message.get("who")), self._clock()
         before = self._history(name, who)
-        drawn = do.person if isinstance(do, Paint) and message.get("painted") is True else None
+        drawn = do.person if isinstance(do, Paint | SetOutline) and message.get("painted") is True else None
         claimed(self._journal.tasks, name, who, now)
         seconds = active_seconds(self._journal.tasks, who, now)
         self._journal.add(WorkEntry(who=who, image=name, at=now, seconds=seconds, do=do))
@@ -235,9 +258,20 @@ def _views(part: int, place: SurfacePlace | None) -> list[tuple[int, float, floa
     return [] if place is None or COARSE_OF_CHART[place.chart] != part else views_of_place(part, place)
 
 
+def jpeg_bytes(rgb_HW3: U8, quality: int) -> bytes:
+    """An RGB image as JPEG."""
+    _, encoded = cv2.imencode(".jpg", rgb_HW3[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return encoded.tobytes()
+
+
 def studio_journal(output: Path) -> Path:
     """The journal beside a result: `people.journal.jsonl` beside `people.json`."""
     return output.with_name(f"{output.stem}.journal.jsonl")
+
+
+def frames_folder(output: Path) -> Path:
+    """The folder of the frames of videos beside a result: `people.frames` beside `people.json`."""
+    return output.with_name(f"{output.stem}.frames")
 
 
 def ranked_path(output: Path, rank: int) -> Path:

@@ -5,20 +5,28 @@
 /** @typedef {{x: number, y: number, size: [number, number], counts: string}} PixelMask */
 /** @typedef {{mask: PixelMask, inside: Uint8Array}} Shape a mask, and its pixels row by row */
 
+/** Colours of the parts 1 … 14 and of the outline, 15. */
 export const COLOURS = ["#000000", "#e6194b", "#3cb44b", "#ffe119", "#4363d8", "#f58231", "#911eb4", "#46f0f0",
-  "#f032e6", "#bcf60c", "#fabebe", "#008080", "#e6beff", "#9a6324", "#fffac8"];
+  "#f032e6", "#bcf60c", "#fabebe", "#008080", "#e6beff", "#9a6324", "#fffac8", "#ffffff"];
+
+/** @param {OffscreenCanvas} canvas @param {CanvasRenderingContext2DSettings} [settings] */
+function context2d(canvas, settings) {
+  return /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", settings));
+}
 
 /**
- * A part map as the server sends it.
+ * A part map as the server sends it, or an outline, whose pixels are 1 and become `value`.
  * @param {any} record
+ * @param {number} [value]
  * @returns {Promise<LabelMap|null>}
  */
-export async function unpacked(record) {
+export async function unpacked(record, value = 1) {
   if (!record) return null;
   const bytes = Uint8Array.from(atob(record.packed), letter => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const label = new Uint8Array(await new Response(stream).arrayBuffer());
-  return { x: record.x, y: record.y, height: record.height, width: record.width, label };
+  const { x, y, height, width } = record;
+  return { x, y, height, width, label: value === 1 ? label : label.map(one => one * value) };
 }
 
 /**
@@ -41,7 +49,7 @@ export function runLengths(inside, height, width) {
   for (let index = 0; index < runs.length; index++) {
     let left = runs[index] - (index > 2 ? runs[index - 2] : 0);
     for (let more = true; more;) {
-      let group = left & 31;
+      const group = left & 31;
       left >>= 5;
       more = group & 16 ? left !== -1 : left !== 0;
       text += String.fromCharCode(48 + (more ? group | 32 : group));
@@ -83,7 +91,7 @@ export function shapeOfPath(path, radius, imageWidth, imageHeight) {
   const x1 = Math.min(imageWidth, Math.ceil(Math.max(...xs) + reach + 1));
   const y1 = Math.min(imageHeight, Math.ceil(Math.max(...ys) + reach + 1));
   if (x1 <= x0 || y1 <= y0) return null;
-  const context = new OffscreenCanvas(x1 - x0, y1 - y0).getContext("2d", { willReadFrequently: true });
+  const context = context2d(new OffscreenCanvas(x1 - x0, y1 - y0), { willReadFrequently: true });
   context.translate(-x0, -y0);
   drawPath(context, path, radius);
   return shapeOfCanvas(context, x0, y0);
@@ -111,7 +119,7 @@ export function drawPath(context, path, radius) {
  * @returns {PixelMask|null}
  */
 export function maskOfPart(map, part) {
-  const { label, width, height } = map;
+  const { label, width } = map;
   const first = label.indexOf(part);
   if (first < 0) return null;
   const top = Math.floor(first / width), bottom = Math.floor(label.lastIndexOf(part) / width) + 1;
@@ -136,6 +144,24 @@ export function pictureOfMap(map) {
   return canvas;
 }
 
+/** @type {WeakMap<LabelMap, Record<number, OffscreenCanvas|null>>} */
+const partPictures = new WeakMap();
+
+/**
+ * A picture of one part alone; null where the map has nothing of it. The map must not change.
+ * @param {LabelMap} map
+ * @param {number} part
+ */
+export function partPicture(map, part) {
+  const known = partPictures.get(map) || {};
+  partPictures.set(map, known);
+  if (!(part in known)) {
+    const label = map.label.map(one => (one === part ? part : 0));
+    known[part] = hasPart(map, part) ? pictureOfMap({ ...map, label }) : null;
+  }
+  return known[part];
+}
+
 /**
  * The picture of a map after a shape was painted: only the shape's rectangle is drawn again.
  * @param {OffscreenCanvas|null} before
@@ -148,7 +174,7 @@ export function paintedPicture(before, known, map, shape) {
   let canvas = before;
   if (before.width !== map.width || before.height !== map.height) {
     canvas = new OffscreenCanvas(map.width, map.height);
-    canvas.getContext("2d").drawImage(before, known.x - map.x, known.y - map.y);
+    context2d(canvas).drawImage(before, known.x - map.x, known.y - map.y);
   }
   const { x, y, size: [height, width] } = shape.mask;
   drawRectangle(canvas, map, x - map.x, y - map.y, width, height);
@@ -168,7 +194,7 @@ function drawRectangle(canvas, map, left, top, width, height) {
     const start = (row + top) * map.width + left;
     for (let column = 0; column < width; column++) words[row * width + column] = WORDS[map.label[start + column]];
   }
-  canvas.getContext("2d").putImageData(image, left, top);
+  context2d(canvas).putImageData(image, left, top);
 }
 
 /**
@@ -197,7 +223,7 @@ export function paintedMap(map, shape, part) {
   return found;
 }
 
-/** @param {LabelMap|null} map @param {number} part */
+/** @param {LabelMap|null|undefined} map @param {number} part */
 export function hasPart(map, part) { return Boolean(map && map.label.includes(part)); }
 
 /** @param {LabelMap} map @param {number} x @param {number} y */

@@ -1,6 +1,6 @@
 // The image on the canvas: what part of it is shown, and everything drawn over it.
 "use strict";
-import { COLOURS, drawPath } from "/page/masks.js";
+import { COLOURS, drawPath } from "./masks.js";
 
 const SKELETON = [[15, 13], [13, 11], [16, 14], [14, 12], [11, 12], [5, 11], [6, 12], [5, 6], [5, 7], [6, 8], [7, 9],
   [8, 10], [1, 2], [0, 1], [0, 2], [1, 3], [2, 4], [3, 5], [4, 6]];
@@ -10,7 +10,7 @@ export class Picture {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
     this.canvas = canvas;
-    this.context = canvas.getContext("2d");
+    this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     this.scale = 1;
     this.left = 0;
     this.top = 0;
@@ -46,7 +46,8 @@ export class Picture {
 
   /** The smallest copy of the image that is not shown larger than it is. @param {number} scale in pixels of the screen */
   copyFor(scale) {
-    return this.smaller.findLast(one => one.width >= this.image.width * scale) || this.image;
+    const image = /** @type {ImageBitmap} */ (this.image);
+    return this.smaller.findLast(one => one.width >= image.width * scale) || image;
   }
 
   /** Show a rectangle of the image, with a margin. @param {number[]} box */
@@ -106,11 +107,27 @@ export class Picture {
     for (const x of [x0, x1]) for (const y of [y0, y1]) context.fillRect(x - 4 * px, y - 4 * px, 8 * px, 8 * px);
   }
 
-  stroke(path, radius, part) {
-    this.context.globalAlpha = 0.6;
-    this.context.strokeStyle = this.context.fillStyle = part ? COLOURS[part] : "#ffffff";
-    drawPath(this.context, path, radius);
-    this.context.globalAlpha = 1;
+  /** What is being drawn: a brush's stroke, or a polygon with its corners. A stroke of part 0 erases. */
+  stroke(path, radius, part, corners) {
+    const context = this.context;
+    context.globalAlpha = 0.6;
+    context.strokeStyle = context.fillStyle = part ? COLOURS[part] : "#ffffff";
+    drawPath(context, path, radius);
+    context.globalAlpha = 1;
+    if (corners) path.forEach(([x, y], index) => this.point(x, y, index ? "#ffffff" : "#ff8f3a", index ? 3 : 6));
+  }
+
+  /** A few letters beside a place. */
+  label(text, x, y, colour) {
+    const context = this.context, px = 1 / this.scale;
+    context.font = `bold ${13 * px}px system-ui, sans-serif`;
+    context.textBaseline = "bottom";
+    context.lineJoin = "round";
+    context.lineWidth = 3 * px;
+    context.strokeStyle = "#000c";
+    context.strokeText(text, x + 2 * px, y - px);
+    context.fillStyle = colour;
+    context.fillText(text, x + 2 * px, y - px);
   }
 
   point(x, y, colour, radius, ring = false) {
@@ -123,20 +140,31 @@ export class Picture {
     context.stroke();
   }
 
-  /** @param {Record<string, [number, number, number]>} keypoints @param {number} chosen */
+  /**
+   * Keypoints and their connections: the person's left blue, their right pink; hidden ones are rings.
+   * @param {Record<string, number[]>} keypoints
+   * @param {number} chosen
+   * @param {boolean} faint
+   */
   skeleton(keypoints, chosen, faint) {
     const context = this.context;
-    context.globalAlpha = faint ? 0.45 : 1;
+    context.globalAlpha = faint ? 0.4 : 1;
     context.lineWidth = 2 / this.scale;
-    context.strokeStyle = "#7fd1ff";
     for (const [a, b] of SKELETON) {
       const one = keypoints[a], other = keypoints[b];
       if (!one || !other || !one[2] || !other[2]) continue;
+      context.strokeStyle = a % 2 === b % 2 ? sideColour(a) : SIDES[0];
       context.beginPath(); context.moveTo(one[0], one[1]); context.lineTo(other[0], other[1]); context.stroke();
     }
     for (const [joint, [x, y, visibility]] of Object.entries(keypoints)) {
-      if (visibility) this.point(x, y, visibility === 2 ? "#7fd1ff" : "#ff8f3a", Number(joint) === chosen ? 7 : 4.5);
+      const colour = sideColour(Number(joint)), radius = Number(joint) === chosen ? 7 : 4.5;
+      if (visibility) this.point(x, y, colour, radius, visibility === 1);
     }
     context.globalAlpha = 1;
   }
 }
+
+/** Colours of the middle, of the person's left and right. */
+const SIDES = ["#f2f2f2", "#58b7ff", "#ff7ac8"];
+/** @param {number} joint */
+const sideColour = joint => SIDES[joint === 0 ? 0 : joint % 2 ? 1 : 2];

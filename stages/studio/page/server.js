@@ -1,10 +1,13 @@
 // What the server knows: messages in, the sheet out. Actions are sent one after the other, in their order.
 "use strict";
 
-/** @typedef {{x: number, y: number, verdict: string, places: [number, number, number][]}} AskedPoint */
+/**
+ * An asked pixel. `places`: view, x, y of the answer on each view that sees it; `second`: it is on the part's second chart.
+ * @typedef {{x: number, y: number, verdict: string, second: boolean, places: [number, number, number][]}} AskedPoint
+ */
 /**
  * One person of the sheet.
- * @typedef {{box: number[], kind: string, seconds: number, proposed: string[], parts: any, outline: boolean,
+ * @typedef {{box: number[], kind: string, seconds: number, proposed: string[], parts: any, outline: any,
  *   asked: Record<string, AskedPoint[]>, keypoints: Record<string, [number, number, number]>}} Person
  */
 /** @typedef {{people: Record<string, Person>, status: string, undo: number, redo: number}} Sheet */
@@ -65,6 +68,9 @@ export async function get(path) {
   if (!response.ok) throw new Error(found.error);
   return found;
 }
+
+/** The address of something on the server. @param {string} path */
+export const withToken = path => path + query;
 
 /**
  * A picture of the server.

@@ -1,6 +1,6 @@
 // The six views of the part that is asked: one click on them is the answer.
 "use strict";
-import { picture } from "/page/server.js";
+import { picture } from "./server.js";
 
 /** @type {Map<number, Promise<ImageBitmap>>} */
 const pictures = new Map();
@@ -21,7 +21,7 @@ export function loadViews(part) {
  * @param {number} part
  * @param {number} side pixels of a view
  * @param {string[]} names
- * @param {import("/page/server.js").AskedPoint[]} points
+ * @param {import("./server.js").AskedPoint[]} points
  * @param {number} chosen
  * @param {[number, number, number][]} guess where the network sees the point that is asked; drawn faintly
  */
@@ -30,7 +30,7 @@ export async function drawViews(canvas, part, side, names, points, chosen, guess
   const image = await loadViews(part);
   if (canvas.dataset.wanted !== String(part)) return;
   if (canvas.width !== image.width) { canvas.width = image.width; canvas.height = image.height; }
-  const context = canvas.getContext("2d");
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.drawImage(image, 0, 0);
   context.font = "20px system-ui, sans-serif";
   names.forEach((name, view) => {
@@ -50,6 +50,8 @@ export async function drawViews(canvas, part, side, names, points, chosen, guess
       context.strokeStyle = "#fff";
       context.lineWidth = 2;
       context.stroke();
+      context.fillStyle = "#222";
+      context.fillText(String(index + 1), view % 3 * side + x + 10, Math.floor(view / 3) * side + y - 4);
     }
   });
   context.globalAlpha = 0.45;

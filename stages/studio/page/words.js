@@ -1,28 +1,47 @@
 // The words of the page.
 "use strict";
 
+/** @type {import("./state.js").Stage[]} */
 export const STAGES = ["people", "parts", "points", "keypoints"];
 export const TASKS = {
   people: "Draw a box around each person, or accept the dashed ones: click one, or A for all. Drag sides and corners to correct.",
-  parts: "Paint the parts of the body. Left is the person's left. Mean the body under the clothes, not the cloth's rim.",
+  parts: "Choose a part and paint it, or accept the faint proposal (A) and correct it. The outline comes last.",
   points: "A point blinks on the image. Click the same place of the body on one of the six views.",
-  keypoints: "Click each keypoint, or accept the proposed ones and drag them right. V: visible, hidden, not in the image.",
+  keypoints: "Click the chosen keypoint, or accept the faint ones (A) and drag them right. V changes visible and hidden.",
 };
 export const JOINTS = ["nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder",
   "left elbow", "right elbow", "left wrist", "right wrist", "left hip", "right hip", "left knee", "right knee", "left ankle",
   "right ankle"];
 export const KEYS = [
-  ["Tab", "next stage"], ["N, Shift N", "next, previous person"], ["F", "image finished"], ["Z, Shift Z or Y", "undo, redo"],
-  ["space and drag, wheel, + −", "pan, zoom"], ["A", "accept the proposal: boxes, this part, keypoints"],
-  ["1 … 9, 0, Shift 1 … 4", "choose part 1 … 14"], ["Q, C, X, K", "people: person, crowd, not a person, skip"],
-  ["B, G, E, [ ]", "parts: brush, polygon, erase, size of the brush"], ["Enter", "next; closes a polygon"],
-  ["Backspace", "back: takes the last answer or corner back"], ["H, S", "points: hidden, skip"],
-  ["V", "keypoints: visible, hidden, not in the image"], ["?", "this list"],
+  ["Tab", "next stage"], ["N, Shift N", "next, previous person"], ["F", "image finished"], ["I", "list of images"],
+  ["Z, Shift Z or Y", "undo, redo"], ["space and drag, wheel, + −", "pan, zoom"],
+  ["A, Shift A", "accept the proposal: boxes, this part, keypoints; all parts"],
+  ["1 … 9, 0, Shift 1 … 4, O", "choose part 1 … 14, the outline"], ["Q, C, X, K", "people: person, crowd, not a person, skip"],
+  ["B, G, E, [ ]", "parts: brush, polygon, erase, size of the brush"], ["U", "the outline is all that is painted"],
+  ["Enter", "next; closes a polygon"], ["Backspace", "back: takes the last answer or corner back"],
+  ["H, S, P", "points: hidden, skip, lines of the answers on the image"],
+  ["V, H", "keypoints: visible or hidden, not in the image"], ["?", "this list"],
 ];
-export const RULES = [
-  "Left is the person's left, also when the person faces you.",
-  "Parts are those of the body under the clothes: of a skirt, paint the thighs where they must be.",
-  "Paint what you can see of each part. What something else hides is not painted.",
-  "Of a point on cloth, click the place of the skin right behind it.",
-  "If you cannot tell where a point is, say hidden; if you do not want to answer, say skip.",
-];
+/** Guidelines of each stage: the name of a drawing, and the rule. */
+export const RULES = {
+  people: [
+    ["group", "One box for each person, also for those who are cut off or partly hidden. Crowd: a group that you cannot separate."],
+    ["statue", "Not a person: statues, pictures of people, toys. Skip: a person of whom you can tell nothing."],
+  ],
+  parts: [
+    ["left", "Left is the person's left, also when the person faces you."],
+    ["clothes", "Paint the body under the clothes, not the cloth's rim: of a skirt, the thighs where they must be."],
+    ["visible", "Paint what you can see of a part. What another thing hides is not painted."],
+    ["outline", "The outline is all that is seen of the person, with clothes and hair, without what is held."],
+  ],
+  points: [
+    ["grid", "After four answers their lines appear on the image as well: where they fold or jump, an answer is wrong."],
+    ["behind", "Of a point on cloth, click the place of the skin right behind it."],
+    ["hidden", "Hidden: another thing, or another part, lies over the point. Skip: you do not want to answer."],
+    ["guess", "The network's guess may be wrong. Judge by the image."],
+  ],
+  keypoints: [
+    ["joint", "Set the middle of the joint, not the skin before it. Hidden: you know where it is, but something covers it."],
+    ["left", "Left is the person's left, also when the person faces you."],
+  ],
+};

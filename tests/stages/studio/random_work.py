@@ -8,7 +8,19 @@ import numpy as np
 
 from models.body.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import person_record
-from stages.studio.actions import Action, Answer, Ask, Paint, SetBox, SetKeypoint, SetKind, SetOutline, SetStatus
+from stages.studio.actions import (
+    Action,
+    Answer,
+    Ask,
+    Change,
+    Paint,
+    SetBox,
+    SetKeypoint,
+    SetKind,
+    SetOutline,
+    SetStatus,
+    Together,
+)
 from stages.studio.part_map import PixelMask
 from stages.studio.people_file import people_file
 from stages.studio.sheet import WorkSheet
@@ -48,13 +60,20 @@ def random_action(rng: Rng, image: TaskImage, sheet: WorkSheet) -> Action:
         return Answer(
             person=person, part=part, number=number, verdict="surface", chart=chart, u=u, v=v, view=2, hint=hint
         )
-    return random_change(rng, image, person)
+    if rng.random() < 0.15:
+        return Together(actions=tuple(random_change(rng, image, person) for _ in range(int(rng.integers(1, 5)))))
+    return random_change(rng, image, person) if rng.random() < 0.8 else random_status(rng)
 
 
-def random_change(rng: Rng, image: TaskImage, person: int) -> Action:
+def random_status(rng: Rng) -> SetStatus:
+    """The image is finished, left out, or opened again."""
+    return SetStatus(status=str(rng.choice(["open", "finished", "skipped"], p=[0.45, 0.5, 0.05])))  # type: ignore[arg-type]
+
+
+def random_change(rng: Rng, image: TaskImage, person: int) -> Change:
     """An action on a person that needs no other action before."""
     part = int(rng.integers(1, 15))
-    match int(rng.integers(6)):
+    match int(rng.integers(5)):
         case 0:
             return SetKind(person=person, kind=str(rng.choice(["person", "person", "crowd", "not_person", "skipped"])))  # type: ignore[arg-type]
         case 1:
@@ -64,12 +83,10 @@ def random_change(rng: Rng, image: TaskImage, person: int) -> Action:
         case 3:
             pixels = tuple((int(rng.integers(image.width)), int(rng.integers(image.height))) for _ in range(3))
             return Ask(person=person, part=part, pixels=pixels)
-        case 4:
+        case _:
             joint, visibility = int(rng.integers(17)), int(rng.integers(3))
             x, y = float(rng.uniform(0, image.width)), float(rng.uniform(0, image.height))
             return SetKeypoint(person=person, joint=joint, x=x, y=y, visibility=visibility)
-        case _:
-            return SetStatus(status=str(rng.choice(["open", "finished", "skipped"], p=[0.45, 0.5, 0.05])))  # type: ignore[arg-type]
 
 
 def random_entries(rng: Rng, count: int, undo_share: float) -> tuple[list[WorkEntry], list[WorkEntry]]:

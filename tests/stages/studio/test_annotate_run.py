@@ -91,7 +91,6 @@ def test_a_run_ends_with_the_file_and_the_next_goes_on(folder: Path) -> None:
     ("made", "words", "message"),
     [
         ("people.json", [], "there is no journal beside it"),
-        ("film.mp4", [], "film.mp4: this is no image"),
         (None, ["-o", "."], "the result is a folder"),
     ],
 )
@@ -102,3 +101,4 @@ def test_what_cannot_be_annotated_is_refused(
         (folder / made).write_bytes(b"{}")
     done = subprocess.run(command(folder, free_port(), *words), capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and message in done.stderr
+

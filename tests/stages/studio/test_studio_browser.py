@@ -55,8 +55,20 @@ def test_from_boxes_to_a_file(studio: Studio, browser: AnnotatingBrowser) -> Non
     seen = int((studio.scene.keypoint_N173[0, :, 2] > 0).sum())
     browser.wait(f"Object.keys(studio.work.sheet.people[1].keypoints).length === {seen}")
     browser.key("f")
+    assert "have no answer" in browser.wait("document.getElementById('leftopen').textContent")
+    browser.key("f")
     browser.wait("studio.work.image && studio.work.image.name === 'image1.png'")
     check_file(studio)
+    go_back(browser)
+
+
+def go_back(browser: AnnotatingBrowser) -> None:
+    """The finished image is opened from the list, with all that was done."""
+    browser.key("i")
+    browser.wait("document.querySelector('#imagelist [data-name=finished] img').naturalWidth > 0")
+    browser.run("document.querySelector('#imagelist [data-name=finished]').click()")
+    browser.wait("studio.work.image.name === 'image0.png' && studio.work.sheet.status === 'finished'")
+    assert browser.run(PEOPLE) == 1
 
 
 def mark_people(browser: AnnotatingBrowser) -> None:
@@ -84,10 +96,14 @@ def paint_parts(studio: Studio, browser: AnnotatingBrowser) -> None:
     parts = np.unique(coarse_HW[coarse_HW > 0])
     browser.key("Tab")
     browser.key("A")
-    browser.wait("studio.work.sheet.people[1].outline === true", 60)
+    browser.wait("Boolean(studio.work.outlines[1])", 60)
     assert pixels_of_parts(browser) == np.bincount(coarse_HW.ravel(), minlength=15)[1:].tolist()
     x0, y0, x1, y1 = studio.scene.box_N4[0].tolist()
     steps = browser.run("studio.work.sheet.undo")
+    browser.key("z")  # all that was accepted at once is undone at once
+    browser.wait("!studio.work.maps[1] && !studio.work.outlines[1]")
+    browser.key("y")
+    browser.wait("Boolean(studio.work.outlines[1])")
     browser.key("7")
     browser.drag([browser.on_image(*at) for at in (((x0 + x1) / 2, (y0 + y1) / 2), (x0 + 5, y0 + 5), (x0 + 9, y1))])
     browser.wait(f"studio.work.sheet.undo === {steps + 1}")
@@ -96,6 +112,22 @@ def paint_parts(studio: Studio, browser: AnnotatingBrowser) -> None:
     browser.wait(f"studio.work.sheet.undo === {steps}")
     assert pixels_of_parts(browser) == np.bincount(coarse_HW.ravel(), minlength=15)[1:].tolist()
     assert len(parts) > 5
+    paint_outline(studio, browser)
+
+
+def paint_outline(studio: Studio, browser: AnnotatingBrowser) -> None:
+    """A stroke widens the outline, and leaves the parts as they are; undo takes it back."""
+    count = "(studio.work.outlines[1]?.label || []).filter(Boolean).length"
+    before, steps = browser.run(count), browser.run("studio.work.sheet.undo")
+    assert before == (studio.scene.label_HW > 0).sum()
+    browser.key("o")
+    x0, y0, x1, _ = studio.scene.box_N4[0].tolist()
+    browser.drag([browser.on_image(*at) for at in ((x0 + 3, y0 + 3), (x1 - 3, y0 + 3))])
+    browser.wait(f"studio.work.sheet.undo === {steps + 1}")
+    assert browser.run(count) > before + 20
+    browser.key("z")
+    browser.wait(f"studio.work.sheet.undo === {steps}")
+    assert browser.run(count) == before
 
 
 def pixels_of_parts(browser: AnnotatingBrowser) -> list[int]:
@@ -184,3 +216,29 @@ def test_fingers(studio: Studio, browser: AnnotatingBrowser) -> None:
     browser.touch([[(300, 300)], [(300, 300), (400, 300)], [(250, 300), (450, 300)]])
     browser.wait(f"studio.picture.scale > {1.5 * scale}")
     assert browser.run(PEOPLE) == 1
+
+
+def test_two_annotators_in_two_browsers(studio: Studio, browser: AnnotatingBrowser, tmp_path: Path) -> None:
+    """Each has an image; the other's is locked in the list, until they leave. Both people are in the file."""
+    browser.begin(studio.address, "ann")
+    other = AnnotatingBrowser(str(browser_program()), tmp_path / "other")
+    try:
+        other.begin(studio.address, "bob")
+        assert [one.run("studio.work.image.name") for one in (browser, other)] == ["image0.png", "image1.png"]
+        for one in (browser, other):
+            one.key("a")
+        for one in (browser, other):
+            one.wait(f"{PEOPLE} === 1")
+        other.key("i")
+        taken = "document.querySelectorAll('#imagelist button:disabled').length"
+        assert other.wait(taken) == 1
+        other.run("document.getElementById('images').close()")
+        browser.run("document.getElementById('leave').click(); 0")
+        browser.wait("document.getElementById('login')?.open")
+        other.key("i")
+        other.wait(f"document.getElementById('images').open && {taken} === 0")
+    finally:
+        other.close()
+    studio.workplace.write()
+    names = [one.rest["dp_annotation"]["annotator"] for one in read_dense_set(studio.output).people]
+    assert names == ["ann", "bob"]

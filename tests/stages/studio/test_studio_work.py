@@ -257,6 +257,11 @@ BAD_MESSAGES = [
     {"do": "answer", "person": 1, "part": 1, "number": 0, "verdict": "surface", "hint": 1},
     {"do": "keypoint", "person": 1, "joint": 17, "x": 1, "y": 1, "visibility": 2},
     {"do": "status", "status": None},
+    {"do": "together", "actions": []},
+    {"do": "together", "actions": [{"do": "status", "status": "open"}]},
+    {"do": "together", "actions": [{"do": "together", "actions": [{"do": "kind", "person": 1, "kind": "crowd"}]}]},
+    {"do": "together", "actions": [{"do": "kind", "person": 1, "kind": "crowd"}] * 2001},
+    {"do": "together", "actions": [{"do": "box", "person": 1, "box_4": [5, 1, 1, 5]}]},
 ]  # fmt: skip
 
 

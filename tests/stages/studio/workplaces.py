@@ -10,7 +10,7 @@ import numpy as np
 from models.arrays import U8
 from models.body.charts import COARSE_OF_CHART
 from models.structures import SurfaceMap
-from stages.studio.annotate import given_images
+from stages.studio.given_images import given_images
 from stages.studio.part_map import PixelMask, packed_map
 from stages.studio.proposals import ProposedPerson
 from stages.studio.studio_page import StudioPage
@@ -68,7 +68,7 @@ class Studio:
 
     def open(self) -> None:
         """Start the program, as it were."""
-        images = given_images(sorted(self.folder.glob("image*.png")))
+        images = given_images(sorted(self.folder.glob("image*.png")), self.folder / "people.frames", every=1)
         copies, token = self.settings["copies"], self.settings["token"]
         assert isinstance(copies, int) and (token is None or isinstance(token, str))
         found = proposed(self.scene)

@@ -1,6 +1,6 @@
 // Pointers on the image: pan and zoom with two fingers, the wheel or the space bar; else the tool of the stage.
 "use strict";
-import { HANDLE } from "/page/picture.js";
+import { HANDLE } from "./picture.js";
 
 /**
  * @typedef {{down: (at: [number, number]) => void, move: (at: [number, number]) => void,
@@ -8,7 +8,7 @@ import { HANDLE } from "/page/picture.js";
  */
 
 /**
- * @param {import("/page/picture.js").Picture} picture
+ * @param {import("./picture.js").Picture} picture
  * @param {() => Tool|null} tool of the stage now
  * @param {() => boolean} panning whether the space bar is held
  */
@@ -36,7 +36,7 @@ export function listen(picture, tool, panning) {
     const before = fingers.get(event.pointerId), now = place(event);
     if (!before) return;
     if (fingers.size === 2) {
-      const other = [...fingers.entries()].find(([id]) => id !== event.pointerId)[1];
+      const [other] = [...fingers].filter(([id]) => id !== event.pointerId).map(([, finger]) => finger);
       const far = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
       picture.pan((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
       picture.zoom(far(now, other) / Math.max(far(before, other), 1), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);

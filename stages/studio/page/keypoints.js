@@ -1,0 +1,88 @@
+// The fourth stage: COCO's 17 keypoints with their visibility.
+"use strict";
+import { act, actTogether } from "./messages.js";
+import { button, element, person, picture, proposal, row, show, trouble, work } from "./state.js";
+import { JOINTS } from "./words.js";
+
+const MARKS = { 2: "visible", 1: "hidden", 0: "not in image" };
+
+async function accept() {
+  const found = Object.entries(proposal()?.keypoints || {}).filter(([joint]) => !person()?.keypoints[joint]);
+  if (!found.length) return trouble("the network proposes no other keypoint");
+  await actTogether(found.map(([joint, [x, y]]) => (
+    { do: "keypoint", person: work.person, joint: Number(joint), x, y, visibility: 2, origin: "proposed" })));
+}
+
+/** @type {import("./pointers.js").Tool} */
+const tool = {
+  down(where) {
+    const reach = 10 / picture.scale, known = Object.entries(person()?.keypoints || {});
+    const near = known.find(([, [x, y, seen]]) => seen && Math.hypot(x - where[0], y - where[1]) < reach);
+    work.drag = { moved: near !== undefined };
+    if (near) { work.joint = Number(near[0]); show(); }
+    this.move(where);
+  },
+  move(where) { if (work.drag) { work.draft = where; picture.redraw(); } },
+  up(where) {
+    const { drag, image } = work, [x, y] = where, one = person();
+    this.cancel();
+    if (!one || !image || x < 0 || y < 0 || x >= image.width || y >= image.height) return;
+    const visibility = one.keypoints[work.joint]?.[2] || 2;
+    void act({ do: "keypoint", person: work.person, joint: work.joint, x, y, visibility });
+    if (drag && !drag.moved) next();
+  },
+  cancel() { work.drag = work.draft = null; picture.redraw(); },
+};
+
+/** The next keypoint that is not set; else the next one. */
+function next() {
+  const order = JOINTS.map((_, index) => (work.joint + 1 + index) % JOINTS.length);
+  const set = person()?.keypoints || {};
+  work.joint = order.find(joint => joint !== work.joint && !set[joint]) ?? order[0];
+  show();
+}
+
+async function setVisibility() {
+  const one = person()?.keypoints[work.joint];
+  if (!one) return trouble("set the keypoint first");
+  await act({ do: "keypoint", person: work.person, joint: work.joint, x: one[0], y: one[1], visibility: (one[2] + 2) % 3 });
+}
+
+/** The keypoint is not in the image, or nobody can tell where it is. */
+async function leaveOut() {
+  await act({ do: "keypoint", person: work.person, joint: work.joint, x: 0, y: 0, visibility: 0 });
+  next();
+}
+
+function draw() {
+  const one = person();
+  if (!one) return;
+  const found = { ...one.keypoints };
+  if (work.showProposals) {
+    const rest = Object.entries(proposal()?.keypoints || {}).filter(([joint]) => !found[joint]);
+    picture.skeleton(Object.fromEntries(rest.map(([joint, [x, y]]) => [joint, [x, y, 2]])), -1, true);
+  }
+  if (work.draft) found[work.joint] = [work.draft[0], work.draft[1], found[work.joint]?.[2] || 2];
+  picture.skeleton(found, work.joint, false);
+  const chosen = found[work.joint];
+  if (chosen?.[2]) picture.label(JOINTS[work.joint], chosen[0] + 9 / picture.scale, chosen[1], "#ffffff");
+}
+
+function panel() {
+  const list = row(JOINTS.map((name, joint) => {
+    const one = person()?.keypoints[joint];
+    const made = button(name, () => { work.joint = joint; show(); }, joint === work.joint);
+    made.append(element("span", one ? MARKS[one[2]] : "", "state"));
+    made.dataset.side = name.split(" ")[0];
+    return made;
+  }), "joints");
+  const set = Object.keys(person()?.keypoints || {}).length;
+  return [list, row([`${set} of ${JOINTS.length} are set `, button("accept the proposed keypoints (A)", accept, false, "accept"),
+    button("visible / hidden (V)", setVisibility), button("not in the image (H)", leaveOut)])];
+}
+
+export const keypoints = {
+  tool: () => tool, draw, panel,
+  keys: { a: accept, v: setVisibility, h: leaveOut, enter: next,
+    backspace: () => { work.joint = (work.joint + JOINTS.length - 1) % JOINTS.length; } },
+};

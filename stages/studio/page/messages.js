@@ -1,0 +1,93 @@
+// What the annotator does becomes a message; what the server answers becomes the state of the page.
+"use strict";
+import { pictureOfMap, unpacked } from "./masks.js";
+import { get, picture as loadPicture, send } from "./server.js";
+import { numbers, OUTLINE, person, picture, show, trouble, work } from "./state.js";
+
+/** @typedef {import("./masks.js").LabelMap} LabelMap */
+
+/**
+ * Pictures of the part maps and outlines; a map that changes in place is drawn anew by who changes it.
+ * @type {WeakMap<LabelMap, OffscreenCanvas>}
+ */
+export const pictures = new WeakMap();
+
+/** @param {LabelMap} map */
+export function pictureOf(map) {
+  let found = pictures.get(map);
+  if (!found) { found = pictureOfMap(map); pictures.set(map, found); }
+  return found;
+}
+
+/**
+ * Send what the annotator did to the image. True when the server took it.
+ * @param {string} path
+ * @param {Record<string, any>} fields
+ */
+export async function message(path, fields) {
+  trouble("");
+  const name = work.image?.name;
+  // The number of steps goes along, so that an undo that is sent twice, because its answer was lost, is done once.
+  const steps = () => (typeof fields.action === "string" ? { undo: work.sheet?.undo } : {});
+  try {
+    await send(path, () => ({ who: work.who, image: name, ...fields, ...steps() }), async found => {
+      if (work.image?.name === name) await showSheet(found.sheet);
+      work.progress = found.progress;
+    });
+    return true;
+  } catch (error) {
+    trouble(/** @type {Error} */ (error).message);
+    return false;
+  } finally {
+    show();
+  }
+}
+
+/** @param {object|string} action */
+export const act = action => message("/act", { action });
+
+/** Several changes that are undone in one step. @param {object[]} actions */
+export async function actTogether(actions) {
+  return actions.length > 0 && act(actions.length === 1 ? actions[0] : { do: "together", actions });
+}
+
+async function showSheet(sheet) {
+  const maps = {}, outlines = {};
+  for (const [number, one] of Object.entries(sheet.people)) {
+    maps[number] = one.parts === "same" ? work.maps[number] : await unpacked(one.parts);
+    outlines[number] = one.outline === "same" ? work.outlines[number] : await unpacked(one.outline, OUTLINE);
+  }
+  Object.assign(work, { maps, outlines, sheet });
+  if (!person()) work.person = numbers()[0] || 0;
+}
+
+/** Open an image: the named one, or the next. True when the page has one. @param {string} [name] */
+export async function takeImage(name) {
+  try {
+    const found = await send("/take", () => ({ who: work.who, ...(name ? { image: name } : {}) }));
+    work.progress = found.progress;
+    // Nothing can be answered before the image is there: what is on the screen is the last one.
+    Object.assign(work, { image: null, sheet: null, maps: {}, outlines: {}, proposals: [], proposed: false });
+    Object.assign(work, { person: 0, part: 1, number: 0, joint: 0 });
+    await picture.setImage(null);
+    if (!found.image) return false;
+    const loaded = await loadPicture(`/image/${found.image.number}`);
+    work.image = found.image;
+    await showSheet(found.sheet);
+    picture.show([0, 0, found.image.width, found.image.height]);
+    void picture.setImage(loaded);
+    void propose(found.image);
+    return true;
+  } catch (error) { trouble(/** @type {Error} */ (error).message); return Boolean(work.image); }
+}
+
+async function propose(image) {
+  try {
+    const found = await get(`/proposals/${image.number}`);
+    if (work.image !== image) return;
+    for (const one of found.people) one.map = await unpacked(one.parts);
+    work.proposals = found.people;
+    work.proposed = true;
+  } catch (error) { trouble(/** @type {Error} */ (error).message); }
+  show();
+}

@@ -1,0 +1,127 @@
+// The second stage: the 14 parts, and the visible outline, are painted.
+"use strict";
+import { COLOURS, hasPart, maskOfPart, paintedMap, paintedPicture, partPicture, shapeOfPath } from "./masks.js";
+import { actTogether, message, pictureOf, pictures } from "./messages.js";
+import { button, element, OUTLINE, person, picture, proposal, row, show, slider, trouble, work } from "./state.js";
+import { setPart, take } from "./steps.js";
+
+/** The action that accepts the proposal of a part or of the outline; null where there is none. @param {number} part */
+function accepting(part) {
+  const found = proposal();
+  if (part === OUTLINE) return found?.outline ? { do: "outline", person: work.person, mask: found.outline, origin: "proposed" } : null;
+  const mask = found?.map && maskOfPart(found.map, part);
+  return mask ? { do: "paint", person: work.person, part, mask, origin: "proposed" } : null;
+}
+
+/** @param {number[]} parts */
+async function accept(parts) {
+  const found = parts.map(accepting).filter(one => one !== null);
+  if (!found.length) return trouble("the network proposes nothing here");
+  await actTogether(found);
+}
+
+const everything = () => [...work.parts.map(one => one.part), OUTLINE];
+
+/** The outline becomes all that is painted. */
+async function outlineFromParts() {
+  const map = work.maps[work.person];
+  const whole = map && { ...map, label: map.label.map(part => (part ? 1 : 0)) };
+  const mask = whole && maskOfPart(whole, 1);
+  if (!mask) return trouble("paint the parts first");
+  await actTogether([{ do: "outline", person: work.person, mask }]);
+}
+
+/** @param {[number, number][]} path @param {number|null} radius */
+async function paint(path, radius) {
+  const one = work.person;
+  const shape = work.image && shapeOfPath(path, radius, work.image.width, work.image.height);
+  if (!shape || !person()) return;
+  const outline = work.part === OUTLINE, maps = outline ? work.outlines : work.maps;
+  // Drawn at once; the server need not send the map back, unless it refuses.
+  const known = maps[one], part = work.erase ? 0 : work.part;
+  const map = paintedMap(known, shape, part);
+  pictures.set(map, paintedPicture(known ? pictureOf(known) : null, known, map, shape));
+  maps[one] = map;
+  picture.redraw();
+  const mask = outline ? maskOfPart(map, OUTLINE) : shape.mask;
+  const action = outline ? { do: "outline", person: one, mask } : { do: "paint", person: one, part, mask };
+  const done = mask ? await message("/act", { action, painted: true }) : false;
+  if (!done) { await take(work.image?.name); trouble(mask ? "the stroke was refused" : "an outline cannot be empty: undo instead"); }
+}
+
+/** @type {import("./pointers.js").Tool} */
+const brush = {
+  down(where) { work.path = [where]; picture.redraw(); },
+  move(where) { work.path?.push(where); picture.redraw(); },
+  up() { const path = work.path; work.path = null; if (path) void paint(path, work.radius); },
+  cancel() { work.path = null; picture.redraw(); },
+};
+
+/** @type {import("./pointers.js").Tool} */
+const polygon = {
+  down(where) {
+    const path = work.path ??= [], first = path[0];
+    if (path.length > 2 && Math.hypot(where[0] - first[0], where[1] - first[1]) * picture.scale < 12) return closePolygon();
+    path.push(where);
+    picture.redraw();
+  },
+  move() {}, up() {}, cancel() {},
+};
+
+function closePolygon() {
+  const path = work.path;
+  work.path = null;
+  if (path && path.length > 2) void paint(path, null);
+  else picture.redraw();
+}
+
+/** @param {CanvasRenderingContext2D} context */
+function draw(context) {
+  const map = work.maps[work.person], outline = work.outlines[work.person], found = proposal();
+  context.imageSmoothingEnabled = false;
+  if (work.showProposals && found?.map && !hasPart(map, work.part) && work.part !== OUTLINE) {
+    const faint = partPicture(found.map, work.part);
+    context.globalAlpha = 0.25;
+    if (faint) context.drawImage(faint, found.map.x, found.map.y);
+  }
+  const shown = work.part === OUTLINE ? outline : map;
+  context.globalAlpha = work.opacity;
+  if (shown) context.drawImage(pictureOf(shown), shown.x, shown.y);
+  context.globalAlpha = 1;
+  if (work.path) picture.stroke(work.path, work.polygon ? null : work.radius, work.erase ? 0 : work.part, work.polygon);
+}
+
+function panel() {
+  const map = work.maps[work.person], found = proposal();
+  const palette = row([...work.parts, { part: OUTLINE, name: "visible outline (O)" }].map(({ part, name }) => {
+    const made = button("", () => setPart(part), part === work.part, `part ${part}`), colour = document.createElement("i");
+    colour.style.background = COLOURS[part];
+    const has = part === OUTLINE ? Boolean(work.outlines[work.person]) : hasPart(map, part);
+    const offered = part === OUTLINE ? found?.outline : hasPart(found?.map || null, part);
+    made.append(colour, part === OUTLINE ? name : `${part} ${name}`, element("span", has ? "✓" : offered ? "proposed" : "", "state"));
+    return made;
+  }), "palette");
+  const choose = polygon => { work.polygon = polygon; work.path = null; show(); };
+  const tools = row([
+    button("accept this one (A)", () => accept([work.part])), button("accept all (Shift A)", () => accept(everything()), false, "accept"),
+    button("brush (B)", () => choose(false), !work.polygon), button("polygon (G)", () => choose(true), work.polygon),
+    button("erase (E)", () => { work.erase = !work.erase; show(); }, work.erase),
+    ...(work.part === OUTLINE ? [button("outline = all parts (U)", outlineFromParts)] : []),
+    button("show proposals", () => { work.showProposals = !work.showProposals; show(); }, work.showProposals),
+  ]);
+  return [palette, tools, slider("brush", 1, 80, work.radius, value => { work.radius = value; }),
+    slider("opacity", 0, 100, 100 * work.opacity, value => { work.opacity = value / 100; picture.redraw(); })];
+}
+
+export const parts = {
+  tool: () => (work.polygon ? polygon : brush), draw, panel,
+  keys: {
+    a: () => accept([work.part]), A: () => accept(everything()), o: () => setPart(OUTLINE), u: outlineFromParts,
+    b: () => { work.polygon = false; work.path = null; }, g: () => { work.polygon = true; work.path = null; },
+    e: () => { work.erase = !work.erase; },
+    "[": () => { work.radius = Math.max(1, Math.round(work.radius / 1.25)); },
+    "]": () => { work.radius = Math.min(80, Math.ceil(work.radius * 1.25)); },
+    enter: () => (work.path ? closePolygon() : setPart(work.part % OUTLINE + 1)),
+    backspace: () => { work.path?.pop(); },
+  },
+};

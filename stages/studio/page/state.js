@@ -1,0 +1,127 @@
+// What the page has in front of it, and the small pieces of which its panels are made.
+"use strict";
+import { Picture } from "./picture.js";
+
+/** @typedef {import("./masks.js").LabelMap} LabelMap */
+/** @typedef {import("./server.js").Person} Person */
+/** @typedef {[number, number]} Place x and y */
+/** @typedef {"people"|"parts"|"points"|"keypoints"} Stage */
+/** @typedef {{name: string, number: number, width: number, height: number}} Image */
+/** @typedef {{part: number, name: string, views: string[]}} Part */
+/**
+ * @typedef {{box: number[], score: number, map: LabelMap|null, outline: import("./masks.js").PixelMask|null,
+ *   keypoints: Record<string, Place>}} Proposal
+ */
+
+/** The number that stands for the visible outline where the page chooses among the parts. */
+export const OUTLINE = 15;
+
+/** @param {string} name @returns {any} the element of that id */
+export const at = name => document.getElementById(name);
+
+export const picture = new Picture(at("picture"));
+
+export const work = {
+  who: "",
+  /** @type {Image|null} */
+  image: null,
+  /** @type {import("./server.js").Sheet|null} */
+  sheet: null,
+  /** @type {{images: number, finished: number}|null} */
+  progress: null,
+  /** @type {Part[]} */
+  parts: [],
+  side: 360,
+  /** @type {Proposal[]} */
+  proposals: [],
+  proposed: false,
+  /** @type {Stage} */
+  stage: "people",
+  person: 0,
+  part: 1,
+  number: 0,
+  joint: 0,
+  erase: false,
+  polygon: false,
+  radius: 12,
+  opacity: 0.45,
+  showProposals: true,
+  hint: false,
+  preview: true,
+  space: false,
+  /** @type {Record<string, LabelMap|null>} */
+  maps: {},
+  /** @type {Record<string, LabelMap|null>} */
+  outlines: {},
+  /** @type {Place[]|null} */
+  path: null,
+  /** @type {any} */
+  draft: null,
+  /** @type {any} */
+  drag: null,
+};
+
+/** @returns {Person|undefined} the chosen person */
+export const person = () => work.sheet?.people[work.person];
+export const asked = () => person()?.asked[work.part] || [];
+export const numbers = () => Object.keys(work.sheet?.people || {}).map(Number);
+/** @param {string} text */
+export const trouble = text => { at("trouble").textContent = text; };
+
+let shown = () => {};
+/** Draw everything anew. */
+export const show = () => shown();
+/** @param {() => void} does draws everything anew */
+export function whenShown(does) { shown = does; }
+
+/** The proposal that overlaps the chosen person best, if any does. */
+export function proposal() {
+  const one = person();
+  if (!one) return null;
+  const overlap = other => {
+    const wide = Math.min(one.box[2], other[2]) - Math.max(one.box[0], other[0]);
+    const high = Math.min(one.box[3], other[3]) - Math.max(one.box[1], other[1]);
+    const area = box => (box[2] - box[0]) * (box[3] - box[1]);
+    return wide > 0 && high > 0 ? wide * high / (area(one.box) + area(other) - wide * high) : 0;
+  };
+  const best = work.proposals.map(found => ({ share: overlap(found.box), found })).sort((a, b) => b.share - a.share)[0];
+  return best && best.share > 0.4 ? best.found : null;
+}
+
+/**
+ * @param {string} text
+ * @param {() => any} does
+ * @param {boolean} [on]
+ * @param {string} [name] for tests and styles
+ */
+export function button(text, does, on = false, name = "") {
+  const made = document.createElement("button");
+  made.textContent = text;
+  made.type = "button";
+  made.className = on ? "on" : "";
+  if (name) made.dataset.name = name;
+  made.onclick = () => { does(); at("picture").focus(); };
+  return made;
+}
+
+/** @param {string} kind @param {string} text @param {string} [style] its class */
+export function element(kind, text, style = "") {
+  return Object.assign(document.createElement(kind), { textContent: text, className: style });
+}
+
+/** @param {(Node|string)[]} inside @param {string} [id] */
+export function row(inside, id = "") {
+  const made = document.createElement("div");
+  made.id = id;
+  made.append(...inside);
+  return made;
+}
+
+/** @param {string} name @param {number} least @param {number} most @param {number} value @param {(value: number) => void} does */
+export function slider(name, least, most, value, does) {
+  const made = element("label", name, "row"), input = document.createElement("input");
+  Object.assign(input, { type: "range", min: least, max: most, value });
+  input.oninput = () => does(Number(input.value));
+  made.append(input);
+  return made;
+}

@@ -10,7 +10,6 @@ from models.body.charts import COARSE_NAMES
 from models.files.image_size import too_large
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import KEYPOINTS
-from stages.annotations.point_picking import MAX_POINTS_PER_PART
 from stages.studio.actions import (
     ACTIONS,
     Action,
@@ -27,6 +26,8 @@ MAX_PEOPLE = 1000
 """People of one image."""
 MAX_COUNTS = 2**22
 """Characters of a mask's run lengths."""
+MAX_ASKED = 200
+"""Points of a part: a file to go on with may have more than are asked here."""
 MAX_TOGETHER = 2000
 """Changes of one step."""
 CHARTS, VIEWS = 24, 6
@@ -115,8 +116,8 @@ def _box(value: Any, size: Size) -> tuple[float, float, float, float]:
 
 
 def _pixels(value: Any, size: Size) -> tuple[tuple[int, int], ...]:
-    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_POINTS_PER_PART:
-        raise ValueError(f"is not 1 to {MAX_POINTS_PER_PART} pixels")
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_ASKED:
+        raise ValueError(f"is not 1 to {MAX_ASKED} pixels")
     height, width = size
     column, row = _whole(0, width - 1), _whole(0, height - 1)
     if not all(isinstance(one, list | tuple) and len(one) == 2 for one in value):
@@ -162,7 +163,7 @@ READERS: dict[str, Callable[[Any, Size], Any]] = {
     "part": _whole(0, len(COARSE_NAMES) - 1),
     "mask": _mask,
     "pixels": _pixels,
-    "number": _whole(0, MAX_POINTS_PER_PART - 1),
+    "number": _whole(0, MAX_ASKED - 1),
     "verdict": _choice(Verdict),
     "chart": _whole(0, CHARTS),
     "u": _share,

@@ -16,6 +16,7 @@ from stages.live.page_access import is_loopback
 from stages.live.payloads import Gauges
 from stages.payloads import Written
 from stages.studio.given_images import check_media, given_images
+from stages.studio.given_people import with_given_people
 from stages.studio.proposals import Proposer
 from stages.studio.studio_page import StudioPage
 from stages.studio.synthetic_task import SyntheticTask, synthetic_images
@@ -35,6 +36,8 @@ class Annotate(Stage):
         synthetic: which people; for that task alone.
         network: proposes boxes, parts and keypoints; the shared section.
         propose: whether the network proposes anything.
+        annotations: a COCO or DensePose-COCO file of these images to go on with; empty: that of the first start.
+        points: whether the surface points of that file are taken; they must be on the open body.
         every: every n-th frame of videos is annotated.
         copies: how many annotators each image is given to.
         host: the address that the page is bound to; any other than a loopback address requires a token.
@@ -47,6 +50,8 @@ class Annotate(Stage):
         synthetic: SyntheticTask = field(default_factory=SyntheticTask)
         network: NetworkConfig = field(default_factory=NetworkConfig)
         propose: bool = True
+        annotations: str = ""
+        points: bool = True
         every: int = 25
         copies: int = 1
         host: str = "127.0.0.1"
@@ -114,6 +119,7 @@ class Annotate(Stage):
             images = synthetic_images(self.config.synthetic, output)
         else:
             images = given_images([Path(path) for path in job.together], frames_folder(output), self.config.every)
+            images = with_given_people(images, self.config.annotations, output, points=self.config.points)
         self._workplace = Workplace(images, output, copies=self.config.copies, propose=propose)
         self._page = StudioPage(self.config.host, self.config.port, self.config.token, self._workplace)
         started = time.monotonic()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,21 +36,32 @@ Pixels = tuple[int, int, int, int]
 """x0, y0, x1, y1 in whole pixels, x1 and y1 exclusive."""
 
 
-def people_file(tasks: TaskList, rank: int = 0) -> DenseSet:
+def people_file(
+    tasks: TaskList, rank: int = 0, given: Mapping[str, Sequence[AnnotatedPerson]] = MappingProxyType({})
+) -> DenseSet:
     """The annotations of all images.
 
     Args:
         rank: which annotator of each image, where several annotate the same one: 0 = who finished first.
+        given: the people of a file with which the work began, by image, in the order of their numbers. Whom nobody
+            changed stands in the result as in that file.
     """
     images: list[AnnotatedImage] = []
     people: list[AnnotatedPerson] = []
     for number, image in enumerate(tasks.images, start=1):
         images.append(AnnotatedImage(id=number, file_name=image.name, height=image.height, width=image.width))
         ranked = ranked_sheets(tasks, image.name)
+        mine = given.get(image.name, ())
         if rank < len(ranked):
             who, sheet = ranked[rank]
-            for work in _people_of(sheet):
-                people.append(annotated_person(work, image, who, sheet, len(people) + 1, number))
+            found = tasks.histories[image.name, who].past[0].people
+            for key, work in _people_of(sheet):
+                if key <= len(mine) and found.get(key) == work:
+                    people.append(_unchanged(mine[key - 1], len(people) + 1, number))
+                else:
+                    people.append(annotated_person(work, image, who, sheet, len(people) + 1, number))
+        elif rank == 0:
+            people += [_unchanged(one, len(people) + k, number) for k, one in enumerate(mine, start=1)]
     info = {"description": "annotated people", "body": BODY, "guidelines": GUIDELINES}
     rest = {"info": info, "licenses": [], "categories": [CATEGORY]}
     return DenseSet(images=tuple(images), people=tuple(people), rest=rest)
@@ -64,10 +77,15 @@ def ranked_sheets(tasks: TaskList, image: str) -> list[tuple[str, WorkSheet]]:
     return finished + unfinished
 
 
-def _people_of(sheet: WorkSheet) -> Iterator[PersonWork]:
+def _people_of(sheet: WorkSheet) -> Iterator[tuple[int, PersonWork]]:
+    """People with their numbers."""
     if sheet.status == "skipped":
         return iter(())
-    return (work for _, work in sorted(sheet.people.items()) if work.kind not in KINDS_LEFT_OUT)
+    return ((key, work) for key, work in sorted(sheet.people.items()) if work.kind not in KINDS_LEFT_OUT)
+
+
+def _unchanged(person: AnnotatedPerson, identity: int, image_id: int) -> AnnotatedPerson:
+    return replace(person, id=identity, image=image_id, rest={**person.rest, "category_id": CATEGORY["id"]})
 
 
 def annotated_person(

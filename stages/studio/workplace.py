@@ -17,7 +17,7 @@ import numpy as np
 from models.arrays import U8
 from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
 from pipeline.stage import StageError
-from stages.annotations.densepose_coco import write_dense_set
+from stages.annotations.densepose_coco import AnnotatedPerson, write_dense_set
 from stages.annotations.image_folders import read_rgb
 from stages.studio.action_messages import action_of
 from stages.studio.actions import Action, Answer, Ask, Paint, SetOutline, SetStatus, Start
@@ -54,11 +54,15 @@ Message = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenImage:
-    """An image to annotate: its file, its entry in the task list, and what annotators find in it."""
+    """An image to annotate: its file, its entry in the task list, and what annotators find in it.
+
+    `people`: those of a file with which the work began, in the order of their numbers; they are in `start`.
+    """
 
     path: Path
     task: TaskImage
     start: Start | None = None
+    people: tuple[AnnotatedPerson, ...] = ()
 
 
 class Workplace:
@@ -71,6 +75,7 @@ class Workplace:
         """Open the journal. `propose`: the network's proposals; None = there are none. Raises: StageError."""
         self._files = {one.task.name: one.path for one in images}
         self._starts = {one.task.name: one.start for one in images if one.start is not None}
+        self._given = {one.task.name: one.people for one in images}
         self._journal = WorkJournal(studio_journal(output), [one.task for one in images], copies)
         self._output, self._copies, self._propose, self._clock = output, copies, propose, clock
         self.image_rgb = lru_cache(maxsize=KEPT_IMAGES)(self._read)
@@ -196,7 +201,7 @@ class Workplace:
         """Write the file of each rank of annotators; returns the number of people of the first. Raises: StageError."""
         counts = []
         for rank in range(self._copies):
-            made = people_file(self._journal.tasks, rank)
+            made = people_file(self._journal.tasks, rank, self._given)
             write_dense_set(ranked_path(self._output, rank), made)
             counts.append(len(made.people))
         return counts[0]

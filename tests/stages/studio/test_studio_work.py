@@ -250,7 +250,7 @@ BAD_MESSAGES = [
     {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "counts": "é"}},
     {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "x": 59}},
     {"do": "ask", "person": 1, "part": 1, "pixels": []},
-    {"do": "ask", "person": 1, "part": 1, "pixels": [[1, 1]] * 15},
+    {"do": "ask", "person": 1, "part": 1, "pixels": [[1, 1]] * 201},
     {"do": "ask", "person": 1, "part": 1, "pixels": [[60, 1]]},
     {"do": "ask", "person": 1, "part": 1, "pixels": [5]},
     {"do": "answer", "person": 1, "part": 1, "number": 0, "verdict": "surface", "chart": 2, "u": 1.1, "v": 0},

@@ -1,0 +1,172 @@
+"""Annotations of a COCO or DensePose-COCO file with which annotators go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from models.arrays import U8
+from models.body.charts import COARSE_OF_CHART
+from models.files.atomic_file import atomic_write
+from models.metrics.masks import coco_segmentation
+from pipeline.stage import StageError
+from stages.annotations.coco_masks import decode_mask
+from stages.annotations.coco_people import read_people
+from stages.annotations.densepose_coco import KEYPOINTS, MASK_SIDE, AnnotatedImage, AnnotatedPerson, DenseSet
+from stages.annotations.point_picking import POINT_RANGE
+from stages.studio.actions import Action, Answer, Ask, Paint, SetBox, SetKeypoint, SetKind, SetOutline, Start
+from stages.studio.part_map import PixelMask
+from stages.studio.people_file import BODY
+from stages.studio.task_list import TaskImage
+from stages.studio.workplace import GivenImage
+
+
+def given_path(output: Path) -> Path:
+    """The copy of the file with which the work began: `people.given.json` beside `people.json`."""
+    return output.with_name(f"{output.stem}.given.json")
+
+
+def with_given_people(
+    images: Sequence[GivenImage], annotations: str, output: Path, *, points: bool
+) -> list[GivenImage]:
+    """The images, each with the people of the file that annotators find in it.
+
+    The file is copied beside the result at the first start, so that later runs go on with the same.
+
+    Args:
+        annotations: the file; empty: that of the first start, if there was one.
+        points: whether surface points are taken.
+
+    Raises: StageError for another file than at the first start, points on another body, other sizes of images, and no
+        image of the file among those given.
+    """
+    kept = given_path(output)
+    if annotations:
+        _keep(Path(annotations), kept)
+    if not kept.exists():
+        return list(images)
+    known = read_people(kept)
+    if points:
+        _check_body(known, annotations or str(kept))
+    named = {one.file_name.replace("\\", "/").rpartition("/")[2]: one for one in known.images}
+    people: dict[int, list[AnnotatedPerson]] = {}
+    for person in known.people:
+        people.setdefault(person.image, []).append(person if points else replace(person, points=None))
+    found = []
+    for given in images:
+        image = named.get(given.task.name.rpartition("/")[2])
+        mine = tuple(people.get(image.id, ())) if image is not None else ()
+        if image is not None:
+            _check_size(image, given.task)
+        found.append(replace(given, start=started(mine, given.task), people=mine) if mine else given)
+    if not any(one.people for one in found):
+        raise StageError("names none of the given images", annotations or str(kept), "give the images of this file")
+    return found
+
+
+def _check_size(image: AnnotatedImage, task: TaskImage) -> None:
+    if (image.height or task.height, image.width or task.width) != (task.height, task.width):
+        what = f"the file says {image.width}×{image.height} pixels, the image has {task.width}×{task.height}"
+        raise StageError(what, task.name, "give the images for which the file was made")
+
+
+def _keep(source: Path, kept: Path) -> None:
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise StageError("the annotations are missing", str(source), "name a COCO or DensePose-COCO file") from error
+    if kept.exists():
+        if kept.read_bytes() != content:
+            what = "the work began with other annotations"
+            raise StageError(what, str(kept), "write to another file with -o, or leave annotate.annotations out")
+        return
+    read_people(source)
+    try:
+        with atomic_write(kept) as draft:
+            draft.write_bytes(content)
+    except OSError as error:
+        what = f"the annotations cannot be copied ({error.strerror or error})"
+        raise StageError(what, str(kept), "name another file with -o") from error
+
+
+def _check_body(known: DenseSet, where: str) -> None:
+    info = known.rest.get("info")
+    body = info.get("body") if isinstance(info, dict) else None
+    if body != BODY and any(person.points is not None for person in known.people):
+        what = f"its points are on {body or 'the body of DensePose-COCO'}, not on the {BODY}"
+        raise StageError(what, where, "set annotate.points to false: all but the points is taken")
+
+
+def started(people: Sequence[AnnotatedPerson], image: TaskImage) -> Start:
+    """What an annotator finds in an image: the people of a file, numbered from 1."""
+    actions = [action for number, one in enumerate(people, start=1) for action in person_actions(number, one, image)]
+    return Start(actions=tuple(actions))
+
+
+def person_actions(number: int, person: AnnotatedPerson, image: TaskImage) -> Iterator[Action]:
+    """The actions that make a person of a file."""
+    x, y, width, height = person.box_4
+    x0, y0 = float(np.clip(x, 0, image.width - 1)), float(np.clip(y, 0, image.height - 1))
+    x1, y1 = float(np.clip(x + width, x0 + 1, image.width)), float(np.clip(y + height, y0 + 1, image.height))
+    yield SetBox(person=number, box_4=(x0, y0, x1, y1))
+    if person.crowd:
+        yield SetKind(person=number, kind="crowd")
+    if person.part_masks is not None:
+        yield from _painted_parts(number, person, image)
+    segmentation = person.rest.get("segmentation")
+    if segmentation and not person.crowd:
+        outline = coco_segmentation(segmentation, image.height, image.width)
+        outline_HW = np.zeros((1, 1), np.uint8) if outline is None else np.asarray(coco_mask.decode(outline), np.uint8)
+        if outline_HW.any():
+            yield SetOutline(person=number, mask=_tight(outline_HW))
+    if person.points is not None:
+        yield from _answers(number, person, image)
+    keypoints = person.rest.get("keypoints")
+    if keypoints and any(keypoints[2::3]):
+        for joint in range(KEYPOINTS):
+            at_x, at_y, visibility = keypoints[3 * joint : 3 * joint + 3]
+            if visibility and 0 <= at_x <= image.width and 0 <= at_y <= image.height:
+                yield SetKeypoint(person=number, joint=joint, x=float(at_x), y=float(at_y), visibility=int(visibility))
+
+
+def _painted_parts(number: int, person: AnnotatedPerson, image: TaskImage) -> Iterator[Action]:
+    """Part masks, whose cells lie over the box, as pixels of the image."""
+    assert person.part_masks is not None
+    x, y, width, height = person.box_4
+    columns, rows = (np.arange(int(np.floor(low)), int(np.ceil(low + size))) for low, size in ((x, width), (y, height)))
+    columns, rows = columns[(columns >= 0) & (columns < image.width)], rows[(rows >= 0) & (rows < image.height)]
+    cell_w = np.clip((columns + 0.5 - x) / width * MASK_SIDE, 0, MASK_SIDE - 1).astype(int)
+    cell_h = np.clip((rows + 0.5 - y) / height * MASK_SIDE, 0, MASK_SIDE - 1).astype(int)
+    for part, mask in enumerate(person.part_masks, start=1):
+        inside_hw = np.zeros((0, 0), bool) if mask is None else decode_mask(mask)[np.ix_(cell_h, cell_w)] > 0
+        if inside_hw.any():
+            yield Paint(person=number, part=part, mask=PixelMask.of_array(inside_hw, int(columns[0]), int(rows[0])))
+
+
+def _tight(whole_HW: U8) -> PixelMask:
+    rows, columns = np.flatnonzero(whole_HW.any(axis=1)), np.flatnonzero(whole_HW.any(axis=0))
+    inside_hw = whole_HW[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] > 0
+    return PixelMask.of_array(inside_hw, int(columns[0]), int(rows[0]))
+
+
+def _answers(number: int, person: AnnotatedPerson, image: TaskImage) -> Iterator[Action]:
+    """The annotated points as asked and answered."""
+    points = person.points
+    assert points is not None
+    x, y, width, height = person.box_4
+    column_M = np.clip(points.x_M * width / POINT_RANGE + x, 0, image.width - 1).astype(int)
+    row_M = np.clip(points.y_M * height / POINT_RANGE + y, 0, image.height - 1).astype(int)
+    part_M = COARSE_OF_CHART[points.chart_M]
+    for part in np.unique(part_M).tolist():
+        mine = np.flatnonzero(part_M == part)
+        pixels = tuple(zip(column_M[mine].tolist(), row_M[mine].tolist(), strict=True))
+        yield Ask(person=number, part=int(part), pixels=pixels)
+        for index, one in enumerate(mine.tolist()):
+            yield Answer(
+                person=number, part=int(part), number=index, verdict="surface", chart=int(points.chart_M[one]),
+                u=float(points.u_M[one]), v=float(points.v_M[one]),
+            )

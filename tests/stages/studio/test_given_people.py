@@ -1,0 +1,121 @@
+"""Work that goes on with an annotation file: what is found in the images, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from models.body.open_body import COCO_KEYPOINTS
+from pipeline.stage import StageError
+from stages.annotations.densepose_coco import person_record, read_dense_set, write_dense_set
+from stages.studio.given_images import given_images
+from stages.studio.given_people import given_path, with_given_people
+from stages.studio.people_file import BODY, people_file
+from stages.studio.workplace import GivenImage, Workplace
+from tests.stages.studio.random_work import IMAGES, folded, random_entries
+
+pytestmark = pytest.mark.quick
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[GivenImage]:
+    for one in IMAGES:
+        cv2.imwrite(str(tmp_path / one.name), np.zeros((one.height, one.width, 3), np.uint8))
+    return given_images([tmp_path / one.name for one in IMAGES], tmp_path / "frames", every=1)
+
+
+def studio_file(path: Path) -> None:
+    """A file that a studio wrote, with all that people can have."""
+    did, _ = random_entries(np.random.default_rng(68), 150, undo_share=0.1)
+    write_dense_set(path, people_file(folded(did)))
+
+
+def coco_file(path: Path, **info: str) -> None:
+    """A COCO file with a polygon, keypoints and, by another tool, another category and id; and one point."""
+    person = {
+        "id": 41, "image_id": 7, "category_id": 3, "bbox": [4, 6, 20, 24], "iscrowd": 0, "area": 480.0,
+        "segmentation": [[4, 6, 24, 6, 24, 30, 4, 30]], "dp_x": [127.5], "dp_y": [51.0], "dp_I": [2], "dp_U": [0.3],
+        "dp_V": [0.7], "keypoints": [*[0] * 15, 10, 12, 2, *[0] * 33], "num_keypoints": 1,
+    }  # fmt: skip
+    dog = {**person, "id": 42, "category_id": 1}
+    document = {
+        "info": info, "images": [{"id": 7, "file_name": "photos\\a.png", "height": 40, "width": 60}],
+        "categories": [{"id": 1, "name": "dog"}, {"id": 3, "name": "Person", "keypoints": list(COCO_KEYPOINTS)}],
+        "annotations": [dog, person],
+    }  # fmt: skip
+    path.write_text(json.dumps(document))
+
+
+def workplace(images: list[GivenImage], output: Path) -> Workplace:
+    return Workplace(images, output, copies=1, propose=None)
+
+
+def annotations(output: Path) -> list[dict[str, Any]]:
+    return [{**person_record(one), "id": 0} for one in read_dense_set(output).people]
+
+
+def test_whom_nobody_changes_stays_as_in_the_file(images: list[GivenImage], tmp_path: Path) -> None:
+    source, output = tmp_path / "source.json", tmp_path / "people.json"
+    studio_file(source)
+    before = annotations(source)
+    assert len(before) > 2 and any("dp_I" in one for one in before) and any("dp_masks" in one for one in before)
+    work = workplace(with_given_people(images, str(source), output, points=True), output)
+    work.write()
+    assert annotations(output) == before  # nobody has opened an image
+    sheet = work.take({"who": "ann", "image": "a.png"})["sheet"]
+    work.write()
+    assert annotations(output) == before and sheet["undo"] == 0
+    first = next(iter(sheet["people"].values()))
+    work.act({"who": "ann", "image": "a.png", "action": {"do": "kind", "person": 1, "kind": "person"}})
+    work.act({"who": "ann", "image": "a.png", "action": {"do": "box", "person": 1, "box_4": [0, 0, 60, 40]}})
+    work.close()
+    source.unlink()
+    again = workplace(with_given_people(images, "", output, points=True), output)  # the copy is enough
+    again.write()
+    after = annotations(output)
+    assert after[1:] == before[1:] and after[0]["bbox"] == [0, 0, 60, 40]
+    assert after[0]["dp_annotation"]["annotator"] == "ann" and first["box"] != (0, 0, 60, 40)
+    for key in ("dp_I", "dp_U", "dp_V", "keypoints"):
+        assert after[0].get(key) == before[0].get(key)
+    again.close()
+
+
+def test_a_coco_file_of_another_tool(images: list[GivenImage], tmp_path: Path) -> None:
+    source, output = tmp_path / "source.json", tmp_path / "people.json"
+    coco_file(source, body=BODY)
+    work = workplace(with_given_people(images, str(source), output, points=True), output)
+    sheet = work.take({"who": "ann", "image": "a.png"})["sheet"]
+    (one,) = sheet["people"].values()
+    assert one["box"] == (4, 6, 24, 30) and one["keypoints"] == {5: (10, 12, 2)} and one["outline"]["width"] == 20
+    ((point,),) = one["asked"].values()
+    assert (point["x"], point["y"], point["verdict"]) == (14, 10, "surface")
+    work.act({"who": "ann", "image": "a.png", "action": {"do": "box", "person": 1, "box_4": [4, 6, 25, 30]}})
+    work.write()
+    (record,) = annotations(output)
+    assert record["category_id"] == 1 and record["area"] == 480 and record["dp_U"] == [0.3] and record["dp_I"] == [2]
+    work.close()
+
+
+def test_what_does_not_fit_is_refused(images: list[GivenImage], tmp_path: Path) -> None:
+    source, output = tmp_path / "source.json", tmp_path / "people.json"
+    coco_file(source)
+    with pytest.raises(StageError, match="its points are on the body of DensePose-COCO, not on the open body"):
+        with_given_people(images, str(source), output, points=True)
+    (one, _) = with_given_people(images, str(source), output, points=False)
+    assert one.people and one.people[0].points is None
+    coco_file(source, body="other")
+    with pytest.raises(StageError, match="the work began with other annotations"):
+        with_given_people(images, str(source), output, points=False)
+    given_path(output).unlink()
+    with pytest.raises(StageError, match="names none of the given images"):
+        with_given_people(images[1:], str(source), output, points=False)
+    with pytest.raises(StageError, match="missing"):
+        with_given_people(images, str(tmp_path / "no.json"), tmp_path / "other.json", points=True)
+    source.write_text(source.read_text().replace('"height": 40', '"height": 41'))
+    with pytest.raises(StageError, match="the file says 60×41 pixels, the image has 60×40"):
+        with_given_people(images, str(source), tmp_path / "other.json", points=False)

@@ -9,18 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from models.files.atomic_file import atomic_write
 from models.inference.open_network import fetch_weights
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage, StageError
+from stages.annotations.densepose_coco import read_dense_set
 from stages.live.page_access import is_loopback
 from stages.live.payloads import Gauges
 from stages.payloads import Written
+from stages.studio.annotation_check import check_pictures
 from stages.studio.given_images import check_media, given_images
 from stages.studio.given_people import with_given_people
 from stages.studio.proposals import Proposer
 from stages.studio.studio_page import StudioPage
 from stages.studio.synthetic_task import SyntheticTask, synthetic_images
-from stages.studio.workplace import Workplace, frames_folder, studio_journal
+from stages.studio.workplace import GivenImage, Workplace, frames_folder, studio_journal
 
 LOOK_EVERY_S = 0.3
 
@@ -34,6 +37,7 @@ class Annotate(Stage):
         task: `images`: the images of the command line; `synthetic`: people whose truth is known, to learn how exact
             annotators are.
         synthetic: which people; for that task alone.
+        check: draws the annotations of the result, and lists what looks wrong, instead of serving the page.
         network: proposes boxes, parts and keypoints; the shared section.
         propose: whether the network proposes anything.
         annotations: a COCO or DensePose-COCO file of these images to go on with; empty: that of the first start.
@@ -48,6 +52,7 @@ class Annotate(Stage):
 
         task: Literal["images", "synthetic"] = "images"
         synthetic: SyntheticTask = field(default_factory=SyntheticTask)
+        check: bool = False
         network: NetworkConfig = field(default_factory=NetworkConfig)
         propose: bool = True
         annotations: str = ""
@@ -75,12 +80,14 @@ class Annotate(Stage):
     @classmethod
     def fetch(cls, config: Config) -> None:
         """Fetch the network's weights."""
-        if config.propose:
+        if config.propose and not config.check:
             fetch_weights(config.network)
 
     @classmethod
     def announce(cls, config: Config) -> Sequence[str]:
         """The page's address."""
+        if config.check:
+            return ()
         host = f"[{config.host}]" if ":" in config.host else config.host
         query = "" if config.token is None else f"?token={config.token}"
         return (f"annotate at http://{host}:{config.port}/{query} and stop with Ctrl-C",)
@@ -95,6 +102,10 @@ class Annotate(Stage):
         for path in job.together:
             check_media(Path(path))
         output = Path(job.output or "")
+        if config.check:
+            if not output.exists():
+                raise StageError("there are no annotations to check", str(output), "name the file with -o")
+            return
         if output.exists() and not studio_journal(output).exists() and not job.overwrite:
             remedy = "name another file with -o, or give --overwrite to replace it"
             raise StageError("this file exists, and there is no journal beside it to go on with", str(output), remedy)
@@ -113,13 +124,12 @@ class Annotate(Stage):
         Raises: StageError for an image that cannot be read, a damaged journal, and a port that is in use.
         """
         self._output = job.output or "people.json"
-        propose = Proposer(self.config.network, self.threads) if self.config.propose else None
         output = Path(self._output)
-        if self.config.task == "synthetic":
-            images = synthetic_images(self.config.synthetic, output)
-        else:
-            images = given_images([Path(path) for path in job.together], frames_folder(output), self.config.every)
-            images = with_given_people(images, self.config.annotations, output, points=self.config.points)
+        images = self._images(job, output)
+        if self.config.check:
+            yield self._checked(images, output)
+            return
+        propose = Proposer(self.config.network, self.threads) if self.config.propose else None
         self._workplace = Workplace(images, output, copies=self.config.copies, propose=propose)
         self._page = StudioPage(self.config.host, self.config.port, self.config.token, self._workplace)
         started = time.monotonic()
@@ -127,6 +137,22 @@ class Annotate(Stage):
             time.sleep(LOOK_EVERY_S)
             yield Gauges(gauges={"finished_images": self._workplace.finished()})
         yield self._written()
+
+    def _images(self, job: Job, output: Path) -> list[GivenImage]:
+        if self.config.task == "synthetic":
+            return synthetic_images(self.config.synthetic, output)
+        images = given_images([Path(path) for path in job.together], frames_folder(output), self.config.every)
+        return with_given_people(images, self.config.annotations, output, points=self.config.points)
+
+    def _checked(self, images: list[GivenImage], output: Path) -> Written:
+        """Pictures of the annotations, and a list of what looks wrong."""
+        folder = output.with_name(f"{output.stem}.check")
+        told = list(check_pictures(read_dense_set(output), images, folder))
+        wrong = [f"{name}: {text}\n" for name, text in told if text]
+        with atomic_write(folder / "findings.txt") as draft:
+            draft.write_text("".join(wrong) or "nothing looks wrong\n", encoding="utf-8")
+        self._facts = {"people": len(told), "people_with_findings": len(wrong)}
+        return Written(path=str(folder), frames=len(told))
 
     def interrupt(self) -> Iterator[Written]:
         """The run is stopped, which is how annotation ends: the result is written."""

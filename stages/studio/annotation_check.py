@@ -1,0 +1,212 @@
+"""Pictures of annotations in the manner of the paper (parts and points, U, V), with gaps and suspicious points."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.arrays import U8, Bool, Float, Int
+from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
+from models.files.atomic_file import atomic_write
+from models.metrics.instances import AnnotatedPoints
+from models.metrics.masks import part_labels
+from pipeline.stage import StageError
+from stages.annotations.densepose_coco import MASK_SIDE, AnnotatedPerson, DenseSet
+from stages.annotations.image_folders import read_rgb
+from stages.annotations.point_picking import POINT_RANGE
+from stages.drawing.chart_colours import ramp_256
+from stages.studio.answer_preview import rest_points
+from stages.studio.workplace import GivenImage
+
+NEIGHBOURS = 7
+"""A point is compared with so many neighbours of the same part."""
+LEAST_POINTS = 5
+"""Parts with fewer points are not compared."""
+FAR_M = 0.15
+"""Metres from which a point is suspicious."""
+STIFFNESS = 1e-3
+"""Keeps neighbours on a line from making a steep map."""
+TALL = 640
+"""Pixels of a picture's height."""
+MARGIN = 0.08
+MARK, RING = (255, 255, 255), (255, 40, 40)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What looks wrong with a person.
+
+    Attributes:
+        suspicious_M: points that are far on the skin from where their neighbours put them.
+        outside_M: points on another part than the one that is painted there.
+        bare: names of painted parts without a point.
+    """
+
+    suspicious_M: Bool
+    outside_M: Bool
+    bare: tuple[str, ...]
+
+    def text(self) -> str:
+        """One line; empty when nothing was found."""
+        told = []
+        if self.suspicious_M.any():
+            told.append(f"{int(self.suspicious_M.sum())} points far from where their neighbours put them")
+        if self.outside_M.any():
+            told.append(f"{int(self.outside_M.sum())} points on another part than is painted")
+        if self.bare:
+            told.append(f"no points on: {', '.join(self.bare)}")
+        return "; ".join(told)
+
+
+def findings(person: AnnotatedPerson) -> Findings:
+    """What looks wrong with a person. Distances are straight ones on the body at rest."""
+    points = person.points
+    count = 0 if points is None else len(points.x_M)
+    label_GG = None if person.part_masks is None else labels_of(person)
+    outside_M, used = np.zeros(count, bool), set()
+    if points is not None:
+        part_M = COARSE_OF_CHART[points.chart_M]
+        used = set(part_M.tolist())
+        if label_GG is not None:
+            outside_M = _far_from_part(label_GG, part_M, _cells(points.x_M), _cells(points.y_M))
+    painted = [] if label_GG is None else [part for part in np.unique(label_GG).tolist() if part and part not in used]
+    suspicious_M = np.zeros(0, bool) if points is None else suspicious_points(points, person.box_4)
+    return Findings(
+        suspicious_M=suspicious_M, outside_M=outside_M, bare=tuple(COARSE_NAMES[part] for part in painted)
+    )
+
+
+def _cells(at_M: Float) -> Int:
+    """The cell of the masks' grid for each coordinate of points."""
+    return np.clip(at_M * MASK_SIDE / POINT_RANGE, 0, MASK_SIDE - 1).astype(np.int64)
+
+
+def _far_from_part(label_GG: U8, part_M: U8, column_M: Int, row_M: Int) -> Bool:
+    """Points with no pixel of their part in the cells around them: cells are rounded pixels."""
+    found = []
+    for part, column, row in zip(part_M.tolist(), column_M.tolist(), row_M.tolist(), strict=True):
+        around = label_GG[max(row - 3, 0) : row + 4, max(column - 3, 0) : column + 4]
+        found.append(not (around == part).any())
+    return np.array(found, bool)
+
+
+def suspicious_points(points: AnnotatedPoints, box_4: tuple[float, float, float, float]) -> Bool:
+    """Points (M) that are far on the skin from where their neighbours of the same part on the image put them.
+
+    The worst point of a part is taken out first, so that it does not make its neighbours look wrong.
+    """
+    _, _, width, height = box_4
+    pixel_M2 = np.stack([points.x_M * width, points.y_M * height], axis=1) / POINT_RANGE
+    place_M3 = rest_points(points.chart_M, points.u_M, points.v_M).astype(np.float64)
+    part_M = COARSE_OF_CHART[points.chart_M]
+    found_M = np.zeros(len(part_M), bool)
+    for part in np.unique(part_M):
+        mine = np.flatnonzero(part_M == part)
+        while len(mine) >= LEAST_POINTS:
+            gap_K = _gaps(pixel_M2[mine], place_M3[mine])
+            worst = int(gap_K.argmax())
+            if gap_K[worst] < FAR_M:
+                break
+            found_M[mine[worst]] = True
+            mine = np.delete(mine, worst)
+    return found_M
+
+
+def _gaps(pixel_K2: Float, place_K3: Float) -> Float:
+    """How far each place (metres) is from the affine map of its neighbours' pixels to their places."""
+    gap_K = np.zeros(len(pixel_K2))
+    for number, pixel_2 in enumerate(pixel_K2):
+        square_K = ((pixel_K2 - pixel_2) ** 2).sum(axis=1)
+        square_K[number] = np.inf
+        near = np.argsort(square_K)[: min(NEIGHBOURS, len(pixel_K2) - 1)]
+        side_n3 = np.column_stack([pixel_K2[near] - pixel_2, np.ones(len(near))])
+        ridge = STIFFNESS * square_K[near].sum() * np.array([1.0, 1, 0]) + np.array([0, 0, 1e-9])
+        fitted_33 = np.linalg.solve(side_n3.T @ side_n3 + np.diag(ridge), side_n3.T @ place_K3[near])
+        gap_K[number] = np.linalg.norm(fitted_33[2] - place_K3[number])
+    return gap_K
+
+
+def check_pictures(known: DenseSet, images: list[GivenImage], folder: Path) -> Iterator[tuple[str, str]]:
+    """Write a picture of each person with parts or points; yields its name and what was found.
+
+    Raises: StageError for an image of the file that is not given, and a folder that cannot be written.
+    """
+    paths = {one.task.name: one.path for one in images}
+    names = {one.id: one.file_name for one in known.images}
+    count: Counter[str] = Counter()
+    for person in known.people:
+        name = names[person.image]
+        count[name] += 1
+        if person.points is None and person.part_masks is None:
+            continue
+        if name not in paths:
+            raise StageError("this image of the annotations is not given", name, "name all images of the file")
+        found = findings(person)
+        target = folder / f"{name.replace('/', '_')}.{count[name]}.png"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with atomic_write(target) as draft:
+                picture_HW3 = person_picture(read_rgb(paths[name]), person, found)
+                draft.write_bytes(cv2.imencode(".png", picture_HW3[..., ::-1])[1].tobytes())
+        except OSError as error:
+            what = f"the picture cannot be written ({error.strerror or error})"
+            raise StageError(what, str(target), "name another file with -o") from error
+        yield target.name, found.text()
+
+
+def person_picture(rgb_HW3: U8, person: AnnotatedPerson, found: Findings) -> U8:
+    """Parts with points, U and V of a person side by side, RGB; suspicious points have a ring, others a cross."""
+    x, y, width, height = person.box_4
+    pad = MARGIN * max(width, height)
+    left, top = max(int(x - pad), 0), max(int(y - pad), 0)
+    crop = rgb_HW3[top : int(y + height + pad) + 1, left : int(x + width + pad) + 1]
+    scale = TALL / crop.shape[0]
+    base = np.ascontiguousarray(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
+    panels = [base, base.copy(), base.copy()]
+    if person.part_masks is not None:
+        corner_4 = np.array([x - left, y - top, width, height]) * scale
+        _tint(panels[0], labels_of(person), corner_4.round().astype(int))
+    points = person.points
+    if points is not None:
+        at_M2 = np.stack([points.x_M * width, points.y_M * height], axis=1) / POINT_RANGE + (x - left, y - top)
+        ramp = ramp_256()
+        for number, (column, row) in enumerate((at_M2 * scale).round().astype(int).tolist()):
+            colours = [MARK, *(ramp[int(255 * one[number])].tolist() for one in (points.u_M, points.v_M))]
+            for panel, colour in zip(panels, colours, strict=True):
+                cv2.circle(panel, (column, row), 5, (0, 0, 0), -1, cv2.LINE_AA)
+                cv2.circle(panel, (column, row), 4, colour, -1, cv2.LINE_AA)
+            if found.suspicious_M[number]:
+                cv2.circle(panels[0], (column, row), 11, RING, 2, cv2.LINE_AA)
+            if found.outside_M[number]:
+                cv2.drawMarker(panels[0], (column, row), RING, cv2.MARKER_TILTED_CROSS, 16, 2, cv2.LINE_AA)
+    for panel, title in zip(panels, ("parts and points", "U", "V"), strict=True):
+        cv2.putText(panel, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.putText(panel, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, MARK, 1, cv2.LINE_AA)
+    return np.hstack(panels)
+
+
+def _tint(panel: U8, label_GG: U8, box_4: Int) -> None:
+    """Colour the parts over the box (x, y, width, height in pixels of the panel), in place."""
+    x, y, width, height = box_4.tolist()
+    shown = panel[y : y + height, x : x + width]
+    label_hw = cv2.resize(label_GG, (width, height), interpolation=cv2.INTER_NEAREST)
+    label_hw = label_hw[: shown.shape[0], : shown.shape[1]]
+    tint_hw3 = part_colours()[label_hw]
+    shown[label_hw > 0] = (0.55 * shown[label_hw > 0] + 0.45 * tint_hw3[label_hw > 0]).astype(np.uint8)
+
+
+def labels_of(person: AnnotatedPerson) -> U8:
+    """The part masks as one map of labels 0..14, (256, 256)."""
+    return part_labels([mask or () for mask in person.part_masks or ()])
+
+
+def part_colours() -> U8:
+    """A colour for each of the parts 0..14, RGB (15, 3)."""
+    hue = (np.arange(len(COARSE_NAMES)) * 67 % 180).astype(np.uint8)
+    hsv = np.stack([hue, np.full_like(hue, 200), np.full_like(hue, 255)], axis=-1)[None]
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0], np.uint8)

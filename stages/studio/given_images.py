@@ -43,7 +43,7 @@ def given_images(paths: Sequence[Path], frames: Path, every: int) -> list[GivenI
         name = path.name if count[path.name] == 1 else path.as_posix()
         if path.suffix.lower() in VIDEO_SUFFIXES:
             folder = f"{name.strip('/').replace('/', '_')}.every{every}"
-            files = [(f"{folder}/{one.name}", one) for one in frame_files(path, frames / folder, every)]
+            files = [(f"{folder}/{one.name}", one) for one in written_frames(path, frames / folder, every)]
         else:
             files = [(name, path)]
         for one, file in files:
@@ -52,7 +52,7 @@ def given_images(paths: Sequence[Path], frames: Path, every: int) -> list[GivenI
     return found
 
 
-def frame_files(video: Path, folder: Path, every: int) -> list[Path]:
+def written_frames(video: Path, folder: Path, every: int) -> list[Path]:
     """Every n-th frame of a video as JPEG in a folder, named by its number in the video.
 
     The folder is made whole or not at all; one that exists is used as it is. Raises: StageError.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.box_overlap import iou
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import PART_MASKS
 from stages.annotations.point_picking import in_succession, spread_points
 from stages.studio.people_file import part_grid, whole_box
 from stages.studio.sheet import PersonWork
-from stages.studio.task_list import TaskImage
+from stages.studio.task_list import TaskImage, TaskList
 
+SAME_PERSON = 0.5
+"""IoU from which two annotators' boxes are of the same person."""
 MOST_PIXELS = 40_000
 """A part of more pixels is thinned out before k-means, which would need too much memory."""
 
@@ -30,3 +33,32 @@ def pixels_to_ask(work: PersonWork, part: int, image: TaskImage) -> tuple[tuple[
     row_M, column_M = spread_points(thin_hw, cells_15, np.random.default_rng(part))
     point_M2 = in_succession(np.stack([row_M * step + row_0, column_M * step + column_0], axis=1))
     return tuple((int(x) + work.parts.x, int(y) + work.parts.y) for y, x in point_M2)
+
+
+def others_pixels(
+    tasks: TaskList, image: str, who: str, work: PersonWork, part: int
+) -> tuple[tuple[int, int], ...] | None:
+    """The pixels of the part about which another annotator of the same person was asked, as far as they are painted.
+
+    Two annotators of an image so answer the same points, and their agreement can be measured. None where nobody else
+    was asked, and where fewer than half of the pixels are on the part that this annotator painted.
+    """
+    if work.parts is None:
+        return None
+    parts, label_hw = work.parts, work.parts.label_hw
+    for (name, other), history in tasks.histories.items():
+        if name != image or other == who:
+            continue
+        for found in history.sheet.people.values():
+            boxes = np.array([work.box_4], np.float32), np.array([found.box_4], np.float32)
+            if part not in found.asked or iou(*boxes)[0, 0] < SAME_PERSON:
+                continue
+            pixels = [(one.x, one.y) for one in found.asked[part]]
+            inside = tuple(
+                (x, y) for x, y in pixels
+                if 0 <= y - parts.y < parts.height and 0 <= x - parts.x < parts.width
+                and label_hw[y - parts.y, x - parts.x] == part
+            )
+            if 2 * len(inside) >= len(pixels):
+                return inside
+    return None

@@ -22,7 +22,7 @@ from stages.annotations.image_folders import read_rgb
 from stages.studio.action_messages import action_of
 from stages.studio.actions import Action, Answer, Ask, Paint, SetOutline, SetStatus, Start
 from stages.studio.answer_preview import answer_preview
-from stages.studio.asked_pixels import pixels_to_ask
+from stages.studio.asked_pixels import others_pixels, pixels_to_ask
 from stages.studio.journal import WorkJournal, checked_name
 from stages.studio.part_views import SIDE, view_directions
 from stages.studio.people_file import people_file
@@ -121,11 +121,17 @@ class Workplace:
         return self._add(message, name, action_of(do, (image.height, image.width)))
 
     def ask(self, message: Message) -> dict[str, Any]:
-        """Choose the pixels of a part that are asked. Fields: `person`, `part`. Raises: StageError."""
+        """Choose the pixels of a part that are asked: those of another annotator of the person, if there is one.
+
+        Fields: `person`, `part`. Raises: StageError.
+        """
         name, wanted, work = self._wanted_part(message)
         if work is None:
             raise StageError(f"there is no person {wanted.person}", "person", "reload the page")
-        pixels = pixels_to_ask(work, wanted.part, self._journal.tasks.image(name))
+        tasks = self._journal.tasks
+        pixels = others_pixels(tasks, name, checked_name(message.get("who")), work, wanted.part)
+        if pixels is None:
+            pixels = pixels_to_ask(work, wanted.part, tasks.image(name))
         return self._add(message, name, dataclasses.replace(wanted, pixels=pixels))
 
     def click(self, message: Message) -> dict[str, Any]:

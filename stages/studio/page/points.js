@@ -129,9 +129,9 @@ function panel() {
   const none = paintedParts().includes(work.part) ? "points are being chosen … " : "paint this part first ";
   const where = points.length ? `${table.name}: point ${work.number + 1} of ${points.length}, ${left} left ` : none;
   const tools = row([where,
-    button("hidden (H)", () => answer("hidden")), button("skip (S)", () => answer("skipped")), button("take back (⌫)", back),
+    button("hidden (H)", () => answer("hidden")), button("skip (S)", () => answer("skipped")), button("back (⌫)", back),
     button("next (Enter)", nextPoint),
-    button("preview (P)", togglePreview, work.preview, "preview"), button("the network's guess", toggleHint, work.hint, "hint")]);
+    button("preview (P)", togglePreview, work.preview, "preview"), button("network's guess", toggleHint, work.hint, "hint")]);
   return [frame, tools, list];
 }
 

@@ -112,7 +112,7 @@ export function element(kind, text, style = "") {
 /** @param {(Node|string)[]} inside @param {string} [id] */
 export function row(inside, id = "") {
   const made = document.createElement("div");
-  made.id = id;
+  if (id) made.id = id;
   made.append(...inside);
   return made;
 }

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from models.body.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import read_dense_set
+from stages.studio.part_map import PixelMask
 from stages.studio.studio_page import FILES, FOLDER
 from stages.studio.view_clicks import SurfacePlace, views_of_place
 from stages.world.scene import Scene
@@ -190,3 +192,25 @@ def test_the_page_loads_nothing_from_elsewhere(opened: Opened) -> None:
     with urllib.request.urlopen(studio.address + "/", timeout=20) as found:
         assert "default-src 'none'" in found.headers["Content-Security-Policy"]
     assert {path.name for path in FOLDER.iterdir()} == {*FILES, "studio.html"}
+
+
+def test_two_annotators_of_an_image_are_asked_about_the_same_points(opened: Opened, scene: Scene) -> None:
+    studio = opened(copies=2)
+    (one,) = answer(studio, "/proposals/0")[1]["people"]
+    rows, columns = np.nonzero(COARSE_OF_CHART[scene.label_HW] == 1)
+    left_HW = COARSE_OF_CHART[scene.label_HW] == 1
+    left_HW[:, int(np.quantile(columns, 0.8)) :] = False
+    half_HW = np.zeros_like(left_HW)
+    half_HW[rows.max() - 2 :] = COARSE_OF_CHART[scene.label_HW][rows.max() - 2 :] == 1
+    points = {}
+    for who, torso_HW in (("ann", COARSE_OF_CHART[scene.label_HW] == 1), ("bob", left_HW), ("cyd", half_HW)):
+        did(studio, {"do": "box", "person": 1, "box_4": one["box"]}, who=who)
+        mask = PixelMask.of_array(torso_HW, 0, 0)
+        did(studio, {"do": "paint", "person": 1, "part": 1, "mask": asdict(mask)}, who=who)
+        asked = answer(studio, "/ask", {"who": who, "image": "image0.png", "person": 1, "part": 1})[1]["sheet"]
+        points[who] = {(point["x"], point["y"]) for point in asked["people"]["1"]["asked"]["1"]}
+        assert all(torso_HW[y, x] for x, y in points[who])
+        if who != "ann":
+            answer(studio, "/release", {"who": who})
+    assert points["bob"] == {(x, y) for x, y in points["ann"] if left_HW[y, x]} != set()
+    assert not points["cyd"] & points["ann"]  # too little of the part is the same

@@ -15,14 +15,19 @@ import cv2
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from models.arrays import U8
+from stages.studio.annotation_check import findings, person_picture
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS
+from stages.world.scene import Scene
 from tests.stages.live.browser import browser_program
 from tests.stages.studio.annotating_browser import AnnotatingBrowser
+from tests.stages.studio.test_annotation_check import truth_file, with_mistake
 from tests.stages.studio.test_studio_browser import click_truth
 from tests.stages.studio.workplaces import Studio
 
-SEED, SCENE, ANSWERS = 7, 22, 5
+SEED, SCENE, ANSWERS = 7, 22, 9
+MISTAKE = 5
 POINT = (
     "(() => { const w = studio.work, a = w.sheet.people[1].asked[w.part]; return a && a[w.number] && "
     "a[w.number].verdict === 'open' && document.getElementById('viewcanvas').dataset.part === String(w.part) && "
@@ -64,12 +69,21 @@ def main() -> int:
         finally:
             browser.close()
             studio.close()
+    cv2.imwrite(str(target / "annotate_check.jpg"), checked(scene)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
     return 0
+
+
+def checked(scene: Scene) -> U8:
+    """The picture of annotations with one mistake."""
+    (person,) = truth_file(scene).people
+    assert person.points is not None
+    person = dataclasses.replace(person, points=with_mistake(person.points, MISTAKE))
+    return person_picture(scene.rgb_HW3, person, findings(person))
 
 
 def take(browser: AnnotatingBrowser, target: Path) -> None:
     """Save a screenshot as JPEG."""
-    browser.run("new Promise(done => setTimeout(done, 600))")
+    browser.run("new Promise(done => setTimeout(done, 2500))")  # the preview of the answers is drawn
     raw = target.with_suffix(".png")
     browser.screenshot(raw)
     cv2.imwrite(str(target), cv2.imread(str(raw)), [cv2.IMWRITE_JPEG_QUALITY, 82])

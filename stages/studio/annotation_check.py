@@ -185,7 +185,7 @@ def person_picture(rgb_HW3: U8, person: AnnotatedPerson, found: Findings) -> U8:
             if found.outside_M[number]:
                 cv2.drawMarker(panels[0], (column, row), RING, cv2.MARKER_TILTED_CROSS, 16, 2, cv2.LINE_AA)
     for panel, title in zip(panels, ("parts and points", "U", "V"), strict=True):
-        cv2.putText(panel, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.putText(panel, title, (9, 23), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
         cv2.putText(panel, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, MARK, 1, cv2.LINE_AA)
     return np.hstack(panels)
 

@@ -31,8 +31,12 @@ def scene() -> Scene:
 
 @pytest.fixture(scope="module")
 def dense_set(scene: Scene) -> DenseSet:
-    """The truth as a studio's file."""
-    coarse_HW = COARSE_OF_CHART[scene.label_HW].astype(np.uint8)
+    return truth_file(scene)
+
+
+def truth_file(scene: Scene) -> DenseSet:
+    """The truth of a scene's first person as a studio's file."""
+    coarse_HW = np.where(scene.instance_HW == 1, COARSE_OF_CHART[scene.label_HW], 0).astype(np.uint8)
     height, width = coarse_HW.shape
     image = TaskImage(name="image.png", height=height, width=width)
     x0, y0, x1, y1 = scene.box_N4[0].tolist()

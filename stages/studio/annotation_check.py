@@ -166,11 +166,11 @@ def person_picture(rgb_HW3: U8, person: AnnotatedPerson, found: Findings) -> U8:
     left, top = max(int(x - pad), 0), max(int(y - pad), 0)
     crop = rgb_HW3[top : int(y + height + pad) + 1, left : int(x + width + pad) + 1]
     scale = TALL / crop.shape[0]
-    base = np.ascontiguousarray(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
-    panels = [base, base.copy(), base.copy()]
+    base: U8 = np.asarray(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
+    panels: list[U8] = [base, base.copy(), base.copy()]
     if person.part_masks is not None:
-        corner_4 = np.array([x - left, y - top, width, height]) * scale
-        _tint(panels[0], labels_of(person), corner_4.round().astype(int))
+        corner_4 = np.rint(np.array([x - left, y - top, width, height]) * scale).astype(np.int64)
+        _tint(panels[0], labels_of(person), corner_4)
     points = person.points
     if points is not None:
         at_M2 = np.stack([points.x_M * width, points.y_M * height], axis=1) / POINT_RANGE + (x - left, y - top)

@@ -21,7 +21,7 @@ LEAST_ANSWERS = 4
 """Fewer answers say too little of the pixels between them."""
 CELLS = 120
 """The surface is computed for so many cells along the longer side of the part."""
-LARGEST = 800
+LARGEST = 480
 """Pixels of the longer side of the picture."""
 COLOURS: U8 = np.array([(192, 138, 78), (63, 134, 216)], np.uint8)
 """Colours of the lines on the first and on the second chart, RGB, as on the views."""

@@ -1,0 +1,86 @@
+"""How soon the annotation page answers at 12 MP: `python -m tests.benchmarks.speed.studio_latency` (needs Chromium).
+
+A stroke is drawn when the canvas was painted anew after the brush was lifted. A click on a view is answered when the
+page has the new sheet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
+from tests.stages.live.browser import browser_program
+from tests.stages.studio.annotating_browser import AnnotatingBrowser
+from tests.stages.studio.workplaces import Studio
+
+SEED, SCENE, HEIGHT, WIDTH = 7, 22, 3000, 4000
+STROKE = """new Promise(done => {
+  const canvas = studio.picture.canvas, frame = canvas.getBoundingClientRect();
+  const event = (kind, x, y) => canvas.dispatchEvent(new PointerEvent(kind, {
+    pointerId: 1, button: 0, buttons: 1, clientX: frame.left + x, clientY: frame.top + y, bubbles: true }));
+  canvas.setPointerCapture = () => {};
+  const x = 100 + 400 * Math.random(), y = 100 + 400 * Math.random();
+  event("pointerdown", x, y);
+  for (let k = 1; k < 20; k++) event("pointermove", x + 4 * k, y + 3 * k);
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    const begun = performance.now(), drawn = canvas.dataset.drawn;
+    event("pointerup", x + 80, y + 60);
+    const look = () => (canvas.dataset.drawn === drawn ? requestAnimationFrame(look) : done(performance.now() - begun));
+    look();
+  }));
+})"""
+CLICK = """new Promise(done => {
+  const canvas = document.getElementById("viewcanvas"), frame = canvas.getBoundingClientRect();
+  const undo = studio.work.sheet.undo, begun = performance.now();
+  const y = frame.top + frame.height / 4 * (0.8 + 0.4 * Math.random());
+  const at = { clientX: frame.left + frame.width / 6, clientY: y };
+  canvas.dispatchEvent(new MouseEvent("click", { ...at, bubbles: true }));
+  const look = () => (studio.work.sheet.undo === undo ? setTimeout(look, 1) : done(performance.now() - begun));
+  look();
+})"""
+
+
+def main() -> int:
+    """Paint and click, and print the times."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=60)
+    times, program = parser.parse_args().times, browser_program()
+    if program is None:
+        print("there is no Chromium on this machine")
+        return 1
+    scene = image_scene(dataclasses.replace(IMAGE_WORLDS["val"], height=HEIGHT, width=WIDTH), SEED, SCENE)
+    with tempfile.TemporaryDirectory() as kept:
+        studio = Studio(Path(kept), scene, images=1)
+        browser = AnnotatingBrowser(program, Path(kept) / "profile")
+        try:
+            browser.begin(studio.address, "ann")
+            browser.key("a")
+            browser.wait("Boolean(studio.work.sheet.people[1])")
+            browser.key("Tab")
+            browser.key("A")
+            browser.wait("Boolean(studio.work.outlines[1])", 60)
+            told("stroke", [browser.run(STROKE) for _ in range(times)])
+            browser.key("Tab")
+            browser.wait("document.getElementById('viewcanvas')?.dataset.part && studio.work.sheet.people[1].asked[1]")
+            told("click", [browser.run(CLICK) for _ in range(min(times, 14))])
+        finally:
+            browser.close()
+            studio.close()
+    return 0
+
+
+def told(name: str, times_ms: list[float]) -> None:
+    """Print the median, and what 95 % are faster than."""
+    middle, most = np.quantile(times_ms, (0.5, 0.95))
+    print(f"{name}: median {middle:.0f} ms, p95 {most:.0f} ms, {len(times_ms)} times")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

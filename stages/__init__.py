@@ -53,6 +53,8 @@ STAGES: dict[str, str] = {
     "before_after": "stages.training.rcnn.before_after:BeforeAfter",
     "export_network": "stages.training.rcnn.train_network:ExportNetwork",
     "export_light": "stages.training.light.export_light:ExportLight",
+    "train_lift": "stages.training.lift.train_lift:TrainLift",
+    "export_lift": "stages.training.lift.export_lift:ExportLift",
     "average_light": "stages.training.light.average_light:AverageLight",
     "export_onnx": "stages.training.light.export_onnx:ExportOnnx",
     "quantize_light": "stages.training.light.quantize_light:QuantizeLight",

@@ -65,3 +65,12 @@ def load_low_poly() -> LowPoly:
         vertex_L=vertex_L, twin_L=twin_L, weight_VK=np.concatenate([weight_VK, weight_VK[right_V]]),
         source_VK=np.concatenate([arrays["source_VK"], twin_L[arrays["source_VK"][right_V]]]).astype(np.int32),
     )
+
+
+@cache
+def low_poly_keypoints() -> F32:
+    """The keypoints of `KEYPOINT_NAMES` as weighted sums of the low-poly vertices (J, L)."""
+    low, body = load_low_poly(), load_body()
+    matrix_VL = np.zeros((len(low.source_VK), len(low.vertex_L)), np.float32)
+    np.add.at(matrix_VL, (np.arange(len(matrix_VL))[:, None], low.source_VK), low.weight_VK)
+    return np.asarray(body.keypoint_KV @ matrix_VL, np.float32)

@@ -65,6 +65,12 @@ class TorchBody(nn.Module):
         self, rotation_NB33: Tensor, root_N3: Tensor, shape_NC: Tensor, vertex_U: Tensor | None = None
     ) -> Tensor:
         """The given vertices (N, U, 3); all of them without `vertex_U`."""
+        return self.vertices_and_turns(rotation_NB33, root_N3, shape_NC, vertex_U)[0]
+
+    def vertices_and_turns(
+        self, rotation_NB33: Tensor, root_N3: Tensor, shape_NC: Tensor, vertex_U: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The same, and how the skin is turned there from rest: blended rotations (N, U, 3, 3)."""
         turned_NB33, placed_NB3 = self.bones(rotation_NB33, root_N3, shape_NC)
         shift_NB3 = placed_NB3 - (turned_NB33 @ self._heads(shape_NC)[..., None])[..., 0]
         transform_NB12 = torch.cat([turned_NB33.flatten(2), shift_NB3], dim=2)
@@ -72,7 +78,7 @@ class TorchBody(nn.Module):
         rest_NU3 = self.mean_V3[every] + torch.einsum("nc,cui->nui", shape_NC, self.component_CV3[:, every])
         blended_NU12 = self.weight_VB[every] @ transform_NB12
         turn_NU33 = blended_NU12[..., :9].unflatten(2, (3, 3))
-        return (turn_NU33 @ rest_NU3[..., None])[..., 0] + blended_NU12[..., 9:]
+        return (turn_NU33 @ rest_NU3[..., None])[..., 0] + blended_NU12[..., 9:], turn_NU33
 
     def points(
         self, rotation_NB33: Tensor, root_N3: Tensor, shape_NC: Tensor, face_M: Int, weight_M3: Float

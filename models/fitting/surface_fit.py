@@ -14,8 +14,12 @@ from models.body.open_body import KEYPOINT_NAMES
 from models.body.reduced_pose import ReducedPose, whole_pose
 from models.fitting.correspondences import Correspondences, SurfaceOfPerson, correspondences
 from models.fitting.least_squares import Normal, Problem, Weights, library_prior, minimized, placed
+from models.fitting.lifted_start import lifted_start
 from models.fitting.starts import first_poses, flipped_limbs
+from models.lift.lift_weights import built_in_lift
 
+LIFTED_REACHES = 6
+"""Steps in which the robust kernel narrows from the pose of the lift."""
 HIPS = [KEYPOINT_NAMES.index(name) for name in ("left_hip", "right_hip")]
 LEAST_SEEN = 12
 """Fewer points of the surface give no fit."""
@@ -40,6 +44,7 @@ class SurfaceFitSettings:
         first_reach, last_reach: of the robust kernel in standard deviations, at the start and at the end.
         start_steps: steps of root and place, and then of all unknowns, from each start.
         steps: at most, from the best start.
+        lifted: begin where the lift puts the body, instead of at the starts that the points tell.
         flip_steps: steps after a limb is flipped in depth; 0: limbs are not flipped.
     """
 
@@ -49,10 +54,11 @@ class SurfaceFitSettings:
     last_reach: float = 2.5
     start_steps: int = 4
     steps: int = 14
+    lifted: bool = True
     flip_steps: int = 0
 
 
-EXACT = SurfaceFitSettings(weights=Weights(spread=0.012, total=120.0), flip_steps=3)
+EXACT = SurfaceFitSettings(weights=Weights(spread=0.012, total=120.0), lifted=False, flip_steps=3)
 """For surfaces without error."""
 
 
@@ -75,12 +81,21 @@ def fit_surface(
     if len(seen.chart_N) < LEAST_SEEN:
         return None
     problem = Problem(seen, camera, prior, settings.weights)
-    fresh = fresh_pose(problem, seen, settings)
+    fresh = fresh_pose(problem, seen, surface, settings)
     return None if fresh is None else fitted_body(problem, seen, fresh, settings.last_reach)
 
 
-def fresh_pose(problem: Problem, seen: Correspondences, settings: SurfaceFitSettings) -> ReducedPose | None:
-    """The pose of lowest cost from the starts that the points themselves tell; None where they tell none."""
+def fresh_pose(
+    problem: Problem, seen: Correspondences, surface: SurfaceOfPerson, settings: SurfaceFitSettings
+) -> ReducedPose | None:
+    """The pose that is found from where the lift puts the body, or else from what the points themselves tell.
+
+    None where they tell nothing.
+    """
+    start = lifted_start(surface, problem.camera, problem.prior, built_in_lift()) if settings.lifted else None
+    if start is not None:
+        reaches = np.geomspace(settings.first_reach, settings.last_reach, LIFTED_REACHES).tolist()
+        return minimized(problem, start, reaches, settings.steps)[0]
     poses = first_poses(seen, problem.camera, problem.prior.mean_X)
     return searched(problem, poses, settings) if poses else None
 

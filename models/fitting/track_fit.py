@@ -84,7 +84,7 @@ def followed_body(
     pose = None if known is None else _continued(known, problem, second, settings)
     again = pose is None or known is None or problem.mean_error(pose) > settings.lost * known.usual * seen.size
     if again:
-        fresh = fresh_pose(problem, seen, settings.fit)
+        fresh = fresh_pose(problem, seen, surface, settings.fit)
         if fresh is not None and known is not None and known.frames >= settings.shape_frames:
             own = replace(fresh, shape_C=known.body.pose.shape_C.astype(np.float64))
             fresh, _ = minimized(problem, own, [settings.fit.last_reach], settings.steps, ALL_BUT_SHAPE)

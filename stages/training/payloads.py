@@ -59,6 +59,13 @@ class SurfaceTrained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiftTrained:
+    """The lift's checkpoint after a round."""
+
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedSet:
     """A DensePose-COCO set.
 

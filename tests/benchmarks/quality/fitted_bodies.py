@@ -7,8 +7,10 @@ Scenes of a world are rendered at 640×480 with the worlds' own cameras, whose f
 of at least 100 pixels that the network finds count; "whole" are those with 15 of 17 keypoints visible. Rows:
 
 - exact: a dense fit to the true surface of the visible pixels
-- dense: a dense fit to the network's surface and joints
-- dense, height stated: the same at the person's true height
+- dense: a dense fit to the network's surface and joints, from where the lift puts the body
+- searched: the same from the surface's own starts
+- lift: the lift of the network's surface alone
+- dense, height stated: the first at the person's true height
 - joints: a fit to the network's joints alone
 - true joints: a fit to the true visible joints alone
 - network: the network's surface itself, without a body
@@ -33,9 +35,13 @@ from models.body.body_pose import posed_keypoints, posed_vertices
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.body.open_body import load_body
+from models.body.reduced_pose import whole_pose
 from models.fitting.joint_fit import fit_joints
-from models.fitting.surface_fit import EXACT, fit_surface
+from models.fitting.least_squares import library_prior
+from models.fitting.lifted_start import lifted_start
+from models.fitting.surface_fit import EXACT, SurfaceFitSettings, fit_surface
 from models.inference.open_network import open_network
+from models.lift.lift_weights import built_in_lift
 from models.metrics.bootstrap import Ratio, estimate
 from models.metrics.gps import gps_paper
 from models.metrics.instances import point_errors
@@ -55,7 +61,7 @@ HEIGHT, WIDTH = 480, 640
 LEAST_HEIGHT = 100
 WHOLE, VISIBLE = 15, 2
 NO_FIT_MM, FAILURE_MM = 300.0, 150.0
-METHODS = ("exact", "dense", "dense, height stated", "joints", "true joints", "network")
+METHODS = ("exact", "dense", "searched", "lift", "dense, height stated", "joints", "true joints", "network")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +109,8 @@ def fits(
     for name, fit in (
         ("exact", lambda: fit_surface(exact, camera, EXACT)),
         ("dense", lambda: fit_surface(surface, camera)),
+        ("searched", lambda: fit_surface(surface, camera, SurfaceFitSettings(lifted=False))),
+        ("lift", lambda: lifted_body(surface, camera)),
         ("dense, height stated", lambda: fit_at_height(surface, camera, height_m)),
         ("joints", lambda: fit_joints(joints, camera)),
         ("true joints", lambda: fit_joints(told_173, camera)),
@@ -116,6 +124,18 @@ def fit_at_height(surface: SurfaceMap, camera: PinholeCamera, height_m: float) -
     """A dense fit, scaled to a stated height."""
     fit = fit_surface(surface, camera)
     return None if fit is None else at_height(fit, height_m)
+
+
+def lifted_body(surface: SurfaceMap, camera: PinholeCamera) -> FittedBody | None:
+    """The body that the lift tells, of which nothing else is known."""
+    start = lifted_start(surface, camera, library_prior(), built_in_lift())
+    if start is None:
+        return None
+    body = load_body()
+    return FittedBody(
+        pose=whole_pose(start), camera=camera, confidence_J=np.zeros(len(body.keypoint_KV), np.float32),
+        seen_B=np.zeros(len(body.bones), np.float32), residual=0.0, is_person=1.0,
+    )
 
 
 def body_errors(person: TruePerson, fit: FittedBody | None) -> tuple[list[float], float, float]:

@@ -1,0 +1,91 @@
+"""The pose of the open body whose skin lies nearest to a predicted low-poly mesh."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from models.arrays import F64, Index
+from models.body.low_poly import load_low_poly
+from models.body.open_body import load_body
+from models.body.pose_jacobian import posed_points, posed_with_derivatives
+from models.body.reduced_pose import ReducedPose
+from models.body.rotation_vectors import rotation_logarithm
+from models.body.skinned_points import SkinnedPoints, vertex_points
+from models.fitting.correspondences import FINGER_SHARE
+from models.fitting.least_squares import POSE, SHAPE, Normal
+from models.fitting.starts import resting_pose
+
+SPREAD_M = 0.03
+"""Standard deviation of a vertex; all vertices together weigh as `TOTAL` independent ones."""
+TOTAL = 60.0
+STEPS = 4
+EVERY = 3
+"""Every so many vertices are used."""
+DAMPING = 1e-3
+CONVERGED = 2e-3
+TORSO = ("root", "spine05", "spine04", "spine03", "spine02", "spine01")
+
+
+def pose_of_mesh(point_L3: F64, prior: Normal) -> ReducedPose:
+    """The reduced pose by Gauss–Newton, in the frame of the mesh; fingers do not count.
+
+    Args:
+        point_L3: the low-poly vertices, metres.
+        prior: of poses.
+    """
+    skin, used = _skin()
+    goal_N3 = point_L3[used]
+    pose = _upright(goal_N3, prior)
+    weight, before = TOTAL / len(used) / SPREAD_M**2, np.inf
+    for _ in range(STEPS):
+        posed = posed_with_derivatives(skin, pose)
+        slope_XP = posed.jacobian_N3P.reshape(-1, posed.jacobian_N3P.shape[2])
+        away_N3 = posed.point_N3 - goal_N3
+        hessian_PP, gradient_P = weight * (slope_XP.T @ slope_XP), weight * (away_N3.ravel() @ slope_XP)
+        vector_X = rotation_logarithm(pose.rotation_R33[1:]).ravel() - prior.mean_X
+        hessian_PP[POSE, POSE] += prior.precision_XX
+        gradient_P[POSE] += prior.precision_XX @ vector_X
+        hessian_PP[SHAPE, SHAPE] += np.eye(len(pose.shape_C))
+        gradient_P[SHAPE] += pose.shape_C
+        hessian_PP += DAMPING * np.diag(np.diag(hessian_PP))
+        pose = pose.moved(np.asarray(-np.linalg.solve(hessian_PP, gradient_P), np.float64))
+        after = float(np.square(away_N3).sum())
+        if after > (1 - CONVERGED) * before:
+            break
+        before = after
+    return pose
+
+
+def _upright(goal_N3: F64, prior: Normal) -> ReducedPose:
+    """The mean pose, turned and moved so that its trunk lies on the mesh's (Kabsch, 1976)."""
+    skin, _ = _skin()
+    resting = resting_pose(prior.mean_X)
+    trunk = _trunk()
+    one_T3, other_T3 = posed_points(skin, resting)[trunk], goal_N3[trunk]
+    u_33, _, v_33 = np.linalg.svd((one_T3 - one_T3.mean(0)).T @ (other_T3 - other_T3.mean(0)))
+    sign = np.sign(np.linalg.det(u_33 @ v_33))
+    turn_33 = (u_33 * (1, 1, sign) @ v_33).T
+    rotation_R33 = resting.rotation_R33.copy()
+    rotation_R33[0] = turn_33 @ rotation_R33[0]
+    turned = replace(resting, rotation_R33=rotation_R33)
+    return replace(turned, root_3=other_T3.mean(0) - posed_points(skin, turned)[trunk].mean(0))
+
+
+@cache
+def _skin() -> tuple[SkinnedPoints, Index]:
+    """The low-poly vertices that do not move with fingers, prepared, and their indices."""
+    body, vertex_L = load_body(), load_low_poly().vertex_L
+    fingers = [b for b, name in enumerate(body.bones) if name.startswith("finger")]
+    used = np.flatnonzero(body.weight_VB[vertex_L][:, fingers].sum(axis=1) < FINGER_SHARE)[::EVERY]
+    return vertex_points(vertex_L[used]), used
+
+
+@cache
+def _trunk() -> Index:
+    """Of these the vertices that move most with the trunk."""
+    body, (_, used) = load_body(), _skin()
+    bones = [body.bone(name) for name in TORSO]
+    return np.flatnonzero(body.weight_VB[load_low_poly().vertex_L[used]][:, bones].sum(axis=1) > 0.5)

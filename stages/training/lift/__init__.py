@@ -1,0 +1,1 @@
+"""The training of the lift, on bodies made anew for every step."""

@@ -14,8 +14,9 @@ from models.animation.placement import FrameSteps, frame_steps, resampled
 from models.animation.take import Take
 from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
-from models.motion.ground import Ground
+from models.motion.ground import common_ground
 from models.motion.grounding import grounded_motion
+from models.motion.smoothing import smoothed_motion
 from stages.bodies.body_height import standing_height
 from stages.bodies.fit_state import bodies_from_arrays, bodies_to_arrays
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
@@ -74,8 +75,8 @@ class RecordedBodies:
 def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: bool) -> Take:
     """The take of a film: whoever is seen longest comes first.
 
-    Between two cuts the camera stands still; whoever is seen largest for longest there tells how it stands above the
-    floor. The take has the camera of its first person.
+    Between two cuts the camera stands still, and all people tell how it stands above their floor. The take has the
+    camera of its first person.
 
     Args:
         least_seconds: people who are seen for a shorter time are left out.
@@ -88,24 +89,22 @@ def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: boo
     if not lasting:
         return Take(motion_of={})
     shot_of = {name: bisect_right(recorded.cuts, record[0][0]) for name, record in lasting.items()}
-    grounds: dict[int, Ground] = {}
-    standing: dict[int, BodyMotion] = {}
-    for name in sorted(lasting, key=lambda name: -_shown(lasting[name])):
-        made = grounded_motion(_motion(lasting[name], steps), grounds.get(shot_of[name]), lock=lock_feet)
-        grounds.setdefault(shot_of[name], made.ground)
-        standing[name] = made.motion
+    motions = {name: _motion(record, steps) for name, record in lasting.items()}
+    grounds = {
+        shot: common_ground([smoothed_motion(motions[name]) for name in lasting if shot_of[name] == shot])
+        for shot in set(shot_of.values())
+    }
+    standing = {
+        f"person_{name}": grounded_motion(motion, grounds[shot_of[name]], lock=lock_feet).motion
+        for name, motion in motions.items()
+    }
     first = next(iter(lasting))
     body, ground, pose_44 = lasting[first][0][1], grounds[shot_of[first]], np.eye(4)
     pose_44[:3, :3], pose_44[:3, 3] = ground.axes_33, ground.shift_3
     camera = SceneCamera(
         pose_44=pose_44, focal_px=body.camera.focal_px, width=recorded.width, height=recorded.height
     )
-    return Take(motion_of={f"person_{name}": standing[name] for name in lasting}, camera=camera)
-
-
-def _shown(record: Sequence[tuple[float, FittedBody]]) -> float:
-    """How large, and for how long, somebody is seen: pixels of a metre, summed over the frames."""
-    return float(sum(body.camera.focal_px / max(float(body.pose.root_3[2]), 0.1) for _, body in record))
+    return Take(motion_of=standing, camera=camera)
 
 
 def _motion(record: Sequence[tuple[float, FittedBody]], steps: FrameSteps) -> BodyMotion:

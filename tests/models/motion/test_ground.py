@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from models.body.body_motion import BodyMotion
 from models.body.camera import default_camera
-from models.motion.ground import estimated_ground, upright
+from models.motion.ground import common_ground, estimated_ground, upright
 from tests.models.motion.motions import still_motion
 
 pytestmark = pytest.mark.quick
@@ -67,3 +67,14 @@ def test_feet_that_err_at_one_place_do_not_tilt_the_floor() -> None:
     wrong_T3 = motion.root_T3 + error_T[:, None] * np.array([0, 0.08, 0.3])
     ground = estimated_ground(before_camera(replace(motion, root_T3=wrong_T3.astype(np.float32)), 0, 0))
     assert np.degrees(np.arccos(-ground.up_3[1])) < 5
+
+
+def test_of_several_people_the_middle_one_tells_the_floor() -> None:
+    """One of three is fitted twice as large and as far as in truth, so the feet are below the floor of the others."""
+    people = [before_camera(still_motion(20), 0, 0) for _ in range(2)]
+    giant = replace(people[0], root_T3=2 * people[0].root_T3)
+    ground = common_ground([giant, *people])
+    assert np.degrees(np.arccos(-ground.up_3[1])) < 2
+    assert ground.shift_3[1] == pytest.approx(1.2, abs=0.15)
+    alone = estimated_ground(people[0])
+    assert common_ground(people[:1]).shift_3 == pytest.approx(alone.shift_3)

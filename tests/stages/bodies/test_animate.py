@@ -201,7 +201,7 @@ def test_a_body_of_another_shape_stays_as_large_in_the_picture() -> None:
     np.testing.assert_allclose(seen_T3, [[-0.5 + 0.05 * t, 0.1, 3.0] for t in range(FRAMES)], atol=0.02)
 
 
-def test_whoever_is_seen_largest_tells_where_the_floor_is() -> None:
+def test_people_tell_up_in_proportion_to_their_size() -> None:
     """A small person in the background, whose fit leans by 15°, is seen a little longer than the one in front."""
     lean_33 = Rotation.from_euler("x", 15, degrees=True).as_matrix()
     recorded = RecordedBodies(width=320, height=240)

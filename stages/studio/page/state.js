@@ -68,9 +68,13 @@ export const numbers = () => Object.keys(work.sheet?.people || {}).map(Number);
 /** @param {string} text */
 export const trouble = text => { at("trouble").textContent = text; };
 
-let shown = () => {};
-/** Draw everything anew. */
-export const show = () => shown();
+let shown = () => {}, waiting = false;
+/** Draw everything anew with the next frame of the screen, once for all that changed until then. */
+export function show() {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => { waiting = false; shown(); });
+}
 /** @param {() => void} does draws everything anew */
 export function whenShown(does) { shown = does; }
 

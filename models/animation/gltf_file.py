@@ -1,4 +1,4 @@
-"""Animated people as one binary glTF file: skeletons, skinned and textured bodies, a clip a person, and the camera."""
+"""Animated people as one binary glTF file: skeletons, skinned and textured bodies, one clip, and the camera."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from models.errors import ModelError
 GENERATOR = "densepose-video"
 NEAR, FAR = 0.05, 1000.0
 """Metres between which the camera sees."""
+WHOLE_CLIP = "take"
+"""Name of the clip that moves several people: one clip for all, because Blender and many viewers play one alone."""
 STILL = 1e-6
 """A joint that turns less in a clip, radians about, has no keys."""
 
@@ -56,8 +58,8 @@ class SceneCamera:
 def gltf_bytes(people: list[AnimatedPerson], atlas_png: bytes | None, camera: SceneCamera | None = None) -> bytes:
     """The bytes of a GLB file. Its time begins with the first frame of anybody.
 
-    Joints keep their plain names where the file has one person; else the person's name and an underscore stand before
-    them, because names of nodes are unique.
+    Joints keep their plain names where the file has one person, and the clip has the person's. Else the person's name
+    and an underscore stand before the names of joints, because names of nodes are unique, and the clip is `WHOLE_CLIP`.
 
     Args:
         atlas_png: the portrait atlas as PNG, for the meshes.
@@ -110,7 +112,9 @@ def added_person(
     for number, parent in zip(nodes, clip.parent_J.tolist(), strict=True):
         if parent >= 0:
             document.tables["nodes"][nodes[parent]].setdefault("children", []).append(number)
-    _animation(document, person, start, nodes)
+    if "animations" not in document.tables:
+        document.add("animations", {"name": WHOLE_CLIP if several else person.name, "channels": [], "samplers": []})
+    _add_keys(document, person, start, nodes)
     roots = [document.add("nodes", {"name": person.name, "children": [nodes[0]]})]
     if person.mesh is not None:
         roots.append(_skinned_node(document, person, person.mesh, nodes, material))
@@ -142,12 +146,11 @@ def _skinned_node(
     return document.add("nodes", {"name": f"{person.name} body", "mesh": number, "skin": skin})
 
 
-def _animation(document: GltfDocument, person: AnimatedPerson, start: float, nodes: list[int]) -> None:
-    """Keys of every frame: turns of the joints that turn, places of the moving ones; no scales."""
-    clip = person.clip
+def _add_keys(document: GltfDocument, person: AnimatedPerson, start: float, nodes: list[int]) -> None:
+    """Keys of every frame in the document's clip: turns of joints that turn, places of moving ones; no scales."""
+    clip, (animation,) = person.clip, document.tables["animations"]
     time = document.numbers(clip.second_T - start, bounds=True)
-    channels: list[dict[str, Any]] = []
-    samplers: list[dict[str, Any]] = []
+    channels, samplers = animation["channels"], animation["samplers"]
 
     def keys(joint: int, path: str, values: F64) -> None:
         samplers.append({"input": time, "output": document.numbers(values), "interpolation": "LINEAR"})
@@ -159,7 +162,6 @@ def _animation(document: GltfDocument, person: AnimatedPerson, start: float, nod
             keys(joint, "translation", clip.local_places(joint))
         if np.abs(turn_TJ33[:, joint] - rest_J33[joint]).max() > STILL:
             keys(joint, "rotation", continuous_quaternions(turn_TJ33[:, joint]))
-    document.add("animations", {"name": person.name, "channels": channels, "samplers": samplers})
 
 
 def _camera(document: GltfDocument, camera: SceneCamera) -> int:

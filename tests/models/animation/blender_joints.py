@@ -1,7 +1,9 @@
-"""Runs in Blender's Python: where Blender puts the joints of animation files.
+"""Runs in Blender's Python: where Blender puts the joints of animation files, and where its camera sees them.
 
-`python blender_joints.py FPS OUT.npz FILE…` imports each file as a user does, with the scene's rate set before, and
-writes names (J), places in every frame (T, J, 3) and at rest (J, 3), in Blender's axes (z up), in metres.
+`python blender_joints.py FPS WIDTH HEIGHT OUT.npz FILE…` imports each file as a user does, with the scene's rate and
+resolution set before, and writes for all armatures of the file: names (J), places in every frame (T, J, 3) and at rest
+(J, 3), in Blender's axes (z up), in metres; turns from rest in these axes (T, J, 3, 3); and if the file has a camera,
+pixels (T, J, 2), x right, y down.
 """
 
 from __future__ import annotations
@@ -11,36 +13,52 @@ from typing import Any
 
 import bpy
 import numpy as np
+from bpy_extras.object_utils import world_to_camera_view
 
 
-def imported(path: str, fps: float) -> Any:
-    """The armature of a file in an empty scene."""
+def imported(path: str, fps: float, size: tuple[int, int]) -> list[Any]:
+    """The armatures of a file in an empty scene."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     render = bpy.context.scene.render
     render.fps = int(np.ceil(fps))
     render.fps_base = render.fps / fps
+    render.resolution_x, render.resolution_y = size
     if path.endswith(".bvh"):
         bpy.ops.import_anim.bvh(filepath=path, global_scale=0.01)
     else:
         bpy.ops.import_scene.gltf(filepath=path)
-    return next(item for item in bpy.data.objects if item.type == "ARMATURE")
+    return [item for item in bpy.data.objects if item.type == "ARMATURE"]
 
 
-def places(armature: Any) -> dict[str, Any]:
-    """Heads of all bones, in every frame of the armature's animation and at rest."""
-    first, last = armature.animation_data.action.frame_range
-    names = [bone.name for bone in armature.data.bones]
-    frames = []
+def places(armatures: list[Any], size: tuple[int, int]) -> dict[str, Any]:
+    """Heads of all bones, in every frame of the first armature's animation and at rest."""
+    scene = bpy.context.scene
+    first, last = armatures[0].animation_data.action.frame_range
+    bones = [(armature, bone) for armature in armatures for bone in armature.data.bones]
+    camera = next((item for item in bpy.data.objects if item.type == "CAMERA"), None)
+    frames, turns, pixels = [], [], []
     for number in range(round(last - first) + 1):
-        bpy.context.scene.frame_set(round(first) + number)
-        frames.append([armature.matrix_world @ armature.pose.bones[name].head for name in names])
-    rest = [armature.matrix_world @ armature.data.bones[name].head_local for name in names]
-    return {"names": np.array(names), "places": np.array(frames), "rest": np.array(rest)}
+        scene.frame_set(round(first) + number)
+        heads = [armature.matrix_world @ armature.pose.bones[bone.name].head for armature, bone in bones]
+        frames.append(heads)
+        turns.append([
+            (armature.matrix_world @ armature.pose.bones[bone.name].matrix).to_3x3()
+            @ (armature.matrix_world @ bone.matrix_local).to_3x3().inverted()
+            for armature, bone in bones
+        ])
+        if camera is not None:
+            seen = np.array([world_to_camera_view(scene, camera, head)[:2] for head in heads])
+            pixels.append(np.stack([seen[:, 0], 1 - seen[:, 1]], axis=1) * size)
+    rest = [armature.matrix_world @ bone.head_local for armature, bone in bones]
+    names = [bone.name for _, bone in bones]
+    found = {"names": names, "places": frames, "turns": turns, "rest": rest, "pixels": pixels}
+    return {key: np.array(values) for key, values in found.items()}
 
 
 if __name__ == "__main__":
-    rate, out, *files = sys.argv[1:]
-    found = {}
+    rate, width, height, out, *files = sys.argv[1:]
+    frame_size, found = (int(width), int(height)), {}
     for number, file in enumerate(files):
-        found |= {f"{number}_{key}": value for key, value in places(imported(file, float(rate))).items()}
+        shown = places(imported(file, float(rate), frame_size), frame_size)
+        found |= {f"{number}_{key}": value for key, value in shown.items()}
     np.savez(out, **found)

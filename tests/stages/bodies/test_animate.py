@@ -54,12 +54,12 @@ def animated(stage: Animate, made: Job, people: list[list[tuple[int, FittedBody]
     return list(stage.flush())
 
 
-def test_a_glb_file_has_a_clip_for_each_lasting_person(tmp_path: Path) -> None:
+def test_a_glb_file_moves_each_lasting_person(tmp_path: Path) -> None:
     stage = Animate(Animate.Config(skeleton="mixamo", lock_feet=False))
     (receipt,) = animated(stage, job(tmp_path, "dance.glb"), film())
     assert receipt.path == str(tmp_path / "dance.glb") and receipt.facts == {"people": 2}
     assert stage.summary()["animated"] == ["person_4", "person_7"], "the third was seen in one frame"
-    motion = read_gltf_motions(tmp_path / "dance.glb", "person_4_mixamorig:Hips", 1 / 25)["person_4"]
+    motion = read_gltf_motions(tmp_path / "dance.glb", "person_4_mixamorig:Hips", 1 / 25)["take"]
     turned, placed = posed_skeleton(motion)
     assert len(placed) == FRAMES
     hips = placed[:, 0]

@@ -206,7 +206,8 @@ def _check_sections(
                 raise ConfigError(what, where, "name an export or a style that does, or leave it out")
             continue
         if key in table:
-            raise ConfigError(f"stage '{key}' is in no lane", where, "place it in a lane, or leave it out")
+            place = f"use -c {key}, which runs it" if key in configuration_files() else "place it in a lane"
+            raise ConfigError(f"stage '{key}' is in no lane of '{raw.name}'", where, f"{place}, or leave it out")
         short = f"{key:.60}"
         raise ConfigError(f"unknown key '{short}'", raw.origin((short,)), suggest(short, {*known, *classes, *shared}))
 

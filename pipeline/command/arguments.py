@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from pipeline.command.help import DESCRIPTION, EXAMPLES, FIRST_STEPS
-from pipeline.config import RawConfig
+from pipeline.config import RawConfig, configuration_files
 from pipeline.conversion import ConfigError, suggest
 from pipeline.former_names import FORMER_VALUES
 from pipeline.graph import stage_class
@@ -126,7 +126,10 @@ def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mappin
             raise UsageError(f"'{kind}' is now called '{FORMER_VALUES[EXPORT, kind]}'", f"--export {export}")
         if kind not in kinds:
             what = f"configuration '{raw.name}' has no export of kind '{kind}'"
-            raise ConfigError(what, f"--export {export}", suggest(kind, kinds))
+            others = [name for name in configuration_files() if name in table and name not in placed]
+            elsewhere = _export_kinds(others, table).get(kind)
+            advice = f"-c {elsewhere[0]} has it" if elsewhere else suggest(kind, kinds)
+            raise ConfigError(what, f"--export {export}", advice)
         same = next((other for other, used in paths.items() if os.path.abspath(used) == os.path.abspath(path)), None)
         if same or kind in paths:
             what = f"'{same}' is written there already" if same else f"'{kind}' is named twice"

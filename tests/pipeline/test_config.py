@@ -118,7 +118,7 @@ def test_extends_merges_sections_and_replaces_lanes(load) -> None:
         (TOY, ("lanes.all.stages=[count, svae]",), "there is no stage 'svae'; did you mean 'save'?"),
         (TOY, ("lanes.all.stages=[]",), "a lane needs at least one stage"),
         (TOY, ("lanes.all.replicas=-1",), "replicas is -1, must be at least 1"),
-        (TOY + "watch: {}\n", (), "toy.yaml: watch: stage 'watch' is in no lane"),
+        (TOY + "watch: {}\n", (), "toy.yaml: watch: stage 'watch' is in no lane of 'toy'; place it in a lane"),
         ("credits: 3\n", (), "toy.yaml: the key 'lanes' is missing"),
         ("lanes: {}\n", (), "a run needs at least one lane"),
         ("[1, 2]\n", (), "toy.yaml: a configuration is a mapping"),

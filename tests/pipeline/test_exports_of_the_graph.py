@@ -77,10 +77,16 @@ def test_a_path_goes_to_the_stage_that_writes_the_kind() -> None:
     assert config.stages["export_raw"].to == {"instances": "a"} and config.stages["export"].to == {"csv": "b.csv"}
 
 
+def test_settings_of_a_stage_that_another_configuration_runs_name_that_configuration() -> None:
+    with pytest.raises(ConfigError, match="stage 'animate' is in no lane of 'video'; use -c animate, which runs it"):
+        validate(read_config("video", ["animate.skeleton=own"]), STAGES)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["--export", "surface=x"], "configuration 'video' has no export of kind 'surface'; did you mean 'surfaces'"),
+        (["--export", "viewer=x"], "configuration 'video' has no export of kind 'viewer'; -c animate has it"),
         (["--export", "inds=x", "--export", "iuv=./x"], "--export iuv=./x: 'inds' is written there already"),
         (["--export", "csv=x", "--export", "csv=y"], "--export csv=y: 'csv' is named twice"),
     ],

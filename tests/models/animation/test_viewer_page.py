@@ -18,6 +18,17 @@ from tests.stages.live.browser import Browser, browser_program
 
 CAMERA = SceneCamera(pose_44=np.diag([1.0, -1, -1, 1]), focal_px=900.0, width=1280, height=720)
 SHOWN = "(() => { const c = document.querySelector('canvas'); return c.width > 100 && c.height > 100; })()"
+FARTHEST_FROM_MIDDLE = """(() => {
+  let most = 0;
+  eye.updateMatrixWorld(true);
+  scene.traverse(mesh => {
+    for (let k = 0; mesh.isSkinnedMesh && k < mesh.geometry.attributes.position.count; k += 10) {
+      const place = mesh.localToWorld(mesh.getVertexPosition(k, new THREE.Vector3())).project(eye);
+      most = Math.max(most, Math.abs(place.x), Math.abs(place.y));
+    }
+  });
+  return most;
+})()"""
 
 
 def test_a_browser_plays_the_take(tmp_path: Path) -> None:
@@ -39,6 +50,7 @@ def test_a_browser_plays_the_take(tmp_path: Path) -> None:
         if browser.run("!document.querySelector('canvas')?.getContext('webgl2')"):
             pytest.skip("this browser has no WebGL")
         assert browser.run("document.body.dataset.ready") == "yes" and browser.run(SHOWN)
+        assert 0.3 < float(str(browser.run(FARTHEST_FROM_MIDDLE))) <= 1, "the whole person is in the window"
         assert browser.run("document.querySelector('#film img').naturalWidth") == 16
         first = browser.run("seconds")
         assert browser.wait(f"seconds !== {first}"), "it plays"

@@ -94,18 +94,24 @@ class Annotate(Stage):
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
-        """Raises StageError for inputs that are neither images nor videos, for none, for a result without journal."""
+        """Raises StageError for inputs that are neither images nor videos, for none, for given annotations that are not
+        there, for a result of another kind, and for one without journal."""
         if config.task == "synthetic" and job.together:
             raise StageError("a synthetic task makes its own images", job.together[0], "leave the inputs out")
         if config.task == "images" and not job.together:
             raise StageError("no input", "command line", "name images, or a folder of images")
         for path in job.together:
             check_media(Path(path))
+        if config.annotations and not Path(config.annotations).is_file():
+            remedy = "check the name and the current folder"
+            raise StageError("this file does not exist", f"annotate.annotations: {config.annotations}", remedy)
         output = Path(job.output or "")
         if config.check:
             if not output.exists():
-                raise StageError("there are no annotations to check", str(output), "name the file with -o")
+                raise StageError("this file does not exist", str(output), "-o names the annotations to check")
             return
+        if output.suffix.lower() != ".json":
+            raise StageError("annotations are written as a .json file", str(output), "name such a file with -o")
         if output.exists() and not studio_journal(output).exists() and not job.overwrite:
             remedy = "name another file with -o, or give --overwrite to replace it"
             raise StageError("this file exists, and there is no journal beside it to go on with", str(output), remedy)

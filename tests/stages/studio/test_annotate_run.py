@@ -92,6 +92,9 @@ def test_a_run_ends_with_the_file_and_the_next_goes_on(folder: Path) -> None:
     [
         ("people.json", [], "there is no journal beside it"),
         (None, ["-o", "."], "the result is a folder"),
+        (None, ["-o", "people.txt"], "people.txt: annotations are written as a .json file"),
+        (None, ["--set", "check=true"], "people.json: this file does not exist; -o names the annotations to check"),
+        (None, ["--set", "annotate.annotations=no.json"], "annotate.annotations: no.json: this file does not exist"),
     ],
 )
 def test_what_cannot_be_annotated_is_refused(

@@ -142,6 +142,19 @@ def difference(before: Sample, after: Sample, seed: int = 0) -> Estimate:
     return _interval(value, after.at(pick_NP) - before.at(pick_NP))
 
 
+def unpaired_difference(before: Sample, after: Sample, seed: int = 0) -> Estimate:
+    """`after` minus `before` for different images or people; each are drawn on their own.
+
+    Without interval where either has fewer than two.
+    """
+    value = whole_value(after) - whole_value(before)
+    if np.isnan(value):
+        return NOTHING
+    if min(before.count, after.count) < 2:
+        return Estimate(value=value, low=float("nan"), high=float("nan"))
+    return _interval(value, after.at(_picks(after, seed)) - before.at(_picks(before, seed + 1)))
+
+
 def whole_value(sample: Sample) -> float:
     """The measure of all images or people, each once."""
     if isinstance(sample, Fixed):

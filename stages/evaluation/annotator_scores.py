@@ -10,7 +10,7 @@ import numpy as np
 
 from models.arrays import F64, Bool, Float, Int
 from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
-from models.metrics.bootstrap import ratio
+from models.metrics.bootstrap import Ratio, ratio, unpaired_difference, whole_value
 from models.surface.geometry import SurfaceGeometry
 from stages.annotations.densepose_coco import AnnotatedPerson, DenseSet
 from stages.annotations.point_picking import POINT_RANGE
@@ -35,6 +35,9 @@ class AnsweredPerson:
         chart_M, u_M, v_M: the places.
         seconds: active time; nan where the file does not say it.
         hidden, skipped: further points that were asked, and had no place.
+        off_part: further points that are not on the asked part; known of hidden gold items alone.
+        at: time of the last action, seconds since 1970; nan where the file does not say it.
+        hint: whether the network's guess was shown.
     """
 
     annotator: str
@@ -46,6 +49,9 @@ class AnsweredPerson:
     seconds: float
     hidden: int
     skipped: int
+    off_part: int = 0
+    at: float = float("nan")
+    hint: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +92,7 @@ def _answered(person: AnnotatedPerson, image: str) -> AnsweredPerson:
         chart_M=points.chart_M, u_M=points.u_M, v_M=points.v_M, seconds=_number(told.get("seconds")),
         hidden=int(np.nan_to_num(_number(told.get("hidden")))),
         skipped=int(np.nan_to_num(_number(told.get("skipped")))),
+        at=_number(told.get("at")), hint=told.get("hints") is True,
     )
 
 
@@ -166,15 +173,75 @@ def annotator_rows(people: Sequence[AnsweredPerson], errors: PointErrors) -> dic
         own = [p for p, one in enumerate(people) if one.annotator == name]
         error_M = 100 * errors.error_M[np.isin(errors.person_M, own)]
         seconds = sum(people[p].seconds for p in own)
-        asked = sum(len(people[p].pixels) + people[p].hidden + people[p].skipped for p in own)
+        asked = sum(
+            len(people[p].pixels) + people[p].hidden + people[p].skipped + people[p].off_part for p in own
+        )
         rows[name] = {
             "people": float(len(own)), "points": float(len(error_M)),
             "hidden": float(sum(people[p].hidden for p in own)), "skipped": float(sum(people[p].skipped for p in own)),
+            "off part": float(sum(people[p].off_part for p in own)),
             "mean": float(error_M.mean()) if len(error_M) else float("nan"),
             "median": float(np.median(error_M)) if len(error_M) else float("nan"),
             "s/person": seconds / len(own), "s/point": seconds / max(asked, 1),
         }
     return rows
+
+
+def drift_rows(people: Sequence[AnsweredPerson], errors: PointErrors) -> dict[str, Row]:
+    """Change of each annotator's mean error, in centimetres, from the first third of their people to the last.
+
+    People are in the order of time. The interval of the change is the bootstrap's over people.
+    """
+    sum_P, count_P = _sums(errors.error_M, errors.person_M, len(people))
+    rows: dict[str, Row] = {}
+    for name in sorted({one.annotator for one in people}):
+        own = [p for p, one in enumerate(people) if one.annotator == name and count_P[p] and np.isfinite(one.at)]
+        own.sort(key=lambda p: people[p].at)
+        third = len(own) // 3
+        if third:
+            first, last = (Ratio(hits_P=sum_P[p], trials_P=count_P[p]) for p in (own[:third], own[-third:]))
+            rows[name] = {"people": float(len(own)), **_change_row("first third", first, "last third", last)}
+    return rows
+
+
+def hint_row(value_M: Float, person_M: Int, people: Sequence[AnsweredPerson]) -> Row | None:
+    """Mean distance, in centimetres, with the network's guess hidden and shown; None unless both were.
+
+    Args:
+        value_M: a distance of each answer, metres.
+        person_M: index of its person.
+    """
+    sum_P, count_P = _sums(value_M, person_M, len(people))
+    shown_P = np.array([one.hint for one in people], bool)
+    hidden, shown = (
+        Ratio(hits_P=sum_P[here_P], trials_P=count_P[here_P])
+        for here_P in (~shown_P & (count_P > 0), shown_P & (count_P > 0))
+    )
+    if not hidden.count or not shown.count:
+        return None
+    counts: Row = {"people": float(hidden.count + shown.count), "points": float(len(value_M))}
+    return {**counts, **_change_row("hidden", hidden, "shown", shown)}
+
+
+def _sums(value_M: Float, person_M: Int, people: int) -> tuple[F64, F64]:
+    """Sum in centimetres, and number, of each person's values."""
+    sum_P = np.bincount(person_M, 100 * value_M, people).astype(np.float64)
+    return sum_P, np.bincount(person_M, minlength=people).astype(np.float64)
+
+
+def _change_row(first_name: str, first: Ratio, last_name: str, last: Ratio) -> Row:
+    change = unpaired_difference(first, last)
+    return {
+        first_name: whole_value(first), last_name: whole_value(last), "change": change.value, "low": change.low,
+        "high": change.high,
+    }
+
+
+def place_distances(
+    geometry: SurfaceGeometry, found: Sequence[Sequence[float]], true: Sequence[Sequence[float]]
+) -> Float:
+    """Geodesic metres between M pairs of places, each chart, U and V."""
+    return _apart(geometry, *(np.array(ends, np.float64).reshape(-1, 3) for ends in (found, true)))
 
 
 def agreement_rows(geometry: SurfaceGeometry, people: Sequence[AnsweredPerson]) -> dict[str, Row]:

@@ -1,10 +1,10 @@
-"""Source: the files of a synthetic task are held against its truth; tables and the errors over the body come out."""
+"""Source: annotators' answers against the truth of a synthetic task or of hidden gold items; tables and a picture."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,26 +12,36 @@ from typing import Any
 import cv2
 import numpy as np
 
+from models.arrays import U8
 from models.surface.geometry import SurfaceGeometry
 from pipeline.stage import Job, Stage, StageError
 from stages.annotations.densepose_coco import read_dense_set
 from stages.evaluation.annotator_scores import (
     ALL,
     AnsweredPerson,
+    PointErrors,
     agreement_rows,
     annotator_rows,
     answer_errors,
     answered_people,
     drawn_errors,
+    drift_rows,
+    hint_row,
     part_rows,
+    place_distances,
 )
 from stages.evaluation.body_errors import error_pair
 from stages.evaluation.body_geometry import geometry_of, prepare_body
+from stages.evaluation.breakdown import Row
 from stages.evaluation.score_tables import row_table
+from stages.evaluation.studio_answers import gold_answers, guessed_answers
 from stages.evaluation.write_scores import json_value
 from stages.payloads import Written
+from stages.studio.journal import journal_tasks
 from stages.studio.people_file import BODY
 from stages.studio.synthetic_task import truth_path
+from stages.studio.task_list import TaskList
+from stages.studio.workplace import studio_journal
 
 WORST_CM = 15.0
 """The brightest colour of the body; annotators err less than networks."""
@@ -67,26 +77,40 @@ class ScoreAnnotators(Stage):
     def __call__(self, job: Job) -> Iterator[Written]:
         """Print the tables, and write them with the picture. Raises: StageError for files that do not fit."""
         files = [Path(name) for name in job.together]
-        people = [person for file in files for person in self._people(file)]
-        truth = self._people(Path(self.config.truth) if self.config.truth else truth_path(files[0]))
+        journal = studio_journal(files[0])
+        tasks = journal_tasks(journal) if journal.exists() else None
+        people, truth = self._answers(files, tasks)
         geometry = geometry_of("")
         assert isinstance(geometry, SurfaceGeometry)
         errors = answer_errors(geometry, people, truth)
-        if not len(errors.error_M):
-            raise StageError("no answer is at a pixel of the truth", str(files[0]), "name the file of a synthetic task")
-        tables = {
-            "errors in cm": part_rows(errors), "annotators": annotator_rows(people, errors),
-            "agreement in cm": agreement_rows(geometry, people),
-        }
+        tables = {"hints in cm": _hint_rows(geometry, tasks, people, errors)}
+        if len(errors.error_M):
+            tables = {
+                "errors in cm": part_rows(errors), "annotators": annotator_rows(people, errors),
+                "drift in cm": drift_rows(people, errors), "agreement in cm": agreement_rows(geometry, people),
+                **tables,
+            }
+            self._facts = dict(tables["errors in cm"][ALL])
+        elif not tables["hints in cm"]:
+            remedy = "name the file of a synthetic task, or one that was made with annotate.gold"
+            raise StageError("no answer is at a pixel whose truth is known", str(files[0]), remedy)
         text = [line for title, rows in tables.items() if rows for line in [*row_table(title, rows), ""]]
         sys.stdout.write("\n".join(text) + "\n")
-        self._facts = dict(tables["errors in cm"][ALL])
-        pairs = [error_pair(geometry, *seen, WORST_CM) for seen in drawn_errors(errors)]
-        yield _written(Path(job.output or "annotation_errors.json"), tables, np.hstack(pairs))
+        pairs = [error_pair(geometry, *seen, WORST_CM) for seen in drawn_errors(errors)] if len(errors.error_M) else []
+        yield _written(Path(job.output or "annotation_errors.json"), tables, np.hstack(pairs) if pairs else None)
 
     def summary(self) -> Mapping[str, Any]:
         """Number of points, mean and median error in centimetres."""
         return self._facts
+
+    def _answers(
+        self, files: list[Path], tasks: TaskList | None
+    ) -> tuple[list[AnsweredPerson], list[AnsweredPerson]]:
+        """What annotators answered, and the truth: of a synthetic task, else of the gold items in the journal."""
+        truth = Path(self.config.truth) if self.config.truth else truth_path(files[0])
+        if tasks is not None and not self.config.truth and not truth.exists():
+            return gold_answers(tasks, files[0])
+        return [person for file in files for person in self._people(file)], self._people(truth)
 
     def _people(self, file: Path) -> list[AnsweredPerson]:
         found = read_dense_set(file)
@@ -97,12 +121,28 @@ class ScoreAnnotators(Stage):
         return answered_people(found)
 
 
-def _written(output: Path, tables: Mapping[str, Any], body_HW3: Any) -> Written:
-    """The tables as JSON, and the errors over the body as a PNG beside it. Raises: StageError."""
-    _, png = cv2.imencode(".png", body_HW3[..., ::-1])
+def _hint_rows(
+    geometry: SurfaceGeometry, tasks: TaskList | None, people: Sequence[AnsweredPerson], errors: PointErrors
+) -> dict[str, Row]:
+    """What the network's guess changes, where chance decided for whom it was shown."""
+    if tasks is None or tasks.hints != "half":
+        return {}
+    guessed = guessed_answers(tasks)
+    apart_M = place_distances(geometry, guessed.answer_M, guessed.guess_M)
+    rows = {
+        "error": hint_row(errors.error_M, errors.person_M, people),
+        "to the guess": hint_row(apart_M, guessed.person_M, guessed.people),
+    }
+    return {name: row for name, row in rows.items() if row is not None}
+
+
+def _written(output: Path, tables: Mapping[str, Any], body_HW3: U8 | None) -> Written:
+    """The tables as JSON, and the errors over the body, if known, as a PNG beside it. Raises: StageError."""
     try:
         output.write_text(json.dumps(json_value(tables), indent=1) + "\n", encoding="utf-8")
-        output.with_name(f"{output.stem}_body.png").write_bytes(png.tobytes())
+        if body_HW3 is not None:
+            png = cv2.imencode(".png", body_HW3[..., ::-1])[1]
+            output.with_name(f"{output.stem}_body.png").write_bytes(png.tobytes())
     except OSError as error:
         what = f"the errors cannot be written ({error.strerror or error})"
         raise StageError(what, str(output), "name another file with -o") from error

@@ -104,6 +104,14 @@ def _flag(value: Any, size: Size) -> bool:
     return value
 
 
+def _guess(value: Any, size: Size) -> tuple[int, float, float] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise ValueError("is not chart, U and V")
+    return _whole(1, CHARTS)(value[0], size), _share(value[1], size), _share(value[2], size)
+
+
 def _box(value: Any, size: Size) -> tuple[float, float, float, float]:
     if not isinstance(value, list | tuple) or len(value) != 4:
         raise ValueError("is not four numbers")
@@ -170,6 +178,7 @@ READERS: dict[str, Callable[[Any, Size], Any]] = {
     "v": _share,
     "view": _whole(0, VIEWS - 1),
     "hint": _flag,
+    "guess": _guess,
     "joint": _whole(0, KEYPOINTS - 1),
     "x": _place,
     "y": _place,

@@ -74,6 +74,7 @@ class Answer:
         chart, u, v: the place on the surface; 0 unless the verdict is `surface`.
         view: the view that was clicked, 0..5.
         hint: whether the network's guess was shown.
+        guess: chart, U and V that the network sees there, shown or not; known where chance decides on hints.
     """
 
     tag: ClassVar[str] = "answer"
@@ -86,6 +87,7 @@ class Answer:
     v: float = 0.0
     view: int = 0
     hint: bool = False
+    guess: tuple[int, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,11 @@ from stages.payloads import Written
 from stages.studio.annotation_check import check_pictures
 from stages.studio.given_images import check_media, given_images
 from stages.studio.given_people import with_given_people
+from stages.studio.gold_items import MOST_GOLD, with_gold
 from stages.studio.proposals import Proposer
 from stages.studio.studio_page import StudioPage
 from stages.studio.synthetic_task import SyntheticTask, synthetic_images
+from stages.studio.task_list import HintRule
 from stages.studio.workplace import GivenImage, Workplace, frames_folder, studio_journal
 
 LOOK_EVERY_S = 0.3
@@ -36,7 +38,7 @@ class Annotate(Stage):
         """Attributes:
         task: `images`: the images of the command line; `synthetic`: people whose truth is known, to learn how exact
             annotators are.
-        synthetic: which people; for that task alone.
+        synthetic: which people; for that task. World, seed, height and width are those of hidden gold people, too.
         check: draws the annotations of the result, and lists what looks wrong, instead of serving the page.
         network: proposes boxes, parts and keypoints; the shared section.
         propose: whether the network proposes anything.
@@ -44,6 +46,9 @@ class Annotate(Stage):
         points: whether the surface points of that file are taken; they must be on the open body.
         every: every n-th frame of videos is annotated.
         copies: how many annotators each image is given to.
+        gold: share of all images that are hidden people of known truth; they never enter the result.
+        hints: `choice`: annotators switch the network's guess on and off; `half`: it is shown for a random half of the
+            people, so that its bias can be measured.
         host: the address that the page is bound to; any other than a loopback address requires a token.
         port: of the page.
         token: annotators must give it; None = no token for a loopback address, a random one otherwise.
@@ -59,6 +64,8 @@ class Annotate(Stage):
         points: bool = True
         every: int = 25
         copies: int = 1
+        gold: float = 0.0
+        hints: HintRule = "choice"
         host: str = "127.0.0.1"
         port: int = 8766
         token: str | None = None
@@ -74,6 +81,10 @@ class Annotate(Stage):
                 raise ValueError(f"every is {self.every}, must be 1 or more")
             if not 1 <= self.copies <= 9:
                 raise ValueError(f"copies is {self.copies}, must be from 1 to 9")
+            if not 0 <= self.gold <= MOST_GOLD or (self.gold and self.task == "synthetic"):
+                raise ValueError(f"gold is {self.gold:g}, must be from 0 to {MOST_GOLD:g}, and 0 for a synthetic task")
+            if self.hints == "half" and not self.propose:
+                raise ValueError("hints is half, which needs propose: true")
             if self.token is None and not is_loopback(self.host):
                 object.__setattr__(self, "token", secrets.token_urlsafe(16))
 
@@ -136,7 +147,9 @@ class Annotate(Stage):
             yield self._checked(images, output)
             return
         propose = Proposer(self.config.network, self.threads) if self.config.propose else None
-        self._workplace = Workplace(images, output, copies=self.config.copies, propose=propose)
+        self._workplace = Workplace(
+            images, output, copies=self.config.copies, propose=propose, hints=self.config.hints
+        )
         self._page = StudioPage(self.config.host, self.config.port, self.config.token, self._workplace)
         started = time.monotonic()
         while self.config.seconds is None or time.monotonic() - started < self.config.seconds:
@@ -148,7 +161,8 @@ class Annotate(Stage):
         if self.config.task == "synthetic":
             return synthetic_images(self.config.synthetic, output)
         images = given_images([Path(path) for path in job.together], frames_folder(output), self.config.every)
-        return with_given_people(images, self.config.annotations, output, points=self.config.points)
+        found = with_given_people(images, self.config.annotations, output, points=self.config.points)
+        return found if self.config.check else with_gold(found, self.config.gold, self.config.synthetic, output)
 
     def _checked(self, images: list[GivenImage], output: Path) -> Written:
         """Pictures of the annotations, and a list of what looks wrong."""

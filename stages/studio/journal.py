@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
 from filelock import FileLock, Timeout
 
@@ -19,7 +19,7 @@ from models.files.json_file import parsed_json
 from pipeline.stage import StageError
 from stages.studio.action_messages import action_of
 from stages.studio.actions import Start, action_record
-from stages.studio.task_list import TaskImage, TaskList, WorkEntry, after_entry, with_images
+from stages.studio.task_list import HintRule, TaskImage, TaskList, WorkEntry, after_entry, with_images
 
 FORMAT = 1
 MAX_NAME = 64
@@ -30,12 +30,15 @@ REMEDY = "delete this line to lose only what it says, or write to another file"
 class WorkJournal:
     """An open journal: the task list as it is now, and the file that it can be read from again."""
 
-    def __init__(self, path: Path, images: Sequence[TaskImage], copies: int) -> None:
+    def __init__(
+        self, path: Path, images: Sequence[TaskImage], copies: int, hints: HintRule = "choice"
+    ) -> None:
         """Read what there is, add the images, and keep the file open.
 
         An unfinished last line, which a crash can leave, is removed: its action was never confirmed.
 
-        Raises: StageError for a damaged journal, one that another program has open, and one that cannot be written.
+        Raises: StageError for a damaged journal, one that another program has open, one that cannot be written, and
+            answers that were given by another rule of hints.
         """
         self._path = path
         self._lock = FileLock(f"{path}.lock")
@@ -47,8 +50,15 @@ class WorkJournal:
         except OSError as error:
             raise self._unwritable(error) from error
         try:
-            self.tasks = replace(with_images(self._replayed(), images), copies=copies)
-            self._append({"format": FORMAT, "images": [[one.name, one.height, one.width] for one in images]})
+            known = self._replayed()
+            if known.histories and known.hints != hints:
+                what = f"the work began with annotate.hints={known.hints}"
+                raise StageError(what, str(path), "set it as before, or write to another file with -o")
+            self.tasks = replace(with_images(known, images), copies=copies, hints=hints)
+            self._append({
+                "format": FORMAT, "images": [[one.name, one.height, one.width] for one in images],
+                "gold": [one.name for one in images if one.gold], "hints": hints,
+            })
         except StageError:
             self.close()
             raise
@@ -80,16 +90,8 @@ class WorkJournal:
 
     def _replayed(self) -> TaskList:
         self._file.seek(0)
-        whole, tasks = 0, TaskList(images=())
-        for number, line in enumerate(self._file, start=1):
-            if not line.endswith(b"\n"):
-                self._file.truncate(whole)
-                break
-            whole += len(line)
-            try:
-                tasks = after_line(tasks, parsed_json(line))
-            except (StageError, ValueError, KeyError, TypeError, OverflowError) as error:
-                raise StageError(f"line {number} is damaged ({error})", str(self._path), REMEDY) from error
+        tasks, whole = _read_lines(self._file, self._path)
+        self._file.truncate(whole)
         return tasks
 
     def _unwritable(self, error: OSError) -> StageError:
@@ -97,13 +99,42 @@ class WorkJournal:
         return StageError(f"the journal cannot be written ({reason})", str(self._path), "name another file with -o")
 
 
+def journal_tasks(path: Path) -> TaskList:
+    """The task list of a journal, which may be in use. Raises: StageError for one that is missing or damaged."""
+    try:
+        with path.open("rb") as file:
+            return _read_lines(file, path)[0]
+    except OSError as error:
+        raise StageError("there is no journal", str(path), "name a file that -c annotate wrote") from error
+
+
+def _read_lines(file: BinaryIO, path: Path) -> tuple[TaskList, int]:
+    """The task list after all whole lines, and their length in bytes. Raises: StageError for a damaged line."""
+    whole, tasks = 0, TaskList(images=())
+    for number, line in enumerate(file, start=1):
+        if not line.endswith(b"\n"):
+            break
+        whole += len(line)
+        try:
+            tasks = after_line(tasks, parsed_json(line))
+        except (StageError, ValueError, KeyError, TypeError, OverflowError) as error:
+            raise StageError(f"line {number} is damaged ({error})", str(path), REMEDY) from error
+    return tasks, whole
+
+
 def after_line(tasks: TaskList, record: Any) -> TaskList:
     """The task list after a parsed line. Raises: StageError, ValueError, KeyError or TypeError for a damaged one."""
     if "images" in record:
         if record["format"] != FORMAT:
             raise ValueError(f"its format is {record['format']}, not {FORMAT}")
-        images = [TaskImage(name=str(name), height=int(high), width=int(wide)) for name, high, wide in record["images"]]
-        return with_images(tasks, images)
+        gold, hints = set(record.get("gold", ())), record.get("hints", "choice")
+        if hints not in get_args(HintRule):
+            raise ValueError(f"hints is none of {', '.join(get_args(HintRule))}")
+        images = [
+            TaskImage(name=str(name), height=int(high), width=int(wide), gold=name in gold)
+            for name, high, wide in record["images"]
+        ]
+        return replace(with_images(tasks, images), hints=hints)
     return after_entry(tasks, entry_of(record, tasks))
 
 

@@ -39,7 +39,7 @@ Pixels = tuple[int, int, int, int]
 def people_file(
     tasks: TaskList, rank: int = 0, given: Mapping[str, Sequence[AnnotatedPerson]] = MappingProxyType({})
 ) -> DenseSet:
-    """The annotations of all images.
+    """The annotations of all images but the gold ones.
 
     Args:
         rank: which annotator of each image, where several annotate the same one: 0 = who finished first.
@@ -48,7 +48,7 @@ def people_file(
     """
     images: list[AnnotatedImage] = []
     people: list[AnnotatedPerson] = []
-    for number, image in enumerate(tasks.images, start=1):
+    for number, image in enumerate((one for one in tasks.images if not one.gold), start=1):
         images.append(AnnotatedImage(id=number, file_name=image.name, height=image.height, width=image.width))
         ranked = ranked_sheets(tasks, image.name)
         mine = given.get(image.name, ())
@@ -62,7 +62,7 @@ def people_file(
                     people.append(annotated_person(work, image, who, sheet, len(people) + 1, number))
         elif rank == 0:
             people += [_unchanged(one, len(people) + k, number) for k, one in enumerate(mine, start=1)]
-    info = {"description": "annotated people", "body": BODY, "guidelines": GUIDELINES}
+    info = {"description": "annotated people", "body": BODY, "guidelines": GUIDELINES, "hints": tasks.hints}
     rest = {"info": info, "licenses": [], "categories": [CATEGORY]}
     return DenseSet(images=tuple(images), people=tuple(people), rest=rest)
 

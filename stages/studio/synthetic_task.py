@@ -107,9 +107,9 @@ def synthetic_images(task: SyntheticTask, output: Path) -> list[GivenImage]:
 
 def _draw(task: SyntheticTask, truth: Path, folder: Path) -> None:
     images, people, starts = [], [], {}
-    for identity, (scene, number, asked) in enumerate(_asked_people(task), start=1):
+    for identity, (scene, number, asked) in enumerate(asked_people(task, task.people), start=1):
         name = f"{identity:04d}.png"
-        _write_png(folder / name, scene.rgb_HW3)
+        write_png(folder / name, scene.rgb_HW3)
         images.append(AnnotatedImage(id=identity, file_name=name, height=task.height, width=task.width))
         people.append(_truth_of(scene, number, asked, identity))
         starts[name] = [action_record(one) for one in _given(scene, number, asked)]
@@ -122,11 +122,11 @@ Asked = Mapping[int, Int]
 """Pixels (row, column) by part, in the order in which they are asked."""
 
 
-def _asked_people(task: SyntheticTask) -> Iterator[tuple[Scene, int, Asked]]:
-    """Scenes with the number of the person that is asked in each, and the pixels. Raises: StageError."""
+def asked_people(task: SyntheticTask, people: int) -> Iterator[tuple[Scene, int, Asked]]:
+    """So many scenes, with the number of the person that is asked in each, and the pixels. Raises: StageError."""
     world = replace(IMAGE_WORLDS[task.world], height=task.height, width=task.width)
     found = 0
-    for index in range(task.people * SCENES_A_PERSON):
+    for index in range(people * SCENES_A_PERSON):
         scene = image_scene(world, task.seed, index)
         if not len(scene.box_N4):
             continue
@@ -136,7 +136,7 @@ def _asked_people(task: SyntheticTask) -> Iterator[tuple[Scene, int, Asked]]:
         if len(asked) >= LEAST_PARTS and bottom - top >= LEAST_HEIGHT * task.height:
             yield scene, number, asked
             found += 1
-        if found == task.people:
+        if found == people:
             return
     what = f"only {found} people of the world {task.world} are large enough"
     raise StageError(what, "annotate.synthetic.people", "ask for fewer, or take another world")
@@ -195,8 +195,8 @@ def _truth_of(scene: Scene, number: int, asked: Asked, identity: int) -> Annotat
     return AnnotatedPerson(id=identity, image=identity, box_4=(x0, y0, x1 - x0, y1 - y0), points=points, rest=rest)
 
 
-def _write_png(path: Path, rgb_HW3: U8) -> None:
-    """Raises: StageError."""
+def write_png(path: Path, rgb_HW3: U8) -> None:
+    """Write an image, and its folder where it is missing. Raises: StageError."""
     _, png = cv2.imencode(".png", rgb_HW3[..., ::-1])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -16,17 +17,23 @@ IDLE_S = 60.0
 """A longer pause between two actions is idle time and is not counted."""
 
 Step = Literal["undo", "redo"]
+HintRule = Literal["choice", "half"]
+"""Who decides whether the network's guess is shown: the annotator, or chance."""
 ImageState = Literal["open", "begun", "finished", "skipped", "taken"]
 """An image as an annotator sees it in the list; `taken`: others have all places of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskImage:
-    """An image to annotate. `name` is unique in the list; `height`, `width` in pixels."""
+    """An image to annotate. `name` is unique in the list; `height`, `width` in pixels.
+
+    `gold`: an image whose truth is known. It measures annotators, and never enters the result.
+    """
 
     name: str
     height: int
     width: int
+    gold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,7 @@ class TaskList:
     Attributes:
         images: in the order in which they are given out.
         copies: how many annotators each image is given to.
+        hints: who decides whether the network's guess is shown.
         histories: by image and annotator.
         claims: by image and annotator's name; several only where `copies` allows it.
         last_at: time of each annotator's last action.
@@ -86,6 +94,7 @@ class TaskList:
 
     images: tuple[TaskImage, ...]
     copies: int = 1
+    hints: HintRule = "choice"
     histories: Mapping[tuple[str, str], History] = field(default_factory=dict)
     claims: Mapping[str, tuple[Claim, ...]] = field(default_factory=dict)
     last_at: Mapping[str, float] = field(default_factory=dict)
@@ -100,6 +109,16 @@ class TaskList:
     def sheet(self, image: str, who: str) -> WorkSheet:
         """An annotator's sheet of an image; empty before the first action."""
         return self.histories.get((image, who), History()).sheet
+
+
+def hint_shown(tasks: TaskList, image: str, who: str, person: int) -> bool | None:
+    """Whether an annotator sees the network's guess for a person of an image; None = they choose.
+
+    By the rule `half` it is a fair coin, whose seed are the three names: the same again after a restart.
+    """
+    if tasks.hints == "choice":
+        return None
+    return bool(hashlib.sha256(f"{image}\n{who}\n{person}".encode()).digest()[0] & 1)
 
 
 def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:
@@ -173,7 +192,7 @@ def claimed(tasks: TaskList, image: str, who: str, now: float) -> TaskList:
     """
     tasks.image(image)
     if not is_open_to(tasks, image, who, now):
-        raise StageError("another annotator has this image", image, "take another one")
+        raise StageError("another annotator has this image", "image", "take another one")
     others = tuple(_others(tasks, image, who, now))
     return replace(tasks, claims={**tasks.claims, image: (*others, Claim(who=who, until=now + CLAIM_S))})
 

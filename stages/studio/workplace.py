@@ -30,6 +30,7 @@ from stages.studio.proposals import ProposedPerson, best_proposal
 from stages.studio.sheet import PersonWork
 from stages.studio.sheet_records import history_record
 from stages.studio.task_list import (
+    HintRule,
     History,
     Step,
     TaskImage,
@@ -37,6 +38,7 @@ from stages.studio.task_list import (
     active_seconds,
     claimed,
     finished_by,
+    hint_shown,
     image_state,
     next_image,
     released,
@@ -70,13 +72,27 @@ class Workplace:
 
     def __init__(
         self, images: Sequence[GivenImage], output: Path, *, copies: int, propose: Propose | None,
-        clock: Callable[[], float] = time.time,
+        hints: HintRule = "choice", clock: Callable[[], float] = time.time,
     ) -> None:
-        """Open the journal. `propose`: the network's proposals; None = there are none. Raises: StageError."""
+        """Open the journal.
+
+        Where images of known truth are hidden among the others, the page shows numbers in place of all names.
+
+        Args:
+            propose: the network's proposals; None = there are none.
+            hints: who decides whether the network's guess is shown.
+
+        Raises: StageError.
+        """
         self._files = {one.task.name: one.path for one in images}
         self._starts = {one.task.name: one.start for one in images if one.start is not None}
         self._given = {one.task.name: one.people for one in images}
-        self._journal = WorkJournal(studio_journal(output), [one.task for one in images], copies)
+        self._journal = WorkJournal(studio_journal(output), [one.task for one in images], copies, hints)
+        numbered = any(one.task.gold for one in images)
+        self._shown = {
+            name: f"image {number}" if numbered else name for number, name in enumerate(self._files, start=1)
+        }
+        self._names = {shown: name for name, shown in self._shown.items()}
         self._output, self._copies, self._propose, self._clock = output, copies, propose, clock
         self.image_rgb = lru_cache(maxsize=KEPT_IMAGES)(self._read)
 
@@ -96,13 +112,14 @@ class Workplace:
             self._journal.add(WorkEntry(who=who, image=name, at=now, seconds=0, do=self._starts[name]))
         one = tasks.image(name)
         number = list(self._files).index(name)
-        about = {"name": name, "number": number, "width": one.width, "height": one.height}
-        return {"image": about, "sheet": history_record(self._history(name, who)), "progress": progress}
+        about = {"name": self._shown[name], "number": number, "width": one.width, "height": one.height}
+        return {"image": about, "sheet": self._record(name, who), "progress": progress}
 
     def images(self, message: Message) -> dict[str, Any]:
         """This run's images for an annotator: name and state of each, by its number. Raises: StageError."""
         who, tasks, now = checked_name(message.get("who")), self._journal.tasks, self._clock()
-        return {"images": [{"name": name, "state": image_state(tasks, name, who, now)} for name in self._files]}
+        states = ((shown, image_state(tasks, name, who, now)) for name, shown in self._shown.items())
+        return {"images": [{"name": shown, "state": state} for shown, state in states]}
 
     def act(self, message: Message) -> dict[str, Any]:
         """Carry out an action, an undo or a redo; returns the changed sheet. Raises: StageError.
@@ -116,7 +133,7 @@ class Workplace:
             # A page that lost the answer asks again: what it saw tells that the step is done already.
             steps = len(self._history(name, checked_name(message.get("who"))).past) - 1
             if message.get("undo", steps) != steps:
-                return self._shown(message, name)
+                return {"sheet": self._record(name, checked_name(message.get("who"))), "progress": self._progress()}
             return self._add(message, name, do)
         return self._add(message, name, action_of(do, (image.height, image.width)))
 
@@ -153,14 +170,20 @@ class Workplace:
         if place is None:
             raise StageError("there is nothing of the part", "click", "click on the part")
         answer = dataclasses.replace(wanted, chart=place.chart, u=place.u, v=place.v)
+        if self._journal.tasks.hints == "half":
+            answer = dataclasses.replace(answer, guess=self._guessed(name, message, answer))
         return self._add(message, name, answer)
 
     def guess(self, message: Message) -> dict[str, Any]:
         """Where the network sees the asked points of a part, as places in the views. Fields: `person`, `part`.
 
-        A point that it sees on another part has none. Raises: StageError, ModelError.
+        A point that it sees on another part has none, and none has one where hints are not shown for this person.
+
+        Raises: StageError, ModelError.
         """
         name, wanted, work = self._wanted_part(message)
+        if hint_shown(self._journal.tasks, name, checked_name(message.get("who")), wanted.person) is False:
+            return {"guesses": []}
         people = self._proposed(name)
         best = None if work is None else best_proposal(people, work.box_4)
         if work is None or best is None:
@@ -221,10 +244,26 @@ class Workplace:
         tasks = self._journal.tasks
         return sum(len(list(finished_by(tasks, one.name))) >= self._copies for one in tasks.images)
 
-    def _shown(self, message: Message, name: str) -> dict[str, Any]:
-        """The sheet as it is, for a message that changes nothing."""
-        history = self._history(name, checked_name(message.get("who")))
-        return {"sheet": history_record(history), "progress": self._progress()}
+    def _record(
+        self, name: str, who: str, before: History | None = None, drawn: int | None = None
+    ) -> dict[str, Any]:
+        """The sheet for the page, as `history_record`; `hint` of each person: whether the guess is shown."""
+        record = history_record(self._history(name, who), before, drawn)
+        for number, person in record["people"].items():
+            person["hint"] = hint_shown(self._journal.tasks, name, who, number)
+        return record
+
+    def _guessed(self, name: str, message: Message, answer: Answer) -> tuple[int, float, float] | None:
+        """Where the network sees the asked point; None where it sees it on another part, or no person."""
+        work = self._journal.tasks.sheet(name, checked_name(message.get("who"))).people.get(answer.person)
+        best = None if work is None else best_proposal(self._proposed(name), work.box_4)
+        points = () if work is None else work.asked.get(answer.part, ())
+        if best is None or answer.number >= len(points):
+            return None
+        place = best.place_at(points[answer.number].x, points[answer.number].y)
+        if place is None or COARSE_OF_CHART[place.chart] != answer.part:
+            return None
+        return place.chart, place.u, place.v
 
     def _wanted_part(self, message: Message) -> tuple[str, Ask, PersonWork | None]:
         """The image, the part of a person that a message names, and the work on that person, if there is any."""
@@ -244,10 +283,12 @@ class Workplace:
         drawn = do.person if isinstance(do, Paint | SetOutline) and message.get("painted") is True else None
         claimed(self._journal.tasks, name, who, now)
         seconds = active_seconds(self._journal.tasks, who, now)
+        if isinstance(do, Answer) and (shown := hint_shown(self._journal.tasks, name, who, do.person)) is not None:
+            do = dataclasses.replace(do, hint=shown)
         self._journal.add(WorkEntry(who=who, image=name, at=now, seconds=seconds, do=do))
         if isinstance(do, SetStatus):
             self.write()
-        return {"sheet": history_record(self._history(name, who), before, drawn), "progress": self._progress()}
+        return {"sheet": self._record(name, who, before, drawn), "progress": self._progress()}
 
     def _history(self, name: str, who: str) -> History:
         return self._journal.tasks.histories.get((name, who), History())
@@ -256,9 +297,9 @@ class Workplace:
         return {"images": len(self._journal.tasks.images), "finished": self.finished()}
 
     def _name(self, name: Any) -> str:
-        if not isinstance(name, str) or name not in self._files:
+        if not isinstance(name, str) or name not in self._names:
             raise StageError("the image is not on this run's list", "image", "reload the page")
-        return name
+        return self._names[name]
 
     def _read(self, name: str) -> U8:
         return read_rgb(self._files[name])

@@ -3,7 +3,7 @@
 import { COLOURS } from "./masks.js";
 import { act, message, pictureOf } from "./messages.js";
 import { post } from "./server.js";
-import { asked, at, button, picture, row, show, trouble, work } from "./state.js";
+import { asked, at, button, person, picture, row, show, trouble, work } from "./state.js";
 import { isDone, nextPoint, paintedParts, setPart } from "./steps.js";
 import { clickInView, drawViews, loadViews } from "./views.js";
 
@@ -15,14 +15,14 @@ const CHART_COLOURS = ["#c08a4e", "#3f86d8"];
 
 async function answer(verdict) {
   if (!asked()[work.number]) return;
-  const fields = { person: work.person, part: work.part, number: work.number, verdict, hint: work.hint };
+  const fields = { person: work.person, part: work.part, number: work.number, verdict, hint: hinted() };
   if (await act({ do: "answer", ...fields })) nextPoint();
 }
 
 async function clickView(event) {
   if (!asked()[work.number]) return;
   const { view, click } = clickInView(at("viewcanvas"), event, work.side);
-  const fields = { person: work.person, part: work.part, number: work.number, view, click, hint: work.hint };
+  const fields = { person: work.person, part: work.part, number: work.number, view, click, hint: hinted() };
   if (await message("/click", fields)) nextPoint();
 }
 
@@ -37,8 +37,11 @@ async function back() {
 // The guess may bias: it is off until it is asked for, and every answer says whether it was shown.
 const guess = { name: "", /** @type {[number, number, number][][]} */ places: [] };
 
+/** Whether the guess is shown for this person: the program says it, or the annotator chooses. */
+const hinted = () => person()?.hint ?? work.hint;
+
 function guessNow() {
-  if (!work.hint || !asked().length || !work.image) return [];
+  if (!hinted() || !asked().length || !work.image) return [];
   const name = [work.image.name, work.person, work.part, asked().map(one => [one.x, one.y])].join();
   if (guess.name !== name) {
     Object.assign(guess, { name, places: [] });
@@ -128,10 +131,11 @@ function panel() {
   const points = asked(), left = points.filter(one => one.verdict === "open").length;
   const none = paintedParts().includes(work.part) ? "points are being chosen … " : "paint this part first ";
   const where = points.length ? `${table.name}: point ${work.number + 1} of ${points.length}, ${left} left ` : none;
+  const choice = typeof person()?.hint === "boolean" ? [] : [button("network's guess", toggleHint, work.hint, "hint")];
   const tools = row([where,
     button("hidden (H)", () => answer("hidden")), button("skip (S)", () => answer("skipped")), button("back (⌫)", back),
     button("next (Enter)", nextPoint),
-    button("preview (P)", togglePreview, work.preview, "preview"), button("network's guess", toggleHint, work.hint, "hint")]);
+    button("preview (P)", togglePreview, work.preview, "preview"), ...choice]);
   return [frame, tools, list];
 }
 

@@ -6,9 +6,9 @@
  * @typedef {{x: number, y: number, verdict: string, second: boolean, places: [number, number, number][]}} AskedPoint
  */
 /**
- * One person of the sheet.
+ * One person of the sheet. `hint`: whether the network's guess is shown; null: the annotator chooses.
  * @typedef {{box: number[], kind: string, seconds: number, proposed: string[], parts: any, outline: any,
- *   asked: Record<string, AskedPoint[]>, keypoints: Record<string, [number, number, number]>}} Person
+ *   hint: boolean|null, asked: Record<string, AskedPoint[]>, keypoints: Record<string, [number, number, number]>}} Person
  */
 /** @typedef {{people: Record<string, Person>, status: string, undo: number, redo: number}} Sheet */
 

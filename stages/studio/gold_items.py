@@ -1,0 +1,99 @@
+"""Hidden gold items: people of the synthetic world, whose truth is known, among the images of a task list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from models.arrays import Float, Int
+from models.files.atomic_file import atomic_write
+from models.files.npz_file import read_arrays
+from pipeline.stage import StageError
+from stages.studio.synthetic_task import SyntheticTask, asked_people, write_png
+from stages.studio.task_list import TaskImage
+from stages.studio.workplace import GivenImage
+
+MOST_GOLD = 0.5
+"""Largest share of hidden images."""
+
+
+def gold_folder(output: Path) -> Path:
+    """The folder of hidden images and their truth: `people.gold` beside `people.json`."""
+    return output.with_name(f"{output.stem}.gold")
+
+
+def with_gold(images: Sequence[GivenImage], share: float, task: SyntheticTask, output: Path) -> list[GivenImage]:
+    """The images in their order, with hidden ones spread at random places among them.
+
+    Hidden images are drawn once. Those that are there stay on the list, whatever the share is later.
+
+    Args:
+        share: hidden images of all; at least one where it is not 0.
+        task: its world, seed, height and width are used.
+
+    Raises: StageError for hidden images that cannot be written or read.
+    """
+    folder = gold_folder(output)
+    wanted = max(1, round(share / (1 - share) * len(images))) if share else 0
+    known = next(number - 1 for number in count(1) if not _truth_file(folder, number).exists())
+    if wanted > known:
+        _draw(folder, known, wanted, task)
+    hidden = [_given(folder, number) for number in range(1, max(wanted, known) + 1)]
+    return spread(images, hidden, np.random.default_rng(task.seed))
+
+
+def spread(
+    images: Sequence[GivenImage], hidden: Sequence[GivenImage], rng: np.random.Generator
+) -> list[GivenImage]:
+    """Hidden ones among the others, each at a random place of its own stretch of the list."""
+    total = len(images) + len(hidden)
+    edges = np.linspace(0, total, len(hidden) + 1).round().astype(int).tolist()
+    places = {int(rng.integers(low, high)) for low, high in pairwise(edges)}
+    shown, kept = iter(images), iter(hidden)
+    return [next(kept) if place in places else next(shown) for place in range(total)]
+
+
+def gold_truth(folder: Path, name: str) -> tuple[Int, Float]:
+    """The truth of a hidden image: charts (H, W), 1..24 and 0 for the background, and U and V (2, H, W).
+
+    Raises: StageError for a missing or damaged file.
+    """
+    path = (folder / name.rpartition("/")[2]).with_suffix(".npz")
+    try:
+        found = read_arrays(path)
+        label_HW, uv_2HW = found["label_HW"], found["uv_2HW"]
+    except (OSError, ValueError, KeyError) as error:
+        raise StageError("the truth of a hidden image is missing or damaged", str(path), "restore this file") from error
+    if label_HW.ndim != 2 or uv_2HW.shape != (2, *label_HW.shape):
+        raise StageError("the truth of a hidden image is damaged", str(path), "restore this file")
+    return label_HW.astype(np.int64), uv_2HW.astype(np.float64)
+
+
+def _truth_file(folder: Path, number: int) -> Path:
+    return folder / f"{number:04d}.npz"
+
+
+def _draw(folder: Path, known: int, wanted: int, task: SyntheticTask) -> None:
+    """Draw the hidden images that are not there yet; the truth is written last. Raises: StageError."""
+    for number, (scene, _, _) in zip(range(1, wanted + 1), asked_people(task, wanted), strict=True):
+        if number <= known:
+            continue
+        path = _truth_file(folder, number)
+        write_png(path.with_suffix(".png"), scene.rgb_HW3)
+        try:
+            with atomic_write(path) as draft, draft.open("wb") as file:
+                np.savez_compressed(file, label_HW=scene.label_HW, uv_2HW=scene.uv_2HW)
+        except OSError as error:
+            what = f"the truth cannot be written ({error.strerror or error})"
+            raise StageError(what, str(path), "name another file with -o") from error
+
+
+def _given(folder: Path, number: int) -> GivenImage:
+    path = _truth_file(folder, number)
+    name = f"{folder.name}/{path.stem}.png"
+    height, width = gold_truth(folder, name)[0].shape
+    task = TaskImage(name=name, height=height, width=width, gold=True)
+    return GivenImage(path=path.with_suffix(".png"), task=task)

@@ -37,7 +37,7 @@ from pipeline.stage import Job, PlainError, is_plain
 from pipeline.supervisor import Restarted
 
 DONE, FAILED, USAGE = 0, 1, 2
-STOPPING = "stopping after the current packet"
+STOPPING = "stopping; what is done so far is being written"
 STOPPING_BATCH = "no further part of the batch begins"
 REPEAT = "run the same command again to make the missing results"
 
@@ -198,7 +198,8 @@ def _make_folder(job: Job) -> None:
 
 
 def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
-    ending = " · stopped early" if stream.interrupted else ""
+    annotated = "finished_images" in stream.gauges  # a stop is how annotating ends
+    ending = " · stopped early" if stream.interrupted and not annotated else ""
     if receipt.facts.get("salvaged"):
         ending = " · a partial result; its parts stay"
     frames = f" ({_counted(receipt.frames, 'frame')})" if receipt.frames else ""  # a training has none

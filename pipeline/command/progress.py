@@ -62,7 +62,10 @@ class Progress:
 
 
 def describe(metrics: Metrics, now: float) -> str:
-    """One line: frames, frames per second, people per frame, and remaining time where the length is known."""
+    """One line: frames, frames per second, people per frame, and remaining time where the length is known.
+
+    Where people annotate, it has the number of finished images instead.
+    """
     streams = list(metrics.streams.values())
     frames = sum(stream.frames_done for stream in streams)
     begun = sum(stream.frames_in for stream in streams)
@@ -70,6 +73,9 @@ def describe(metrics: Metrics, now: float) -> str:
     if len(streams) > 1:
         parts.append(f"{sum(stream.done for stream in streams)}/{len(streams)} inputs")
     total = _total(metrics)
+    annotated = [stream.gauges["finished_images"] for stream in streams if "finished_images" in stream.gauges]
+    if annotated:
+        return " · ".join([*parts, f"finished images: {sum(annotated):.0f}"])
     parts.append(f"{frames}/{total} frames" if total else f"{frames} frames")
     working = now - metrics.started - (metrics.first_frame_s or 0.0)
     fps = frames / working if metrics.first_frame_s is not None and working > _RATE_AFTER_S else 0.0

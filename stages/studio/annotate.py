@@ -165,14 +165,18 @@ class Annotate(Stage):
         return found if self.config.check else with_gold(found, self.config.gold, self.config.synthetic, output)
 
     def _checked(self, images: list[GivenImage], output: Path) -> Written:
-        """Pictures of the annotations, and a list of what looks wrong."""
+        """Pictures of the annotations, and a list of what looks wrong. Raises StageError where there are none."""
         folder = output.with_name(f"{output.stem}.check")
         told = list(check_pictures(read_dense_set(output), images, folder))
+        if not told:
+            remedy = "paint parts or set points first, or name another file with -o"
+            raise StageError("no person of this file has parts or points to check", str(output), remedy)
         wrong = [f"{name}: {text}\n" for name, text in told if text]
         with atomic_write(folder / "findings.txt") as draft:
             draft.write_text("".join(wrong) or "nothing looks wrong\n", encoding="utf-8")
-        self._facts = {"people": len(told), "people_with_findings": len(wrong)}
-        return Written(path=str(folder), frames=len(told))
+        note = f"check: {len(wrong)} of {len(told)} people look wrong; {folder / 'findings.txt'} says where"
+        self._facts = {"people": len(told), "people_with_findings": len(wrong), "notes": [note]}
+        return Written(path=str(folder), frames=0)
 
     def interrupt(self) -> Iterator[Written]:
         """The run is stopped, which is how annotation ends: the result is written."""
@@ -180,7 +184,7 @@ class Annotate(Stage):
             yield self._written()
 
     def summary(self) -> Mapping[str, Any]:
-        """Number of annotated people."""
+        """Number of annotated people, and what is said at the end."""
         return self._facts
 
     def close(self) -> None:
@@ -193,5 +197,5 @@ class Annotate(Stage):
     def _written(self) -> Written:
         assert self._workplace is not None
         people = self._workplace.write()
-        self._facts = {"people": people}
-        return Written(path=self._output, frames=self._workplace.finished())
+        self._facts = {"people": people, "notes": [f"finished images: {self._workplace.finished()}, people: {people}"]}
+        return Written(path=self._output, frames=0)

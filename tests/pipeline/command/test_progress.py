@@ -37,6 +37,12 @@ def test_a_line_shows_frames_rate_people_and_remaining_time(toy_config, toy_jobs
     assert bar(metrics).endswith(" 25% ") and bar(metrics).count("█") == 6
 
 
+def test_where_people_annotate_a_line_shows_finished_images(toy_config, toy_jobs) -> None:
+    metrics = metrics_after(toy_config, toy_jobs)
+    metrics.streams[0].gauges["finished_images"] = 3
+    assert describe(metrics, now=1.0) == "finished images: 3"
+
+
 def test_an_unknown_length_shows_no_share(toy_config, toy_jobs) -> None:
     metrics = metrics_after(toy_config, toy_jobs, Step(started=8))
     assert describe(metrics, now=1.0).startswith("0 frames · starting")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -22,6 +24,8 @@ from stages.studio.sheet import PersonWork
 from stages.studio.task_list import TaskImage, TaskList, WorkEntry, after_entry
 from stages.world.scene import Scene
 from tests.stages.studio.workplaces import scene_of_a_person
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +99,15 @@ def test_a_picture_for_each_person(scene: Scene, dense_set: DenseSet, tmp_path: 
     assert name == "image.png.1.png" and picture is not None
     first, second = np.split(picture[:, : picture.shape[1] // 3 * 3].astype(int), 3, axis=1)[:2]
     assert (np.abs(first - second).max(axis=-1) > 30).mean() > 0.05  # the parts are tinted in the first alone
+
+
+def test_a_check_says_how_many_people_look_wrong(scene: Scene, dense_set: DenseSet, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "image.png"), scene.rgb_HW3[..., ::-1])
+    (person,) = dense_set.people
+    assert person.points is not None
+    wrong = dataclasses.replace(person, points=with_mistake(person.points, 3))
+    write_dense_set(tmp_path / "people.json", dataclasses.replace(dense_set, people=(wrong,)))
+    command = [sys.executable, str(ROOT / "run_pipeline.py"), "image.png", "-c", "annotate", "-o", "people.json"]
+    done = subprocess.run([*command, "--set", "check=true"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "1 of 1 people look wrong; people.check/findings.txt says where" in done.stderr
+    assert (tmp_path / "people.check" / "findings.txt").read_text().startswith("image.png.1.png: ")

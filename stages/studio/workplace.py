@@ -103,7 +103,9 @@ class Workplace:
         """
         who, tasks, now = checked_name(message.get("who")), self._journal.tasks, self._clock()
         wanted = message.get("image")
-        name = next_image(tasks, who, now) if wanted is None else self._name(wanted)
+        # The journal may know images of earlier runs, which are not given this time.
+        listed = dataclasses.replace(tasks, images=tuple(one for one in tasks.images if one.name in self._files))
+        name = next_image(listed, who, now) if wanted is None else self._name(wanted)
         progress = self._progress()
         if name is None:
             return {"image": None, "progress": progress}
@@ -240,9 +242,9 @@ class Workplace:
         self._journal.close()
 
     def finished(self) -> int:
-        """Number of images that as many annotators have finished as are wanted."""
+        """Number of this run's images that as many annotators have finished as are wanted."""
         tasks = self._journal.tasks
-        return sum(len(list(finished_by(tasks, one.name))) >= self._copies for one in tasks.images)
+        return sum(len(list(finished_by(tasks, name))) >= self._copies for name in self._files)
 
     def _record(
         self, name: str, who: str, before: History | None = None, drawn: int | None = None
@@ -294,7 +296,7 @@ class Workplace:
         return self._journal.tasks.histories.get((name, who), History())
 
     def _progress(self) -> dict[str, int]:
-        return {"images": len(self._journal.tasks.images), "finished": self.finished()}
+        return {"images": len(self._files), "finished": self.finished()}
 
     def _name(self, name: Any) -> str:
         if not isinstance(name, str) or name not in self._names:

@@ -135,6 +135,21 @@ def test_two_annotators_do_not_meet(opened: Opened) -> None:
     assert answer(studio, "/take", {"who": "cyd"})[1]["sheet"]["people"] == {}
 
 
+def test_an_image_that_is_not_given_again_is_not_handed_out(opened: Opened) -> None:
+    """What was done to it stays in the file."""
+    studio = opened()
+    did(studio, {"do": "box", "person": 1, "box_4": [1, 1, 50, 50]})
+    studio.close()
+    (studio.folder / "image0.png").unlink()
+    studio.open()
+    taken = answer(studio, "/take", {"who": "ann"})[1]
+    assert taken["image"]["name"] == "image1.png" and taken["progress"] == {"images": 1, "finished": 0}
+    answer(studio, "/act", {"who": "ann", "image": "image1.png", "action": {"do": "status", "status": "finished"}})
+    left = answer(studio, "/take", {"who": "ann"})[1]
+    assert left["image"] is None and left["progress"] == {"images": 1, "finished": 1}
+    assert len(read_dense_set(studio.output).people) == 1
+
+
 def test_an_undo_that_is_sent_twice_is_done_once(opened: Opened) -> None:
     studio = opened()
     for number in (1, 2):

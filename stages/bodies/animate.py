@@ -110,13 +110,18 @@ class Animate(Stage):
         take = recorded_take(self._recorded, self.config.least_seconds, self.config.lock_feet)
         if not take.motion_of:
             remedy = "look at the people with -c video, or try animate.least_seconds=0"
+            if len(self._recorded.seconds) == 1:
+                remedy = "give a video; for one picture --export mesh and --export bodies write the bodies"
             raise StageError("nobody was seen long enough, so there is nothing to animate", self._job.name, remedy)
         take = from_origin(take)
         self._animated = list(take.motion_of)
-        for path, content in self._files(take, self._job).items():
+        files = self._files(take, self._job)
+        for path, content in files.items():
             _write(_output(path, self._job), content)
         assert self._job.output is not None
         facts: dict[str, Any] = {"people": len(self._animated)}
+        if others := [path for path in files if path != self._job.output]:
+            facts["notes"] = [f"also written: {', '.join(others)}"]
         if cuts := len(self._recorded.cuts):
             what = f"{cuts} scene cut{'s' if cuts > 1 else ''}: each shot has a floor of its own"
             remedy = "decode.start and decode.end choose a shot"

@@ -72,7 +72,8 @@ def test_a_glb_file_moves_each_lasting_person(tmp_path: Path) -> None:
 
 
 def test_bvh_is_one_file_a_person(tmp_path: Path) -> None:
-    animated(Animate(Animate.Config(skeleton="cmu")), job(tmp_path, "dance.bvh"), film())
+    (receipt,) = animated(Animate(Animate.Config(skeleton="cmu")), job(tmp_path, "dance.bvh"), film())
+    assert receipt.facts["notes"] == [f"also written: {tmp_path / 'dance.person_7.bvh'}"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dance.bvh", "dance.person_7.bvh"]
     first, second = read_bvh(tmp_path / "dance.bvh"), read_bvh(tmp_path / "dance.person_7.bvh")
     assert first.frame_time == pytest.approx(1 / 25) and len(first.position_T3) == len(second.position_T3) == FRAMES
@@ -147,6 +148,13 @@ def test_a_single_image_gives_one_frame(tmp_path: Path) -> None:
     stage = Animate(Animate.Config())
     list(stage(job(tmp_path, "one.bvh"), grey_frames(1), Bodies.of_frame([(0, made_body())])))
     assert len(list(stage.flush())) == 1 and len(read_bvh(tmp_path / "one.bvh").position_T3) == 1
+
+
+def test_one_picture_without_identities_asks_for_a_video(tmp_path: Path) -> None:
+    stage = Animate(Animate.Config())
+    list(stage(job(tmp_path, "one.glb"), grey_frames(1), Bodies.of_frame([(-1, made_body())])))
+    with pytest.raises(StageError, match="give a video"):
+        list(stage.flush())
 
 
 def test_nobody_is_one_plain_error(tmp_path: Path) -> None:

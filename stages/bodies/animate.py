@@ -21,6 +21,7 @@ from models.animation.take import (
 from models.animation.viewer_page import FilmPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS, tile_side
 from pipeline.stage import Job, Stage, StageError
+from stages.bodies.camera_watch import CameraWatch
 from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
 from stages.payloads import U8, Bodies, FrameChunk, Written
 from stages.people.scene_cuts import is_scene_cut, thumbnail
@@ -38,7 +39,7 @@ class Animate(Stage):
     """Records all people of a film and writes one animation at the end.
 
     Lengths are metres in glTF and centimetres in BVH; y is up; the person who is seen longest starts at the origin and
-    faces +z. The camera is taken to stand still.
+    faces +z. The camera is taken to stand still; where it moves, the receipt warns.
     """
 
     ordered = True
@@ -84,6 +85,7 @@ class Animate(Stage):
         super().__init__(config, threads=threads)
         self._recorded = RecordedBodies()
         self._thumbnail: U8 | None = None
+        self._camera = CameraWatch()
         self._pictures: list[FilmPicture] = []
         self._job: Job | None = None
         self._animated: list[str] = []
@@ -97,8 +99,11 @@ class Animate(Stage):
             now = thumbnail(frames.rgb_THW3[t])
             if self._thumbnail is not None and is_scene_cut(self._thumbnail, now):
                 self._recorded.cuts.append(second)
-            self._thumbnail = now
-            self._recorded.add_frame(second, bodies.in_frame(t))
+                self._camera = CameraWatch()
+            self._thumbnail, found = now, bodies.in_frame(t)
+            self._recorded.add_frame(second, found)
+            if self._camera.begins_to_move(frames.rgb_THW3[t], second, [body for _, body in found]):
+                self._recorded.moves.append(second)
             if self.config.viewer is not None or _suffix(job) == ".html":
                 self._keep_picture(frames.rgb_THW3[t], second)
         return iter(())
@@ -122,11 +127,22 @@ class Animate(Stage):
         facts: dict[str, Any] = {"people": len(self._animated)}
         if others := [path for path in files if path != self._job.output]:
             facts["notes"] = [f"also written: {', '.join(others)}"]
+        if warnings := self._warnings():
+            facts["warnings"] = warnings
+        yield Written(path=self._job.output, frames=len(self._recorded.seconds), facts=facts)
+
+    def _warnings(self) -> list[str]:
+        """What the film lacks for an animation that is right: a single shot, and a camera that stands still."""
+        found = []
         if cuts := len(self._recorded.cuts):
             what = f"{cuts} scene cut{'s' if cuts > 1 else ''}: each shot has a floor of its own"
             remedy = "decode.start and decode.end choose a shot"
-            facts["warnings"] = [f"{what}, and the camera is that of {self._animated[0]}; {remedy}"]
-        yield Written(path=self._job.output, frames=len(self._recorded.seconds), facts=facts)
+            found.append(f"{what}, and the camera is that of {self._animated[0]}; {remedy}")
+        if self._recorded.moves:
+            what = f"the camera moves (seen at {self._recorded.moves[0]:.1f} s): paths along the floor are wrong"
+            remedy = "animate.in_place=true leaves them out, decode.start and decode.end choose a part"
+            found.append(f"{what}, because they hold only for a camera that stands still; {remedy}")
+        return found
 
     def summary(self) -> Mapping[str, Any]:
         """`animated`: names of the people; `exports`."""
@@ -134,7 +150,7 @@ class Animate(Stage):
         return {"animated": self._animated, **shown}
 
     def state(self) -> bytes:
-        """All bodies so far; the pictures of a page, and the search for cuts, begin anew."""
+        """All bodies so far; the pictures of a page, and the search for cuts and motions of the camera, begin anew."""
         return self._recorded.to_bytes()
 
     def restore(self, state: bytes) -> None:

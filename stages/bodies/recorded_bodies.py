@@ -30,6 +30,7 @@ class RecordedBodies:
         width, height: pixels of the frames.
         seconds: time of every frame, with people or without.
         cuts: times of the first frames after scene cuts.
+        moves: times, one a shot at most, from which the camera moves.
         people: by identity, the second and the body of each frame; an identity lasts within one shot.
     """
 
@@ -37,6 +38,7 @@ class RecordedBodies:
     height: int = 0
     seconds: list[float] = field(default_factory=list)
     cuts: list[float] = field(default_factory=list)
+    moves: list[float] = field(default_factory=list)
     people: dict[int, list[tuple[float, FittedBody]]] = field(default_factory=dict)
 
     def add_frame(self, second: float, found: Sequence[tuple[int, FittedBody]]) -> None:
@@ -50,7 +52,8 @@ class RecordedBodies:
         """All of it."""
         arrays: dict[str, Any] = {
             "size": np.array([self.width, self.height]), "seconds": np.array(self.seconds, np.float64),
-            "cuts": np.array(self.cuts, np.float64), "ids": np.array(list(self.people), np.int64),
+            "cuts": np.array(self.cuts, np.float64), "moves": np.array(self.moves, np.float64),
+            "ids": np.array(list(self.people), np.int64),
         }
         for identity, record in self.people.items():
             arrays[f"{identity} seconds"] = np.array([second for second, _ in record], np.float64)
@@ -68,8 +71,8 @@ class RecordedBodies:
             for identity in arrays["ids"].tolist()
         }
         width, height = arrays["size"].tolist()
-        seconds, cuts = arrays["seconds"].tolist(), arrays["cuts"].tolist()
-        return cls(width=width, height=height, seconds=seconds, cuts=cuts, people=people)
+        times = {name: arrays[name].tolist() for name in ("seconds", "cuts", "moves")}
+        return cls(width=width, height=height, people=people, **times)
 
 
 def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: bool) -> Take:

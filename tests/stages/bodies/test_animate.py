@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -25,6 +26,7 @@ from stages.bodies.body_height import shape_of_height, standing_height
 from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
 from stages.payloads import Bodies, Written
 from tests.stages.bodies.made_bodies import HEIGHT, WIDTH, grey_frames, made_body
+from tests.stages.people.moving_oval import pattern
 
 FRAMES = 20
 
@@ -117,6 +119,44 @@ def test_after_a_cut_people_stand_on_a_floor_of_their_own(tmp_path: Path) -> Non
     assert "1 scene cut: each shot has a floor of its own" in receipt.facts["warnings"][0]
     one, other = read_bvh(tmp_path / "dance.bvh"), read_bvh(tmp_path / "dance.person_5.bvh")
     assert np.abs(one.position_T3[:, 1].mean() - other.position_T3[:, 1].mean()) < 3, "centimetres"
+
+
+def warnings_of(folder: Path, frames: list[np.ndarray]) -> list[str]:
+    """What the receipt warns of, for a film in which one person stands."""
+    stage, made = Animate(Animate.Config(lock_feet=False)), job(folder, f"{len(list(folder.iterdir()))}.bvh")
+    chunk = replace(grey_frames(len(frames)), rgb_THW3=np.stack(frames))
+    assert list(stage(made, chunk, Bodies.joined([Bodies.of_frame([(0, made_body())])] * len(frames)))) == []
+    again = Animate(stage.config)
+    again.restore(stage.state())
+    first, second = next(iter(stage.flush())).facts.get("warnings", []), again._recorded.moves
+    assert len(second) == len(first), "the state keeps what was seen"
+    return first
+
+
+def test_a_camera_that_moves_is_told(tmp_path: Path) -> None:
+    """It pans by 1.5 pixels a frame, or zooms by 10 % a second, before a patterned wall."""
+    wall, count = pattern(3, 2 * HEIGHT, 2 * WIDTH), 30
+    panned = [wall[60 : 60 + HEIGHT, round(20 + 1.5 * t) :][:, :WIDTH] for t in range(count)]
+    zoomed = []
+    for t in range(count):
+        scale = 1.1 ** (t / 25)
+        to_23 = np.array([[scale, 0, (1 - scale) * WIDTH / 2], [0, scale, (1 - scale) * HEIGHT / 2]])
+        zoomed.append(cv2.warpAffine(wall, to_23, (WIDTH, HEIGHT)))
+    for film in (panned, zoomed):
+        (warning,) = warnings_of(tmp_path, film)
+        assert warning.startswith("the camera moves (seen at 0.6 s)") and "animate.in_place=true" in warning
+
+
+def test_a_camera_that_stands_still_is_not_warned_of(tmp_path: Path) -> None:
+    """Before it: half of the picture moves, it becomes darker, or it is even."""
+    wall, count = pattern(3, HEIGHT, 2 * WIDTH), 30
+    moving = [wall[:, :WIDTH].copy() for _ in range(count)]
+    for t, frame in enumerate(moving):
+        frame[:, : WIDTH // 2] = wall[:, 3 * t :][:, : WIDTH // 2]
+    darker = [(wall[:, :WIDTH] * (1 - 0.4 * t / count)).astype(np.uint8) for t in range(count)]
+    even = [np.full((HEIGHT, WIDTH, 3), 90 + t, np.uint8) for t in range(count)]
+    for film in (moving, darker, even):
+        assert warnings_of(tmp_path, film) == []
 
 
 def test_the_page_holds_the_animation_and_the_film(tmp_path: Path) -> None:

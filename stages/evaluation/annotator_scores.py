@@ -220,7 +220,7 @@ def hint_row(value_M: Float, person_M: Int, people: Sequence[AnsweredPerson]) ->
     if not hidden.count or not shown.count:
         return None
     counts: Row = {"people": float(hidden.count + shown.count), "points": float(len(value_M))}
-    return {**counts, **_change_row("hidden", hidden, "shown", shown)}
+    return {**counts, **_change_row("no hint", hidden, "hint", shown)}
 
 
 def _sums(value_M: Float, person_M: Int, people: int) -> tuple[F64, F64]:

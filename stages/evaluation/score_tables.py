@@ -13,7 +13,8 @@ COLUMNS = 4
 """Columns side by side; further columns follow below."""
 COLUMN_WIDTH, NAME_WIDTH = 25, 19
 """Characters."""
-COUNTED = "people"
+COUNTED = frozenset({"people", "points", "hidden", "skipped", "off part"})
+"""Columns of whole numbers."""
 
 
 def score_table(columns: Mapping[tuple[str, str], Mapping[str, Estimate]], *, signed: bool = False) -> list[str]:
@@ -62,4 +63,4 @@ def row_table(title: str, rows: Mapping[str, Row]) -> list[str]:
 def _cell(name: str, value: float | None) -> str:
     if value is None or np.isnan(value):
         return "-"
-    return f"{value:.0f}" if name == COUNTED else f"{value:.3f}"
+    return f"{value:.0f}" if name in COUNTED else f"{value:.3f}"

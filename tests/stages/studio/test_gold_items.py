@@ -172,7 +172,7 @@ def test_the_leader_reads_error_and_hints(work: tuple[Path, list[str]], capsys: 
     exact, off = (tables["annotators"][name] for name in ("exact", "off"))
     assert exact["people"] == off["people"] == 2 and exact["off part"] == 0
     assert exact["median"] <= 0.3 and off["median"] > 1
-    assert set(tables["hints in cm"]["to the guess"]) >= {"hidden", "shown", "change", "low", "high"}
+    assert set(tables["hints in cm"]["to the guess"]) >= {"no hint", "hint", "change", "low", "high"}
     assert "hints in cm" in capsys.readouterr().out and output.with_name("errors_body.png").exists()
 
 

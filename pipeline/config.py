@@ -206,8 +206,11 @@ def _check_sections(
                 raise ConfigError(what, where, "name an export or a style that does, or leave it out")
             continue
         if key in table:
-            place = f"use -c {key}, which runs it" if key in configuration_files() else "place it in a lane"
-            raise ConfigError(f"stage '{key}' is in no lane of '{raw.name}'", where, f"{place}, or leave it out")
+            remedy = "place it in a lane, or leave it out"
+            if where.startswith(COMMAND_LINE):
+                run = key in configuration_files()
+                remedy = f"use -c {key}, which runs it, or leave it out" if run else suggest(key, classes)
+            raise ConfigError(f"stage '{key}' is in no lane of '{raw.name}'", where, remedy)
         short = f"{key:.60}"
         raise ConfigError(f"unknown key '{short}'", raw.origin((short,)), suggest(short, {*known, *classes, *shared}))
 

@@ -79,7 +79,8 @@ def describe(metrics: Metrics, now: float) -> str:
     parts.append(f"{frames}/{total} frames" if total else f"{frames} frames")
     working = now - metrics.started - (metrics.first_frame_s or 0.0)
     fps = frames / working if metrics.first_frame_s is not None and working > _RATE_AFTER_S else 0.0
-    parts.append(f"{fps:.1f} fps" if fps else "starting")
+    if fps or not frames:
+        parts.append(f"{fps:.1f} fps" if fps else "starting")
     if begun:
         parts.append(f"{sum(stream.people for stream in streams) / begun:.1f} people a frame")
     for stream in streams:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import av
@@ -77,9 +78,16 @@ def test_a_path_goes_to_the_stage_that_writes_the_kind() -> None:
     assert config.stages["export_raw"].to == {"instances": "a"} and config.stages["export"].to == {"csv": "b.csv"}
 
 
-def test_settings_of_a_stage_that_another_configuration_runs_name_that_configuration() -> None:
-    with pytest.raises(ConfigError, match="stage 'animate' is in no lane of 'video'; use -c animate, which runs it"):
-        validate(read_config("video", ["animate.skeleton=own"]), STAGES)
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        ("video", "animate.rest=a", "stage 'animate' is in no lane of 'video'; use -c animate, which runs it"),
+        ("compare", "decode.end=1", "stage 'decode' is in no lane of 'compare'; did you mean 'decode_pair'?"),
+    ],
+)
+def test_settings_of_a_stage_that_does_not_run_tell_what_to_write(name: str, change: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        validate(read_config(name, [change]), STAGES)
 
 
 @pytest.mark.parametrize(

@@ -45,5 +45,5 @@ class MeshView:
         )
 
     def in_square(self, pixel_M2: Float) -> F64:
-        """Points of the frame in the square, −.5..5 inside the box."""
+        """Points of the frame in the square, −0.5 to 0.5 inside the box."""
         return np.asarray((pixel_M2 - self.middle_2) / self.side_2, np.float64)

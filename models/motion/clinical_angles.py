@@ -22,7 +22,7 @@ from functools import cache
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from models.arrays import F32, F64, Float
+from models.arrays import F32, F64, I32, Float
 from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
 from models.body.open_body import bones_over_time, load_body
@@ -143,18 +143,22 @@ def angle_rows(motion: BodyMotion) -> list[list[str]]:
 
 def seen_angles(body: FittedBody) -> F32:
     """`JOINT_ANGLES` of one body in degrees; NaN where the limb below the joint is hidden."""
-    pose, bones = body.pose, load_body()
+    pose = body.pose
     motion = BodyMotion(
         rotation_TB33=pose.rotation_B33[None], root_T3=pose.root_3[None], shape_C=pose.shape_C, second_T=np.zeros(1),
         confidence_TJ=body.confidence_J[None], seen_TB=body.seen_B[None], camera=body.camera,
     )
     angle_A = clinical_angles(motion)[0, : len(JOINT_ANGLES)]
-    hidden_A = np.array([body.seen_B[bones.bone(_bone_below(name))] < LEAST_SEEN for name in JOINT_ANGLES])
-    return np.where(hidden_A, np.float32(np.nan), angle_A)
+    return np.where(body.seen_B[_bones_below()] < LEAST_SEEN, np.float32(np.nan), angle_A)
+
+
+@cache
+def _bones_below() -> I32:
+    """Index of the bone whose turn each of `JOINT_ANGLES` measures."""
+    return np.array([load_body().bone(_bone_below(name)) for name in JOINT_ANGLES], np.int32)
 
 
 def _bone_below(name: str) -> str:
-    """The bone whose turn an angle measures."""
     side, _, rest = name.partition("_")
     if side in ("left", "right"):
         return f"{LOWER_SEGMENTS[rest.partition('_')[0]]}.{side[0].upper()}"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from models.arrays import F64, Index
 from models.body.low_poly import load_low_poly
@@ -65,9 +66,7 @@ def _upright(goal_N3: F64, prior: Normal) -> ReducedPose:
     resting = resting_pose(prior.mean_X)
     trunk = _trunk()
     one_T3, other_T3 = posed_points(skin, resting)[trunk], goal_N3[trunk]
-    u_33, _, v_33 = np.linalg.svd((one_T3 - one_T3.mean(0)).T @ (other_T3 - other_T3.mean(0)))
-    sign = np.sign(np.linalg.det(u_33 @ v_33))
-    turn_33 = (u_33 * (1, 1, sign) @ v_33).T
+    turn_33 = Rotation.align_vectors(other_T3 - other_T3.mean(0), one_T3 - one_T3.mean(0))[0].as_matrix()
     rotation_R33 = resting.rotation_R33.copy()
     rotation_R33[0] = turn_33 @ rotation_R33[0]
     turned = replace(resting, rotation_R33=rotation_R33)

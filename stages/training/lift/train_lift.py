@@ -53,14 +53,19 @@ class TrainLift(Stage):
             if self.batch < 1:
                 raise ValueError("batch must be at least 1")
 
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Open the network and its checkpoint, if there is one."""
+        super().__init__(config, threads=threads)
+        torch.set_num_threads(threads)
+        self._batches = BodyBatches(config.batch, config.seed)
+        torch.manual_seed(config.seed)
+        self._fit = Fit(LiftNet(*self._batches.basis()), config.fit, Path(config.folder) / "lift")
+
     def __call__(self, part: Round) -> Iterator[LiftTrained]:
         """Train to the end of the round."""
         torch.set_num_threads(self.threads)
-        batches = BodyBatches(self.config.batch, self.config.seed)
-        torch.manual_seed(self.config.seed)
-        fit = Fit(LiftNet(*batches.basis()), self.config.fit, Path(self.config.folder) / "lift")
-        fit.run(batches, lift_loss, part.last_step(self.config.fit.steps))
-        yield LiftTrained(checkpoint=str(fit.path))
+        self._fit.run(self._batches, lift_loss, part.last_step(self.config.fit.steps))
+        yield LiftTrained(checkpoint=str(self._fit.path))
 
 
 class BodyBatches:

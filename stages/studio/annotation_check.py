@@ -12,7 +12,6 @@ import numpy as np
 
 from models.arrays import U8, Bool, Float, Int
 from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
-from models.files.atomic_file import atomic_write
 from models.metrics.instances import AnnotatedPoints
 from models.metrics.masks import part_labels
 from pipeline.stage import StageError
@@ -22,6 +21,7 @@ from stages.annotations.point_picking import POINT_RANGE
 from stages.drawing.chart_colours import ramp_256
 from stages.studio.answer_preview import rest_points
 from stages.studio.workplace import GivenImage
+from stages.studio.written_images import write_png
 
 NEIGHBOURS = 7
 """A point is compared with so many neighbours of the same part."""
@@ -148,14 +148,7 @@ def check_pictures(known: DenseSet, images: list[GivenImage], folder: Path) -> I
             raise StageError("this image of the annotations is not given", name, "name all images of the file")
         found = findings(person)
         target = folder / f"{name.replace('/', '_')}.{count[name]}.png"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with atomic_write(target) as draft:
-                picture_HW3 = person_picture(read_rgb(paths[name]), person, found)
-                draft.write_bytes(cv2.imencode(".png", picture_HW3[..., ::-1])[1].tobytes())
-        except OSError as error:
-            what = f"the picture cannot be written ({error.strerror or error})"
-            raise StageError(what, str(target), "name another file with -o") from error
+        write_png(target, person_picture(read_rgb(paths[name]), person, found))
         yield target.name, found.text()
 
 

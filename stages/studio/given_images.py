@@ -7,16 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import cv2
-
 from pipeline.stage import VIDEO_SUFFIXES, StageError
 from stages.annotations.image_folders import IMAGE_SUFFIXES, read_rgb
+from stages.live.latest_frame import encode_jpeg
 from stages.studio.task_list import TaskImage
-from stages.studio.workplace import GivenImage
+from stages.studio.workplace import JPEG_QUALITY, GivenImage
 from stages.video.decoding.frame_selection import FrameSelection
 from stages.video.decoding.video_frames import VideoFrames
-
-JPEG_QUALITY = 95
 
 
 def check_media(path: Path) -> None:
@@ -76,7 +73,6 @@ def _jpegs(video: Path, every: int) -> Iterator[tuple[int, bytes]]:
     frames = VideoFrames(str(video), FrameSelection(every=every))
     try:
         for _, rgb_HW3 in frames:
-            _, encoded = cv2.imencode(".jpg", rgb_HW3[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-            yield frames.index, encoded.tobytes()
+            yield frames.index, encode_jpeg(rgb_HW3, JPEG_QUALITY, None)
     finally:
         frames.close()

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from models.arrays import U8, Int
 from models.body.charts import COARSE_OF_CHART
-from models.files.atomic_file import atomic_write
 from models.metrics.instances import AnnotatedPoints
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import (
@@ -29,6 +27,7 @@ from stages.studio.part_map import PixelMask
 from stages.studio.people_file import BODY
 from stages.studio.task_list import TaskImage
 from stages.studio.workplace import GivenImage
+from stages.studio.written_images import write_png
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS
 from stages.world.scene import Scene
@@ -194,14 +193,3 @@ def _truth_of(scene: Scene, number: int, asked: Asked, identity: int) -> Annotat
     rest = {"category_id": 1, "iscrowd": 0, "area": float((scene.instance_HW == number).sum())}
     return AnnotatedPerson(id=identity, image=identity, box_4=(x0, y0, x1 - x0, y1 - y0), points=points, rest=rest)
 
-
-def write_png(path: Path, rgb_HW3: U8) -> None:
-    """Write an image, and its folder where it is missing. Raises: StageError."""
-    _, png = cv2.imencode(".png", rgb_HW3[..., ::-1])
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as draft:
-            draft.write_bytes(png.tobytes())
-    except OSError as error:
-        what = f"the image cannot be written ({error.strerror or error})"
-        raise StageError(what, str(path), "name another file with -o") from error

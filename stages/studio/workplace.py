@@ -19,6 +19,7 @@ from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import AnnotatedPerson, write_dense_set
 from stages.annotations.image_folders import read_rgb
+from stages.live.latest_frame import encode_jpeg
 from stages.studio.action_messages import action_of
 from stages.studio.actions import Action, Answer, Ask, Paint, SetOutline, SetStatus, Start
 from stages.studio.answer_preview import answer_preview
@@ -215,13 +216,14 @@ class Workplace:
 
     def jpeg(self, name: str) -> bytes:
         """An image as the page shows it: upright. Raises: StageError."""
-        return jpeg_bytes(self.image_rgb(name), JPEG_QUALITY)
+        return encode_jpeg(self.image_rgb(name), JPEG_QUALITY, None)
 
     def thumbnail(self, name: str) -> bytes:
         """A small JPEG of an image, for the list of images. Raises: StageError."""
         rgb_HW3 = self._read(name)
         scale = THUMBNAIL / max(rgb_HW3.shape[:2])
-        return jpeg_bytes(np.asarray(cv2.resize(rgb_HW3, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)), 80)
+        small_HW3 = np.asarray(cv2.resize(rgb_HW3, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        return encode_jpeg(small_HW3, 80, None)
 
     def proposals(self, name: str) -> dict[str, Any]:
         """The network's proposals for an image. Raises: StageError, ModelError."""
@@ -310,12 +312,6 @@ class Workplace:
 def _views(part: int, place: SurfacePlace | None) -> list[tuple[int, float, float]]:
     """The views that see a place; none for a place on another part."""
     return [] if place is None or COARSE_OF_CHART[place.chart] != part else views_of_place(part, place)
-
-
-def jpeg_bytes(rgb_HW3: U8, quality: int) -> bytes:
-    """An RGB image as JPEG."""
-    _, encoded = cv2.imencode(".jpg", rgb_HW3[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return encoded.tobytes()
 
 
 def studio_journal(output: Path) -> Path:

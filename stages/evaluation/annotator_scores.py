@@ -117,7 +117,7 @@ def answer_errors(
     return PointErrors(
         person_M=np.array([p for p, _, _ in rows], np.int64), part_M=COARSE_OF_CHART[chart_M].astype(np.int64),
         vertex_M=geometry.nearest(chart_M, true_M3[:, 1], true_M3[:, 2]),
-        error_M=_apart(geometry, found_M3, true_M3), simulated_SM=_simulated(geometry, true_M3),
+        error_M=place_distances(geometry, found_M3, true_M3), simulated_SM=_simulated(geometry, true_M3),
     )
 
 
@@ -126,8 +126,8 @@ def _places(one: AnsweredPerson) -> F64:
     return np.stack([one.chart_M.astype(np.float64), one.u_M, one.v_M], axis=1)
 
 
-def _apart(geometry: SurfaceGeometry, one_M3: Float, other_M3: Float) -> Float:
-    """Geodesic metres between places of chart, U and V."""
+def place_distances(geometry: SurfaceGeometry, one_M3: Float, other_M3: Float) -> Float:
+    """Geodesic metres between M pairs of places, each chart, U and V."""
     ends = [geometry.points(at_M3[:, 0].astype(np.int64), at_M3[:, 1], at_M3[:, 2]) for at_M3 in (one_M3, other_M3)]
     return geometry.between(*ends).astype(np.float64)
 
@@ -137,7 +137,7 @@ def _simulated(geometry: SurfaceGeometry, true_M3: F64) -> F64:
         return np.zeros((SIMULATIONS, 0))
     rng, chart_M = np.random.default_rng(0), true_M3[:, 0].astype(np.int64)
     drawn = [add_annotation_error(chart_M, true_M3[:, 1:], 1.0, rng) for _ in range(SIMULATIONS)]
-    return np.stack([_apart(geometry, np.column_stack([true_M3[:, 0], uv_M2]), true_M3) for uv_M2 in drawn])
+    return np.stack([place_distances(geometry, np.column_stack([true_M3[:, 0], uv_M2]), true_M3) for uv_M2 in drawn])
 
 
 def part_rows(errors: PointErrors) -> dict[str, Row]:
@@ -237,13 +237,6 @@ def _change_row(first_name: str, first: Ratio, last_name: str, last: Ratio) -> R
     }
 
 
-def place_distances(
-    geometry: SurfaceGeometry, found: Sequence[Sequence[float]], true: Sequence[Sequence[float]]
-) -> Float:
-    """Geodesic metres between M pairs of places, each chart, U and V."""
-    return _apart(geometry, *(np.array(ends, np.float64).reshape(-1, 3) for ends in (found, true)))
-
-
 def agreement_rows(geometry: SurfaceGeometry, people: Sequence[AnsweredPerson]) -> dict[str, Row]:
     """Distance in centimetres between the answers of each two annotators at the same pixels."""
     known: dict[str, dict[Pixel, Float]] = {}
@@ -254,7 +247,7 @@ def agreement_rows(geometry: SurfaceGeometry, people: Sequence[AnsweredPerson]) 
         same = [pixel for pixel in known[first] if pixel in known[second]]
         if same:
             ends = (np.stack([known[name][pixel] for pixel in same]) for name in (first, second))
-            apart_M = 100 * _apart(geometry, *ends)
+            apart_M = 100 * place_distances(geometry, *ends)
             rows[f"{first}, {second}"] = {
                 "points": float(len(same)), "mean": float(apart_M.mean()), "median": float(np.median(apart_M)),
             }

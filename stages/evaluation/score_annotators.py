@@ -128,7 +128,7 @@ def _hint_rows(
     if tasks is None or tasks.hints != "half":
         return {}
     guessed = guessed_answers(tasks)
-    apart_M = place_distances(geometry, guessed.answer_M, guessed.guess_M)
+    apart_M = place_distances(geometry, guessed.answer_M3, guessed.guess_M3)
     rows = {
         "error": hint_row(errors.error_M, errors.person_M, people),
         "to the guess": hint_row(apart_M, guessed.person_M, guessed.people),

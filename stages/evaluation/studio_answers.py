@@ -28,13 +28,13 @@ class GuessedAnswers:
     Attributes:
         people: those who have such answers.
         person_M: index of each answer's person.
-        answer_M, guess_M: the places.
+        answer_M3, guess_M3: the places, each chart, U and V.
     """
 
     people: tuple[AnsweredPerson, ...]
     person_M: Int
-    answer_M: tuple[Place, ...]
-    guess_M: tuple[Place, ...]
+    answer_M3: Float
+    guess_M3: Float
 
 
 def gold_answers(tasks: TaskList, output: Path) -> tuple[list[AnsweredPerson], list[AnsweredPerson]]:
@@ -70,9 +70,10 @@ def guessed_answers(tasks: TaskList) -> GuessedAnswers:
         rows += [(len(people), place, guess) for _, _, place, guess in mine]
         if mine:
             people.append(_person(who, image, work, [(x, y, place) for x, y, place, _ in mine], 0))
+    ends_M23 = np.array([(place, guess) for _, place, guess in rows], np.float64).reshape(-1, 2, 3)
     return GuessedAnswers(
         people=tuple(people), person_M=np.array([p for p, _, _ in rows], np.int64),
-        answer_M=tuple(place for _, place, _ in rows), guess_M=tuple(guess for _, _, guess in rows),
+        answer_M3=ends_M23[:, 0], guess_M3=ends_M23[:, 1],
     )
 
 

@@ -1,7 +1,8 @@
 """The path of the root and the places where feet stand, found together by least squares.
 
 Errors of a fit are small across the view and large along it, so each frame's are stated along the ray of the camera to
-the person: a path that is corrected in depth stays where the picture shows it.
+the person: head and trunk stay where the picture shows them, and a path is corrected in depth. The legs reach the
+places by inverse kinematics; where one is too short, place and path give way together.
 """
 
 from __future__ import annotations
@@ -22,19 +23,23 @@ ANCHORED = 0.003
 """Metres: how exactly the heel and the ball of a foot that stands flat keep their distance and lie on the floor."""
 
 
+REACHED = 0.002
+"""Metres: how exactly a stretched leg reaches."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathErrors:
     """What is thought of a motion's errors, metres: to the right, upwards, and along the view.
 
     Attributes:
-        root_3: standard deviation of the root's place.
+        root_3: standard deviation of the root's place, at 1 m from the camera; it grows with the distance.
         foot_3: of a foot's place relative to the root.
-        bend_3: of the second difference of the root's error from frame to frame at 30 frames a second.
+        bend_3: of the second difference of the root's error from frame to frame at 30 frames a second, at 1 m.
     """
 
-    root_3: tuple[float, float, float] = (0.01, 0.015, 0.2)
-    foot_3: tuple[float, float, float] = (0.03, 0.03, 0.1)
-    bend_3: tuple[float, float, float] = (0.002, 0.002, 0.004)
+    root_3: tuple[float, float, float] = (0.001, 0.001, 0.017)
+    foot_3: tuple[float, float, float] = (0.05, 0.05, 0.15)
+    bend_3: tuple[float, float, float] = (0.00017, 0.00017, 0.001)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,35 +51,58 @@ class Contact:
     last: int
 
 
-def view_axes(root_T3: F64, eye_3: Float | None) -> F64:
-    """Axes (T, 3, 3) of each frame as rows: right, up, along the ray to the camera; the world's without a camera."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StretchedLeg:
+    """A leg that is too short for its contacts: along a direction, their mean place less the root's shift.
+
+    Attributes:
+        frame: of the motion.
+        anchors: indices of the contacts of the foot.
+        way_3: unit direction from the hip to the ankle.
+        most: metres along it, at most.
+    """
+
+    frame: int
+    anchors: list[int]
+    way_3: F64
+    most: float
+
+
+def view_axes(root_T3: F64, eye_3: Float | None) -> tuple[F64, F64]:
+    """Axes (T, 3, 3) of each frame as rows, right, up, along the ray to the camera, and the distance to it (T,).
+
+    Without a camera they are the world's axes, and 1.
+    """
     if eye_3 is None:
-        return np.tile(np.eye(3), (len(root_T3), 1, 1))
+        return np.tile(np.eye(3), (len(root_T3), 1, 1)), np.ones(len(root_T3))
     toward_T3 = eye_3 - root_T3
-    toward_T3 = toward_T3 / np.linalg.norm(toward_T3, axis=1, keepdims=True)
+    far_T = np.linalg.norm(toward_T3, axis=1)
+    toward_T3 = toward_T3 / far_T[:, None]
     right_T3 = np.cross([0.0, 1.0, 0.0], toward_T3)
     right_T3 /= np.maximum(np.linalg.norm(right_T3, axis=1, keepdims=True), 1e-6)
-    return np.stack([right_T3, np.cross(toward_T3, right_T3), toward_T3], axis=1)
+    return np.stack([right_T3, np.cross(toward_T3, right_T3), toward_T3], axis=1), far_T
 
 
 def path_and_anchors(
-    patch_TP3: F64, axes_T33: F64, foot_turn_TF33: F64, shape_C: F32, contacts: list[Contact], errors: PathErrors,
-    fps: float,
+    patch_TP3: F64, axes_T33: F64, far_T: F64, foot_turn_TF33: F64, shape_C: F32, contacts: list[Contact],
+    errors: PathErrors, fps: float, stretched: list[StretchedLeg],
 ) -> tuple[F64, F64]:
     """How the root moves (T, 3), and where each contact stands (K, 3).
 
     Args:
         patch_TP3: centres of the parts of the soles in upright axes, with the floor at y = 0.
-        axes_T33: of each frame, as `view_axes` gives them.
+        axes_T33, far_T: of each frame, as `view_axes` gives them.
         foot_turn_TF33: orientations of the left and the right foot.
         shape_C: shape of the body.
+        stretched: legs that did not reach in an earlier solution.
     """
     frames, bend, flat_P3 = len(patch_TP3), (30 / fps) ** 2, _flat_patches(shape_C)
+    shared_T33 = axes_T33 / far_T[:, None, None]
     rows, at_T = _Rows(unknowns=frames + len(contacts)), np.arange(frames)
-    rows.add([at_T], [1.0], np.zeros((frames, 3)), axes_T33, errors.root_3)
+    rows.add([at_T], [1.0], np.zeros((frames, 3)), shared_T33, errors.root_3)
     if frames > 2:
         bend_3 = tuple(one / bend for one in errors.bend_3)
-        rows.add([at_T[:-2], at_T[1:-1], at_T[2:]], [1, -2, 1], np.zeros((frames - 2, 3)), axes_T33[1:-1], bend_3)
+        rows.add([at_T[:-2], at_T[1:-1], at_T[2:]], [1, -2, 1], np.zeros((frames - 2, 3)), shared_T33[1:-1], bend_3)
     for k, one in enumerate(contacts):
         inside = np.arange(one.first, one.last)
         anchor = np.full(len(inside), frames + k)
@@ -84,6 +112,10 @@ def path_and_anchors(
     for k, other, way_3 in _flat_pairs(contacts, foot_turn_TF33, flat_P3):
         pair = [np.array([frames + k]), np.array([frames + other])]
         rows.add(pair, [-1, 1], way_3[None], np.eye(3)[None], (ANCHORED,) * 3)
+    for leg in stretched:
+        points = [np.array([leg.frame]), *(np.array([frames + k]) for k in leg.anchors)]
+        factors = [-1.0, *[1 / len(leg.anchors)] * len(leg.anchors)]
+        rows.add(points, factors, (leg.most * leg.way_3)[None], leg.way_3[None, None], (REACHED,))
     solved = rows.solved()
     return solved[:frames], solved[frames:]
 

@@ -1,7 +1,7 @@
 """Feet that stay where they stand: a motion in upright axes is moved so that contacts neither slide nor sink in.
 
-The path of the root and the places of contacts are found together by least squares; legs then reach the feet, which
-are flat where heel and ball stand. Between contacts the corrections fade.
+The path of the root and the places of contacts are found together by least squares, such that legs reach them; the
+feet are flat where heel and ball stand. Between contacts the corrections fade.
 """
 
 from __future__ import annotations
@@ -15,13 +15,19 @@ from scipy.spatial.transform import Rotation
 from models.arrays import F64, Bool, Float
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
-from models.motion.contact_path import SIDES, Contact, PathErrors, level_turn, path_and_anchors, view_axes
+from models.motion.contact_path import SIDES, Contact, PathErrors, StretchedLeg, level_turn, path_and_anchors, view_axes
 from models.motion.foot_contact import contact_runs
 from models.motion.leg_reach import LONGEST, with_reaching_leg
 from models.motion.soles import frames_a_second, soles_over_time
 
 FADE = 0.15
 """Seconds in which a correction fades before and after a contact."""
+
+ROUNDS = 6
+"""Times at most that path and places are solved: legs that do not reach join the next solution."""
+
+REACH_SLACK = 0.001
+"""Metres by which a leg may be too short."""
 
 REACH_SPREAD = 0.1
 """Seconds over which a root that a stretched leg pulls down comes down and up again."""
@@ -51,21 +57,46 @@ def locked_feet(
         return motion
     sole_TPS3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
     foot_turn_TF33 = turned_TB33[:, [load_body().bone(f"foot.{side}") for side in SIDES]]
-    shift_T3, anchor_K3 = path_and_anchors(
-        sole_TPS3.mean(axis=2), view_axes(root_T3, eye_3), foot_turn_TF33, motion.shape_C, contacts, errors,
-        frames_a_second(motion),
-    )
-    placed_TB3, sole_TPS3 = placed_TB3 + shift_T3[:, None], sole_TPS3 + shift_T3[:, None, None]
-    feet = [_placed_foot(motion, side, turned_TB33, placed_TB3, sole_TPS3, contacts, anchor_K3) for side in range(2)]
-    lower_T = _lowering(placed_TB3, [ankle_T3 for ankle_T3, _ in feet], frames_a_second(motion))
+    (axes_T33, far_T), fps = view_axes(root_T3, eye_3), frames_a_second(motion)
+    stretched: list[StretchedLeg] = []
+    for _ in range(ROUNDS):
+        shift_T3, anchor_K3 = path_and_anchors(
+            sole_TPS3.mean(axis=2), axes_T33, far_T, foot_turn_TF33, motion.shape_C, contacts, errors, fps, stretched
+        )
+        moved_TB3, moved_TPS3 = placed_TB3 + shift_T3[:, None], sole_TPS3 + shift_T3[:, None, None]
+        feet = [_placed_foot(fps, side, turned_TB33, moved_TB3, moved_TPS3, contacts, anchor_K3) for side in range(2)]
+        ankles = [ankle_T3 for ankle_T3, _ in feet]
+        too_far = _stretched_legs(moved_TB3, ankles, contacts, shift_T3, anchor_K3)
+        if not too_far:
+            break
+        stretched += too_far
+    placed_TB3, lower_T = moved_TB3, _lowering(moved_TB3, ankles, fps)
     placed_TB3[..., 1] -= lower_T[:, None]
     for side, (ankle_T3, foot_T33) in zip(SIDES, feet, strict=True):
         with_reaching_leg(rotation_TB33, turned_TB33, placed_TB3, side, ankle_T3, foot_T33)
     return replace(motion, rotation_TB33=rotation_TB33.astype(np.float32), root_T3=placed_TB3[:, 0].astype(np.float32))
 
 
+def _stretched_legs(
+    placed_TB3: F64, ankles: list[F64], contacts: list[Contact], shift_T3: F64, anchor_K3: F64
+) -> list[StretchedLeg]:
+    """Legs that do not reach their ankles while their feet stand."""
+    found = []
+    for side in range(2):
+        hip_T3, longest = _leg(placed_TB3, SIDES[side])
+        way_T3 = ankles[side] - hip_T3
+        way_T = np.linalg.norm(way_T3, axis=1)
+        for t in np.flatnonzero(way_T > longest + REACH_SLACK).tolist():
+            anchors = [k for k, one in enumerate(contacts) if one.patch // 2 == side and one.first <= t < one.last]
+            if anchors:
+                unit_3 = way_T3[t] / way_T[t]
+                now = (anchor_K3[anchors].mean(axis=0) - shift_T3[t]) @ unit_3
+                found.append(StretchedLeg(frame=t, anchors=anchors, way_3=unit_3, most=now - (way_T[t] - longest)))
+    return found
+
+
 def _placed_foot(
-    motion: BodyMotion,
+    fps: float,
     side: int,
     turned_TB33: F64,
     placed_TB3: F64,
@@ -74,7 +105,7 @@ def _placed_foot(
     anchor_K3: F64,
 ) -> tuple[F64, F64]:
     """Places of one ankle (T, 3) and orientations of its foot (T, 3, 3)."""
-    foot, fade = load_body().bone(f"foot.{SIDES[side]}"), max(1, round(FADE * frames_a_second(motion)))
+    foot, fade = load_body().bone(f"foot.{SIDES[side]}"), max(1, round(FADE * fps))
     ankle_T3, turned_T33 = placed_TB3[:, foot], turned_TB33[:, foot]
     mine_TPS3 = sole_TPS3[:, 2 * side : 2 * side + 2] - ankle_T3[:, None, None]
     anchor_TP3 = np.full((len(ankle_T3), 2, 3), np.nan)
@@ -119,16 +150,22 @@ def _faded(value_TC: F64, held_T: Bool, fade: int) -> F64:
 
 def _lowering(placed_TB3: F64, ankles: list[F64], fps: float) -> F64:
     """How far the root comes down (T,), metres, so that both legs reach their ankles."""
-    body, lower_T = load_body(), np.zeros(len(placed_TB3))
+    lower_T = np.zeros(len(placed_TB3))
     for side, ankle_T3 in zip(SIDES, ankles, strict=True):
-        hip_T3, knee_T3, now_T3 = (
-            placed_TB3[:, body.bone(f"{name}.{side}")] for name in ("upperleg01", "lowerleg01", "foot")
-        )
-        longest_T = np.linalg.norm(knee_T3 - hip_T3, axis=1) + np.linalg.norm(now_T3 - knee_T3, axis=1)
-        aside_T = np.minimum(np.hypot(*(ankle_T3 - hip_T3)[:, [0, 2]].T), 0.9 * longest_T)
-        reach_T = np.sqrt((LONGEST * longest_T) ** 2 - aside_T**2)
+        hip_T3, longest = _leg(placed_TB3, side)
+        aside_T = np.minimum(np.hypot(*(ankle_T3 - hip_T3)[:, [0, 2]].T), 0.9 * longest)
+        reach_T = np.sqrt(longest**2 - aside_T**2)
         lower_T = np.maximum(lower_T, hip_T3[:, 1] - ankle_T3[:, 1] - reach_T)
     spread = REACH_SPREAD * fps
     return np.maximum(
         lower_T, gaussian_filter1d(maximum_filter1d(lower_T, max(1, round(2 * spread))), spread / 2, mode="nearest")
     )
+
+
+def _leg(placed_TB3: F64, side: str) -> tuple[F64, float]:
+    """Places of a hip (T, 3), and how far from it the ankle comes, metres."""
+    thigh_3, knee_3, ankle_3 = (
+        placed_TB3[0, load_body().bone(f"{name}.{side}")] for name in ("upperleg01", "lowerleg01", "foot")
+    )
+    longest = LONGEST * float(np.linalg.norm(knee_3 - thigh_3) + np.linalg.norm(ankle_3 - knee_3))
+    return placed_TB3[:, load_body().bone(f"upperleg01.{side}")], longest

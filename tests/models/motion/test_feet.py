@@ -144,3 +144,33 @@ def test_a_foot_that_stands_is_corrected_along_the_view() -> None:
         for eye in (eye_3, None)
     ]
     assert np.ptp(aside_T[0]) < 0.5 * np.ptp(aside_T[1])
+
+
+def test_head_and_trunk_stay_where_the_picture_shows_them() -> None:
+    """Feet slide by centimetres, as if the person were carried: legs reach back, so only feet and knees move."""
+    motion, eye_3, stands_TP = restless(60), np.array([0.0, 1.5, 4.0]), np.ones((60, 4), bool)
+    carried_T = 0.03 * np.sin(np.arange(60) / 8)
+    motion = replace(motion, root_T3=(motion.root_T3 + carried_T[:, None] * [1, 0, 0]).astype(np.float32))
+    locked = locked_feet(motion, stands_TP, eye_3)
+    head_B3 = load_body().rest(motion.shape_C)[1]
+    angle_TKB = []
+    for one in (motion, locked):
+        place_TK3 = bones_over_time(one.rotation_TB33.astype(np.float64), head_B3, one.root_T3)[1][
+            :, [load_body().bone(name) for name in ("root", "spine01", "head", "wrist.L")]
+        ]
+        angle_TKB.append((place_TK3 - eye_3)[..., :2] / (eye_3 - place_TK3)[..., 2:])
+    pixels_TK = 1000 * np.linalg.norm(angle_TKB[1] - angle_TKB[0], axis=2)
+    assert np.median(pixels_TK) < 1 and np.percentile(pixels_TK, 95) < 2
+    assert foot_measures(sole_points(locked), stands_TP, None, FPS).skate < 0.5
+
+
+def test_a_leg_that_is_too_short_is_brought_to_its_place_in_depth() -> None:
+    """Somebody with straight legs floats 4 cm above the floor: the body comes down mostly along the camera's ray."""
+    motion, eye_3, stands_TP = still_motion(30), np.array([0.0, 1.5, 5.0]), np.ones((30, 4), bool)
+    motion = replace(motion, root_T3=motion.root_T3 + np.float32([0, 0.04, 0]))
+    locked = locked_feet(motion, stands_TP, eye_3)
+    measures = foot_measures(sole_points(locked), stands_TP, None, FPS)
+    assert measures.floating < 1 and measures.skate < 0.5
+    way_T3, before_T3 = locked.root_T3 - eye_3, motion.root_T3 - eye_3
+    assert way_T3[:, 2].max() < before_T3[:, 2].max() - 0.1
+    assert 1000 * np.abs(way_T3[:, 1] / way_T3[:, 2] - before_T3[:, 1] / before_T3[:, 2]).max() < 5

@@ -7,11 +7,11 @@ rest in their parent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
-from models.arrays import F64, I32
+from models.arrays import F64, I32, Index
 from models.body.body_pose import BodyPose
 from models.body.open_body import load_body
 from models.body.rotation_vectors import rotation_exponential, rotation_logarithm
@@ -29,7 +29,7 @@ PLACE = slice(TURNS, TURNS + 3)
 """The place among the parameters, which are in order: three for each rotation, place, shape."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReducedPose:
     """A pose of few parameters.
 
@@ -41,6 +41,11 @@ class ReducedPose:
     rotation_R33: F64
     root_3: F64
     shape_C: F64
+
+    @cached_property
+    def vectors(self) -> F64:
+        """The rotations as rotation vectors, radians."""
+        return rotation_logarithm(self.rotation_R33)
 
     def moved(self, step_P: F64) -> ReducedPose:
         """The pose after a step of all parameters: R ← exp(δ)·R for rotations, a sum for place and shape."""
@@ -91,12 +96,17 @@ def driven_bones() -> DrivenBones:
     )
 
 
-def driven_rotations(rotation_R33: F64) -> F64:
+@cache
+def shared_bones() -> Index:
+    """Those of the driven bones that turn by a part of a rotation."""
+    return np.flatnonzero(driven_bones().share_D < 1)
+
+
+def driven_rotations(pose: ReducedPose) -> F64:
     """Rotations of the driven bones (D, 3, 3) relative to their parents."""
-    driven = driven_bones()
-    rotation_D33 = rotation_R33[driven.group_D]
-    shared = np.flatnonzero(driven.share_D < 1)
-    vector_S3 = rotation_logarithm(rotation_D33[shared]) * driven.share_D[shared, None]
+    driven, shared = driven_bones(), shared_bones()
+    rotation_D33 = pose.rotation_R33[driven.group_D]
+    vector_S3 = pose.vectors[driven.group_D[shared]] * driven.share_D[shared, None]
     rotation_D33[shared] = rotation_exponential(vector_S3)
     return rotation_D33
 
@@ -104,7 +114,7 @@ def driven_rotations(rotation_R33: F64) -> F64:
 def whole_pose(reduced: ReducedPose) -> BodyPose:
     """The same pose bone by bone."""
     rotation_B33 = np.tile(np.eye(3, dtype=np.float32), (len(load_body().bones), 1, 1))
-    rotation_B33[driven_bones().bone_D] = driven_rotations(reduced.rotation_R33)
+    rotation_B33[driven_bones().bone_D] = driven_rotations(reduced)
     return BodyPose(
         rotation_B33=rotation_B33, root_3=reduced.root_3.astype(np.float32), shape_C=reduced.shape_C.astype(np.float32)
     )

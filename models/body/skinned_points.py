@@ -7,6 +7,7 @@ the bone's head at rest; it is linear in the shape.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,19 +23,22 @@ class SkinnedPoints:
     """N points of the skin; the bones are those of `driven_bones`.
 
     Attributes:
-        weight_ND: skin weights w.
-        mean_ND3: offsets o of the mean shape.
-        component_CND3: their change with each score of the shape.
+        weight_DN: skin weights w.
+        offset_D3N: offsets o of the mean shape, or of a given shape.
+        component_CD3N: their change with each score of the shape; no components where the shape is given.
     """
 
-    weight_ND: F64
-    mean_ND3: F64
-    component_CND3: F64
+    weight_DN: F64
+    offset_D3N: F64
+    component_CD3N: F64
 
 
-def points_on_faces(face_N: Int, weight_N3: Float) -> SkinnedPoints:
-    """Points on faces with barycentric weights, as `ChartLookup` finds them for chart, U and V."""
-    return _weighted_vertices(load_body().face_F3[face_N], weight_N3)
+def points_on_faces(face_N: Int, weight_N3: Float, shape_C: F64 | None = None) -> SkinnedPoints:
+    """Points on faces with barycentric weights, as `ChartLookup` finds them for chart, U and V.
+
+    A given shape makes them much cheaper: they do not change with it.
+    """
+    return _weighted_vertices(load_body().face_F3[face_N], weight_N3, shape_C)
 
 
 def vertex_points(vertex_N: Int) -> SkinnedPoints:
@@ -50,27 +54,49 @@ def keypoint_points() -> SkinnedPoints:
         _weighted_vertices(used[None], share_V[None, used])
         for used, share_V in zip(used_each, load_body().keypoint_KV, strict=True)
     ]
+    return joined_points(each)
+
+
+def joined_points(each: Sequence[SkinnedPoints]) -> SkinnedPoints:
+    """All points, in order."""
     return SkinnedPoints(
-        weight_ND=np.concatenate([one.weight_ND for one in each]),
-        mean_ND3=np.concatenate([one.mean_ND3 for one in each]),
-        component_CND3=np.concatenate([one.component_CND3 for one in each], axis=1),
+        weight_DN=np.concatenate([one.weight_DN for one in each], axis=1),
+        offset_D3N=np.concatenate([one.offset_D3N for one in each], axis=2),
+        component_CD3N=np.concatenate([one.component_CD3N for one in each], axis=3),
     )
 
 
-def _weighted_vertices(vertex_NK: Int, share_NK: Float) -> SkinnedPoints:
+def of_shape(points: SkinnedPoints, shape_C: F64) -> SkinnedPoints:
+    """Points of the mean shape and its components, as those of one shape."""
+    components = len(shape_C)
+    change = shape_C @ points.component_CD3N.reshape(components, -1)
+    return SkinnedPoints(
+        weight_DN=points.weight_DN, offset_D3N=points.offset_D3N + change.reshape(points.offset_D3N.shape),
+        component_CD3N=points.component_CD3N[:0],
+    )
+
+
+def _weighted_vertices(vertex_NK: Int, share_NK: Float, shape_C: F64 | None = None) -> SkinnedPoints:
     """Points that are weighted sums of K vertices each."""
-    weight_VD, rest_VX, head_DX = _rest_shapes()
+    weight_VD, rest_V3X, head_D3X = _rest_shapes()
+    rest_NK3X = rest_V3X[vertex_NK]
+    if shape_C is not None:
+        scores_X1 = np.concatenate([[1.0], shape_C])[:, None]
+        rest_NK3X, head_D3X = rest_NK3X @ scores_X1, head_D3X @ scores_X1
+    points, corners = vertex_NK.shape
     weight_NKD = weight_VD[vertex_NK] * np.asarray(share_NK, np.float64)[..., None]
     weight_ND = weight_NKD.sum(axis=1)
-    offset_NDX = np.matmul(weight_NKD.transpose(0, 2, 1), rest_VX[vertex_NK]) - weight_ND[:, :, None] * head_DX
-    offset_NDX3 = offset_NDX.reshape(*weight_ND.shape, head_DX.shape[1] // 3, 3)
-    offset_XND3 = np.ascontiguousarray(offset_NDX3.transpose(2, 0, 1, 3))
-    return SkinnedPoints(weight_ND=weight_ND, mean_ND3=offset_XND3[0], component_CND3=offset_XND3[1:])
+    offset_NDY = weight_NKD.transpose(0, 2, 1) @ rest_NK3X.reshape(points, corners, 3 * rest_NK3X.shape[3])
+    offset_NDY -= weight_ND[:, :, None] * head_D3X.reshape(len(head_D3X), -1)
+    offset_XD3N = np.ascontiguousarray(offset_NDY.reshape(points, *head_D3X.shape).transpose(3, 1, 2, 0))
+    return SkinnedPoints(
+        weight_DN=np.ascontiguousarray(weight_ND.T), offset_D3N=offset_XD3N[0], component_CD3N=offset_XD3N[1:]
+    )
 
 
 @cache
 def _rest_shapes() -> tuple[F64, F64, F64]:
-    """Skin weights of the driven bones (V, D); vertices (V, X) and heads (D, X) of the mean and of all components."""
+    """Skin weights of the driven bones (V, D); vertices (V, 3, X), heads (D, 3, X) of the mean and the components."""
     body, driven = load_body(), driven_bones()
     weight_VD = np.zeros((len(body.weight_VB), len(driven.bone_D)))
     for bone, carrier in enumerate(driven.carrier_B.tolist()):
@@ -78,7 +104,4 @@ def _rest_shapes() -> tuple[F64, F64, F64]:
     rest_XV3 = np.concatenate([body.mean_V3[None], body.component_CV3]).astype(np.float64)
     head_XB3 = np.concatenate([body.bone_mean_B3[None], body.bone_component_CB3]).astype(np.float64)
     head_XD3 = head_XB3[:, driven.bone_D]
-    return (
-        weight_VD, rest_XV3.transpose(1, 0, 2).reshape(len(weight_VD), -1),
-        head_XD3.transpose(1, 0, 2).reshape(len(driven.bone_D), -1),
-    )
+    return weight_VD, np.ascontiguousarray(rest_XV3.transpose(1, 2, 0)), head_XD3.transpose(1, 2, 0).copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -20,6 +21,8 @@ POINTS = 200
 FINGER_SHARE = 0.3
 """Points that move more with the fingers are left out: a fit does not bend fingers."""
 LEAST_CONFIDENCE = 0.05
+MOST_PIXELS = 16_000
+"""Of the pixels of larger people every second, third … row and column is used."""
 CELLS = 8
 """Cells along U and V of a chart in which seen skin is counted."""
 VISIBLE_SHARE = 0.5
@@ -40,6 +43,7 @@ class Correspondences:
 
     Attributes:
         skin: N points of the skin.
+        shape_C: the shape of the skin; None: unknown.
         pixel_N2: where they are in the frame, pixels.
         chart_N: their charts, 1..24.
         joint_J3: the 17 keypoints as x, y, score; score 0: unknown.
@@ -49,6 +53,7 @@ class Correspondences:
     """
 
     skin: SkinnedPoints
+    shape_C: F64 | None
     pixel_N2: F64
     chart_N: Int
     joint_J3: F64
@@ -57,30 +62,47 @@ class Correspondences:
     confidence: float
 
 
-def correspondences(surface: SurfaceOfPerson, count: int = POINTS) -> Correspondences:
+def correspondences(
+    surface: SurfaceOfPerson, count: int = POINTS, shape_C: F64 | None = None
+) -> Correspondences:
     """Points drawn evenly by confidence; a chart's share is the square root of its sum of confidence.
 
-    Equal surfaces give equal points.
+    Equal surfaces give equal points. `shape_C`: the person's shape, if it is known.
     """
-    y_M, x_M = np.nonzero(surface.labels_hw)
-    chart_M = surface.labels_hw[y_M, x_M]
-    u_M, v_M = surface.uv_2hw[:, y_M, x_M].astype(np.float64).clip(0, 1)
+    every = _stride(surface.labels_hw)
+    labels_hw = np.ascontiguousarray(surface.labels_hw[::every, ::every])
+    at_M = np.flatnonzero(labels_hw)
+    chart_M = labels_hw.reshape(-1)[at_M]
+    uv_2M = surface.uv_2hw[:, ::every, ::every].reshape(2, -1)[:, at_M].clip(0, 1)
     confidence_M = np.ones(len(chart_M))
     if surface.confidence_hw is not None:
-        confidence_M = np.clip(surface.confidence_hw[y_M, x_M].astype(np.float64), LEAST_CONFIDENCE, 1)
+        stated_M = surface.confidence_hw[::every, ::every].reshape(-1)[at_M]
+        confidence_M = stated_M.astype(np.float64).clip(LEAST_CONFIDENCE, 1)
     chosen = _drawn(chart_M, confidence_M, count)
-    found = open_body_lookup()(chart_M[chosen], u_M[chosen], v_M[chosen])
-    corner_M3 = load_body().face_F3[found.face_M]
-    kept = np.flatnonzero((_finger_share()[corner_M3] * found.weight_M3).sum(axis=1) < FINGER_SHARE)
+    found = open_body_lookup()(chart_M[chosen], *uv_2M[:, chosen].astype(np.float64))
+    finger_N = np.einsum("nk,nk->n", _finger_share()[load_body().face_F3[found.face_M]], found.weight_M3)
+    kept = np.flatnonzero(finger_N < FINGER_SHARE)
     chosen = chosen[kept]
-    pixel_N2: F64 = np.stack([x_M[chosen] + surface.x0, y_M[chosen] + surface.y0], axis=1).astype(np.float64) + 0.5
-    size = max(np.ptp(x_M), np.ptp(y_M)) + 1.0 if len(x_M) else 1.0
+    row_N, column_N = np.divmod(at_M[chosen], max(labels_hw.shape[1], 1))
+    pixel_N2 = every * np.stack([column_N, row_N], axis=1) + np.array([surface.x0, surface.y0]) + 0.5
     return Correspondences(
-        skin=points_on_faces(found.face_M[kept], found.weight_M3[kept]), pixel_N2=pixel_N2,
+        skin=points_on_faces(found.face_M[kept], found.weight_M3[kept], shape_C), shape_C=shape_C, pixel_N2=pixel_N2,
         chart_N=chart_M[chosen].astype(np.int64),
-        joint_J3=person_keypoints(surface).astype(np.float64), size=float(size), seen_B=_seen(chart_M, u_M, v_M),
+        joint_J3=person_keypoints(surface).astype(np.float64), size=_size(surface.labels_hw),
+        seen_B=_seen(chart_M, *uv_2M),
         confidence=float(confidence_M.mean()) if len(confidence_M) else 0.0,
     )
+
+
+def _stride(labels_hw: U8) -> int:
+    """Every so many rows and columns are enough to draw points from."""
+    return max(1, math.ceil(math.sqrt(int(np.count_nonzero(labels_hw)) / MOST_PIXELS)))
+
+
+def _size(labels_hw: U8) -> float:
+    """The longer side of the person's box, pixels; 1 for nobody."""
+    sides = [np.flatnonzero(labels_hw.any(axis=axis)) for axis in (0, 1)]
+    return float(max(one[-1] - one[0] + 1 if len(one) else 1 for one in sides))
 
 
 def _drawn(chart_M: U8, confidence_M: F64, count: int) -> Index:
@@ -101,7 +123,7 @@ def _finger_share() -> F64:
     return np.asarray(body.weight_VB[:, fingers].sum(axis=1), np.float64)
 
 
-def _seen(chart_M: U8, u_M: F64, v_M: F64) -> F64:
+def _seen(chart_M: U8, u_M: Float, v_M: Float) -> F64:
     """Seen share of the skin of every bone; a bone that is not driven has the share of the one that it moves with."""
     cell_M = ((chart_M.astype(int) - 1) * CELLS + np.minimum((v_M * CELLS).astype(int), CELLS - 1)) * CELLS
     skin_QD = _skin_of_cells()

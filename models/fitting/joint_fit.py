@@ -91,8 +91,8 @@ def fit_joints(
 def _joints_alone(joint_J3: F64, size: float) -> Correspondences:
     no_points = points_on_faces(np.zeros(0, np.int64), np.zeros((0, 3)))
     return Correspondences(
-        skin=no_points, pixel_N2=np.zeros((0, 2)), chart_N=np.zeros(0, np.int64), joint_J3=joint_J3, size=size,
-        seen_B=np.zeros(len(load_body().bones)), confidence=float(joint_J3[joint_J3[:, 2] > 0, 2].mean()),
+        skin=no_points, shape_C=None, pixel_N2=np.zeros((0, 2)), chart_N=np.zeros(0, np.int64), joint_J3=joint_J3,
+        size=size, seen_B=np.zeros(len(load_body().bones)), confidence=float(joint_J3[joint_J3[:, 2] > 0, 2].mean()),
     )
 
 

@@ -15,16 +15,12 @@ import numpy as np
 
 from models.arrays import F64, Index
 from models.body.camera import NEAR, PinholeCamera
-from models.body.pose_jacobian import (
-    PointDerivatives,
-    posed_points,
-    posed_with_derivatives,
-    posed_with_rigid_derivatives,
-)
+from models.body.open_body import KEYPOINT_NAMES
+from models.body.pose_jacobian import PosedPoints, place_rows, projected_rows
 from models.body.pose_prior import load_pose_prior
 from models.body.reduced_pose import PLACE, TURNS, ReducedPose
-from models.body.rotation_vectors import inverse_left_jacobian, rotation_logarithm
-from models.body.skinned_points import SkinnedPoints, keypoint_points
+from models.body.rotation_vectors import inverse_left_jacobian
+from models.body.skinned_points import joined_points, keypoint_points, of_shape
 from models.fitting.correspondences import Correspondences
 
 POSE = slice(3, TURNS)
@@ -76,20 +72,25 @@ class Weights:
 
 
 class Problem:
-    """One person's cost as a function of the pose."""
+    """One person's cost as a function of the pose; `parameter_X`: the parameters that may change."""
 
     def __init__(self, seen: Correspondences, camera: PinholeCamera, prior: Normal, weights: Weights) -> None:
         points, joints = len(seen.chart_N), len(seen.joint_J3)
-        self._points, self._shown = points, points + joints
         self.camera, self.prior, self.weights = camera, prior, weights
-        self._skin = _joined(seen.skin, keypoint_points())
-        self._pixel_M2 = np.concatenate([seen.pixel_N2, seen.joint_J3[:, :2]])
-        score_J = seen.joint_J3[:, 2]
+        keypoints = keypoint_points() if seen.shape_C is None else of_shape(keypoint_points(), seen.shape_C)
+        self._skin = joined_points([seen.skin, keypoints])
+        unknown_K3 = np.zeros((len(KEYPOINT_NAMES) - joints, 3))
+        joint_J3 = np.concatenate([seen.joint_J3, unknown_K3])
+        self._keypoint_J = slice(points, points + len(joint_J3))
+        self._pixel_2M = np.concatenate([seen.pixel_N2, joint_J3[:, :2]]).T
+        score_J = joint_J3[:, 2]
         spread_J = weights.joint_spread / np.maximum(score_J, LEAST_SCORE) ** 2
         spread_M = np.concatenate([np.full(points, weights.spread), spread_J])
         self._sigma_M = np.maximum(spread_M * seen.size, 1.0)
         each = np.full(points, weights.total / max(points, 1))
         self._weight_M = np.concatenate([each, weights.joint * (score_J > 0)])
+        self.parameter_X: Index = np.arange(SHAPE.start + len(self._skin.component_CD3N))
+        self._last: PosedPoints | None = None
 
     def with_prior(self, prior: Normal) -> Problem:
         """The same person's cost under another prior of poses."""
@@ -99,18 +100,24 @@ class Problem:
 
     def cost(self, pose: ReducedPose, reach: float) -> float:
         """The cost; errors count fully up to about `reach` standard deviations."""
-        error_M2 = self._errors(posed_points(self._skin, pose)[: self._shown])
-        return self._robust(error_M2, reach)[0] + self._prior_cost(pose)
+        return self._robust(self._errors(self._posed(pose)), reach)[0] + self._prior_cost(pose)
 
     def normal_equations(self, pose: ReducedPose, reach: float) -> tuple[float, F64, F64]:
-        """The cost, its Gauss–Newton Hessian (X, X) and its gradient (X,) by the parameters of `ReducedPose.moved`."""
-        cost, hessian_XX, gradient_X = self._equations(posed_with_derivatives(self._skin, pose), reach)
+        """The cost, its Gauss–Newton Hessian (X, X) and its gradient (X,) by the parameters of `ReducedPose.moved`.
+
+        Those of the shape are missing where it is given.
+        """
+        posed = self._posed(pose)
+        cost, hessian_YY, gradient_Y = self._equations(posed, posed.arms, posed.shaped, reach)
+        hessian_XX, gradient_X = posed.basis.T @ hessian_YY @ posed.basis, gradient_Y @ posed.basis
         self._add_priors(pose, hessian_XX, gradient_X)
         return cost + self._prior_cost(pose), hessian_XX, gradient_X
 
     def rigid_equations(self, pose: ReducedPose, reach: float) -> tuple[float, F64, F64]:
         """The same by the root's turn and place alone, which have no prior: (6, 6) and (6,)."""
-        cost, hessian_66, gradient_6 = self._equations(posed_with_rigid_derivatives(self._skin, pose), reach)
+        posed = self._posed(pose)
+        arm_13N = (posed.places - pose.root_3[:, None])[None]
+        cost, hessian_66, gradient_6 = self._equations(posed, arm_13N, np.zeros((0, 3, arm_13N.shape[2])), reach)
         return cost + self._prior_cost(pose), hessian_66, gradient_6
 
     def keypoint_spread(self, pose: ReducedPose, reach: float, origin: Sequence[int]) -> F64:
@@ -118,77 +125,73 @@ class Problem:
 
         The errors are taken as normal, with the covariance that the curvature of the cost gives (Laplace's method).
         """
-        posed = posed_with_derivatives(self._skin, pose)
-        _, hessian_XX, gradient_X = self._equations(posed, reach)
-        self._add_priors(pose, hessian_XX, gradient_X)
-        slope_J3X = posed.jacobian_N3P[self._points :]
-        slope_LX = (slope_J3X - slope_J3X[list(origin)].mean(axis=0)).reshape(-1, len(hessian_XX))
-        variance_L = (slope_LX.T * np.linalg.solve(hessian_XX, slope_LX.T)).sum(axis=0)
-        return np.asarray(variance_L.reshape(-1, 3).mean(axis=1), np.float64)
-
-    def _equations(self, posed: PointDerivatives, reach: float) -> tuple[float, F64, F64]:
-        """Cost, Hessian and gradient of what is seen, without the priors."""
-        point_M3, jacobian_M3X = posed.point_N3[: self._shown], posed.jacobian_N3P[: self._shown]
-        error_M2 = self._errors(point_M3)
-        cost, weight_M = self._robust(error_M2, reach)
-        depth_M = np.maximum(point_M3[:, 2], NEAR)
-        scale_M = np.sqrt(weight_M) * self.camera.focal_px / depth_M / self._sigma_M
-        ray_M2 = point_M3[:, :2] / depth_M[:, None]
-        slope_M2X = jacobian_M3X[:, :2] - ray_M2[:, :, None] * jacobian_M3X[:, 2:]
-        slope_M2X *= scale_M[:, None, None]
-        slope_LX = slope_M2X.reshape(-1, slope_M2X.shape[2])
-        hessian_XX = slope_LX.T @ slope_LX
-        gradient_X = (error_M2 * np.sqrt(weight_M)[:, None]).reshape(-1) @ slope_LX
-        return cost, hessian_XX, np.asarray(gradient_X, np.float64)
+        _, hessian_XX, _ = self.normal_equations(pose, reach)
+        posed = self._posed(pose)
+        row_Y3J = place_rows(*(one[..., self._keypoint_J] for one in (posed.arms, posed.shaped)))
+        row_Y3J -= row_Y3J[..., list(origin)].mean(axis=2, keepdims=True)
+        slope_XL = posed.basis.T @ row_Y3J.reshape(len(row_Y3J), -1)
+        variance_L = (slope_XL * np.linalg.solve(hessian_XX, slope_XL)).sum(axis=0)
+        return np.asarray(variance_L.reshape(3, -1).mean(axis=0), np.float64)
 
     def mean_error(self, pose: ReducedPose) -> float:
         """Mean distance of the points and the known joints from where the picture shows them, pixels.
 
         The weights are those of the fit over the variances: uncertain joints hardly count.
         """
-        error_M2 = self._errors(posed_points(self._skin, pose)[: self._shown]) * self._sigma_M[:, None]
-        return float(np.average(np.hypot(*error_M2.T), weights=self._weight_M / self._sigma_M**2))
+        error_2M = self._errors(self._posed(pose)) * self._sigma_M
+        return float(np.average(np.hypot(*error_2M), weights=self._weight_M / self._sigma_M**2))
 
-    def _errors(self, point_M3: F64) -> F64:
-        """Errors in the picture in standard deviations (M, 2)."""
-        seen_M2 = point_M3[:, :2] / np.maximum(point_M3[:, 2:], NEAR) * self.camera.focal_px + self.camera.center_2
-        return np.asarray((seen_M2 - self._pixel_M2) / self._sigma_M[:, None], np.float64)
+    def _posed(self, pose: ReducedPose) -> PosedPoints:
+        """The points under a pose; those of the last pose are kept."""
+        if self._last is None or self._last.pose is not pose:
+            self._last = PosedPoints(self._skin, pose)
+        return self._last
 
-    def _robust(self, error_M2: F64, reach: float) -> tuple[float, F64]:
+    def _equations(
+        self, posed: PosedPoints, arm_D3N: F64, shaped_C3N: F64, reach: float
+    ) -> tuple[float, F64, F64]:
+        """Cost, Hessian and gradient of what is seen by turns, place and shape as in `projected_rows`."""
+        error_2M = self._errors(posed)
+        cost, weight_M = self._robust(error_2M, reach)
+        depth_M, root_M = np.maximum(posed.places[2], NEAR), np.sqrt(weight_M)
+        scale_M = root_M * self.camera.focal_px / depth_M / self._sigma_M
+        row_YL = projected_rows(arm_D3N, shaped_C3N, scale_M, posed.places[:2] / depth_M)
+        return cost, row_YL @ row_YL.T, np.asarray(row_YL @ (error_2M * root_M).ravel(), np.float64)
+
+    def _errors(self, posed: PosedPoints) -> F64:
+        """Errors in the picture in standard deviations (2, M)."""
+        seen_2M = posed.places[:2] / np.maximum(posed.places[2], NEAR) * self.camera.focal_px
+        seen_2M += np.asarray(self.camera.center_2, np.float64)[:, None]
+        return np.asarray((seen_2M - self._pixel_2M) / self._sigma_M, np.float64)
+
+    def _robust(self, error_2M: F64, reach: float) -> tuple[float, F64]:
         """The cost of the errors and their weights in the normal equations (Geman and McClure, 1987)."""
-        square_M = np.square(error_M2).sum(axis=1)
+        square_M = error_2M[0] ** 2 + error_2M[1] ** 2
         share_M = 1 / (1 + square_M / reach**2)
-        return 0.5 * float((self._weight_M * square_M * share_M).sum()), self._weight_M * share_M**2
+        return 0.5 * float(self._weight_M @ (square_M * share_M)), self._weight_M * share_M**2
 
     def _add_priors(self, pose: ReducedPose, hessian_XX: F64, gradient_X: F64) -> None:
         """Add the priors to the normal equations, in place."""
-        vector_R3 = rotation_logarithm(pose.rotation_R33[1:])
-        slope_XX = np.zeros((vector_R3.size, vector_R3.size))
-        for r, inverse_33 in enumerate(inverse_left_jacobian(vector_R3)):
-            slope_XX[3 * r : 3 * r + 3, 3 * r : 3 * r + 3] = inverse_33
+        vector_R3 = pose.vectors[1:]
+        turns = np.arange(len(vector_R3))
+        slope_R3R3 = np.zeros((*vector_R3.shape, *vector_R3.shape))
+        slope_R3R3[turns, :, turns] = inverse_left_jacobian(vector_R3)
+        slope_XX = slope_R3R3.reshape(vector_R3.size, -1)
         pulled_XX = slope_XX.T @ self.prior.precision_XX
         hessian_XX[POSE, POSE] += pulled_XX @ slope_XX
         gradient_X[POSE] += pulled_XX @ (vector_R3.ravel() - self.prior.mean_X)
-        hessian_XX[SHAPE, SHAPE] += self.weights.shape * np.eye(len(pose.shape_C))
-        gradient_X[SHAPE] += self.weights.shape * pose.shape_C
+        shape_C = pose.shape_C[: len(gradient_X) - SHAPE.start]
+        hessian_XX[SHAPE, SHAPE] += self.weights.shape * np.eye(len(shape_C))
+        gradient_X[SHAPE] += self.weights.shape * shape_C
 
     def _prior_cost(self, pose: ReducedPose) -> float:
-        away_X = rotation_logarithm(pose.rotation_R33[1:]).ravel() - self.prior.mean_X
+        away_X = pose.vectors[1:].ravel() - self.prior.mean_X
         shape = self.weights.shape * float(pose.shape_C @ pose.shape_C)
         return 0.5 * (float(away_X @ self.prior.precision_XX @ away_X) + shape)
 
 
-def _joined(skin: SkinnedPoints, keypoints: SkinnedPoints) -> SkinnedPoints:
-    """Points of the skin, then the keypoints."""
-    return SkinnedPoints(
-        weight_ND=np.concatenate([skin.weight_ND, keypoints.weight_ND]),
-        mean_ND3=np.concatenate([skin.mean_ND3, keypoints.mean_ND3]),
-        component_CND3=np.concatenate([skin.component_CND3, keypoints.component_CND3], axis=1),
-    )
-
-
 def minimized(
-    problem: Problem, pose: ReducedPose, reaches: Sequence[float], steps: int, only: Index | None = None
+    problem: Problem, pose: ReducedPose, reaches: Sequence[float], steps: int
 ) -> tuple[ReducedPose, float]:
     """The pose after at most `steps` steps, and its cost under the last reach.
 
@@ -197,15 +200,8 @@ def minimized(
         pose: where the search begins.
         reaches: of the robust kernel at each step; the last one stays.
         steps: at least 1.
-        only: parameters that may change; None: all.
     """
-    free = np.arange(SHAPE.start + len(pose.shape_C)) if only is None else only
-
-    def equations(pose: ReducedPose, reach: float) -> tuple[float, F64, F64]:
-        cost, hessian_XX, gradient_X = problem.normal_equations(pose, reach)
-        return cost, hessian_XX[np.ix_(free, free)], gradient_X[free]
-
-    return _search(problem, pose, reaches, steps, free, equations)
+    return _search(problem, pose, reaches, steps, problem.parameter_X, problem.normal_equations)
 
 
 def placed(problem: Problem, pose: ReducedPose, reach: float, steps: int) -> tuple[ReducedPose, float]:
@@ -237,8 +233,9 @@ def _lower(
 ) -> tuple[ReducedPose, float, float] | None:
     """A pose of lower cost, its cost and the damping that led to it; None where no step lowers the cost."""
     for _ in range(TRIES):
+        step_F = -np.linalg.solve(hessian_FF + damping * np.diag(np.diag(hessian_FF)), gradient_F)
         step_X = np.zeros(SHAPE.start + len(pose.shape_C))
-        step_X[free] = -np.linalg.solve(hessian_FF + damping * np.diag(np.diag(hessian_FF)), gradient_F)
+        step_X[free] = step_F
         there = pose.moved(step_X)
         after = problem.cost(there, reach)
         if after < before and there.root_3[2] > LEAST_DEPTH:

@@ -9,13 +9,11 @@ import numpy as np
 from models.arrays import F64
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
-from models.body.reduced_pose import PLACE, ReducedPose, reduced_pose
+from models.body.reduced_pose import ReducedPose, reduced_pose
 from models.body.rotation_vectors import rotation_exponential, rotation_logarithm
-from models.fitting.correspondences import SurfaceOfPerson, correspondences
+from models.fitting.correspondences import Correspondences, SurfaceOfPerson, correspondences
 from models.fitting.least_squares import Normal, Problem, library_prior, minimized
 from models.fitting.surface_fit import LEAST_SEEN, SurfaceFitSettings, fitted_body, fresh_pose
-
-ALL_BUT_SHAPE = np.arange(PLACE.stop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +75,15 @@ def followed_body(
         prior: of poses; None: that of captured motions.
     """
     settings, prior = settings or TrackFitSettings(), prior or library_prior()
-    seen = correspondences(surface, settings.fit.points)
+    shape_C = _settled_shape(known, settings)
+    seen = correspondences(surface, settings.fit.points, shape_C)
     if len(seen.chart_N) < LEAST_SEEN:
         return None
     problem = Problem(seen, camera, prior, settings.fit.weights)
     pose = None if known is None else _continued(known, problem, second, settings)
     again = pose is None or known is None or problem.mean_error(pose) > settings.lost * known.usual * seen.size
     if again:
-        fresh = fresh_pose(problem, seen, surface, settings.fit)
-        if fresh is not None and known is not None and known.frames >= settings.shape_frames:
-            own = replace(fresh, shape_C=known.body.pose.shape_C.astype(np.float64))
-            fresh, _ = minimized(problem, own, [settings.fit.last_reach], settings.steps, ALL_BUT_SHAPE)
+        fresh = _fresh(problem, seen, surface, settings)
         again = fresh is not None and (pose is None or _cost(problem, fresh, settings) < _cost(problem, pose, settings))
         pose = fresh if again else pose
     if pose is None:
@@ -127,8 +123,26 @@ def _continued(known: FollowedBody, problem: Problem, second: float, settings: T
     spread = settings.agility * np.sqrt(max(30 * (second - known.second), 0.25))
     drawn = drawn_to(problem.prior, rotation_logarithm(expected.rotation_R33[1:]).ravel(), spread)
     reaches = [2 * settings.fit.last_reach, settings.fit.last_reach]
-    free = None if known.frames < settings.shape_frames else ALL_BUT_SHAPE
-    return minimized(problem.with_prior(drawn), expected, reaches, settings.steps, free)[0]
+    return minimized(problem.with_prior(drawn), expected, reaches, settings.steps)[0]
+
+
+def _settled_shape(known: FollowedBody | None, settings: TrackFitSettings) -> F64 | None:
+    """The person's shape after `shape_frames` frames; None before."""
+    settled = known is not None and known.frames >= settings.shape_frames
+    return known.body.pose.shape_C.astype(np.float64) if known is not None and settled else None
+
+
+def _fresh(
+    problem: Problem, seen: Correspondences, surface: SurfaceOfPerson, settings: TrackFitSettings
+) -> ReducedPose | None:
+    """The fit from nothing; of a person whose shape has settled, with this shape."""
+    if seen.shape_C is None:
+        return fresh_pose(problem, seen, surface, settings.fit)
+    free = correspondences(surface, settings.fit.points)
+    fresh = fresh_pose(Problem(free, problem.camera, problem.prior, problem.weights), free, surface, settings.fit)
+    if fresh is None:
+        return None
+    return minimized(problem, replace(fresh, shape_C=seen.shape_C), [settings.fit.last_reach], settings.steps)[0]
 
 
 def drawn_to(prior: Normal, vector_X: F64, spread: float) -> Normal:

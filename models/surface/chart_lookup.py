@@ -58,21 +58,23 @@ class ChartLookup:
         return SurfacePoints(face_M=face_M, weight_M3=weight_M3.astype(np.float32))
 
     def _inside(self, chart_M: Int, uv_M2: Float) -> tuple[Int, Float]:
-        """Faces that contain the points (−1: none) and weights. All points test their n-th candidate together."""
+        """Faces that contain the points (−1: none) and weights: of the first candidate that contains a point."""
         cell_M = _cell(chart_M, uv_M2)
+        start_M, count_M = self._start_C[cell_M], self._start_C[cell_M + 1] - self._start_C[cell_M]
         face_M, weight_M3 = np.full(len(chart_M), -1, np.int64), np.zeros((len(chart_M), 3))
-        open_K, rank = np.arange(len(chart_M)), 0
-        while True:
-            at_K = self._start_C[cell_M[open_K]] + rank
-            open_K = open_K[at_K < self._start_C[cell_M[open_K] + 1]]
-            if not len(open_K):
-                return face_M, weight_M3
-            candidate_K = self._face_E[self._start_C[cell_M[open_K]] + rank]
-            weight_K3 = _weights(uv_M2[open_K], self._corner_F32[candidate_K])
-            hit = weight_K3.min(axis=1) >= INSIDE
-            face_M[open_K[hit]] = candidate_K[hit]
-            weight_M3[open_K[hit]] = np.clip(weight_K3[hit], 0, 1)
-            open_K, rank = open_K[~hit], rank + 1
+        # Most points lie in their first candidate; those that do not test all others together.
+        for first, last_M in ((0, np.minimum(count_M, 1)), (1, count_M)):
+            open_K = np.flatnonzero((face_M < 0) & (last_M > first))
+            more_K = last_M[open_K] - first
+            point_E = np.repeat(open_K, more_K)
+            rank_E = first + np.arange(len(point_E)) - np.repeat(np.cumsum(more_K) - more_K, more_K)
+            candidate_E = self._face_E[start_M[point_E] + rank_E]
+            weight_E3 = _weights(uv_M2[point_E], self._corner_F32[candidate_E])
+            hit_E = np.flatnonzero(weight_E3.min(axis=1) >= INSIDE)
+            found_K, at_K = np.unique(point_E[hit_E], return_index=True)
+            face_M[found_K] = candidate_E[hit_E[at_K]]
+            weight_M3[found_K] = np.clip(weight_E3[hit_E[at_K]], 0, 1)
+        return face_M, weight_M3
 
     def _on_outline(self, chart_M: Int, uv_M2: Float) -> tuple[Int, Float]:
         """The nearest point of the chart's outline."""

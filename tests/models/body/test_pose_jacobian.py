@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -9,10 +11,15 @@ from scipy.spatial.transform import Rotation
 from models.arrays import F64
 from models.body.body_pose import posed_keypoints, posed_vertices
 from models.body.open_body import KEYPOINT_NAMES, load_body
-from models.body.pose_jacobian import posed_points, posed_with_derivatives, posed_with_rigid_derivatives
+from models.body.pose_jacobian import (
+    PosedPoints,
+    posed_points,
+    posed_with_derivatives,
+    projected_rows,
+)
 from models.body.reduced_pose import ROTATIONS, ReducedPose, driven_bones, reduced_pose, whole_pose
 from models.body.rotation_vectors import left_jacobian, rotation_exponential, rotation_logarithm
-from models.body.skinned_points import SkinnedPoints, keypoint_points, points_on_faces, vertex_points
+from models.body.skinned_points import SkinnedPoints, keypoint_points, of_shape, points_on_faces, vertex_points
 from models.surface.chart_lookup import ChartLookup
 from models.surface.charted_mesh import open_body_mesh
 
@@ -92,12 +99,27 @@ def test_derivatives_of_keypoints_equal_finite_differences():
     )
 
 
-def test_rigid_derivatives_equal_finite_differences():
-    pose, points = random_reduced(8), points_on_faces(*random_face_points(60, 8))
-    found = posed_with_rigid_derivatives(points, pose)
-    rigid = np.r_[0:3, 3 * len(ROTATIONS) + np.arange(3)]
-    np.testing.assert_allclose(found.jacobian_N3P, finite_differences(points, pose)[:, :, rigid], atol=1e-6)
-    np.testing.assert_allclose(found.point_N3, posed_points(points, pose))
+@pytest.mark.parametrize("known_shape", [False, True])
+def test_projected_derivatives_equal_finite_differences(known_shape):
+    pose, where = random_reduced(8), random_face_points(60, 8)
+    pose = replace(pose, root_3=np.array([0.3, -0.2, 4.0]))
+    points = points_on_faces(*where, pose.shape_C if known_shape else None)
+    posed = PosedPoints(points, pose)
+    scale_N = np.linspace(1, 2, 60)
+    ray_2N = posed.places[:2] / posed.places[2]
+    row_YL = projected_rows(posed.arms, posed.shaped, scale_N / posed.places[2], ray_2N)
+    found_2NP = (row_YL.T @ posed.basis).reshape(2, 60, -1)
+    moved_N3P = finite_differences(points_on_faces(*where), pose)[:, :, : found_2NP.shape[2]]
+    expected_2NP = (moved_N3P[:, :2] - ray_2N.T[:, :, None] * moved_N3P[:, 2:]).transpose(1, 0, 2)
+    np.testing.assert_allclose(found_2NP, expected_2NP * (scale_N / posed.places[2])[:, None], atol=1e-6)
+
+
+def test_points_of_a_known_shape_are_the_same_points():
+    pose, where = random_reduced(9), random_face_points(50, 9)
+    expected = posed_points(points_on_faces(*where), pose)
+    np.testing.assert_allclose(posed_points(points_on_faces(*where, pose.shape_C), pose), expected, atol=1e-12)
+    shaped = of_shape(points_on_faces(*where), pose.shape_C)
+    np.testing.assert_allclose(posed_points(shaped, pose), expected, atol=1e-12)
 
 
 def test_every_bone_of_the_spine_turns_by_a_fifth():

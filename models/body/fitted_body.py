@@ -21,6 +21,7 @@ class FittedBody:
         residual: mean distance of the fitted surface points from where the picture shows them, relative to the
             person's size in pixels.
         is_person: probability that this is a person.
+        height_stated: whether the user stated the person's height, so that size and distance are known.
     """
 
     pose: BodyPose
@@ -29,3 +30,4 @@ class FittedBody:
     seen_B: F32
     residual: float
     is_person: float
+    height_stated: bool = False

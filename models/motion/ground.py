@@ -6,7 +6,7 @@ that stand still lie on one plane, which counts more the farther a person goes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,9 +47,6 @@ for so many seconds, and both parts of a sole share them."""
 PLACE_3 = np.array([0.5, 0.5, 1.2])
 """Metres in the camera's axes: still feet within a box of this size share one error, however long or often they stand
 there. Its depth is that by which a fit errs; one box lies around the median of all places."""
-
-NEAREST = 0.5
-"""Metres: a nearer person counts as one at this distance."""
 
 ITERATIONS = 12
 LEAST_STILL = 3
@@ -93,36 +90,10 @@ def estimated_ground(motion: BodyMotion) -> Ground:
         up_3, height = _level(up_3, still_N3, fps)
     if height is None:
         height = float((patch_TP3 @ up_3).min())
-    return _placed(up_3, height, len(still_N3) if len(still_N3) >= LEAST_STILL else 0)
+    return placed_ground(up_3, height, len(still_N3) if len(still_N3) >= LEAST_STILL else 0)
 
 
-def common_ground(motions: Sequence[BodyMotion]) -> Ground:
-    """Upright axes and floor of several people in the frame of one still camera.
-
-    How far one person stands from another a fit hardly knows, so each tells up alone, and the floor is that of the
-    middle one. People count by their size in the picture and the time that they are seen.
-    """
-    alone = [estimated_ground(motion) for motion in motions]
-    if len(alone) == 1:
-        return alone[0]
-    shown_N = np.array([(1 / np.maximum(motion.root_T3[:, 2], NEAREST)).sum() for motion in motions])
-    up_3 = (shown_N[:, None] * [ground.up_3 for ground in alone]).sum(axis=0)
-    up_3 /= np.linalg.norm(up_3)
-    height_N = np.array([_feet_along(up_3, motion) for motion in motions])
-    order_N = np.argsort(height_N)
-    middle = np.searchsorted(shown_N[order_N].cumsum(), shown_N.sum() / 2)
-    return _placed(up_3, float(height_N[order_N[middle]]), sum(ground.still for ground in alone))
-
-
-def _feet_along(up_3: F64, motion: BodyMotion) -> float:
-    """The height of a motion's lower foot, in the median over its frames, along a direction in the camera's frame."""
-    turned_TB33, placed_TB3 = bones_over_time(
-        motion.rotation_TB33.astype(np.float64), load_body().rest(motion.shape_C)[1], motion.root_T3
-    )
-    return float(np.median((soles_over_time(motion.shape_C, turned_TB33, placed_TB3).mean(axis=2) @ up_3).min(axis=1)))
-
-
-def _placed(up_3: F64, height: float, still: int) -> Ground:
+def placed_ground(up_3: F64, height: float, still: int) -> Ground:
     """The ground of an up in the camera's frame and the floor's height along it."""
     right_3 = np.cross(up_3, [0.0, 0.0, -1.0])
     right_3 /= np.linalg.norm(right_3)

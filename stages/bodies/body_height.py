@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
 from models.body.open_body import load_body
 from stages.payloads import F32
@@ -40,4 +41,11 @@ def at_height(body: FittedBody, height_m: float) -> FittedBody:
     """The body with a stated height; it is moved along its ray, so that it stays in place in the image."""
     ratio = height_m / standing_height(body.pose.shape_C)
     root_3 = (body.pose.root_3 * ratio).astype(np.float32)
-    return replace(body, pose=replace(body.pose, shape_C=shape_of_height(body.pose.shape_C, height_m), root_3=root_3))
+    pose = replace(body.pose, shape_C=shape_of_height(body.pose.shape_C, height_m), root_3=root_3)
+    return replace(body, pose=pose, height_stated=True)
+
+
+def resized(motion: BodyMotion, size: float) -> BodyMotion:
+    """A motion in a camera's frame whose body is larger by a factor, and as much farther on the camera's rays."""
+    shape_C = shape_of_height(motion.shape_C, size * standing_height(motion.shape_C))
+    return replace(motion, shape_C=shape_C, root_T3=(motion.root_T3 * size).astype(np.float32))

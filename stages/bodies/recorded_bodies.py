@@ -14,10 +14,11 @@ from models.animation.placement import FrameSteps, frame_steps, resampled
 from models.animation.take import Take
 from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
-from models.motion.ground import common_ground
+from models.motion.ground import Ground
 from models.motion.grounding import grounded_motion
+from models.motion.shared_floor import shared_floor
 from models.motion.smoothing import smoothed_motion
-from stages.bodies.body_height import standing_height
+from stages.bodies.body_height import resized, standing_height
 from stages.bodies.fit_state import bodies_from_arrays, bodies_to_arrays
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 
@@ -78,8 +79,8 @@ class RecordedBodies:
 def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: bool) -> Take:
     """The take of a film: whoever is seen longest comes first.
 
-    Between two cuts the camera stands still, and all people tell how it stands above their floor. The take has the
-    camera of its first person.
+    Between two cuts the camera stands still, and all people tell how it stands above their floor, and how large each of
+    them is. The take has the camera of its first person.
 
     Args:
         least_seconds: people who are seen for a shorter time are left out.
@@ -93,10 +94,13 @@ def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: boo
         return Take(motion_of={})
     shot_of = {name: bisect_right(recorded.cuts, record[0][0]) for name, record in lasting.items()}
     motions = {name: _motion(record, steps) for name, record in lasting.items()}
-    grounds = {
-        shot: common_ground([smoothed_motion(motions[name]) for name in lasting if shot_of[name] == shot])
-        for shot in set(shot_of.values())
-    }
+    grounds: dict[int, Ground] = {}
+    for shot in set(shot_of.values()):
+        names = [name for name in lasting if shot_of[name] == shot]
+        stated_N = [any(body.height_stated for _, body in lasting[name]) for name in names]
+        floor = shared_floor([smoothed_motion(motions[name]) for name in names], stated_N)
+        grounds[shot] = floor.ground
+        motions |= {name: resized(motions[name], size) for name, size in zip(names, floor.size_N.tolist(), strict=True)}
     standing = {
         f"person_{name}": grounded_motion(motion, grounds[shot_of[name]], lock=lock_feet).motion
         for name, motion in motions.items()

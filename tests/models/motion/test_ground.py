@@ -10,10 +10,14 @@ from scipy.spatial.transform import Rotation
 
 from models.body.body_motion import BodyMotion
 from models.body.camera import default_camera
-from models.motion.ground import common_ground, estimated_ground, upright
+from models.motion.ground import estimated_ground, upright
+from models.motion.shared_floor import shared_floor
 from tests.models.motion.motions import still_motion
 
 pytestmark = pytest.mark.quick
+
+STEPS = np.float32([[0, 0, 2], [1, 0, 0], [-1, 0, -2], [0.5, 0, -5]])
+"""Where four people stand, relative to the place 5 m before the camera, metres."""
 
 
 def before_camera(motion: BodyMotion, pitch: float, roll: float) -> BodyMotion:
@@ -70,11 +74,35 @@ def test_feet_that_err_at_one_place_do_not_tilt_the_floor() -> None:
 
 
 def test_of_several_people_the_middle_one_tells_the_floor() -> None:
-    """One of three is fitted twice as large and as far as in truth, so the feet are below the floor of the others."""
+    """One of three is fitted twice as far away as in truth, so the feet are below the floor of the others."""
     people = [before_camera(still_motion(20), 0, 0) for _ in range(2)]
     giant = replace(people[0], root_T3=2 * people[0].root_T3)
-    ground = common_ground([giant, *people])
-    assert np.degrees(np.arccos(-ground.up_3[1])) < 2
-    assert ground.shift_3[1] == pytest.approx(1.2, abs=0.15)
-    alone = estimated_ground(people[0])
-    assert common_ground(people[:1]).shift_3 == pytest.approx(alone.shift_3)
+    floor = shared_floor([giant, *people], [False] * 3)
+    assert np.degrees(np.arccos(-floor.ground.up_3[1])) < 3
+    assert floor.size_N[1:] == pytest.approx([1, 1], abs=0.05)
+    alone = shared_floor(people[:1], [False])
+    assert alone.ground.shift_3 == pytest.approx(estimated_ground(people[0]).shift_3) and alone.size_N == [1]
+
+
+def test_a_person_who_is_fitted_too_small_gets_the_size_that_stands_on_the_floor_of_the_others() -> None:
+    people = [before_camera(replace(still_motion(20), root_T3=still_motion(20).root_T3 + step), 0, 0) for step in STEPS]
+    small = replace(people[1], root_T3=people[1].root_T3 - np.float32([0, 0.18, 0]))
+    sizes = shared_floor([*people[:3], small], [False] * 4).size_N
+    assert sizes[3] == pytest.approx(1.2 / 1.02, abs=0.06) and sizes[:3] == pytest.approx([1, 1, 1], abs=0.05)
+    stated = shared_floor([*people[:3], small], [False, False, False, True])
+    assert stated.size_N[3] == 1
+    hanging = replace(people[1], root_T3=people[1].root_T3 - np.float32([0, 0.6, 0]))
+    assert shared_floor([*people[:3], hanging], [False] * 4).size_N[3] == 1
+
+
+def test_feet_of_people_near_and_far_tell_the_floor_where_all_lean() -> None:
+    """All bodies lean by 8° towards the camera, as fits from below do."""
+    lean_33 = Rotation.from_euler("x", 8, degrees=True).as_matrix()
+    people = []
+    for step in STEPS:
+        motion = still_motion(20)
+        motion.rotation_TB33[:, 0] = lean_33
+        people.append(before_camera(replace(motion, root_T3=motion.root_T3 + step), 0, 0))
+    alone = [np.degrees(np.arccos(-estimated_ground(person).up_3[1])) for person in people]
+    floor = shared_floor(people, [False] * 4)
+    assert np.degrees(np.arccos(-floor.ground.up_3[1])) < 0.5 * np.mean(alone)

@@ -1,7 +1,7 @@
 """The cost of a pose under what is seen, and its minimum by Levenberg–Marquardt.
 
-Cost = ½ [Σ weight · Geman–McClure(error / σ) + (pose − mean)ᵀ precision (pose − mean) + weight · |shape|²]. The pose
-stands there as rotation vectors of all rotations but the root's.
+Cost = ½ [Σ weight · Geman–McClure(error / σ) + (pose − mean)ᵀ precision (pose − mean) + weight · |shape|²] + that of
+the knees. The pose stands there as rotation vectors of all rotations but the root's.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from models.body.reduced_pose import PLACE, TURNS, ReducedPose
 from models.body.rotation_vectors import inverse_left_jacobian
 from models.body.skinned_points import joined_points, keypoint_points, of_shape
 from models.fitting.correspondences import Correspondences
+from models.fitting.straight_knees import knee_cost, knee_slopes
 
 POSE = slice(3, TURNS)
 SHAPE = slice(PLACE.stop, None)
@@ -176,18 +177,20 @@ class Problem:
         turns = np.arange(len(vector_R3))
         slope_R3R3 = np.zeros((*vector_R3.shape, *vector_R3.shape))
         slope_R3R3[turns, :, turns] = inverse_left_jacobian(vector_R3)
-        slope_XX = slope_R3R3.reshape(vector_R3.size, -1)
-        pulled_XX = slope_XX.T @ self.prior.precision_XX
-        hessian_XX[POSE, POSE] += pulled_XX @ slope_XX
-        gradient_X[POSE] += pulled_XX @ (vector_R3.ravel() - self.prior.mean_X)
+        slope_XX, vector_X = slope_R3R3.reshape(vector_R3.size, -1), vector_R3.ravel()
+        curvature_X, pull_X = knee_slopes(vector_X)
+        pull_X += self.prior.precision_XX @ (vector_X - self.prior.mean_X)
+        hessian_XX[POSE, POSE] += slope_XX.T @ (self.prior.precision_XX + np.diag(curvature_X)) @ slope_XX
+        gradient_X[POSE] += slope_XX.T @ pull_X
         shape_C = pose.shape_C[: len(gradient_X) - SHAPE.start]
         hessian_XX[SHAPE, SHAPE] += self.weights.shape * np.eye(len(shape_C))
         gradient_X[SHAPE] += self.weights.shape * shape_C
 
     def _prior_cost(self, pose: ReducedPose) -> float:
-        away_X = pose.vectors[1:].ravel() - self.prior.mean_X
+        vector_X = pose.vectors[1:].ravel()
+        away_X = vector_X - self.prior.mean_X
         shape = self.weights.shape * float(pose.shape_C @ pose.shape_C)
-        return 0.5 * (float(away_X @ self.prior.precision_XX @ away_X) + shape)
+        return 0.5 * (float(away_X @ self.prior.precision_XX @ away_X) + shape) + knee_cost(vector_X)
 
 
 def minimized(

@@ -1,21 +1,24 @@
 """Where is up, and where is the floor: a motion in the frame of a still camera gets upright axes.
 
-Two cues are joined by least squares. The body tells up by the directions of its parts, as people stand and walk. Feet
-that stand still lie on one plane, which counts more the farther a person goes.
+Cues are joined by least squares. The body tells up by the directions of its parts, as people stand and walk. Feet that
+stand still lie on one plane, which counts more the farther a person goes. Upright lines of the picture tell up where
+they are many and agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from models.arrays import F64, Float
+from models.arrays import F32, F64, Float
 from models.body.body_motion import BodyMotion
+from models.body.camera import PinholeCamera
 from models.body.open_body import bones_over_time, load_body
 from models.motion.soles import frames_a_second, soles_over_time
+from models.motion.upright_lines import across, up_of_lines
 
 UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
     "root": (0.0, 0.14, -0.01),
@@ -73,8 +76,12 @@ class Ground:
         return self.axes_33[1]
 
 
-def estimated_ground(motion: BodyMotion) -> Ground:
-    """Upright axes and floor of a motion in the frame of a still camera."""
+def estimated_ground(motion: BodyMotion, lines: Sequence[F32] = ()) -> Ground:
+    """Upright axes and floor of a motion in the frame of a still camera.
+
+    Args:
+        lines: steep lines of some pictures, as `up_of_lines` takes them.
+    """
     turned_TB33, placed_TB3 = bones_over_time(
         motion.rotation_TB33.astype(np.float64), load_body().rest(motion.shape_C)[1], motion.root_T3
     )
@@ -85,9 +92,10 @@ def estimated_ground(motion: BodyMotion) -> Ground:
     up_T3 = up_of_body(turned_TB33)
     told_3 = (up_T3 * np.linalg.norm(up_T3, axis=1, keepdims=True) ** AGREEMENT).sum(axis=0)
     still_N3 = smooth_TP3[np.broadcast_to(speed_TP < STILL, smooth_TP3.shape[:2])]
-    up_3, height = told_3 / np.linalg.norm(told_3), None
+    told_3, height = told_3 / np.linalg.norm(told_3), None
+    up_3, spread_2 = with_lines(told_3, np.array([BODY_ROLL, BODY_PITCH]), lines, motion.camera)
     if len(still_N3) >= LEAST_STILL:
-        up_3, height = _level(up_3, still_N3, fps)
+        up_3, height = _level(up_3, spread_2, still_N3, fps)
     if height is None:
         height = float((patch_TP3 @ up_3).min())
     return placed_ground(up_3, height, len(still_N3) if len(still_N3) >= LEAST_STILL else 0)
@@ -113,22 +121,33 @@ def up_of_body(turned_TB33: Float) -> F64:
     return up_T3
 
 
-def _level(told_3: F64, point_N3: F64, fps: float) -> tuple[F64, float]:
+def with_lines(
+    told_3: F64, spread_2: F64, lines: Sequence[F32], camera: PinholeCamera | None
+) -> tuple[F64, F64]:
+    """Up and its standard deviations sideways and towards the camera, from those that bodies tell and upright lines."""
+    seen = up_of_lines(lines, camera, told_3) if camera is not None else None
+    if seen is None:
+        return told_3, spread_2
+    told_weight_2, seen_weight_2 = spread_2**-2, seen.spread_2**-2
+    weight_2, turn_23 = told_weight_2 + seen_weight_2, across(told_3)
+    up_3 = told_3 + (seen_weight_2 / weight_2 * (turn_23 @ seen.up_3)) @ turn_23
+    return up_3 / np.linalg.norm(up_3), weight_2**-0.5
+
+
+def _level(told_3: F64, spread_2: F64, point_N3: F64, fps: float) -> tuple[F64, float]:
     """Up and the floor's height along it, from the body's up and places of still feet (robust least squares)."""
     up_3, height = told_3, float(np.percentile(point_N3 @ told_3, 30))
     view_N3 = point_N3 / np.linalg.norm(point_N3, axis=1, keepdims=True)
     shared_N = np.maximum(LASTING * fps, _at_one_place(point_N3))
     for _ in range(ITERATIONS):
-        side_3 = np.cross(up_3, [0.0, 0.0, 1.0])
-        side_3 /= np.linalg.norm(side_3)
-        turn_23 = np.stack([side_3, np.cross(up_3, side_3)])
+        turn_23 = across(up_3)
         variance_N = ACROSS**2 + (ALONG**2 - ACROSS**2) * (view_N3 @ up_3) ** 2
         off_N = point_N3 @ up_3 - height
         weight_N = 1 / (shared_N * variance_N * (1 + off_N**2 / (4 * variance_N)))
         slope_N3 = np.column_stack([point_N3 @ turn_23.T, -np.ones(len(point_N3))])
         normal_33 = slope_N3.T @ (slope_N3 * weight_N[:, None])
         right_3 = slope_N3.T @ (weight_N * off_N)
-        told_22 = np.diag([BODY_ROLL**-2, BODY_PITCH**-2])
+        told_22 = np.diag(spread_2**-2)
         roll_2 = turn_23[:, 0] / LEVEL
         normal_33[:2, :2] += told_22 + np.outer(roll_2, roll_2)
         right_3[:2] += roll_2 * up_3[0] / LEVEL - told_22 @ turn_23 @ told_3

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.arrays import F64, Bool
+from models.arrays import F32, F64, Bool
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
-from models.motion.ground import LEVEL, Ground, estimated_ground, placed_ground
+from models.motion.ground import LEVEL, Ground, estimated_ground, placed_ground, with_lines
 from models.motion.soles import soles_over_time
+from models.motion.upright_lines import across
 
 PITCH, ROLL = np.radians([5.0, 2.5])
 """Standard deviations of the up that several bodies tell together: towards the camera, and sideways."""
@@ -49,7 +50,9 @@ class SharedFloor:
     size_N: F64
 
 
-def shared_floor(motions: Sequence[BodyMotion], stated_N: Sequence[bool]) -> SharedFloor:
+def shared_floor(
+    motions: Sequence[BodyMotion], stated_N: Sequence[bool], lines: Sequence[F32] = ()
+) -> SharedFloor:
     """Upright axes and floor of several people in the frame of one still camera, and the people's sizes.
 
     Up is what the bodies and their feet tell, by robust least squares. People count by their size in the picture and
@@ -57,13 +60,15 @@ def shared_floor(motions: Sequence[BodyMotion], stated_N: Sequence[bool]) -> Sha
 
     Args:
         stated_N: whose height is stated, so that the size stays as it is.
+        lines: steep lines of some pictures, as `up_of_lines` takes them.
     """
+    if len(motions) == 1:
+        return SharedFloor(ground=estimated_ground(motions[0], lines), size_N=np.ones(1))
     alone = [estimated_ground(motion) for motion in motions]
-    if len(alone) == 1:
-        return SharedFloor(ground=alone[0], size_N=np.ones(1))
     shown_N = np.array([(1 / np.maximum(motion.root_T3[:, 2], NEAREST)).sum() for motion in motions])
     told_3 = (shown_N[:, None] * [ground.up_3 for ground in alone]).sum(axis=0)
     told_3 /= np.linalg.norm(told_3)
+    told_3, told_2 = with_lines(told_3, np.array([ROLL, PITCH]), lines, motions[0].camera)
     spread_N = np.where(stated_N, STATED_SIZE, SIZE)
     patches = [_soles(motion) for motion in motions]
     below_N = _below(patches, told_3)[1]
@@ -73,7 +78,7 @@ def shared_floor(motions: Sequence[BodyMotion], stated_N: Sequence[bool]) -> Sha
     up_3 = told_3
     for _ in range(ITERATIONS):
         foot_N3, below_N = _below(patches, up_3)
-        up_3, depth = _stepped(up_3, depth, told_3, foot_N3, spread_N)
+        up_3, depth = _stepped(up_3, depth, (told_3, told_2), foot_N3, spread_N)
     size_N = depth / np.maximum(_below(patches, up_3)[1], 1e-6)
     kept_N: Bool = np.asarray(stated_N) | (size_N < SIZES[0]) | (size_N > SIZES[1])
     return SharedFloor(ground=placed_ground(up_3, -depth, still), size_N=np.where(kept_N, 1.0, size_N))
@@ -101,18 +106,18 @@ def _middle(value_N: F64, weight_N: F64) -> float:
     return float(value_N[order_N[np.searchsorted(share_N, share_N[-1] / 2)]])
 
 
-def _stepped(up_3: F64, depth: float, told_3: F64, foot_N3: F64, spread_N: F64) -> tuple[F64, float]:
+def _stepped(
+    up_3: F64, depth: float, told: tuple[F64, F64], foot_N3: F64, spread_N: F64
+) -> tuple[F64, float]:
     """Up and the floor's depth below the camera after one Gauss–Newton step (kernel of Geman and McClure)."""
     below_N = np.maximum(-(foot_N3 @ up_3), LEAST_BELOW)
     off_N = np.log(below_N / depth)
     weight_N = (-(foot_N3 @ up_3) > LEAST_BELOW) / spread_N**2 / (1 + (off_N / (2 * SIZE)) ** 2) ** 2
-    side_3 = np.cross(up_3, [0.0, 0.0, 1.0])
-    side_3 /= np.linalg.norm(side_3)
-    turn_23 = np.stack([side_3, np.cross(up_3, side_3)])
+    turn_23, (told_3, told_2) = across(up_3), told
     slope_N3 = np.column_stack([-(foot_N3 @ turn_23.T) / below_N[:, None], -np.ones(len(foot_N3))])
     normal_33 = slope_N3.T @ (slope_N3 * weight_N[:, None]) + 1e-6 * np.eye(3)
     right_3 = slope_N3.T @ (weight_N * off_N)
-    told_22, roll_2 = np.diag([ROLL**-2, PITCH**-2]), turn_23[:, 0] / LEVEL
+    told_22, roll_2 = np.diag(told_2**-2), turn_23[:, 0] / LEVEL
     normal_33[:2, :2] += told_22 + np.outer(roll_2, roll_2)
     right_3[:2] += roll_2 * up_3[0] / LEVEL - told_22 @ turn_23 @ told_3
     step_3 = -np.linalg.solve(normal_33, right_3)

@@ -102,6 +102,7 @@ class Animate(Stage):
                 self._camera = CameraWatch()
             self._thumbnail, found = now, bodies.in_frame(t)
             self._recorded.add_frame(second, found)
+            self._recorded.add_lines(second, frames.rgb_THW3[t])
             if self._camera.begins_to_move(frames.rgb_THW3[t], second, [body for _, body in found]):
                 self._recorded.moves.append(second)
             if self.config.viewer is not None or _suffix(job) == ".html":

@@ -18,9 +18,14 @@ from models.motion.ground import Ground
 from models.motion.grounding import grounded_motion
 from models.motion.shared_floor import shared_floor
 from models.motion.smoothing import smoothed_motion
+from models.motion.upright_lines import steep_lines
 from stages.bodies.body_height import resized, standing_height
 from stages.bodies.fit_state import bodies_from_arrays, bodies_to_arrays
+from stages.payloads import F32, U8
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
+
+LINE_FRAMES, LINE_SECONDS = 6, 0.5
+"""Of so many frames of a shot the upright lines are kept, at least so many seconds apart."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +37,7 @@ class RecordedBodies:
         seconds: time of every frame, with people or without.
         cuts: times of the first frames after scene cuts.
         moves: times, one a shot at most, from which the camera moves.
+        lines: seconds of some frames, each with the steep lines of its picture.
         people: by identity, the second and the body of each frame; an identity lasts within one shot.
     """
 
@@ -40,6 +46,7 @@ class RecordedBodies:
     seconds: list[float] = field(default_factory=list)
     cuts: list[float] = field(default_factory=list)
     moves: list[float] = field(default_factory=list)
+    lines: list[tuple[float, F32]] = field(default_factory=list)
     people: dict[int, list[tuple[float, FittedBody]]] = field(default_factory=dict)
 
     def add_frame(self, second: float, found: Sequence[tuple[int, FittedBody]]) -> None:
@@ -49,12 +56,28 @@ class RecordedBodies:
             if identity >= 0:
                 self.people.setdefault(identity, []).append((second, body))
 
+    def add_lines(self, second: float, rgb_HW3: U8) -> None:
+        """Record the steep lines of a frame: of some frames of each shot, a while apart."""
+        start = self.cuts[-1] if self.cuts else -np.inf
+        times = [one for one, _ in self.lines if one >= start]
+        if len(times) < LINE_FRAMES and (not times or second - times[-1] >= LINE_SECONDS):
+            self.lines.append((second, steep_lines(rgb_HW3)))
+
+    def lines_of(self, shot: int) -> list[F32]:
+        """The lines of each recorded picture of a shot; none where its camera moves."""
+        if any(bisect_right(self.cuts, second) == shot for second in self.moves):
+            return []
+        return [end_N4 for second, end_N4 in self.lines if bisect_right(self.cuts, second) == shot]
+
     def to_bytes(self) -> bytes:
         """All of it."""
         arrays: dict[str, Any] = {
             "size": np.array([self.width, self.height]), "seconds": np.array(self.seconds, np.float64),
             "cuts": np.array(self.cuts, np.float64), "moves": np.array(self.moves, np.float64),
             "ids": np.array(list(self.people), np.int64),
+            "line seconds": np.array([second for second, _ in self.lines], np.float64),
+            "line counts": np.array([len(end_N4) for _, end_N4 in self.lines], np.int64),
+            "lines": np.concatenate([np.zeros((0, 4), np.float32), *(end_N4 for _, end_N4 in self.lines)]),
         }
         for identity, record in self.people.items():
             arrays[f"{identity} seconds"] = np.array([second for second, _ in record], np.float64)
@@ -73,7 +96,9 @@ class RecordedBodies:
         }
         width, height = arrays["size"].tolist()
         times = {name: arrays[name].tolist() for name in ("seconds", "cuts", "moves")}
-        return cls(width=width, height=height, people=people, **times)
+        parts = np.split(arrays["lines"], np.cumsum(arrays["line counts"])[:-1])
+        lines = list(zip(arrays["line seconds"].tolist(), parts, strict=False))
+        return cls(width=width, height=height, people=people, lines=lines, **times)
 
 
 def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: bool) -> Take:
@@ -98,7 +123,7 @@ def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: boo
     for shot in set(shot_of.values()):
         names = [name for name in lasting if shot_of[name] == shot]
         stated_N = [any(body.height_stated for _, body in lasting[name]) for name in names]
-        floor = shared_floor([smoothed_motion(motions[name]) for name in names], stated_N)
+        floor = shared_floor([smoothed_motion(motions[name]) for name in names], stated_N, recorded.lines_of(shot))
         grounds[shot] = floor.ground
         motions |= {name: resized(motions[name], size) for name, size in zip(names, floor.size_N.tolist(), strict=True)}
     standing = {

@@ -60,7 +60,7 @@ STAGES: dict[str, str] = {
     "quantize_light": "stages.training.light.quantize_light:QuantizeLight",
     "ground_truth": "stages.evaluation.ground_truth:GroundTruth",
     "evaluate": "stages.evaluation.evaluate:Evaluate",
-    "score_annotators": "stages.evaluation.score_annotators:ScoreAnnotators",
+    "score_annotators": "stages.evaluation.annotators.score_annotators:ScoreAnnotators",
     "write_scores": "stages.evaluation.write_scores:WriteScores",
 }
 if __name__ != "stages":  # installed: the rooms are inside a package

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from stages.annotations.densepose_coco import read_dense_set
-from stages.evaluation.annotator_scores import AnsweredPerson, answered_people
+from stages.evaluation.annotators.annotator_scores import AnsweredPerson, answered_people
 from stages.studio.part_views import part_views
 from stages.studio.synthetic_task import truth_path
 from stages.studio.view_clicks import SurfacePlace, views_of_place

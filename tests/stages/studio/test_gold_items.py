@@ -14,8 +14,8 @@ from models.body.charts import COARSE_OF_CHART
 from models.structures import SurfaceMap
 from pipeline.stage import Job, StageError
 from stages.annotations.densepose_coco import read_dense_set
-from stages.evaluation.annotator_scores import AnsweredPerson, PointErrors, drift_rows, hint_row
-from stages.evaluation.score_annotators import ScoreAnnotators
+from stages.evaluation.annotators.annotator_scores import AnsweredPerson, PointErrors, drift_rows, hint_row
+from stages.evaluation.annotators.score_annotators import ScoreAnnotators
 from stages.studio.actions import Paint, SetBox, action_record
 from stages.studio.annotate import Annotate
 from stages.studio.given_images import given_images

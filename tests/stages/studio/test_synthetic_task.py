@@ -12,7 +12,7 @@ from models.body.charts import COARSE_OF_CHART
 from models.surface.geometry import open_body_geometry
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import DenseSet, read_dense_set
-from stages.evaluation.annotator_scores import (
+from stages.evaluation.annotators.annotator_scores import (
     AnsweredPerson,
     agreement_rows,
     annotator_rows,

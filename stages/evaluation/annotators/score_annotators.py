@@ -16,7 +16,7 @@ from models.arrays import U8
 from models.surface.geometry import SurfaceGeometry
 from pipeline.stage import Job, Stage, StageError
 from stages.annotations.densepose_coco import read_dense_set
-from stages.evaluation.annotator_scores import (
+from stages.evaluation.annotators.annotator_scores import (
     ALL,
     AnsweredPerson,
     PointErrors,
@@ -30,11 +30,11 @@ from stages.evaluation.annotator_scores import (
     part_rows,
     place_distances,
 )
+from stages.evaluation.annotators.studio_answers import gold_answers, guessed_answers
 from stages.evaluation.body_errors import error_pair
 from stages.evaluation.body_geometry import geometry_of, prepare_body
 from stages.evaluation.breakdown import Row
 from stages.evaluation.score_tables import row_table
-from stages.evaluation.studio_answers import gold_answers, guessed_answers
 from stages.evaluation.write_scores import json_value
 from stages.payloads import Written
 from stages.studio.journal import journal_tasks

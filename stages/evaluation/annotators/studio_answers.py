@@ -10,7 +10,7 @@ import numpy as np
 
 from models.arrays import Float, Int
 from models.body.charts import COARSE_OF_CHART
-from stages.evaluation.annotator_scores import AnsweredPerson
+from stages.evaluation.annotators.annotator_scores import AnsweredPerson
 from stages.studio.gold_items import gold_folder, gold_truth
 from stages.studio.sheet import PersonWork
 from stages.studio.task_list import TaskList

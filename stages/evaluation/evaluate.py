@@ -15,8 +15,9 @@ from models.light.inference.light_network import SCORE_THRESHOLD
 from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
 from stages.evaluation.body_geometry import geometry_of, prepare_body
+from stages.evaluation.body_scores import image_bodies
 from stages.evaluation.measures import Measures, measures
-from stages.evaluation.person_scores import ImageScore, found_keypoints, person_score, true_keypoints
+from stages.evaluation.person_scores import ImageBodies, ImageScore, found_keypoints, person_score, true_keypoints
 from stages.evaluation.protocols import (
     ProtocolResult,
     confident_detections,
@@ -49,7 +50,8 @@ class Evaluate(Stage):
             score: detections with lower scores are not matched with people.
             min_score: average precision includes detections from this score on. 0.05, as in Detectron2, is faster
                 with large published networks.
-            min_height: height in pixels from which people count in recall, precision and part of joint.
+            min_height: height in pixels from which people count in recall, precision, part of joint and bodies.
+            bodies: also fit bodies to the predicted surfaces, by every method, and score them; .15 s a person.
         """
 
         network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -59,6 +61,7 @@ class Evaluate(Stage):
         score: float = SCORE_THRESHOLD
         min_score: float = 0.001
         min_height: float = 100.0
+        bodies: bool = False
 
         def __post_init__(self) -> None:
             """Raises ValueError for a score out of range, or a score threshold in the section `network:`."""
@@ -118,7 +121,15 @@ class Evaluate(Stage):
             surface_G=tuple(first.surface_D[d] if d >= 0 else None for d in first.match_G),
             keypoint_G173=true_keypoints(image),
             keypoint_D173=found_keypoints(first),
+            bodies=self._bodies(image, first, None if detected is None else len(confident)),
         )
+
+    def _bodies(self, image: TrueImage, first: ProtocolResult, confident: int | None) -> ImageBodies | None:
+        """The bodies of an image, if they are asked for; those of all detections where no camera is known."""
+        if not self.config.bodies:
+            return None
+        everybody = None if image.camera is not None else confident
+        return image_bodies(image, first, everybody, self.config.min_height, self._body)
 
     def summary(self) -> Mapping[str, Any]:
         """The weights that were scored: name and sha256 of the file."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.metrics.bootstrap import Ratio, Sample
 from models.metrics.densepose_evaluator import THRESHOLD_T
-from models.metrics.joints import JOINT_GROUPS, MIN_JOINTS
+from models.metrics.joints import JOINT_GROUPS, MIN_JOINTS, JointFit
 from stages.evaluation.person_scores import PersonScore
 
 REACHES = (0.05, 0.1)
@@ -16,12 +16,19 @@ REACHES = (0.05, 0.1)
 
 
 def keypoint_measures(people: Sequence[PersonScore], protocol: str) -> dict[str, Sample]:
+    """The measures of joints under a protocol (see `joint_samples`)."""
+    return joint_samples([person.results[protocol].joints for person in people])
+
+
+def joint_samples(joints: Sequence[JointFit | None]) -> dict[str, Sample]:
     """OKS and its recall, PCK by group of joints, and the share of joints that are not predicted.
 
     OKS: people with at least four annotated joints; missed people have 0. PCK and absent joints: visible joints, those
     of missed people are wrong and absent.
+
+    Args:
+        joints: of every person; None without annotated keypoints.
     """
-    joints = [person.results[protocol].joints for person in people]
     enough = [one for one in joints if one is not None and one.annotated >= MIN_JOINTS]
     oks_P = np.array([one.oks for one in enough])
     each_P = np.ones(len(oks_P))

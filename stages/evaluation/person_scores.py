@@ -15,6 +15,7 @@ from models.metrics.instances import FoundInstance, point_errors
 from models.metrics.joints import JointFit, joint_fit
 from models.metrics.masks import found_mask, mask_overlaps
 from models.metrics.part_of_joint import charts_under, part_of_joint
+from models.metrics.posed_joints import PoseErrors
 from models.metrics.silhouettes import SilhouetteFit, silhouette_fit
 from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
@@ -79,6 +80,37 @@ class PersonScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BodyScore:
+    """The body of one person by one method.
+
+    Attributes:
+        result: the rendered body at the annotated points, its mask, and its joints in the image.
+        away: how far the body is from the true one; None where the true pose is unknown, and for missed people.
+        seconds: processor time; nan for missed people.
+    """
+
+    result: PersonResult
+    away: PoseErrors | None = None
+    seconds: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageBodies:
+    """The bodies of an image.
+
+    Attributes:
+        of_person: the scores by method of the people who are tall enough, by their index.
+        keypoint_D173: by method, the joints of the first D predicted people in the image, where all of these have
+            bodies; else empty.
+        true_camera: whether the image's camera is known, and with it the true bodies; else one is assumed.
+    """
+
+    of_person: Mapping[int, Mapping[str, BodyScore]] = field(default_factory=dict)
+    keypoint_D173: Mapping[str, Float] = field(default_factory=dict)
+    true_camera: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageScore:
     """Scores of one image of a set.
 
@@ -92,6 +124,7 @@ class ImageScore:
         surface_G: the surface of each true person under the first protocol.
         keypoint_G173: x, y, visibility of the keypoints of people, then of crowds; zeros if none are annotated.
         keypoint_D173: keypoints of the first D predicted people under the first protocol.
+        bodies: under the surfaces of the first protocol; None if none were asked for.
     """
 
     set_name: str
@@ -105,6 +138,7 @@ class ImageScore:
     surface_G: tuple[SurfaceMap | None, ...] = field(default=())
     keypoint_G173: Float = field(default_factory=lambda: np.zeros((0, 17, 3)))
     keypoint_D173: Float = field(default_factory=lambda: np.zeros((0, 17, 3)))
+    bodies: ImageBodies | None = None
 
 
 def true_keypoints(image: TrueImage) -> Float:

@@ -14,36 +14,39 @@ COLUMNS = 4
 COLUMN_WIDTH, NAME_WIDTH = 25, 19
 """Characters."""
 COUNTED = frozenset({"people", "points", "hidden", "skipped", "off part"})
-"""Columns of whole numbers."""
+"""Measures and columns of whole numbers; so are all in millimetres or milliseconds."""
 
 
-def score_table(columns: Mapping[tuple[str, str], Mapping[str, Estimate]], *, signed: bool = False) -> list[str]:
+def score_table(
+    columns: Mapping[tuple[str, str], Mapping[str, Estimate]], *, signed: bool = False, beside: int = COLUMNS
+) -> list[str]:
     """Lines of the table: a line per measure, a column per set and protocol, values with 95 % intervals.
 
     Args:
         columns: measures by (set, protocol).
         signed: positive numbers have a sign, for differences.
+        beside: number of columns side by side.
     """
     text: list[str] = []
     keys = list(columns)
-    for start in range(0, len(keys), COLUMNS):
-        group = keys[start : start + COLUMNS]
+    for start in range(0, len(keys), beside):
+        group = keys[start : start + beside]
         names = list(dict.fromkeys(name for key in group for name in columns[key]))
         text += [
             "".join([" " * NAME_WIDTH, *(label.rjust(COLUMN_WIDTH) for label, _ in group)]),
             "".join([" " * NAME_WIDTH, *(label.rjust(COLUMN_WIDTH) for _, label in group)]),
         ]
         for name in names:
-            cells = (_estimate(columns[key].get(name), signed).rjust(COLUMN_WIDTH) for key in group)
+            cells = (_estimate(name, columns[key].get(name), signed).rjust(COLUMN_WIDTH) for key in group)
             text.append("".join([name.ljust(NAME_WIDTH), *cells]).rstrip())
         text.append("")
     return text[:-1]
 
 
-def _estimate(one: Estimate | None, signed: bool) -> str:
+def _estimate(name: str, one: Estimate | None, signed: bool) -> str:
     if one is None or np.isnan(one.value):
         return "-"
-    form = "+.3f" if signed else ".3f"
+    form = ("+" if signed else "") + (".0f" if is_whole_number(name) else ".3f")
     return f"{one.value:{form}}" if np.isnan(one.low) else f"{one.value:{form}} [{one.low:{form}}, {one.high:{form}}]"
 
 
@@ -63,4 +66,10 @@ def row_table(title: str, rows: Mapping[str, Row]) -> list[str]:
 def _cell(name: str, value: float | None) -> str:
     if value is None or np.isnan(value):
         return "-"
-    return f"{value:.0f}" if name in COUNTED else f"{value:.3f}"
+    return f"{value:.0f}" if is_whole_number(name) else f"{value:.3f}"
+
+
+def is_whole_number(name: str) -> bool:
+    """Whether a measure is printed without decimals."""
+    measure = name.removesuffix("_whole")
+    return measure in COUNTED or measure.endswith(("_mm", "_ms"))

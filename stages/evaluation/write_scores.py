@@ -18,6 +18,7 @@ from models.surface.geometry import Geometry, SurfaceGeometry
 from pipeline.stage import Stage, StageError
 from stages.evaluation.body_errors import error_views
 from stages.evaluation.body_geometry import geometry_of
+from stages.evaluation.body_measures import BODY_COLUMNS, body_samples, body_table
 from stages.evaluation.breakdown import breakdowns
 from stages.evaluation.error_curves import curves_image, errors_of
 from stages.evaluation.measures import Measures, Samples, estimates, samples, without_missing
@@ -92,7 +93,9 @@ class WriteScores(Stage):
         self._columns = {key: estimates(one) for key, one in self._samples.items()}
         if self._sets and not self._columns:
             self._warnings.append("its annotations are only boxes: with given boxes there is nothing to score")
-        text += score_table(self._columns)
+        text += score_table({key: one for key, one in self._columns.items() if key[1] not in BODY_COLUMNS})
+        for name, scores in self._sets.items():
+            text += body_table(name, scores.images, self._columns)
         if self._before:
             text += ["", f"difference to {self.config.against}", *score_table(self._differences(), signed=True)]
         with_people = {name: one.images for name, one in self._sets.items() if any(each.people for each in one.images)}
@@ -111,7 +114,7 @@ class WriteScores(Stage):
 
     def _measured(self, name: str, scores: SetScores) -> dict[str, Samples]:
         """The columns of one set; videos have a further one."""
-        columns = samples(scores.images, self.config.min_height)
+        columns = samples(scores.images, self.config.min_height) | body_samples(scores.images)
         stability = without_missing(scores.videos.stability() | scores.videos.presence())
         try:
             stability |= scores.videos.identities()

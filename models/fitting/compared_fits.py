@@ -1,0 +1,52 @@
+"""Ways from the predicted surface of a person to a body, which evaluations compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from models.body.camera import PinholeCamera
+from models.body.fitted_body import FittedBody
+from models.body.open_body import load_body
+from models.body.reduced_pose import whole_pose
+from models.fitting.joint_fit import fit_joints
+from models.fitting.least_squares import library_prior
+from models.fitting.lifted_start import lifted_start
+from models.fitting.surface_fit import SurfaceFitSettings, fit_surface
+from models.lift.lift_weights import built_in_lift
+from models.structures import SurfaceMap
+from models.surface.keypoints import person_keypoints
+
+BodyMethod = Callable[[SurfaceMap, PinholeCamera], FittedBody | None]
+"""The body under a surface in a camera's frame; None where too little of the person is seen."""
+
+
+def searched_body(surface: SurfaceMap, camera: PinholeCamera) -> FittedBody | None:
+    """A fit to the surface that begins at the starts which the surface's own points tell."""
+    return fit_surface(surface, camera, SurfaceFitSettings(lifted=False))
+
+
+def lifted_body(surface: SurfaceMap, camera: PinholeCamera) -> FittedBody | None:
+    """The mesh in one pass: the body that the lift tells. Its confidence is 0, because nothing is known of it."""
+    start = lifted_start(surface, camera, library_prior(), built_in_lift())
+    if start is None:
+        return None
+    body = load_body()
+    return FittedBody(
+        pose=whole_pose(start), camera=camera, confidence_J=np.zeros(len(body.keypoint_KV), np.float32),
+        seen_B=np.zeros(len(body.bones), np.float32), residual=float("nan"), is_person=float("nan"),
+    )  # fmt: skip
+
+
+def body_of_joints(surface: SurfaceMap, camera: PinholeCamera) -> FittedBody | None:
+    """A fit to the person's predicted joints alone, as SMPLify does (Bogo et al., ECCV 2016)."""
+    return fit_joints(person_keypoints(surface), camera)
+
+
+METHODS: Mapping[str, BodyMethod] = MappingProxyType(
+    {"dense": fit_surface, "searched": searched_body, "lift": lifted_body, "joints": body_of_joints}
+)
+"""The fit as in use, which begins where the lift puts the body; the fit without the lift; the lift alone; the fit to
+joints alone."""

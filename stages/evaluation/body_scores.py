@@ -1,0 +1,129 @@
+"""Bodies under the predicted surfaces of an image, scored person by person: in space, and as the camera shows them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.arrays import Float
+from models.body.body_pose import posed_keypoints, posed_vertices
+from models.body.camera import PinholeCamera, default_camera
+from models.body.fitted_body import FittedBody
+from models.fitting.compared_fits import METHODS, BodyMethod
+from models.metrics.instances import FoundInstance, point_errors
+from models.metrics.joints import joint_fit
+from models.metrics.posed_joints import pose_errors
+from models.structures import SurfaceMap
+from models.surface.body_image import body_image
+from models.surface.geometry import Geometry
+from stages.evaluation.person_scores import BodyScore, ImageBodies, PersonResult, mask_overlap
+from stages.evaluation.protocols import ProtocolResult, found_instance
+from stages.evaluation.true_images import TrueImage
+
+COCO_JOINTS = 17
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedBody:
+    """A body, None where there is none, and the processor seconds that it took."""
+
+    body: FittedBody | None
+    seconds: float
+
+
+def timed_body(method: BodyMethod, surface: SurfaceMap, camera: PinholeCamera) -> TimedBody:
+    """The body of a method."""
+    start = time.process_time()
+    body = method(surface, camera)
+    return TimedBody(body=body, seconds=time.process_time() - start)
+
+
+def image_bodies(
+    image: TrueImage, protocol: ProtocolResult, confident: int | None, min_height: float, geometry: Geometry
+) -> ImageBodies:
+    """The bodies under the surfaces of a protocol, by every method, each fitted from this image alone.
+
+    Args:
+        confident: number of predicted people, the first ones, of whom all get bodies, for average precision; None: only
+            those who match a true person.
+        min_height: height in pixels from which true people count.
+        geometry: distances on the body.
+    """
+    match_g = {g: int(protocol.match_G[g]) for g, one in enumerate(image.people) if one.height >= min_height}
+    wanted = {d for d in match_g.values() if d >= 0} | set(range(confident or 0))
+    camera = camera_of_image(image)
+    bodies = {
+        name: {d: timed_body(method, protocol.surface_D[d], camera) for d in sorted(wanted)}
+        for name, method in METHODS.items()
+    }
+    of_person = {
+        g: {name: body_score(image, g, of_d.get(d), geometry) for name, of_d in bodies.items()}
+        for g, d in match_g.items()
+    }
+    ranked = () if confident is None else range(confident)
+    joints = {name: stacked([keypoints_in_image(of_d[d].body) for d in ranked]) for name, of_d in bodies.items()}
+    return ImageBodies(
+        of_person=of_person, keypoint_D173={} if confident is None else joints, true_camera=image.camera is not None
+    )
+
+
+def camera_of_image(image: TrueImage) -> PinholeCamera:
+    """The camera of an image; where it is unknown, one of the default field of view."""
+    height, width = image.rgb_HW3.shape[:2]
+    return default_camera(width, height) if image.camera is None else image.camera
+
+
+def stacked(joint_173: Sequence[Float | None]) -> Float:
+    """Keypoints of people (D, 17, 3); zeros for those without a body."""
+    nothing = np.zeros((COCO_JOINTS, 3))
+    return np.array([nothing if one is None else one for one in joint_173]).reshape(-1, COCO_JOINTS, 3)
+
+
+def body_score(image: TrueImage, g: int, found: TimedBody | None, geometry: Geometry) -> BodyScore:
+    """Person `g` of an image; `found`: None for a missed person."""
+    pose, body = image.people[g].pose, None if found is None else found.body
+    rendered = None if body is None else rendered_body(body, *image.rgb_HW3.shape[:2])
+    result = shown_result(image, g, rendered, keypoints_in_image(body), geometry)
+    if found is None:
+        return BodyScore(result=result)
+    away = None if pose is None else pose_errors(None if body is None else body.pose, pose)
+    return BodyScore(result=result, away=away, seconds=found.seconds)
+
+
+def shown_result(
+    image: TrueImage, g: int, found: FoundInstance | None, joint_173: Float | None, geometry: Geometry
+) -> PersonResult:
+    """A surface and joints in the image against person `g`: the annotated points, mask and joints alone."""
+    person, told_173 = image.people[g], image.people[g].keypoint_173
+    annotated = told_173 is not None and told_173[:, 2].any()
+    about = (person.instance.area, person.instance.box_4)
+    return PersonResult(
+        chart_2525=None,
+        uv_error_2S=None,
+        error_M=None if person.instance.points is None else point_errors(geometry, person.instance, found),
+        joint_17=None,
+        mask_iou=mask_overlap(image, person, found),
+        joints=joint_fit(joint_173, told_173, *about) if told_173 is not None and annotated else None,
+    )
+
+
+def rendered_body(body: FittedBody, height: int, width: int) -> FoundInstance | None:
+    """The surface of a body in an image of this size; None if the image does not show it."""
+    shown = body_image(posed_vertices(body.pose), body.camera, height, width)
+    if shown is None:
+        return None
+    labels_hw, uv_2hw = shown.surface()
+    surface = SurfaceMap(x0=shown.x0, y0=shown.y0, labels_hw=labels_hw, uv_2hw=uv_2hw)
+    grid_4 = np.array([shown.x0, shown.y0, shown.x0 + shown.width, shown.y0 + shown.height], np.float32)
+    return found_instance(surface, grid_4, 1.0)
+
+
+def keypoints_in_image(body: FittedBody | None) -> Float | None:
+    """COCO's keypoints of a body projected into its image, (17, 3): x, y, 1; None without a body."""
+    if body is None:
+        return None
+    place_172 = body.camera.project(posed_keypoints(body.pose)[:COCO_JOINTS])
+    return np.column_stack([place_172, np.ones(COCO_JOINTS)])

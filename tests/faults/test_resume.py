@@ -132,26 +132,50 @@ def add_frame(recorded, second, found):
 RecordedBodies.add_frame = add_frame
 sys.exit(main())
 """
+LANES_KILLED = """
+import os, signal, sys
+from pipeline.command.cli import main
+from pipeline.metrics import Metrics
+from tests.faults.kill_rounds import actor_processes
+whole, steps = Metrics.step, []
+def step(metrics, lane, stream, done):
+    whole(metrics, lane, stream, done)
+    steps.append(lane)
+    if steps.count("out") == 12:
+        steps.append("out")
+        killed = list(actor_processes("LaneActor"))
+        for process in killed:
+            os.kill(process, signal.SIGKILL)
+        print(len(killed), "lanes killed", file=sys.stderr)
+Metrics.step = step
+sys.exit(main())
+"""
 
 
 def test_an_animation_is_the_same_after_a_crash(root: Path, tmp_path: Path) -> None:
-    """An animation has one file at its end and no parts: the film is read once more."""
+    """An animation has one file at its end and no parts: the film is read once more.
+
+    So it is in a run under Ray whose processes are killed while people are recorded.
+    """
     config = tmp_path / "animation.yaml"
     config.write_text(ANIMATION)
 
     def ran(folder: str, program: list[str], *words: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / folder).mkdir(exist_ok=True)
-        way = ["-c", str(config), "-o", str(tmp_path / folder / "out.bvh"), "--serial", *words]
+        way = ["-c", str(config), "-o", str(tmp_path / folder / "out.bvh"), *words]
         command = [sys.executable, *program, *way]
         return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
 
-    calm = ran("calm", ["run_pipeline.py"])
+    calm = ran("calm", ["run_pipeline.py"], "--serial")
     assert calm.returncode == 0, calm.stderr
-    assert ran("crashed", ["-c", KILLED_WHILE_RECORDING]).returncode == -9
+    assert ran("crashed", ["-c", KILLED_WHILE_RECORDING], "--serial").returncode == -9
     assert not list((tmp_path / "crashed").glob("*.bvh"))
-    done = ran("crashed", ["run_pipeline.py"], "--resume")
+    done = ran("crashed", ["run_pipeline.py"], "--serial", "--resume")
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path / "crashed") == contents(tmp_path / "calm")
+    killed = ran("killed", ["-c", LANES_KILLED])
+    assert killed.returncode == 0 and "2 lanes killed" in killed.stderr, killed.stderr
+    assert contents(tmp_path / "killed") == contents(tmp_path / "calm")
 
 
 def product(root: Path, output: Path, settings: list[str], *words: str, **options) -> subprocess.CompletedProcess[str]:

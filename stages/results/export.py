@@ -59,6 +59,10 @@ class Exporter(Stage):
                 raise ValueError("two exports have the same path; give each export its own path")
             if self.segment_frames < 1 or self.threads < 1:
                 raise ValueError("segment_frames and threads must be 1 or more")
+            given = {"vertices": self.bodies.vertices, "atlas": self.bodies.atlas is not None}
+            for name, kind in () if self.raw else (("vertices", "bodies"), ("atlas", "mesh")):
+                if given[name] and kind not in self.to:
+                    raise ValueError(f"bodies.{name} is for the export {kind!r} alone; add --export {kind}=FOLDER")
 
     @classmethod
     def needs(cls, config: Config) -> Sequence[str]:

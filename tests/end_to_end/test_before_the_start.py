@@ -59,6 +59,8 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["a.mp4", "--export", "mesh=m/", "--set", "bodies.atlas=file"], "bodies.atlas: file: this image"),
         (["a.mp4", "--export", "bodies=b/", "--set", "fit.focal_px=-3"], "focal_px is -3"),
         (["a.mp4", "--style", "mesh", "--set", "fit.height_m=18"], "height_m is 18"),
+        (["a.mp4", "--set", "bodies.vertices=true"], "bodies.vertices is for the export 'bodies' alone"),
+        (["a.mp4", "--export", "depth=d/", "--set", "bodies.atlas=file"], "bodies.atlas is for the export 'mesh'"),
         (["a.mp4", "--set", "fit.focal_px=900"], "fit: nothing that this run writes needs the stage 'fit'"),
         (["-c", "evaluate", "--set", "write_scores.folder=file"], "file: this folder cannot be used (is no folder)"),
         (["-c", "train_rcnn", "--set", "train_network.folder=file/x"], "file/x: this folder cannot be used ("),

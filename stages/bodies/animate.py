@@ -31,6 +31,8 @@ from stages.video.encoding.output_file import OutputFile
 SUFFIXES = (".glb", ".bvh", ".vrma", ".csv", ".html")
 A_FILE_EACH = (".bvh", ".vrma", ".csv")
 """Kinds that hold one person."""
+NAMED_FILES = 5
+"""Further files that a message names one by one."""
 PICTURE_WIDTH, PICTURE_SECONDS, PICTURE_QUALITY = 480, 0.075, 70
 """Pictures of the film on the page: their width, the least time between them, and the quality of the JPEG."""
 
@@ -115,10 +117,12 @@ class Animate(Stage):
             return
         take = recorded_take(self._recorded, self.config.least_seconds, self.config.lock_feet)
         if not take.motion_of:
+            what = "nobody was seen long enough, so there is nothing to animate"
             remedy = "look at the people with -c video, or try animate.least_seconds=0"
             if len(self._recorded.seconds) == 1:
+                what = "one picture shows no motion, so there is nothing to animate"
                 remedy = "give a video; for one picture --export mesh and --export bodies write the bodies"
-            raise StageError("nobody was seen long enough, so there is nothing to animate", self._job.name, remedy)
+            raise StageError(what, self._job.name, remedy)
         take = from_origin(take)
         self._animated = list(take.motion_of)
         files = self._files(take, self._job)
@@ -127,7 +131,8 @@ class Animate(Stage):
         assert self._job.output is not None
         facts: dict[str, Any] = {"people": len(self._animated)}
         if others := [path for path in files if path != self._job.output]:
-            facts["notes"] = [f"also written: {', '.join(others)}"]
+            named = others if len(others) <= NAMED_FILES else [others[0], f"… {others[-1]} ({len(others)} files)"]
+            facts["notes"] = [f"also written: {', '.join(named)}"]
         if warnings := self._warnings():
             facts["warnings"] = warnings
         yield Written(path=self._job.output, frames=len(self._recorded.seconds), facts=facts)

@@ -193,7 +193,7 @@ def test_a_single_image_gives_one_frame(tmp_path: Path) -> None:
 def test_one_picture_without_identities_asks_for_a_video(tmp_path: Path) -> None:
     stage = Animate(Animate.Config())
     list(stage(job(tmp_path, "one.glb"), grey_frames(1), Bodies.of_frame([(-1, made_body())])))
-    with pytest.raises(StageError, match="give a video"):
+    with pytest.raises(StageError, match="one picture shows no motion"):
         list(stage.flush())
 
 

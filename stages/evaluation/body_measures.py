@@ -76,13 +76,14 @@ def body_table(name: str, images: Sequence[ImageScore], columns: Mapping[tuple[s
     bodies = [image.bodies for image in images if image.bodies is not None]
     if not bodies:
         return []
-    found = {key: one for key, one in columns.items() if key[0] == name and key[1] in BODY_COLUMNS}
+    found = {("", method): columns[name, method] for method in BODY_COLUMNS if (name, method) in columns}
     if not any(set(one) - WITHOUT_TRUTH for one in found.values()):
         return ["", f"{name}: bodies are not scored, because neither true bodies nor points nor joints are known"]
     unknown = any(one.of_person and not one.true_camera for one in bodies)
     about = f"{UNKNOWN_BODIES}; the field of view is taken to be {np.degrees(DEFAULT_FIELD):.0f}°" if unknown else ""
     title = f"{name}: bodies under the predicted surfaces, each from one image alone"
-    return ["", *filter(None, (title, about)), *score_table(found, beside=len(BODY_COLUMNS))]
+    lines = [title, about, *score_table(found, beside=len(BODY_COLUMNS))]
+    return ["", *(line for line in lines if line.strip())]
 
 
 def scored_bodies(images: Sequence[ImageScore], method: str) -> list[ScoredBody]:

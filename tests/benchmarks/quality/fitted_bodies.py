@@ -34,7 +34,7 @@ from models.fitting.surface_fit import EXACT, NEAR_M, fit_surface
 from models.inference.open_network import open_network
 from models.metrics.bootstrap import Ratio, estimate, whole_value
 from models.metrics.gps import gps_paper
-from models.metrics.posed_joints import MAIN_JOINTS
+from models.metrics.posed_joints import HIPS, MAIN_JOINTS
 from models.network import NetworkConfig
 from models.structures import SurfaceMap
 from models.surface.geometry import SurfaceGeometry, open_body_geometry
@@ -53,6 +53,8 @@ HEIGHT, WIDTH = 480, 640
 LEAST_HEIGHT = 100
 VISIBLE = 2
 ROWS = ("exact", "dense", "searched", "lift", "dense, height stated", "joints", "true joints", NETWORK)
+BUT_HIPS = [k for k, joint in enumerate(MAIN_JOINTS) if joint not in HIPS]
+"""Joints whose distance from the hips can err much."""
 CONFIDENCES = (0.15, 0.3, 0.5, 0.7, 0.9)
 """Limits of the groups of joints by stated confidence."""
 
@@ -155,7 +157,7 @@ def records(world: str, seed: int, scenes: range, weights: str, methods: Sequenc
 
 def confidence_rows(some: Sequence[Record]) -> Iterator[str]:
     """Stated and true shares of near joints, by stated confidence."""
-    pairs = [pair for one in some if one.sure_M for pair in zip(one.sure_M, one.joint_mm, strict=True)]
+    pairs = [(one.sure_M[k], one.joint_mm[k]) for one in some if one.sure_M for k in BUT_HIPS]
     if not pairs:
         return
     sure_N, near_N = np.array([sure for sure, _ in pairs]), np.array([away < 1e3 * NEAR_M for _, away in pairs])

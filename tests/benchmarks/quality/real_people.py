@@ -1,16 +1,13 @@
-"""Bodies fitted to people in annotated photos: are their joints right, and are they people at all?
+"""Is a detection in a photo a person? What the surface's confidence, a fitted body and the detector tell of it.
 
     python -m tests.benchmarks.quality.real_people PEOPLE.json IMAGES [PEOPLE.json IMAGES ...] [--every N]
-        [--weights FILE.safetensors] [--least-height 100]
+        [--weights FILE.safetensors]
 
-PEOPLE.json is in COCO's format with keypoints; every N-th photo is read. Each detection is fitted alone, with the
-default camera. Printed:
-
-- PCK (distance up to .05 and .1 of the longer side of the person's box) of visible joints: the network's own, and those
-  of the fit projected into the photo; missed people count as wrong. COCO's keypoint AP of both with equal scores.
-- how well single numbers, and a logistic model of them, tell detections that match a person (IoU .5) from those that
-  match none (IoU below .3 and not in a crowd): area under the ROC curve with every fifth photo left out in turn, and
-  the stated and true shares of people. `person_probability` has the weights of the confidence alone.
+PEOPLE.json is in COCO's format; every N-th photo is read. Each detection is fitted alone, with the default camera.
+Detections that match a person (IoU .5) are told from those that match none (IoU below .3 and not in a crowd). Printed:
+the area under the ROC curve, and the stated and true shares of people, of the built-in `person_probability`, and of
+logistic models of single numbers with every fifth photo left out in turn. Joints of bodies in photos are scored by
+`-c evaluate --set evaluate.bodies=true`.
 """
 
 from __future__ import annotations
@@ -28,36 +25,28 @@ import numpy as np
 from scipy.special import expit
 
 from models.arrays import F64, Bool, Float
-from models.body.body_pose import posed_keypoints
 from models.body.camera import default_camera
 from models.body.reduced_pose import reduced_pose
 from models.body.rotation_vectors import rotation_logarithm
 from models.fitting.correspondences import correspondences
 from models.fitting.least_squares import library_prior
-from models.fitting.surface_fit import fit_surface
+from models.fitting.surface_fit import fit_surface, person_probability
 from models.inference.open_network import open_network
-from models.metrics.bootstrap import Ratio, estimate
-from models.metrics.coco_ap import CocoFound, CocoTruth, keypoint_ap
-from models.metrics.joints import JointFit, joint_fit
 from models.network import NetworkConfig
 from models.structures import SurfaceMap
-from models.surface.keypoints import person_keypoints
 
-LEAST_SCORE, LEAST_PIXELS, LEAST_JOINTS = 0.03, 150, 4
+LEAST_SCORE, LEAST_PIXELS = 0.03, 150
 SAME, APART = 0.5, 0.3
 FEATURES = ("log residual", "confidence", "pose prior", "shape", "detector's score")
-MODELS = ((0,), (1,), (0, 1), (0, 1, 2, 3), (4,))
+MODELS = ((0,), (1,), (0, 1), (0, 1, 2, 3), (4,), (1, 4))
 FOLDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A detection: box x0, y0, x1, y1, its score, joints (17, 3) of the network and of the fit, and `FEATURES`."""
+    """A detection: box x0, y0, x1, y1, and `FEATURES`."""
 
     box_4: Float
-    score: float
-    own_173: Float
-    fit_173: Float
     feature_F: F64
 
 
@@ -65,7 +54,6 @@ class Found:
 class Photo:
     """Annotations of people and detections of a photo."""
 
-    record: dict[str, Any]
     people: list[dict[str, Any]]
     found: list[Found]
 
@@ -76,17 +64,13 @@ def fitted(surface: SurfaceMap, box_4: Float, score: float, height: int, width: 
     fit = fit_surface(surface, camera)
     if fit is None:
         return None
-    own_173, prior = person_keypoints(surface), library_prior()
+    prior = library_prior()
     away_X = rotation_logarithm(reduced_pose(fit.pose).rotation_R33[1:]).ravel() - prior.mean_X
     features = [
         np.log(fit.residual), correspondences(surface).confidence, np.sqrt(away_X @ prior.precision_XX @ away_X),
         np.linalg.norm(fit.pose.shape_C), score,
     ]  # fmt: skip
-    projected_172 = camera.project(posed_keypoints(fit.pose)[:17])
-    return Found(
-        box_4=box_4, score=score * float(own_173[:, 2].mean()), own_173=own_173,
-        fit_173=np.column_stack([projected_172, fit.confidence_J[:17]]), feature_F=np.array(features),
-    )  # fmt: skip
+    return Found(box_4=box_4, feature_F=np.array(features))
 
 
 def photos(file: Path, images: Path, every: int, weights: str) -> Iterator[Photo]:
@@ -105,7 +89,7 @@ def photos(file: Path, images: Path, every: int, weights: str) -> Iterator[Photo
             for surface, box_4, score in zip(surfaces, found.box_N4, found.score_N, strict=True)
             if score >= LEAST_SCORE and (surface.labels_hw > 0).sum() >= LEAST_PIXELS
         ]
-        yield Photo(record=record, people=people[record["id"]], found=[one for one in tried if one is not None])
+        yield Photo(people=people[record["id"]], found=[one for one in tried if one is not None])
 
 
 def overlap(box_4: Float, given_4: Sequence[float]) -> float:
@@ -114,45 +98,6 @@ def overlap(box_4: Float, given_4: Sequence[float]) -> float:
     across = max(0.0, min(box_4[2], x + width) - max(box_4[0], x))
     inside = across * max(0.0, min(box_4[3], y + height) - max(box_4[1], y))
     return float(inside / ((box_4[2] - box_4[0]) * (box_4[3] - box_4[1]) + width * height - inside))
-
-
-def joint_rows(taken: Sequence[Photo], least_height: float) -> Iterator[str]:
-    """PCK and AP of the network's joints and of the fits'."""
-    fits: dict[str, list[JointFit]] = {"network": [], "fit": []}
-    truth, found = [], {name: [] for name in fits}
-    for photo in taken:
-        told_N173 = np.array([one["keypoints"] for one in photo.people], np.float64).reshape(-1, 17, 3)
-        truth.append(CocoTruth(
-            height=photo.record["height"], width=photo.record["width"],
-            box_N4=np.array([one["bbox"] for one in photo.people]).reshape(-1, 4),
-            area_N=np.array([one["area"] for one in photo.people]),
-            crowd_N=[bool(one.get("iscrowd")) for one in photo.people], keypoint_N173=told_N173,
-        ))  # fmt: skip
-        box_N4 = np.array([[*one.box_4[:2], *(one.box_4[2:] - one.box_4[:2])] for one in photo.found]).reshape(-1, 4)
-        score_N = np.array([one.score for one in photo.found])
-        for name, joints in found.items():
-            each = [one.own_173 if name == "network" else one.fit_173 for one in photo.found]
-            joints.append(CocoFound(box_N4=box_N4, score_N=score_N, keypoint_N173=np.array(each).reshape(-1, 17, 3)))
-        for person, told_173 in zip(photo.people, told_N173, strict=True):
-            known = (told_173[:, 2] == 2).sum() >= LEAST_JOINTS and person["bbox"][3] >= least_height
-            if known and not person.get("iscrowd"):
-                near = max(photo.found, key=lambda one: overlap(one.box_4, person["bbox"]), default=None)
-                if near is not None and overlap(near.box_4, person["bbox"]) < APART:
-                    near = None
-                about = (told_173, person["area"], np.array(person["bbox"]))
-                fits["network"].append(joint_fit(None if near is None else near.own_173, *about))
-                fits["fit"].append(joint_fit(None if near is None else near.fit_173, *about))
-    yield "| joints | people | PCK.05 | PCK.1 | keypoint AP / AP50 |\n|---|---|---|---|---|"
-    for name, some in fits.items():
-        seen_P17 = np.array([one.seen_17 for one in some])
-        away_P17 = np.array([one.away_17 for one in some])
-        columns = []
-        for reach in (0.05, 0.1):
-            right_P = (seen_P17 & (away_P17 <= reach)).sum(axis=1).astype(float)
-            share = estimate(Ratio(hits_P=right_P, trials_P=seen_P17.sum(axis=1).astype(float)))
-            columns.append(f"{share.value:.3f} ({share.low:.3f}–{share.high:.3f})")
-        ap = keypoint_ap(truth, found[name])
-        yield f"| {name} | {len(some)} | {' | '.join(columns)} | {ap['AP']:.3f} / {ap['AP50']:.3f} |"
 
 
 def person_samples(taken: Sequence[Photo]) -> tuple[F64, Bool, F64]:
@@ -196,20 +141,27 @@ def person_rows(taken: Sequence[Photo]) -> Iterator[str]:
     """How well people are told from false detections."""
     feature_DF, person_D, photo_D = person_samples(taken)
     yield f"{len(person_D)} detections, {person_D.sum()} of them people"
+    built_in = [person_probability(confidence) for confidence in feature_DF[:, FEATURES.index("confidence")]]
+    yield f"person_probability: {told_row(np.array(built_in), person_D)}"
     for chosen in MODELS:
         some_DF, told_D = feature_DF[:, chosen], np.zeros(len(person_D))
         for fold in range(FOLDS):
             left_D = photo_D % FOLDS == fold
             weight_W = logistic(some_DF[~left_D], person_D[~left_D])
             told_D[left_D] = expit(weight_W[0] + some_DF[left_D] @ weight_W[1:])
-        bins_D = np.digitize(told_D, [0.2, 0.5, 0.8, 0.95])
-        shares = ", ".join(
-            f"{told_D[bins_D == b].mean():.2f}: {person_D[bins_D == b].mean():.2f} of {(bins_D == b).sum()}"
-            for b in np.unique(bins_D)
-        )
         names = " + ".join(FEATURES[f] for f in chosen)
         weights = np.round(logistic(some_DF, person_D), 2).tolist()
-        yield f"{names}: area {roc_area(told_D, person_D):.3f}, weights {weights}; stated: true {shares}"
+        yield f"{names}: {told_row(told_D, person_D)}; weights {weights}"
+
+
+def told_row(told_D: F64, person_D: Bool) -> str:
+    """Area under the ROC curve, and stated and true shares of people in groups of stated ones."""
+    group_D = np.digitize(told_D, [0.2, 0.5, 0.8, 0.95])
+    shares = ", ".join(
+        f"{told_D[group_D == b].mean():.2f}: {person_D[group_D == b].mean():.2f} of {(group_D == b).sum()}"
+        for b in np.unique(group_D)
+    )
+    return f"area {roc_area(told_D, person_D):.3f}; stated: true {shares}"
 
 
 def main() -> None:
@@ -218,11 +170,10 @@ def main() -> None:
     parser.add_argument("sets", nargs="+", type=Path, help="PEOPLE.json IMAGES, of one or more sets")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--weights", default="light", help="of the network")
-    parser.add_argument("--least-height", type=float, default=100, help="pixels from which people count in PCK")
     options = parser.parse_args()
     pairs = zip(options.sets[::2], options.sets[1::2], strict=True)
     taken = [one for file, images in pairs for one in photos(file, images, options.every, options.weights)]
-    print("\n".join([*joint_rows(taken, options.least_height), *person_rows(taken)]))
+    print("\n".join(person_rows(taken)))
 
 
 if __name__ == "__main__":

@@ -123,9 +123,12 @@ def whole_pose(reduced: ReducedPose) -> BodyPose:
 def reduced_pose(pose: BodyPose) -> ReducedPose:
     """The nearest reduced pose: the product of the rotations of spine and neck, and the other rotations as they are."""
     driven = driven_bones()
-    rotation_R33 = np.tile(np.eye(3), (len(ROTATIONS), 1, 1))
-    for bone, group in zip(driven.bone_D.tolist(), driven.group_D.tolist(), strict=True):
-        rotation_R33[group] = rotation_R33[group] @ pose.rotation_B33[bone]
+    rotation_D33 = pose.rotation_B33[driven.bone_D].astype(np.float64)
+    rotation_R33 = rotation_D33[driven.start_R]
+    for bone in shared_bones().tolist():
+        group = driven.group_D[bone]
+        if bone != driven.start_R[group]:
+            rotation_R33[group] = rotation_R33[group] @ rotation_D33[bone]
     return ReducedPose(
         rotation_R33=rotation_R33, root_3=pose.root_3.astype(np.float64), shape_C=pose.shape_C.astype(np.float64)
     )

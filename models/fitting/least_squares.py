@@ -31,6 +31,8 @@ LEAST_DEPTH = 0.2
 LEAST_SCORE = 0.05
 """Joints of a lower score are as uncertain as this one."""
 FIRST_DAMPING, MORE_DAMPING, LESS_DAMPING, LEAST_DAMPING = 1e-2, 6.0, 0.2, 1e-5
+SIZE_DOUBT = 0.10
+"""Standard deviation of the size of a person whose shape is given; a free shape leaves as much uncertain."""
 TRIES = 4
 """Steps with growing damping before a search ends."""
 CONVERGED = 1e-3
@@ -124,7 +126,8 @@ class Problem:
     def keypoint_spread(self, pose: ReducedPose, reach: float, origin: Sequence[int]) -> F64:
         """Mean variance over the axes of the keypoints' places (J,) relative to the mean of some keypoints, m².
 
-        The errors are taken as normal, with the covariance that the curvature of the cost gives (Laplace's method).
+        The errors are taken as normal, with the covariance that the curvature of the cost gives (Laplace's method). A
+        given shape, which the curvature takes as exact, is uncertain in size.
         """
         _, hessian_XX, _ = self.normal_equations(pose, reach)
         posed = self._posed(pose)
@@ -132,7 +135,12 @@ class Problem:
         row_Y3J -= row_Y3J[..., list(origin)].mean(axis=2, keepdims=True)
         slope_XL = posed.basis.T @ row_Y3J.reshape(len(row_Y3J), -1)
         variance_L = (slope_XL * np.linalg.solve(hessian_XX, slope_XL)).sum(axis=0)
-        return np.asarray(variance_L.reshape(3, -1).mean(axis=0), np.float64)
+        spread_J: F64 = variance_L.reshape(3, -1).mean(axis=0)
+        if not len(posed.shaped):
+            away_3J = posed.places[:, self._keypoint_J]
+            away_3J = away_3J - away_3J[:, list(origin)].mean(axis=1, keepdims=True)
+            spread_J += SIZE_DOUBT**2 * np.square(away_3J).mean(axis=0)
+        return spread_J
 
     def mean_error(self, pose: ReducedPose) -> float:
         """Mean distance of the points and the known joints from where the picture shows them, pixels.

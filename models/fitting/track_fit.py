@@ -30,9 +30,9 @@ class TrackFitSettings:
     """
 
     fit: SurfaceFitSettings = field(default_factory=SurfaceFitSettings)
-    steps: int = 3
+    steps: int = 2
     velocity: float = 0.7
-    agility: float = 0.2
+    agility: float = 0.4
     shape_frames: int = 10
     lost: float = 1.7
 

@@ -23,7 +23,7 @@ ANCHORED = 0.003
 """Metres: how exactly the heel and the ball of a foot that stands flat keep their distance and lie on the floor."""
 
 
-REACHED = 0.002
+REACHED = 0.01
 """Metres: how exactly a stretched leg reaches."""
 
 

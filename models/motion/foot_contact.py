@@ -39,14 +39,26 @@ def detected_contacts(patch_TP3: Float, eye_3: Float | None, fps: float) -> Bool
         velocity_TP3 = velocity_TP3 - (1 - ALONG) * along_TP1 * view_TP3
     # The larger of speed and height, each in units of its thresholds: below 0 contact begins, above 1 it ends.
     doubt_TP = np.maximum(_between(np.linalg.norm(velocity_TP3, axis=2), SPEEDS), _between(smooth_TP3[..., 1], HEIGHTS))
-    shortest = max(1, round(SHORTEST * fps))
-    return np.stack([_without_short_runs(_hysteresis(doubt_T), shortest) for doubt_T in doubt_TP.T], axis=1)
+    return without_short_runs(np.stack([_hysteresis(doubt_T) for doubt_T in doubt_TP.T], axis=1), fps)
 
 
 def contact_runs(contact_T: Bool) -> list[tuple[int, int]]:
     """First frame, and the frame after the last, of each contact."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], contact_T, [False]]).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def without_short_runs(contact_TP: Bool, fps: float) -> Bool:
+    """Contacts (T, P) whose short breaks are closed, and of which short ones are then removed."""
+    result_TP, shortest = contact_TP.copy(), max(1, round(SHORTEST * fps))
+    for result_T in result_TP.T:
+        for first, last in contact_runs(~result_T):
+            if last - first < shortest and first > 0 and last < len(result_T):
+                result_T[first:last] = True
+        for first, last in contact_runs(result_T):
+            if last - first < shortest:
+                result_T[first:last] = False
+    return result_TP
 
 
 def _between(value: F64, bounds: tuple[float, float]) -> F64:
@@ -59,15 +71,3 @@ def _hysteresis(doubt_T: F64) -> Bool:
     for first, last in contact_runs(doubt_T < 1):
         contact_T[first:last] = bool((doubt_T[first:last] < 0).any())
     return contact_T
-
-
-def _without_short_runs(contact_T: Bool, shortest: int) -> Bool:
-    """Short breaks are closed, then short contacts removed."""
-    result = contact_T.copy()
-    for first, last in contact_runs(~result):
-        if last - first < shortest and first > 0 and last < len(result):
-            result[first:last] = True
-    for first, last in contact_runs(result):
-        if last - first < shortest:
-            result[first:last] = False
-    return result

@@ -6,7 +6,7 @@ feet are flat where heel and ball stand. Between contacts the corrections fade.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
@@ -16,7 +16,7 @@ from models.arrays import F64, Bool, Float
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
 from models.motion.contact_path import SIDES, Contact, PathErrors, StretchedLeg, level_turn, path_and_anchors, view_axes
-from models.motion.foot_contact import contact_runs
+from models.motion.foot_contact import contact_runs, without_short_runs
 from models.motion.leg_reach import LONGEST, with_reaching_leg
 from models.motion.soles import frames_a_second, soles_over_time
 
@@ -28,6 +28,12 @@ ROUNDS = 6
 
 REACH_SLACK = 0.001
 """Metres by which a leg may be too short."""
+
+FLOATS = 0.01
+"""Metres that a foot floats before the root comes straight down, off the place where the picture shows it."""
+
+UNREACHED = 0.04
+"""Metres by which a leg is too short for a place before the foot counts as lifted."""
 
 REACH_SPREAD = 0.1
 """Seconds over which a root that a stretched leg pulls down comes down and up again."""
@@ -45,53 +51,108 @@ def locked_feet(
     Args:
         eye_3: place of the camera, along whose rays places are the least certain; None: along z.
     """
-    head_B3 = load_body().rest(motion.shape_C)[1]
-    rotation_TB33, root_T3 = motion.rotation_TB33.astype(np.float64), motion.root_T3.astype(np.float64)
-    turned_TB33, placed_TB3 = bones_over_time(rotation_TB33, head_B3, root_T3)
-    contacts = [
+    contacts, stretched = _contacts(contact_TP), list[StretchedLeg]()
+    if not contacts:
+        return motion
+    posed = _posed(motion)
+    for _ in range(ROUNDS):
+        planted = _planted(motion, posed, contacts, eye_3, errors, stretched)
+        too_far = _stretched_legs(planted, contacts)
+        if not too_far:
+            break
+        stretched += too_far
+    rotation_TB33, placed_TB3 = motion.rotation_TB33.astype(np.float64), planted.placed_TB3
+    placed_TB3[..., 1] -= _lowering(placed_TB3, planted.ankles, frames_a_second(motion))[:, None]
+    for side, ankle_T3, foot_T33 in zip(SIDES, planted.ankles, planted.feet, strict=True):
+        with_reaching_leg(rotation_TB33, posed.turned_TB33, placed_TB3, side, ankle_T3, foot_T33)
+    return replace(motion, rotation_TB33=rotation_TB33.astype(np.float32), root_T3=placed_TB3[:, 0].astype(np.float32))
+
+
+def reached_contacts(motion: BodyMotion, contact_TP: Bool, eye_3: Float | None = None) -> Bool:
+    """The contacts without frames in which the leg is much too short for the place: the foot is in the air then."""
+    contacts = _contacts(contact_TP)
+    if not contacts:
+        return contact_TP
+    planted = _planted(motion, _posed(motion), contacts, eye_3, FITTED, [])
+    fits_TF = np.stack([_missing(planted, side) < UNREACHED for side in range(2)], axis=1)
+    return without_short_runs(contact_TP & fits_TF.repeat(2, axis=1), frames_a_second(motion))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Posed:
+    """Orientations and places of all bones of a motion, and the vertices of its soles."""
+
+    turned_TB33: F64
+    placed_TB3: F64
+    sole_TPS3: F64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planted:
+    """The moved bones, where both ankles come and how their feet turn; the root's shift and the places of contacts."""
+
+    placed_TB3: F64
+    ankles: list[F64]
+    feet: list[F64]
+    shift_T3: F64
+    anchor_K3: F64
+
+
+def _contacts(contact_TP: Bool) -> list[Contact]:
+    return [
         Contact(patch=p, first=first, last=last)
         for p in range(contact_TP.shape[1])
         for first, last in contact_runs(contact_TP[:, p])
     ]
-    if not contacts:
-        return motion
+
+
+def _posed(motion: BodyMotion) -> _Posed:
+    head_B3 = load_body().rest(motion.shape_C)[1]
+    turned_TB33, placed_TB3 = bones_over_time(
+        motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3.astype(np.float64)
+    )
     sole_TPS3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
-    foot_turn_TF33 = turned_TB33[:, [load_body().bone(f"foot.{side}") for side in SIDES]]
-    (axes_T33, far_T), fps = view_axes(root_T3, eye_3), frames_a_second(motion)
-    stretched: list[StretchedLeg] = []
-    for _ in range(ROUNDS):
-        shift_T3, anchor_K3 = path_and_anchors(
-            sole_TPS3.mean(axis=2), axes_T33, far_T, foot_turn_TF33, motion.shape_C, contacts, errors, fps, stretched
-        )
-        moved_TB3, moved_TPS3 = placed_TB3 + shift_T3[:, None], sole_TPS3 + shift_T3[:, None, None]
-        feet = [_placed_foot(fps, side, turned_TB33, moved_TB3, moved_TPS3, contacts, anchor_K3) for side in range(2)]
-        ankles = [ankle_T3 for ankle_T3, _ in feet]
-        too_far = _stretched_legs(moved_TB3, ankles, contacts, shift_T3, anchor_K3)
-        if not too_far:
-            break
-        stretched += too_far
-    placed_TB3, lower_T = moved_TB3, _lowering(moved_TB3, ankles, fps)
-    placed_TB3[..., 1] -= lower_T[:, None]
-    for side, (ankle_T3, foot_T33) in zip(SIDES, feet, strict=True):
-        with_reaching_leg(rotation_TB33, turned_TB33, placed_TB3, side, ankle_T3, foot_T33)
-    return replace(motion, rotation_TB33=rotation_TB33.astype(np.float32), root_T3=placed_TB3[:, 0].astype(np.float32))
+    return _Posed(turned_TB33=turned_TB33, placed_TB3=placed_TB3, sole_TPS3=sole_TPS3)
 
 
-def _stretched_legs(
-    placed_TB3: F64, ankles: list[F64], contacts: list[Contact], shift_T3: F64, anchor_K3: F64
-) -> list[StretchedLeg]:
+def _planted(
+    motion: BodyMotion, posed: _Posed, contacts: list[Contact], eye_3: Float | None, errors: PathErrors,
+    stretched: list[StretchedLeg],
+) -> _Planted:
+    """Path and places by least squares, and the ankles that follow."""
+    fps = frames_a_second(motion)
+    foot_turn_TF33 = posed.turned_TB33[:, [load_body().bone(f"foot.{side}") for side in SIDES]]
+    shift_T3, anchor_K3 = path_and_anchors(
+        posed.sole_TPS3.mean(axis=2), *view_axes(posed.placed_TB3[:, 0], eye_3), foot_turn_TF33, motion.shape_C,
+        contacts, errors, fps, stretched,
+    )
+    placed_TB3, sole_TPS3 = posed.placed_TB3 + shift_T3[:, None], posed.sole_TPS3 + shift_T3[:, None, None]
+    places = [
+        _placed_foot(fps, side, posed.turned_TB33, placed_TB3, sole_TPS3, contacts, anchor_K3) for side in range(2)
+    ]
+    return _Planted(
+        placed_TB3=placed_TB3, ankles=[ankle_T3 for ankle_T3, _ in places], feet=[foot_T33 for _, foot_T33 in places],
+        shift_T3=shift_T3, anchor_K3=anchor_K3,
+    )
+
+
+def _missing(planted: _Planted, side: int) -> F64:
+    """How much a leg is too short to reach its ankle (T,), metres; negative where it is long enough."""
+    hip_T3, longest = _leg(planted.placed_TB3, SIDES[side])
+    return np.asarray(np.linalg.norm(planted.ankles[side] - hip_T3, axis=1) - longest)
+
+
+def _stretched_legs(planted: _Planted, contacts: list[Contact]) -> list[StretchedLeg]:
     """Legs that do not reach their ankles while their feet stand."""
     found = []
     for side in range(2):
-        hip_T3, longest = _leg(placed_TB3, SIDES[side])
-        way_T3 = ankles[side] - hip_T3
-        way_T = np.linalg.norm(way_T3, axis=1)
-        for t in np.flatnonzero(way_T > longest + REACH_SLACK).tolist():
+        way_T3, missing_T = planted.ankles[side] - _leg(planted.placed_TB3, SIDES[side])[0], _missing(planted, side)
+        for t in np.flatnonzero(missing_T > REACH_SLACK).tolist():
             anchors = [k for k, one in enumerate(contacts) if one.patch // 2 == side and one.first <= t < one.last]
             if anchors:
-                unit_3 = way_T3[t] / way_T[t]
-                now = (anchor_K3[anchors].mean(axis=0) - shift_T3[t]) @ unit_3
-                found.append(StretchedLeg(frame=t, anchors=anchors, way_3=unit_3, most=now - (way_T[t] - longest)))
+                unit_3 = way_T3[t] / np.linalg.norm(way_T3[t])
+                now = float((planted.anchor_K3[anchors].mean(axis=0) - planted.shift_T3[t]) @ unit_3)
+                found.append(StretchedLeg(frame=t, anchors=anchors, way_3=unit_3, most=now - float(missing_T[t])))
     return found
 
 
@@ -155,7 +216,7 @@ def _lowering(placed_TB3: F64, ankles: list[F64], fps: float) -> F64:
         hip_T3, longest = _leg(placed_TB3, side)
         aside_T = np.minimum(np.hypot(*(ankle_T3 - hip_T3)[:, [0, 2]].T), 0.9 * longest)
         reach_T = np.sqrt(longest**2 - aside_T**2)
-        lower_T = np.maximum(lower_T, hip_T3[:, 1] - ankle_T3[:, 1] - reach_T)
+        lower_T = np.maximum(lower_T, hip_T3[:, 1] - ankle_T3[:, 1] - reach_T - FLOATS)
     spread = REACH_SPREAD * fps
     return np.maximum(
         lower_T, gaussian_filter1d(maximum_filter1d(lower_T, max(1, round(2 * spread))), spread / 2, mode="nearest")

@@ -10,7 +10,7 @@ from models.arrays import F64, Bool
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
 from models.motion.foot_contact import detected_contacts
-from models.motion.foot_lock import locked_feet
+from models.motion.foot_lock import locked_feet, reached_contacts
 from models.motion.ground import Ground, estimated_ground, upright
 from models.motion.smoothing import smoothed_motion
 from models.motion.soles import frames_a_second, soles_over_time
@@ -44,8 +44,9 @@ def grounded_motion(motion: BodyMotion, ground: Ground | None = None, *, lock: b
     standing = upright(smooth, ground)
     eye_3, fps = ground.shift_3, frames_a_second(standing)
     # On a steadier path more contacts show.
-    steadier = locked_feet(standing, detected_contacts(_centres(standing), eye_3, fps), eye_3)
-    contact_TP = detected_contacts(_centres(steadier), eye_3, fps)
+    first_TP = reached_contacts(standing, detected_contacts(_centres(standing), eye_3, fps), eye_3)
+    steadier = locked_feet(standing, first_TP, eye_3)
+    contact_TP = reached_contacts(standing, detected_contacts(_centres(steadier), eye_3, fps), eye_3)
     locked = locked_feet(standing, contact_TP, eye_3) if lock else standing
     return GroundedMotion(motion=locked, ground=ground, contact_TP=contact_TP)
 

@@ -22,10 +22,11 @@ from stages.studio.given_images import check_media, given_images
 from stages.studio.given_people import with_given_people
 from stages.studio.gold_items import MOST_GOLD, with_gold
 from stages.studio.proposals import Proposer
+from stages.studio.studio_files import GivenImage, frames_folder, studio_journal
 from stages.studio.studio_page import StudioPage
 from stages.studio.synthetic_task import SyntheticTask, synthetic_images
 from stages.studio.task_list import HintRule
-from stages.studio.workplace import GivenImage, Workplace, frames_folder, studio_journal
+from stages.studio.workplace import Workplace
 
 LOOK_EVERY_S = 0.3
 

@@ -20,7 +20,7 @@ from stages.annotations.image_folders import read_rgb
 from stages.annotations.point_picking import POINT_RANGE
 from stages.drawing.chart_colours import ramp_256
 from stages.studio.answer_preview import rest_points
-from stages.studio.workplace import GivenImage
+from stages.studio.studio_files import GivenImage
 from stages.studio.written_images import write_png
 
 NEIGHBOURS = 7

@@ -21,8 +21,8 @@ from stages.annotations.point_picking import POINT_RANGE
 from stages.studio.actions import Action, Answer, Ask, Paint, SetBox, SetKeypoint, SetKind, SetOutline, Start
 from stages.studio.part_map import PixelMask
 from stages.studio.people_file import BODY
+from stages.studio.studio_files import GivenImage
 from stages.studio.task_list import TaskImage
-from stages.studio.workplace import GivenImage
 
 
 def given_path(output: Path) -> Path:

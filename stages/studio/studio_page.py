@@ -11,13 +11,15 @@ from typing import Any
 
 from aiohttp import web
 
+from models.body.charts import COARSE_NAMES
 from models.errors import ModelError
 from models.files.json_file import parsed_json
 from pipeline.stage import StageError
 from stages.live.page_server import PageServer
-from stages.studio.part_views import SIDE
+from stages.studio.desk import Message
+from stages.studio.part_views import SIDE, view_directions
 from stages.studio.view_pictures import views_png
-from stages.studio.workplace import Message, Workplace, part_table
+from stages.studio.workplace import Workplace
 
 FOLDER = Path(__file__).with_name("page")
 SCRIPTS = (
@@ -58,7 +60,7 @@ class StudioPage(PageServer):
     def routes(self) -> Iterable[web.RouteDef]:
         """The page's files, pictures and messages."""
         work = self._workplace
-        posts = {"take": work.take, "act": work.act, "ask": work.ask, "click": work.click}
+        posts = {"take": work.take, "act": work.act, "ask": work.points.ask, "click": work.points.click}
         posts |= {"images": work.images, "release": work.release}
         yield web.get("/", self._page)
         yield web.get("/page/{file}", self._file)
@@ -69,8 +71,8 @@ class StudioPage(PageServer):
         yield web.get("/proposals/{number}", self._proposals)
         for name, answer in posts.items():
             yield web.post(f"/{name}", self._answering(answer, self._desk))
-        yield web.post("/preview", self._answering(work.preview, self._previews))
-        yield web.post("/guess", self._answering(work.guess, self._network))
+        yield web.post("/preview", self._answering(work.points.preview, self._previews))
+        yield web.post("/guess", self._answering(work.points.guess, self._network))
 
     def close(self) -> None:
         """Close all connections and stop."""
@@ -119,10 +121,10 @@ class StudioPage(PageServer):
         return web.Response(body=png, content_type="image/png")
 
     async def _image(self, request: web.Request) -> web.Response:
-        return await self._of_image(request, self._pictures, self._workplace.jpeg)
+        return await self._of_image(request, self._pictures, self._workplace.pictures.jpeg)
 
     async def _thumbnail(self, request: web.Request) -> web.Response:
-        return await self._of_image(request, self._pictures, self._workplace.thumbnail)
+        return await self._of_image(request, self._pictures, self._workplace.pictures.thumbnail)
 
     async def _proposals(self, request: web.Request) -> web.Response:
         return await self._of_image(request, self._network, self._workplace.proposals)
@@ -142,3 +144,11 @@ class StudioPage(PageServer):
         if isinstance(found, bytes):
             return web.Response(body=found, content_type="image/jpeg")
         return web.json_response(found)
+
+
+def part_table() -> list[dict[str, Any]]:
+    """Name and views of each part 1..14, for the page."""
+    return [
+        {"part": part, "name": COARSE_NAMES[part], "views": list(view_directions(part))}
+        for part in range(1, len(COARSE_NAMES))
+    ]

@@ -25,8 +25,8 @@ from stages.studio.action_messages import action_of
 from stages.studio.actions import Action, Ask, Paint, SetBox, Start, action_record
 from stages.studio.part_map import PixelMask
 from stages.studio.people_file import BODY
+from stages.studio.studio_files import GivenImage
 from stages.studio.task_list import TaskImage
-from stages.studio.workplace import GivenImage
 from stages.studio.written_images import write_png
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS

@@ -39,9 +39,9 @@ from stages.evaluation.write_scores import json_value
 from stages.payloads import Written
 from stages.studio.journal import journal_tasks
 from stages.studio.people_file import BODY
+from stages.studio.studio_files import studio_journal
 from stages.studio.synthetic_task import truth_path
 from stages.studio.task_list import TaskList
-from stages.studio.workplace import studio_journal
 
 WORST_CM = 15.0
 """The brightest colour of the body; annotators err less than networks."""

@@ -16,7 +16,8 @@ from stages.annotations.densepose_coco import person_record, read_dense_set, wri
 from stages.studio.given_images import given_images
 from stages.studio.given_people import given_path, with_given_people
 from stages.studio.people_file import BODY, people_file
-from stages.studio.workplace import GivenImage, Workplace
+from stages.studio.studio_files import GivenImage
+from stages.studio.workplace import Workplace
 from tests.stages.studio.random_work import IMAGES, folded, random_entries
 
 pytestmark = pytest.mark.quick

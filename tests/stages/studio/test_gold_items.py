@@ -23,10 +23,11 @@ from stages.studio.gold_items import gold_folder, gold_truth, with_gold
 from stages.studio.part_map import PixelMask
 from stages.studio.part_views import part_views
 from stages.studio.proposals import ProposedPerson
+from stages.studio.studio_files import GivenImage
 from stages.studio.synthetic_task import SyntheticTask
 from stages.studio.task_list import TaskList, hint_shown
 from stages.studio.view_clicks import SurfacePlace, views_of_place
-from stages.studio.workplace import GivenImage, Workplace
+from stages.studio.workplace import Workplace
 
 TASK = SyntheticTask(world="val", height=300, width=320)
 PHOTOS = 6
@@ -109,7 +110,7 @@ class Annotator:
         for part in [part for part in np.unique(coarse_HW).tolist() if part]:
             mask = PixelMask.of_array(coarse_HW == part, 0, 0)
             self.desk.act({**common, "action": action_record(Paint(person=1, part=part, mask=mask))})
-            asked = self.desk.ask({**common, "person": 1, "part": part})["sheet"]["people"][1]["asked"][part]
+            asked = self.desk.points.ask({**common, "person": 1, "part": part})["sheet"]["people"][1]["asked"][part]
             for number, point in enumerate(asked):
                 u, v = uv_2HW[:, point["y"], point["x"]]
                 chart = int(label_HW[point["y"], point["x"]])
@@ -125,7 +126,7 @@ class Annotator:
             self.desk.act({"who": fields["who"], "image": fields["image"], "action": hidden})
             return
         view, x, y = min(seen, key=lambda at: part_views(fields["part"])[at[0]].normal_SS3[int(at[2]), int(at[1]), 2])
-        self.desk.click({**fields, "view": view, "click": [x, y]})
+        self.desk.points.click({**fields, "view": view, "click": [x, y]})
 
 
 @pytest.fixture(scope="module")
@@ -198,9 +199,9 @@ def test_the_guess_is_told_for_the_shown_half_alone(tmp_path: Path, folder: Path
         desk.act({**common, "action": action_record(SetBox(person=1, box_4=(0.0, 0.0, 300.0, 300.0)))})
         paint = Paint(person=1, part=1, mask=PixelMask.of_array(np.ones((90, 90), bool), 9, 9))
         desk.act({**common, "action": action_record(paint)})
-        told = desk.ask({**common, "part": 1})["sheet"]["people"][1]["hint"]
+        told = desk.points.ask({**common, "part": 1})["sheet"]["people"][1]["hint"]
         assert told is hint_shown(TaskList(images=(), hints="half"), one.task.name, "ann", 1)
-        assert bool(desk.guess({**common, "part": 1})["guesses"]) is told
+        assert bool(desk.points.guess({**common, "part": 1})["guesses"]) is told
     desk.close()
     with pytest.raises(StageError, match=r"began with annotate\.hints=half"):
         Workplace(photos, tmp_path / "people.json", copies=1, propose=guesses)

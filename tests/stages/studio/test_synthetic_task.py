@@ -68,7 +68,7 @@ def answer_image(desk: Workplace, who: str, taken: dict, truth: dict[tuple[str, 
                 desk.act({**common, "action": {"do": "answer", "verdict": "hidden", **fields}})
             else:
                 view, x, y = min(seen, key=lambda at: part_views(part)[at[0]].normal_SS3[int(at[2]), int(at[1]), 2])
-                desk.click({**common, **fields, "view": view, "click": [x, y]})
+                desk.points.click({**common, **fields, "view": view, "click": [x, y]})
     desk.act({**common, "action": {"do": "status", "status": "finished"}})
 
 

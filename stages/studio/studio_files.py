@@ -1,0 +1,38 @@
+"""The files of a studio: its images, and what stands beside its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.annotations.densepose_coco import AnnotatedPerson
+from stages.studio.actions import Start
+from stages.studio.task_list import TaskImage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenImage:
+    """An image to annotate: its file, its entry in the task list, and what annotators find in it.
+
+    `people`: those of a file with which the work began, in the order of their numbers; they are in `start`.
+    """
+
+    path: Path
+    task: TaskImage
+    start: Start | None = None
+    people: tuple[AnnotatedPerson, ...] = ()
+
+
+def studio_journal(output: Path) -> Path:
+    """The journal beside a result: `people.journal.jsonl` beside `people.json`."""
+    return output.with_name(f"{output.stem}.journal.jsonl")
+
+
+def frames_folder(output: Path) -> Path:
+    """The folder of the frames of videos beside a result: `people.frames` beside `people.json`."""
+    return output.with_name(f"{output.stem}.frames")
+
+
+def ranked_path(output: Path, rank: int) -> Path:
+    """The file of a rank of annotators: `people.json`, `people.2.json` …"""
+    return output if rank == 0 else output.with_name(f"{output.stem}.{rank + 1}{output.suffix}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, get_args
@@ -30,7 +31,14 @@ MAX_ASKED = 200
 """Points of a part: a file to go on with may have more than are asked here."""
 MAX_TOGETHER = 2000
 """Changes of one step."""
+MAX_NAME = 64
+"""Characters of an annotator's name."""
+MAX_NOTE = 500
+"""Characters of a reviewer's note."""
+LATEST = 1e11
+"""Seconds since 1970."""
 CHARTS, VIEWS = 24, 6
+ITEM = re.compile(r"person|kind|box|outline|part \d{1,2}|point \d{1,2} \d{1,3}|joint \d{1,2}", re.ASCII)
 REMEDY = "reload the page"
 
 Size = tuple[int, int]
@@ -159,6 +167,32 @@ def _changes(value: Any, size: Size) -> tuple[Change, ...]:
     return tuple(action_of(one, size) for one in value)  # type: ignore[misc]  # the others are changes
 
 
+def annotator_name(value: Any) -> str:
+    """An annotator's name. Raises: ValueError unless it is 1 to `MAX_NAME` printable characters."""
+    if not isinstance(value, str) or not 1 <= len(value.strip()) <= MAX_NAME or not value.isprintable():
+        raise ValueError(f"is not 1 to {MAX_NAME} printable characters")
+    return value.strip()
+
+
+def _sources(value: Any, size: Size) -> tuple[tuple[str, int], ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, list | tuple) and len(one) == 2 for one in value):
+        raise ValueError("is no list of annotators with the number of their person")
+    number = _whole(1, MAX_PEOPLE)
+    return tuple((annotator_name(who), number(person, size)) for who, person in value)
+
+
+def _item(value: Any, size: Size) -> str:
+    if not isinstance(value, str) or ITEM.fullmatch(value) is None:
+        raise ValueError("names nothing that can be decided")
+    return value
+
+
+def _note(value: Any, size: Size) -> str:
+    if not isinstance(value, str) or not 1 <= len(value.strip()) <= MAX_NOTE or not value.isprintable():
+        raise ValueError(f"is not 1 to {MAX_NOTE} printable characters")
+    return value.strip()
+
+
 def _place(value: Any, size: Size) -> float:
     return _number(value, 0, max(size))
 
@@ -185,5 +219,11 @@ READERS: dict[str, Callable[[Any, Size], Any]] = {
     "visibility": _whole(0, 2),
     "status": _choice(ImageStatus),
     "actions": _changes,
+    "people": _sources,
+    "item": _item,
+    "choice": lambda value, size: "" if value == "" else annotator_name(value),
+    "annotator": lambda value, size: annotator_name(value),
+    "note": _note,
+    "at": lambda value, size: _number(value, 0, LATEST),
 }
 """How each field is read and checked, by its name."""

@@ -111,8 +111,45 @@ class SetStatus:
     status: ImageStatus
 
 
-Change = SetBox | SetKind | Paint | SetOutline | Ask | Answer | SetKeypoint
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Whose work a reviewed person is: `people` has each annotator's name and their number of the person."""
+
+    tag: ClassVar[str] = "sources"
+    person: int
+    people: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide:
+    """A reviewer decides whose answer stands.
+
+    Attributes:
+        item: what is decided: `person`, `kind`, `box`, `outline`, `part 3`, `point 3 0` (part, number), `joint 5`.
+        choice: the annotator whose answer stands; empty: the reviewer gave a new one.
+    """
+
+    tag: ClassVar[str] = "decide"
+    person: int
+    item: str
+    choice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendBack:
+    """A reviewer gives a person back to an annotator, with a note. `at`: seconds since 1970."""
+
+    tag: ClassVar[str] = "send_back"
+    person: int
+    annotator: str
+    note: str
+    at: float
+
+
+Change = SetBox | SetKind | Paint | SetOutline | Ask | Answer | SetKeypoint | Sources | Decide | SendBack
 """An action on a person."""
+REVIEW_ACTIONS = (Sources, Decide, SendBack)
+"""Those that only a reviewer's messages make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +171,8 @@ class Start:
 
 
 ACTIONS: dict[str, type[Action]] = {
-    made.tag: made for made in (SetBox, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SetStatus, Together)
+    made.tag: made
+    for made in (SetBox, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SetStatus, Together, *REVIEW_ACTIONS)
 }
 
 

@@ -97,12 +97,15 @@ class Annotate(Stage):
 
     @classmethod
     def announce(cls, config: Config) -> Sequence[str]:
-        """The page's address."""
+        """The addresses of the page, for annotators and for who reviews their work."""
         if config.check:
             return ()
         host = f"[{config.host}]" if ":" in config.host else config.host
         query = "" if config.token is None else f"?token={config.token}"
-        return (f"annotate at http://{host}:{config.port}/{query} and stop with Ctrl-C",)
+        address = f"http://{host}:{config.port}"
+        return (
+            f"annotate at {address}/{query} and stop with Ctrl-C", f"review finished images at {address}/review{query}",
+        )
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:

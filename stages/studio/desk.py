@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from pipeline.stage import StageError
 from stages.studio.actions import Action, Answer, Paint, SetOutline
+from stages.studio.adjudication import with_decisions
 from stages.studio.journal import WorkJournal, checked_name
 from stages.studio.sheet import PersonWork
 from stages.studio.sheet_records import history_record
@@ -16,11 +18,14 @@ from stages.studio.task_list import (
     History,
     Step,
     TaskImage,
+    TaskList,
     WorkEntry,
     active_seconds,
     claimed,
-    finished_by,
     hint_shown,
+    open_notes,
+    reviewed_sheet,
+    reviews_of,
 )
 
 Message = Mapping[str, Any]
@@ -40,6 +45,16 @@ class Desk:
         """The annotator of a message. Raises: StageError."""
         return checked_name(message.get("who"))
 
+    def tasks(self, message: Message) -> TaskList:
+        """The work that a message is about: the annotators', or with `review: true` the reviewers'."""
+        tasks = self.journal.tasks
+        return reviews_of(tasks) if message.get("review") is True else tasks
+
+    def keep(self, message: Message, tasks: TaskList) -> None:
+        """Keep changed claims of that work."""
+        whole = self.journal.tasks
+        self.journal.tasks = replace(whole, reviews=tasks) if message.get("review") is True else tasks
+
     def name(self, message: Message) -> str:
         """The name of a message's image. Raises: StageError for one that is not on this run's list."""
         seen = message.get("image")
@@ -52,8 +67,8 @@ class Desk:
         return self.journal.tasks.image(name)
 
     def history(self, message: Message, name: str) -> History:
-        """The sheets of a message's annotator. Raises: StageError."""
-        return self.journal.tasks.histories.get((name, self.who(message)), History())
+        """The sheets of a message's annotator, or reviewer. Raises: StageError."""
+        return self.tasks(message).histories.get((name, self.who(message)), History())
 
     def person(self, message: Message, name: str, number: int) -> PersonWork | None:
         """An annotator's work on a person; None where there is none. Raises: StageError."""
@@ -66,33 +81,47 @@ class Desk:
 
         Raises: StageError for an image that another annotator has, and for what does not fit the sheet.
         """
-        who, now, tasks = self.who(message), self.clock(), self.journal.tasks
+        who, now, tasks = self.who(message), self.clock(), self.tasks(message)
         before = self.history(message, name)
         drawn = do.person if isinstance(do, Paint | SetOutline) and message.get("painted") is True else None
         claimed(tasks, name, who, now)
         seconds = active_seconds(tasks, who, now)
         if isinstance(do, Answer) and (shown := hint_shown(tasks, name, who, do.person)) is not None:
             do = replace(do, hint=shown)
-        self.journal.add(WorkEntry(who=who, image=name, at=now, seconds=seconds, do=do))
+        review = message.get("review") is True
+        if review and not isinstance(do, str):
+            do = with_decisions(do, before.sheet)
+        self.journal.add(WorkEntry(who=who, image=name, at=now, seconds=seconds, do=do, review=review))
         return self.told(message, name, before, drawn)
 
     def told(
         self, message: Message, name: str, before: History | None = None, drawn: int | None = None
     ) -> dict[str, Any]:
-        """The sheet for the page, as `history_record`, and the progress.
+        """The sheet for the page, as `history_record`, the progress, and the notes of a reviewer to this annotator.
 
         `hint` of each person: whether the network's guess is shown.
         """
+        tasks, who = self.tasks(message), self.who(message)
         sheet = history_record(self.history(message, name), before, drawn)
         for number, person in sheet["people"].items():
-            person["hint"] = hint_shown(self.journal.tasks, name, self.who(message), number)
-        return {"sheet": sheet, "progress": self.progress()}
+            person["hint"] = hint_shown(tasks, name, who, number)
+        notes = [
+            {"reviewer": reviewer, "person": person, "note": note.note}
+            for reviewer, person, note in open_notes(tasks, name, who)
+        ]
+        return {"sheet": sheet, "progress": self.progress(message), "notes": notes}
 
-    def progress(self) -> dict[str, int]:
-        """Number of this run's images, and of those that are finished."""
+    def progress(self, message: Message) -> dict[str, int]:
+        """Number of this run's images, and of those that are finished, or reviewed."""
+        if message.get("review") is True:
+            tasks = self.journal.tasks
+            names = [name for name in self.shown if not tasks.image(name).gold]
+            reviewed = sum(reviewed_sheet(tasks, name) is not None for name in names)
+            return {"images": len(names), "finished": reviewed}
         return {"images": len(self.shown), "finished": self.finished()}
 
     def finished(self) -> int:
         """Number of this run's images that as many annotators have finished as are wanted."""
         tasks = self.journal.tasks
-        return sum(len(list(finished_by(tasks, name))) >= tasks.copies for name in self.shown)
+        count = Counter(name for (name, _), one in tasks.histories.items() if one.sheet.status != "open")
+        return sum(count[name] >= tasks.copies and not open_notes(tasks, name) for name in self.shown)

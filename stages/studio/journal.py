@@ -17,13 +17,11 @@ from filelock import FileLock, Timeout
 
 from models.files.json_file import parsed_json
 from pipeline.stage import StageError
-from stages.studio.action_messages import action_of
+from stages.studio.action_messages import action_of, annotator_name
 from stages.studio.actions import Start, action_record
 from stages.studio.task_list import HintRule, TaskImage, TaskList, WorkEntry, after_entry, with_images
 
 FORMAT = 1
-MAX_NAME = 64
-"""Characters of an annotator's name."""
 REMEDY = "delete this line to lose only what it says, or write to another file"
 
 
@@ -146,7 +144,7 @@ def entry_record(entry: WorkEntry) -> dict[str, Any]:
     else:
         do = entry.do if isinstance(entry.do, str) else action_record(entry.do)
     named = {"who": entry.who, "image": entry.image, "at": round(entry.at, 3), "seconds": round(entry.seconds, 3)}
-    return {**named, "action": do}
+    return {**named, **({"review": True} if entry.review else {}), "action": do}
 
 
 def entry_of(record: Mapping[str, Any], tasks: TaskList) -> WorkEntry:
@@ -160,13 +158,13 @@ def entry_of(record: Mapping[str, Any], tasks: TaskList) -> WorkEntry:
         do = action_of(do, size)
     return WorkEntry(
         who=checked_name(record["who"]), image=image.name, at=float(record["at"]), seconds=float(record["seconds"]),
-        do=do,
+        do=do, review=record.get("review") is True,
     )
 
 
 def checked_name(name: Any) -> str:
-    """An annotator's name. Raises: StageError unless it is 1 to `MAX_NAME` printable characters."""
-    if not isinstance(name, str) or not 1 <= len(name.strip()) <= MAX_NAME or not name.isprintable():
-        what = f"the name is not 1 to {MAX_NAME} printable characters"
-        raise StageError(what, "who", "enter another name")
-    return name.strip()
+    """An annotator's name. Raises: StageError unless it is 1 to 64 printable characters."""
+    try:
+        return annotator_name(name)
+    except ValueError as error:
+        raise StageError(f"the name {error}", "who", "enter another name") from error

@@ -16,7 +16,7 @@ from stages.annotations.coco_masks import encode_mask
 from stages.annotations.densepose_coco import KEYPOINTS, PART_MASKS, AnnotatedImage, AnnotatedPerson, DenseSet
 from stages.annotations.point_picking import POINT_RANGE, resample_to_box_grid
 from stages.studio.sheet import AskedPoint, PersonWork, WorkSheet
-from stages.studio.task_list import TaskImage, TaskList
+from stages.studio.task_list import History, TaskImage, TaskList, reviewed_sheet
 
 BODY = "open body"
 """The body whose charts the file's U and V are on."""
@@ -39,7 +39,7 @@ Pixels = tuple[int, int, int, int]
 def people_file(
     tasks: TaskList, rank: int = 0, given: Mapping[str, Sequence[AnnotatedPerson]] = MappingProxyType({})
 ) -> DenseSet:
-    """The annotations of all images but the gold ones.
+    """The annotations of all images but the gold ones; a finished review takes the place of the first rank.
 
     Args:
         rank: which annotator of each image, where several annotate the same one: 0 = who finished first.
@@ -52,7 +52,10 @@ def people_file(
         images.append(AnnotatedImage(id=number, file_name=image.name, height=image.height, width=image.width))
         ranked = ranked_sheets(tasks, image.name)
         mine = given.get(image.name, ())
-        if rank < len(ranked):
+        review = reviewed_sheet(tasks, image.name) if rank == 0 else None
+        if review is not None:
+            people += _reviewed_people(tasks, image, review, mine, len(people) + 1, number)
+        elif rank < len(ranked):
             who, sheet = ranked[rank]
             found = tasks.histories[image.name, who].past[0].people
             for key, work in _people_of(sheet):
@@ -65,6 +68,40 @@ def people_file(
     info = {"description": "annotated people", "body": BODY, "guidelines": GUIDELINES, "hints": tasks.hints}
     rest = {"info": info, "licenses": [], "categories": [CATEGORY]}
     return DenseSet(images=tuple(images), people=tuple(people), rest=rest)
+
+
+def _reviewed_people(
+    tasks: TaskList, image: TaskImage, review: tuple[str, History], given: Sequence[AnnotatedPerson], first: int,
+    image_id: int,
+) -> Iterator[AnnotatedPerson]:
+    """The people of a finished review, with ids from `first`. `given`: as of an image in `people_file`."""
+    reviewer, history = review
+    for identity, (_, work) in enumerate(_people_of(history.sheet), start=first):
+        who, key = work.sources[0] if work.sources else (reviewer, 0)
+        theirs = tasks.histories.get((image.name, who), History())
+        drawn = theirs.sheet.people.get(key)
+        about: dict[str, Any] = {"review": _review_fields(work, reviewer, history.sheet)}
+        if drawn is not None and not work.decided and key <= len(given) and theirs.past[0].people.get(key) == drawn:
+            made = _unchanged(given[key - 1], identity, image_id)
+            about = {**made.rest.get("dp_annotation", {}), **about}
+        else:
+            made = annotated_person(work, image, who, history.sheet, identity, image_id)
+            spent = drawn or work
+            names = "+".join(name for name, _ in work.sources) or reviewer
+            own = {"annotator": names, "seconds": round(spent.seconds, 3), "at": round(spent.last_at, 3)}
+            about = {**made.rest["dp_annotation"], **own, **about}
+        yield replace(made, rest={**made.rest, "dp_annotation": about})
+
+
+def _review_fields(work: PersonWork, reviewer: str, sheet: WorkSheet) -> dict[str, Any]:
+    """Who reviewed the person, and what became of it."""
+    own = [item for item, choice in work.decided.items() if not choice]
+    outcome = "corrected" if own else "decided" if work.decided else "accepted"
+    return {
+        "reviewer": reviewer, "at": round(sheet.finished_at or 0.0, 3), "seconds": round(work.seconds, 3),
+        "outcome": outcome if work.sources else "added", "decided": dict(work.decided),
+        "sent_back": [{"annotator": one.annotator, "note": one.note, "at": one.at} for one in work.notes],
+    }
 
 
 def ranked_sheets(tasks: TaskList, image: str) -> list[tuple[str, WorkSheet]]:

@@ -36,8 +36,8 @@ class PointDesk:
         name, wanted, work = self._wanted_part(message)
         if work is None:
             raise StageError(f"there is no person {wanted.person}", "person", "reload the page")
-        tasks = self._desk.journal.tasks
-        pixels = others_pixels(tasks, name, self._desk.who(message), work, wanted.part)
+        tasks = self._desk.tasks(message)
+        pixels = others_pixels(self._desk.journal.tasks, name, self._desk.who(message), work, wanted.part)
         if pixels is None:
             pixels = pixels_to_ask(work, wanted.part, tasks.image(name))
         return self._desk.add(message, name, replace(wanted, pixels=pixels))
@@ -61,7 +61,7 @@ class PointDesk:
         if place is None:
             raise StageError("there is nothing of the part", "click", "click on the part")
         answer = replace(wanted, chart=place.chart, u=place.u, v=place.v)
-        if self._desk.journal.tasks.hints == "half":
+        if self._desk.tasks(message).hints == "half":
             answer = replace(answer, guess=self._guessed(name, message, answer))
         return self._desk.add(message, name, answer)
 
@@ -73,7 +73,7 @@ class PointDesk:
         Raises: StageError, ModelError.
         """
         name, wanted, work = self._wanted_part(message)
-        if hint_shown(self._desk.journal.tasks, name, self._desk.who(message), wanted.person) is False:
+        if hint_shown(self._desk.tasks(message), name, self._desk.who(message), wanted.person) is False:
             return {"guesses": []}
         people = self._proposed(name)
         best = None if work is None else best_proposal(people, work.box_4)

@@ -12,14 +12,17 @@ from stages.studio.actions import (
     Action,
     Answer,
     Ask,
+    Decide,
     ImageStatus,
     Paint,
     PersonKind,
+    SendBack,
     SetBox,
     SetKeypoint,
     SetKind,
     SetOutline,
     SetStatus,
+    Sources,
     Together,
 )
 from stages.studio.part_map import ERASE, PartMap, PixelMask, painted
@@ -47,6 +50,9 @@ class PersonWork:
         proposed: what is as the network proposed it: `box`, `outline`, `part 3`, `joint 5` …
         seconds: active time spent on the actions that remain.
         last_at: time of the last of them, seconds since 1970.
+        sources: of a reviewed person: each annotator's name and their number of the person, the first one's work is it.
+        decided: of a reviewed person: whose answer stands, by the item; empty: the reviewer's own.
+        notes: with what a reviewer gave the person back.
     """
 
     box_4: tuple[float, float, float, float]
@@ -58,6 +64,9 @@ class PersonWork:
     proposed: frozenset[str] = frozenset()
     seconds: float = 0.0
     last_at: float = 0.0
+    sources: tuple[tuple[str, int], ...] = ()
+    decided: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[SendBack, ...] = ()
 
     @property
     def hints(self) -> bool:
@@ -152,6 +161,18 @@ def _keypoint_set(work: PersonWork, action: SetKeypoint) -> PersonWork:
     return replace(work, keypoints={**work.keypoints, action.joint: action}, proposed=proposed)
 
 
+def _sourced(work: PersonWork, action: Sources) -> PersonWork:
+    return replace(work, sources=action.people)
+
+
+def _decided(work: PersonWork, action: Decide) -> PersonWork:
+    return replace(work, decided={**work.decided, action.item: action.choice})
+
+
+def _sent_back(work: PersonWork, action: SendBack) -> PersonWork:
+    return replace(work, notes=(*work.notes, action))
+
+
 def _noted(work: PersonWork, name: str, origin: str) -> frozenset[str]:
     """The names of what is as proposed, with or without this one."""
     return work.proposed | {name} if origin == "proposed" else work.proposed - {name}
@@ -165,4 +186,7 @@ CHANGES: dict[type[Action], Callable[[PersonWork, Any], PersonWork]] = {
     Ask: _asked,
     Answer: _answered,
     SetKeypoint: _keypoint_set,
+    Sources: _sourced,
+    Decide: _decided,
+    SendBack: _sent_back,
 }

@@ -44,13 +44,16 @@ def person_work_record(work: PersonWork, before: PersonWork | None) -> dict[str,
     return {
         "box": work.box_4, "kind": work.kind, "seconds": work.seconds, "proposed": sorted(work.proposed),
         "parts": SAME if same else part_map_record(work.parts),
-        "outline": SAME if before is not None and before.outline == work.outline else _outline_record(work.outline),
-        "asked": {part: [_point_record(part, one) for one in points] for part, points in work.asked.items()},
+        "outline": SAME if before is not None and before.outline == work.outline else outline_record(work.outline),
+        "asked": {part: [point_record(part, one) for one in points] for part, points in work.asked.items()},
         "keypoints": {joint: (one.x, one.y, one.visibility) for joint, one in work.keypoints.items()},
+        "decided": work.decided, "sources": work.sources,
+        "notes": [{"annotator": one.annotator, "note": one.note, "at": one.at} for one in work.notes],
     }
 
 
-def _outline_record(outline: PixelMask | None) -> dict[str, Any] | None:
+def outline_record(outline: PixelMask | None) -> dict[str, Any] | None:
+    """An outline as a part map whose pixels are 1."""
     if outline is None:
         return None
     return part_map_record(packed_map(outline.inside_hw.astype(np.uint8), outline.x, outline.y))
@@ -64,7 +67,8 @@ def part_map_record(parts: PartMap | None) -> dict[str, Any] | None:
     return {"x": parts.x, "y": parts.y, "height": parts.height, "width": parts.width, "packed": packed}
 
 
-def _point_record(part: int, point: AskedPoint) -> dict[str, Any]:
+def point_record(part: int, point: AskedPoint) -> dict[str, Any]:
+    """An asked pixel with its answer; `places`: view, x, y on each view that sees the answer."""
     record: dict[str, Any] = {"x": point.x, "y": point.y, "verdict": "open", "second": False, "places": []}
     if point.answer is not None:
         record["verdict"] = point.answer.verdict

@@ -36,3 +36,8 @@ def frames_folder(output: Path) -> Path:
 def ranked_path(output: Path, rank: int) -> Path:
     """The file of a rank of annotators: `people.json`, `people.2.json` …"""
     return output if rank == 0 else output.with_name(f"{output.stem}.{rank + 1}{output.suffix}")
+
+
+def unreviewed_path(output: Path) -> Path:
+    """The file of the first rank of annotators where the result is reviewed: `people.1.json`."""
+    return output.with_name(f"{output.stem}.1{output.suffix}")

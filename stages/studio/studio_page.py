@@ -24,7 +24,7 @@ from stages.studio.workplace import Workplace
 FOLDER = Path(__file__).with_name("page")
 SCRIPTS = (
     *("studio", "state", "steps", "messages", "server", "masks", "picture", "pointers", "views", "words", "drawings"),
-    *("images", "people", "parts", "points", "keypoints"),
+    *("images", "people", "parts", "points", "keypoints", "review"),
 )
 FILES = {
     "studio.css": "text/css",
@@ -62,7 +62,9 @@ class StudioPage(PageServer):
         work = self._workplace
         posts = {"take": work.take, "act": work.act, "ask": work.points.ask, "click": work.points.click}
         posts |= {"images": work.images, "release": work.release}
+        posts |= {"decide": work.reviews.decide, "send_back": work.reviews.send_back}
         yield web.get("/", self._page)
+        yield web.get("/review", self._page)
         yield web.get("/page/{file}", self._file)
         yield web.get("/parts", self._parts)
         yield web.get("/views/{part}", self._views)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.stage import StageError
-from stages.studio.actions import Action, Start
+from stages.studio.actions import Action, SendBack, Start
 from stages.studio.sheet import WorkSheet, after_action
 
 CLAIM_S = 300.0
@@ -19,8 +19,9 @@ IDLE_S = 60.0
 Step = Literal["undo", "redo"]
 HintRule = Literal["choice", "half"]
 """Who decides whether the network's guess is shown: the annotator, or chance."""
-ImageState = Literal["open", "begun", "finished", "skipped", "taken"]
-"""An image as an annotator sees it in the list; `taken`: others have all places of it."""
+ImageState = Literal["open", "begun", "finished", "skipped", "taken", "returned", "reviewed"]
+"""An image as an annotator sees it in the list; `taken`: others have all places of it; `returned`: a reviewer gave it
+back to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class WorkEntry:
         at: seconds since 1970.
         seconds: active time since the annotator's action before.
         do: the action, or a step through the past, or how the sheet starts.
+        review: whether it is done to the reviewer's sheet.
     """
 
     who: str
@@ -53,6 +55,7 @@ class WorkEntry:
     at: float
     seconds: float
     do: Action | Step | Start
+    review: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,7 @@ class TaskList:
         histories: by image and annotator.
         claims: by image and annotator's name; several only where `copies` allows it.
         last_at: time of each annotator's last action.
+        reviews: the same of the reviewers; None before the first.
     """
 
     images: tuple[TaskImage, ...]
@@ -98,6 +102,7 @@ class TaskList:
     histories: Mapping[tuple[str, str], History] = field(default_factory=dict)
     claims: Mapping[str, tuple[Claim, ...]] = field(default_factory=dict)
     last_at: Mapping[str, float] = field(default_factory=dict)
+    reviews: TaskList | None = None
 
     def image(self, name: str) -> TaskImage:
         """An image by its name. Raises: StageError."""
@@ -129,6 +134,8 @@ def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:
     Raises: StageError as `after_action`, and for an image that is not in the list.
     """
     tasks.image(entry.image)
+    if entry.review:
+        return replace(tasks, reviews=after_entry(reviews_of(tasks), replace(entry, review=False)))
     key = (entry.image, entry.who)
     history = _stepped(tasks.histories.get(key, History()), entry)
     claim = Claim(who=entry.who, until=entry.at + CLAIM_S)
@@ -138,6 +145,33 @@ def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:
         claims={**tasks.claims, entry.image: (*_others(tasks, entry.image, entry.who, entry.at), claim)},
         last_at={**tasks.last_at, entry.who: entry.at},
     )
+
+
+def reviews_of(tasks: TaskList) -> TaskList:
+    """The reviewers' work on the same images: each image has one reviewer."""
+    return replace(tasks.reviews or TaskList(images=()), images=tasks.images)
+
+
+def reviewed_sheet(tasks: TaskList, image: str) -> tuple[str, History] | None:
+    """The reviewer of an image and their finished sheet; None where the review is not finished."""
+    found = reviews_of(tasks).histories.items()
+    done = ((who, one) for (name, who), one in found if name == image and one.sheet.status == "finished")
+    return min(done, key=lambda pair: (pair[1].sheet.finished_at or 0, pair[0]), default=None)
+
+
+def open_notes(tasks: TaskList, image: str, who: str | None = None) -> list[tuple[str, int, SendBack]]:
+    """Reviewer, number of the annotator's person, and note of what was given back and not finished again since.
+
+    `who`: the annotator; None = all.
+    """
+    found = []
+    for (name, reviewer), history in reviews_of(tasks).histories.items():
+        for work in history.sheet.people.values() if name == image else ():
+            for note in work.notes:
+                finished_at = tasks.sheet(image, note.annotator).finished_at
+                if who in (None, note.annotator) and (finished_at is None or finished_at <= note.at):
+                    found.append((reviewer, dict(work.sources).get(note.annotator, 0), note))
+    return found
 
 
 def _stepped(history: History, entry: WorkEntry) -> History:
@@ -150,7 +184,7 @@ def _stepped(history: History, entry: WorkEntry) -> History:
             return history
         return History(past=(*history.past, history.undone[-1]), undone=history.undone[:-1])
     if isinstance(entry.do, Start):
-        sheet = history.sheet
+        sheet = WorkSheet()
         for action in entry.do.actions:
             sheet = after_action(sheet, action, entry.at, 0.0)
         return History(past=(sheet,))
@@ -188,9 +222,11 @@ def finished_by(tasks: TaskList, image: str) -> Iterator[str]:
 def claimed(tasks: TaskList, image: str, who: str, now: float) -> TaskList:
     """The list after an annotator has opened an image.
 
-    Raises: StageError while others have all places of the image.
+    Raises: StageError while others have all places of the image, and for one whose review is finished.
     """
     tasks.image(image)
+    if reviewed_sheet(tasks, image) is not None:
+        raise StageError("the review of this image is finished", "image", "take another one")
     if not is_open_to(tasks, image, who, now):
         raise StageError("another annotator has this image", "image", "take another one")
     others = tuple(_others(tasks, image, who, now))
@@ -204,11 +240,10 @@ def released(tasks: TaskList, who: str) -> TaskList:
 
 
 def next_image(tasks: TaskList, who: str, now: float) -> str | None:
-    """The image to give to an annotator: one that they began, else the first that is open to them; None if none is."""
+    """The image to give to an annotator: one that they began, or that was given back to them, else the first that is
+    open to them; None if none is."""
     waiting = [
-        one.name
-        for one in tasks.images
-        if tasks.sheet(one.name, who).status == "open" and is_open_to(tasks, one.name, who, now)
+        one.name for one in tasks.images if image_state(tasks, one.name, who, now) in ("open", "begun", "returned")
     ]
     begun = [name for name in waiting if (name, who) in tasks.histories]
     return next(iter([*begun, *waiting]), None)
@@ -217,6 +252,10 @@ def next_image(tasks: TaskList, who: str, now: float) -> str | None:
 def image_state(tasks: TaskList, image: str, who: str, now: float) -> ImageState:
     """What an image is to an annotator: their own work first, then whether there is a place for them."""
     mine = tasks.sheet(image, who)
+    if reviewed_sheet(tasks, image) is not None:
+        return "reviewed"
+    if open_notes(tasks, image, who):
+        return "returned"
     if mine.status != "open":
         return mine.status
     if not is_open_to(tasks, image, who, now):

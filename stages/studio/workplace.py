@@ -12,15 +12,16 @@ from models.arrays import U8
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import write_dense_set
 from stages.studio.action_messages import action_of
-from stages.studio.actions import SetStatus
+from stages.studio.actions import REVIEW_ACTIONS, SetStatus, Together
 from stages.studio.desk import Desk, Message
 from stages.studio.journal import WorkJournal
 from stages.studio.people_file import people_file
 from stages.studio.point_desk import PointDesk
 from stages.studio.proposals import ProposedPerson
+from stages.studio.review_desk import ReviewDesk
 from stages.studio.shown_images import ShownImages
-from stages.studio.studio_files import GivenImage, ranked_path, studio_journal
-from stages.studio.task_list import HintRule, WorkEntry, claimed, image_state, next_image, released
+from stages.studio.studio_files import GivenImage, ranked_path, studio_journal, unreviewed_path
+from stages.studio.task_list import HintRule, WorkEntry, claimed, image_state, next_image, released, reviewed_sheet
 
 Propose = Callable[[str, U8], list[ProposedPerson]]
 
@@ -52,33 +53,50 @@ class Workplace:
         self._output, self._copies, self._propose = output, copies, propose
         self.pictures = ShownImages({one.task.name: one.path for one in images})
         self.points = PointDesk(self._desk, self._proposed)
+        self.reviews = ReviewDesk(self._desk)
 
     def take(self, message: Message) -> dict[str, Any]:
-        """Give an annotator an image: the named one, or the next. `image` is None when none is left.
+        """Give an annotator, or with `review: true` a reviewer, an image: the named one, or the next.
 
-        Raises: StageError for a wrong name, and for an image that another annotator has.
+        `image` is None when none is left; `review`: what the annotators of the image see differently.
+
+        Raises: StageError for a wrong name, and for an image that another one has.
         """
+        desk = self._desk
+        name, more = self.reviews.take(message) if message.get("review") is True else (self._taken(message), {})
+        if name is None:
+            return {"image": None, "progress": desk.progress(message)}
+        one, number = desk.image(name), list(desk.shown).index(name)
+        about = {"name": desk.shown[name], "number": number, "width": one.width, "height": one.height}
+        return {"image": about, **desk.told(message, name), **more}
+
+    def _taken(self, message: Message) -> str | None:
+        """The name of an annotator's image, which is locked for them."""
         desk, tasks = self._desk, self._journal.tasks
         who, now = desk.who(message), desk.clock()
         # The journal may know images of earlier runs, which are not given this time.
         listed = replace(tasks, images=tuple(one for one in tasks.images if one.name in desk.shown))
         name = next_image(listed, who, now) if message.get("image") is None else desk.name(message)
         if name is None:
-            return {"image": None, "progress": desk.progress()}
+            return None
         self._journal.tasks = claimed(released(tasks, who), name, who, now)
         if name in self._starts and (name, who) not in tasks.histories:
             self._journal.add(WorkEntry(who=who, image=name, at=now, seconds=0, do=self._starts[name]))
-        one = tasks.image(name)
-        number = list(desk.shown).index(name)
-        about = {"name": desk.shown[name], "number": number, "width": one.width, "height": one.height}
-        return {"image": about, **desk.told(message, name)}
+        return name
 
     def images(self, message: Message) -> dict[str, Any]:
-        """This run's images for an annotator: name and state of each, by its number. Raises: StageError."""
+        """This run's images for an annotator or a reviewer: name and state of each, by its number.
+
+        Raises: StageError.
+        """
         desk, tasks = self._desk, self._journal.tasks
         who, now = desk.who(message), desk.clock()
-        states = ((shown, image_state(tasks, name, who, now)) for name, shown in desk.shown.items())
-        return {"images": [{"name": shown, "state": state} for shown, state in states]}
+        if message.get("review") is True:
+            states = self.reviews.images(message)
+        else:
+            states = [image_state(tasks, name, who, now) for name in desk.shown]
+        shown = zip(desk.shown.values(), states, strict=True)
+        return {"images": [{"name": name, "state": state} for name, state in shown]}
 
     def act(self, message: Message) -> dict[str, Any]:
         """Carry out an action, an undo or a redo; returns what `Desk.add` does. Raises: StageError."""
@@ -93,14 +111,19 @@ class Workplace:
                 return desk.told(message, name)
             return desk.add(message, name, do)
         action = action_of(do, (image.height, image.width))
+        actions = action.actions if isinstance(action, Together) else (action,)
+        if any(isinstance(one, REVIEW_ACTIONS) for one in actions):
+            raise StageError("only a reviewer decides", "do", "reload the page")
+        if message.get("review") is True:
+            self.reviews.check_end(message, name, action)
         found = desk.add(message, name, action)
         if isinstance(action, SetStatus):
             self.write()
         return found
 
     def release(self, message: Message) -> dict[str, Any]:
-        """The annotator leaves: their images are free for others."""
-        self._journal.tasks = released(self._journal.tasks, self._desk.who(message))
+        """The annotator, or reviewer, leaves: their images are free for others."""
+        self._desk.keep(message, released(self._desk.tasks(message), self._desk.who(message)))
         return {}
 
     def image_name(self, number: int) -> str:
@@ -115,12 +138,20 @@ class Workplace:
         return {"people": [one.record() for one in self._proposed(name)]}
 
     def write(self) -> int:
-        """Write the file of each rank of annotators; returns the number of people of the first. Raises: StageError."""
+        """Write the file of each rank of annotators; returns the number of people of the first.
+
+        What reviewers have finished takes the place of the first rank, whose own work then stands in a file apart.
+
+        Raises: StageError.
+        """
+        tasks = self._journal.tasks
         counts = []
         for rank in range(self._copies):
-            made = people_file(self._journal.tasks, rank, self._given)
+            made = people_file(tasks, rank, self._given)
             write_dense_set(ranked_path(self._output, rank), made)
             counts.append(len(made.people))
+        if any(reviewed_sheet(tasks, name) is not None for name in self._given):
+            write_dense_set(unreviewed_path(self._output), people_file(replace(tasks, reviews=None), 0, self._given))
         return counts[0]
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Random work of annotators: valid actions on small images, with undo and redo."""
+"""Random work of annotators and of a reviewer: valid actions on small images, with undo and redo."""
 
 from __future__ import annotations
 
@@ -7,27 +7,34 @@ from typing import Any
 import numpy as np
 
 from models.body.charts import COARSE_OF_CHART
+from pipeline.stage import StageError
 from stages.annotations.densepose_coco import person_record
 from stages.studio.actions import (
     Action,
     Answer,
     Ask,
     Change,
+    Decide,
     Paint,
+    SendBack,
     SetBox,
     SetKeypoint,
     SetKind,
     SetOutline,
     SetStatus,
+    Start,
     Together,
 )
+from stages.studio.adjudication import annotated_sheets, decision, review_start, with_decisions, works_of
+from stages.studio.disagreements import disagreements
 from stages.studio.part_map import PixelMask
 from stages.studio.people_file import people_file
 from stages.studio.sheet import WorkSheet
-from stages.studio.task_list import TaskImage, TaskList, WorkEntry, after_entry
+from stages.studio.task_list import TaskImage, TaskList, WorkEntry, after_entry, reviews_of
 
 IMAGES = (TaskImage(name="a.png", height=40, width=60), TaskImage(name="b.png", height=64, width=48))
 NAMES = ("ann", "bob")
+REVIEWER = "lea"
 Rng = np.random.Generator
 
 
@@ -89,30 +96,69 @@ def random_change(rng: Rng, image: TaskImage, person: int) -> Change:
             return SetKeypoint(person=person, joint=joint, x=x, y=y, visibility=visibility)
 
 
-def random_entries(rng: Rng, count: int, undo_share: float) -> tuple[list[WorkEntry], list[WorkEntry]]:
-    """Everything that annotators did, and the entries of the actions that remain."""
+def review_action(rng: Rng, image: TaskImage, tasks: TaskList, at: float) -> Action | Start | None:
+    """What a reviewer does: begins, decides, gives back, corrects, or finishes; None if there is nothing."""
+    history = reviews_of(tasks).histories.get((image.name, REVIEWER))
+    names = [who for who, _ in annotated_sheets(tasks, image.name)]
+    if not names:
+        return None
+    if history is None or rng.random() < 0.05:
+        return review_start(tasks, image.name, history)
+    if not history.sheet.people or rng.random() < 0.15:
+        return SetStatus(status=str(rng.choice(["open", "finished", "finished"])))  # type: ignore[arg-type]
+    number = int(rng.choice(sorted(history.sheet.people)))
+    work = history.sheet.people[number]
+    works = works_of(tasks, image.name, work)
+    if works and rng.random() < 0.15:
+        return SendBack(person=number, annotator=str(rng.choice(names)), note="once more", at=at)
+    items = [one.item for one in disagreements(works, names)]
+    if works and items and rng.random() < 0.7:
+        wanted = Decide(person=number, item=str(rng.choice(items)), choice=str(rng.choice(list(works))))
+        try:
+            return decision(number, work, works, wanted)
+        except StageError:
+            return None
+    return with_decisions(random_action(rng, image, history.sheet), history.sheet)
+
+
+def random_entries(
+    rng: Rng, count: int, undo_share: float, review_share: float = 0.0
+) -> tuple[list[WorkEntry], list[WorkEntry]]:
+    """Everything that annotators, and a reviewer, did, and the entries of the actions that remain."""
     tasks = TaskList(images=IMAGES)
     did: list[WorkEntry] = []
     remain: dict[tuple[str, str], list[WorkEntry]] = {}
     undone: dict[tuple[str, str], list[WorkEntry]] = {}
+    firm: dict[tuple[str, str], int] = {}
     for number in range(count):
         image, who = IMAGES[int(rng.integers(2))], NAMES[int(rng.integers(2))]
+        review = bool(rng.random() < review_share)
+        who = REVIEWER if review else who
         key, at, seconds = (image.name, who), 1000.0 + number, float(rng.integers(1, 9))
         kept, taken = remain.setdefault(key, []), undone.setdefault(key, [])
+        common: dict[str, Any] = {"who": who, "image": image.name, "at": at, "seconds": seconds, "review": review}
         draw = rng.random()
         if draw < undo_share:
-            did.append(WorkEntry(who=who, image=image.name, at=at, seconds=seconds, do="undo"))
-            if kept:
+            did.append(WorkEntry(**common, do="undo"))
+            if len(kept) > firm.get(key, 0):
                 taken.append(kept.pop())
         elif draw < 1.5 * undo_share:
-            did.append(WorkEntry(who=who, image=image.name, at=at, seconds=seconds, do="redo"))
+            did.append(WorkEntry(**common, do="redo"))
             if taken:
                 kept.append(taken.pop())
         else:
-            action = random_action(rng, image, tasks.sheet(image.name, who))
-            did.append(WorkEntry(who=who, image=image.name, at=at, seconds=seconds, do=action))
+            action: Action | Start | None
+            if review:
+                action = review_action(rng, image, tasks, at)
+            else:
+                action = random_action(rng, image, tasks.sheet(image.name, who))
+            if action is None:
+                continue
+            did.append(WorkEntry(**common, do=action))
             kept.append(did[-1])
             taken.clear()
+            if isinstance(action, Start):
+                firm[key] = len(kept)
         tasks = after_entry(tasks, did[-1])
     return did, [entry for entries in remain.values() for entry in entries]
 

@@ -181,6 +181,15 @@ def test_a_token_and_the_origin_are_asked(opened: Opened) -> None:
         ("/ask", {"who": "ann", "image": "image0.png", "person": 1, "part": 1}, 400),
         ("/ask", {"who": "ann", "image": "image0.png", "person": {}, "part": 1}, 400),
         ("/click", {"who": "ann", "image": "image0.png", "person": 1, "part": 1, "number": 0, "view": 0}, 400),
+        ("/take", {"who": "ann", "review": True, "image": "image0.png"}, 400),
+        ("/take", {"who": "ann", "review": True, "image": {}}, 400),
+        ("/decide", {"who": "ann", "review": 1, "image": "image0.png", "person": 1, "item": "box", "choice": ""}, 400),
+        ("/decide", {"who": "ann", "review": True, "image": "image0.png", "person": [], "item": {}, "choice": 0}, 400),
+        ("/send_back", {"who": "ann", "image": "image0.png", "person": 1, "annotator": "ann", "note": "n"}, 400),
+        ("/act", {"who": "ann", "image": "image0.png", "action": {
+            "do": "decide", "person": 1, "item": "box", "choice": ""}}, 400),
+        ("/act", {"who": "ann", "image": "image0.png", "review": True, "action": {"do": "together", "actions": [
+            {"do": "sources", "person": 1, "people": [["bob", 1]]}]}}, 400),
         ("/take", b'{"who": "' + b"a" * 9_000_000 + b'"}', 413),
         ("/page/../studio_page.py", None, 404), ("/page/studio_page.py", None, 404), ("/views/0", None, 404),
         ("/views/15", None, 404), ("/views/%C2%B2", None, 404), ("/image/7", None, 400), ("/image/-1", None, 404),

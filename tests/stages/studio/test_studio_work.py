@@ -15,7 +15,17 @@ from pipeline.stage import StageError
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import person_record, read_dense_set, write_dense_set
 from stages.studio.action_messages import action_of
-from stages.studio.actions import Answer, Ask, Paint, SetBox, SetKeypoint, SetKind, SetOutline, SetStatus, action_record
+from stages.studio.actions import (
+    Answer,
+    Ask,
+    Paint,
+    SetBox,
+    SetKeypoint,
+    SetKind,
+    SetOutline,
+    SetStatus,
+    action_record,
+)
 from stages.studio.journal import after_line, entry_record
 from stages.studio.part_map import PixelMask, painted
 from stages.studio.people_file import people_file
@@ -43,6 +53,16 @@ pytestmark = pytest.mark.quick
 def test_the_file_is_that_of_the_actions_that_remain(seed: int) -> None:
     did, remain = random_entries(np.random.default_rng(seed), 150, undo_share=0.25)
     assert len(remain) < len(did) and records(folded(did)) == records(folded(remain))
+
+
+def test_the_file_of_a_review_is_that_of_the_actions_that_remain() -> None:
+    outcomes: set[str] = set()
+    for seed in range(16):
+        did, remain = random_entries(np.random.default_rng(seed), 260, undo_share=0.2, review_share=0.4)
+        found = records(folded(did))
+        assert len(remain) < len(did) and found == records(folded(remain))
+        outcomes |= {one["dp_annotation"]["review"]["outcome"] for one in found if "review" in one["dp_annotation"]}
+    assert outcomes >= {"accepted", "decided", "corrected"}
 
 
 def test_all_can_be_undone_and_done_again() -> None:
@@ -256,6 +276,19 @@ BAD_MESSAGES = [
     {"do": "answer", "person": 1, "part": 1, "number": 0, "verdict": "surface", "chart": 2, "u": 1.1, "v": 0},
     {"do": "answer", "person": 1, "part": 1, "number": 0, "verdict": "surface", "hint": 1},
     {"do": "keypoint", "person": 1, "joint": 17, "x": 1, "y": 1, "visibility": 2},
+    {"do": "decide", "person": 1, "item": "point 1", "choice": "ann"},
+    {"do": "decide", "person": 1, "item": "point ١ ٢", "choice": "ann"},
+    {"do": "decide", "person": 1, "item": ["box"], "choice": "ann"},
+    {"do": "decide", "person": 1, "item": "box", "choice": "a" * 65},
+    {"do": "decide", "person": 1, "item": "box", "choice": None},
+    {"do": "send_back", "person": 1, "annotator": "ann", "note": "", "at": 1},
+    {"do": "send_back", "person": 1, "annotator": "ann", "note": "a" * 501, "at": 1},
+    {"do": "send_back", "person": 1, "annotator": "ann", "note": "two\nlines", "at": 1},
+    {"do": "send_back", "person": 1, "annotator": "", "note": "a", "at": 1},
+    {"do": "send_back", "person": 1, "annotator": "ann", "note": "a", "at": float("nan")},
+    {"do": "sources", "person": 1, "people": [["ann", 0]]},
+    {"do": "sources", "person": 1, "people": [["ann"]]},
+    {"do": "sources", "person": 1, "people": "ann"},
     {"do": "status", "status": None},
     {"do": "together", "actions": []},
     {"do": "together", "actions": [{"do": "status", "status": "open"}]},

@@ -10,8 +10,8 @@ import numpy as np
 
 from models.arrays import Int
 from models.body.charts import COARSE_NAMES
-from models.body.open_body import COCO_KEYPOINTS
 from models.box_overlap import iou
+from stages.annotations.densepose_coco import KEYPOINTS
 from stages.studio.actions import Answer, SetKeypoint
 from stages.studio.annotation_check import suspicious_points
 from stages.studio.answer_preview import rest_points
@@ -180,11 +180,11 @@ def doubtful_points(work: PersonWork, image: TaskImage) -> list[Disagreement]:
 
 
 def _joints(works: Works) -> Iterator[Disagreement]:
-    for joint, name in enumerate(COCO_KEYPOINTS):
+    for joint in range(KEYPOINTS):
         set_by = [(one.keypoints[joint], one.box_4) for one in works.values() if joint in one.keypoints]
         told = max((_joint_apart(a, b, box_4) for (a, box_4), (b, _) in combinations(set_by, 2)), default=(0.0, ""))
         if told[0]:
-            yield Disagreement(item=f"joint {joint}", size=told[0], what=f"{name.replace('_', ' ')}: {told[1]}")
+            yield Disagreement(item=f"joint {joint}", size=told[0], what=told[1])
 
 
 def _joint_apart(one: SetKeypoint, other: SetKeypoint, box_4: tuple[float, float, float, float]) -> tuple[float, str]:

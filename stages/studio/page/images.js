@@ -1,11 +1,15 @@
 // The list of images, and the end of work on one.
 "use strict";
 import { act } from "./messages.js";
-import { post, withToken } from "./server.js";
+import { leftToDecide } from "./review.js";
+import { post, REVIEW, withToken } from "./server.js";
 import { at, button, element, trouble, work } from "./state.js";
 import { leftOpen, take } from "./steps.js";
 
-const STATES = { open: "", begun: "begun", finished: "finished", skipped: "left out", taken: "others have it" };
+const STATES = { open: "", begun: "begun", finished: "finished", skipped: "left out", taken: "others have it",
+  returned: "sent back to you", reviewed: "reviewed" };
+const REVIEW_STATES = { open: "to review", begun: "begun", finished: "reviewed", taken: "another reviewer has it",
+  returned: "sent back", waiting: "nobody has finished it" };
 
 /** Show all images with their state; a click opens one. */
 export async function showImages() {
@@ -15,8 +19,8 @@ export async function showImages() {
     const made = button("", () => { at("images").close(); void take(name); }, name === work.image?.name, state);
     const small = document.createElement("img");
     Object.assign(small, { src: withToken(`/thumbnail/${number}`), loading: "lazy", alt: "" });
-    made.disabled = state === "taken";
-    made.append(small, element("span", name), element("small", STATES[state]));
+    made.disabled = ["taken", "reviewed", "waiting"].includes(state);
+    made.append(small, element("span", name), element("small", (REVIEW ? REVIEW_STATES : STATES)[state]));
     return made;
   }));
   at("images").showModal();
@@ -24,7 +28,7 @@ export async function showImages() {
 
 /** The image is finished; what is left open is told first. */
 export function finish() {
-  const open = leftOpen();
+  const open = REVIEW ? leftToDecide() : leftOpen();
   if (!open.length) return void end("finished");
   at("leftopen").replaceChildren(...open.map(text => element("li", text)));
   at("finish").showModal();

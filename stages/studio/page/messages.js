@@ -33,6 +33,7 @@ export async function message(path, fields) {
     await send(path, () => ({ who: work.who, image: name, ...fields, ...steps() }), async found => {
       if (work.image?.name === name) await showSheet(found.sheet);
       work.progress = found.progress;
+      work.notes = found.notes;
     });
     return true;
   } catch (error) {
@@ -68,7 +69,7 @@ export async function takeImage(name) {
     work.progress = found.progress;
     // Nothing can be answered before the image is there: what is on the screen is the last one.
     Object.assign(work, { image: null, sheet: null, maps: {}, outlines: {}, proposals: [], proposed: false });
-    Object.assign(work, { person: 0, part: 1, number: 0, joint: 0 });
+    Object.assign(work, { person: 0, part: 1, number: 0, joint: 0, found: found.review || null, notes: found.notes || [] });
     await picture.setImage(null);
     if (!found.image) return false;
     const loaded = await loadPicture(`/image/${found.image.number}`);

@@ -123,7 +123,9 @@ function panel() {
   drawViews(canvas, work.part, work.side, table.views, asked(), work.number, guessNow())
     .catch(error => trouble(error.message));
   const list = row(paintedParts().map(part => {
-    const name = work.parts[part - 1].name, made = button(`${name} ${isDone(part) ? "✓" : ""}`, () => setPart(part), part === work.part);
+    const name = work.parts[part - 1].name, short = name.replace("left ", "L ").replace("right ", "R ");
+    const made = button(`${isDone(part) ? "✓ " : ""}${short}`, () => setPart(part), part === work.part);
+    made.title = name;
     made.style.borderLeftColor = COLOURS[part];
     loadViews(part).catch(() => undefined);
     return made;

@@ -7,11 +7,15 @@
  */
 /**
  * One person of the sheet. `hint`: whether the network's guess is shown; null: the annotator chooses.
+ * A reviewed person has `sources`: whose work it is; `decided`: whose answer stands, by the item; `notes`: what went back.
  * @typedef {{box: number[], kind: string, seconds: number, proposed: string[], parts: any, outline: any,
- *   hint: boolean|null, asked: Record<string, AskedPoint[]>, keypoints: Record<string, [number, number, number]>}} Person
+ *   hint: boolean|null, asked: Record<string, AskedPoint[]>, keypoints: Record<string, [number, number, number]>,
+ *   sources: [string, number][], decided: Record<string, string>, notes: {annotator: string, note: string}[]}} Person
  */
 /** @typedef {{people: Record<string, Person>, status: string, undo: number, redo: number}} Sheet */
 
+/** Whether this is the page of reviewers. */
+export const REVIEW = location.pathname === "/review";
 /** The token of the address is kept for all requests; the cookie has it as well. */
 const query = location.search;
 /** @type {Promise<any>} */
@@ -43,8 +47,8 @@ export async function post(path, message) {
   for (let wait = 250; ; wait = Math.min(2 * wait, 4000)) {
     let response;
     try {
-      const headers = { "Content-Type": "application/json" };
-      response = await fetch(path + query, { method: "POST", headers, body: JSON.stringify(message) });
+      const headers = { "Content-Type": "application/json" }, body = JSON.stringify(REVIEW ? { ...message, review: true } : message);
+      response = await fetch(path + query, { method: "POST", headers, body });
     } catch {
       // The program is being restarted: what was answered is in its journal, and this message is sent again.
       document.dispatchEvent(new CustomEvent("offline"));

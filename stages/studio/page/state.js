@@ -5,7 +5,7 @@ import { Picture } from "./picture.js";
 /** @typedef {import("./masks.js").LabelMap} LabelMap */
 /** @typedef {import("./server.js").Person} Person */
 /** @typedef {[number, number]} Place x and y */
-/** @typedef {"people"|"parts"|"points"|"keypoints"} Stage */
+/** @typedef {"review"|"people"|"parts"|"points"|"keypoints"} Stage */
 /** @typedef {{name: string, number: number, width: number, height: number}} Image */
 /** @typedef {{part: number, name: string, views: string[]}} Part */
 /**
@@ -37,6 +37,14 @@ export const work = {
   proposed: false,
   /** @type {Stage} */
   stage: "people",
+  /**
+   * Of reviewers: what annotators see differently, each with all answers; the chosen one is number `item`.
+   * @type {any}
+   */
+  found: null,
+  item: 0,
+  /** @type {{reviewer: string, person: number, note: string}[]} */
+  notes: [],
   person: 0,
   part: 1,
   number: 0,

@@ -2,6 +2,8 @@
 "use strict";
 import { hasPart, partAt } from "./masks.js";
 import { message, takeImage } from "./messages.js";
+import { setFound } from "./review.js";
+import { REVIEW } from "./server.js";
 import { asked, numbers, OUTLINE, person, picture, show, trouble, work } from "./state.js";
 import { STAGES } from "./words.js";
 
@@ -9,14 +11,16 @@ import { STAGES } from "./words.js";
 
 /** Open an image, the named one or the next: at its points where they are asked already. @param {string} [name] */
 export async function take(name) {
-  if (await takeImage(name)) setStage(Object.keys(person()?.asked || {}).length ? "points" : "people");
+  if (!await takeImage(name)) return show();
+  if (work.found) await setFound(work.found);
+  setStage(REVIEW ? "review" : Object.keys(person()?.asked || {}).length ? "points" : "people");
   show();
 }
 
 /** @param {Stage} stage */
 export function setStage(stage) {
   const one = person();
-  if (stage !== "people" && !one) return trouble("draw the person's box first");
+  if (stage !== "people" && stage !== "review" && !one) return trouble("draw the person's box first");
   work.stage = stage;
   work.draft = work.path = null;
   if (stage !== "people" && one) picture.show(one.box);
@@ -28,7 +32,8 @@ export function setStage(stage) {
 }
 
 export function nextStage() {
-  setStage(STAGES[(STAGES.indexOf(work.stage) + 1) % STAGES.length]);
+  const stages = REVIEW ? /** @type {Stage[]} */ (["review", ...STAGES]) : STAGES;
+  setStage(stages[(stages.indexOf(work.stage) + 1) % stages.length]);
 }
 
 /** @param {number} part */

@@ -8,7 +8,8 @@ import { parts } from "./parts.js";
 import { people } from "./people.js";
 import { listen } from "./pointers.js";
 import { points } from "./points.js";
-import { get } from "./server.js";
+import { review, sentBack } from "./review.js";
+import { get, REVIEW } from "./server.js";
 import { at, button, element, numbers, OUTLINE, person, picture, row, show, trouble, whenShown, work } from "./state.js";
 import { nextPerson, nextStage, setPart, setStage, take } from "./steps.js";
 import { KEYS, RULES, TASKS } from "./words.js";
@@ -19,7 +20,7 @@ import { KEYS, RULES, TASKS } from "./words.js";
  *   panel: () => Node[], keys: Record<string, () => any>}} StageParts
  */
 /** @type {Record<import("./state.js").Stage, StageParts>} */
-const STAGE = { people, parts, points, keypoints };
+const STAGE = { review, people, parts, points, keypoints };
 
 // ---- drawing --------------------------------------------------------------------------------------------------
 
@@ -31,25 +32,32 @@ whenShown(() => {
   const done = work.progress, status = work.sheet && work.sheet.status !== "open" ? `${work.sheet.status} · ` : "";
   at("progress").textContent = done ? `${status}${done.finished} of ${done.images} images` : "";
   for (const one of at("stages").children) one.className = one.dataset.stage === work.stage ? "on" : "";
-  at("task").textContent = work.image ? TASKS[work.stage] : "Thank you. Nothing is left for you. The list of images shows what you did.";
+  const nothing = REVIEW ? "Nothing is left to review. The list of images shows what annotators have not finished."
+    : "Thank you. Nothing is left for you. The list of images shows what you did.";
+  at("task").textContent = work.image ? TASKS[work.stage] : nothing;
+  at("notes").replaceChildren(...work.notes.map(one => (
+    element("div", `${one.reviewer} sent back person ${numbers().indexOf(one.person) + 1}: ${one.note}`))));
   const one = person(), sheet = work.sheet;
-  at("person").textContent = one && sheet ? `${work.who} · person ${numbers().indexOf(work.person) + 1} of ${numbers().length}, `
-    + `${Math.round(one.seconds)} s · undo ${sheet.undo}, redo ${sheet.redo}` : work.who;
+  const told = one && sheet ? `${work.who} · person ${numbers().indexOf(work.person) + 1} of ${numbers().length}, `
+    + `${Math.round(one.seconds)} s` : work.who;
+  document.body.dataset.stage = work.stage;
   at("panel").replaceChildren(...(work.image ? STAGE[work.stage].panel() : []));
   at("guide").replaceChildren(...(work.image ? rules(work.stage) : []));
-  at("buttons").replaceChildren(...(work.image ? commonButtons() : []), ...listButtons());
+  at("buttons").replaceChildren(...(work.image ? commonButtons() : []), ...listButtons(), row([told], "person"));
   document.body.dataset.ready = work.image ? work.image.name : "none";
 });
 
 function commonButtons() {
   const many = numbers().length > 1 ? [button("next person (N)", () => nextPerson(1))] : [];
   return [
-    button("undo (Z)", () => act("undo")), button("redo (Y)", () => act("redo")), ...many,
-    button("finish image (F)", finish, false, "finish"), button("leave image out", () => end("skipped")),
+    button(`undo ${work.sheet?.undo || ""} (Z)`, () => act("undo")),
+    button(`redo ${work.sheet?.redo || ""} (Y)`, () => act("redo")), ...many,
+    button(REVIEW ? "finish review (F)" : "finish image (F)", finish, false, "finish"),
+    ...(REVIEW ? [] : [button("leave out", () => end("skipped"))]),
   ];
 }
 
-function listButtons() { return [button("images (I)", showImages, false, "images"), button("keys and rules (?)", showKeys)]; }
+function listButtons() { return [button("images (I)", showImages, false, "images"), button("keys, rules (?)", showKeys)]; }
 
 /** @param {import("./state.js").Stage} stage */
 function rules(stage) {
@@ -62,7 +70,8 @@ function rules(stage) {
 
 function showKeys() {
   at("keylist").replaceChildren(...KEYS.flatMap(([key, what]) => [element("dt", key), element("dd", what)]));
-  at("rules").replaceChildren(...Object.keys(STAGE).flatMap(stage => rules(/** @type {any} */ (stage))));
+  at("rules").replaceChildren(...Object.keys(STAGE).filter(stage => REVIEW || stage !== "review")
+    .flatMap(stage => rules(/** @type {any} */ (stage))));
   at("keys").showModal();
 }
 
@@ -111,12 +120,17 @@ document.addEventListener("online-again", () => { at("notice").textContent = "";
 at("stages").onclick = event => { if (event.target.dataset.stage) setStage(event.target.dataset.stage); };
 at("finish").addEventListener("close", () => { if (at("finish").returnValue === "finish") void end("finished"); });
 at("leave").onclick = leave;
+at("sendback").addEventListener("close", sentBack);
 listen(picture, () => (work.image ? STAGE[work.stage].tool() : null), () => work.space);
 
 async function begin() {
   const found = await get("/parts");
   Object.assign(work, { parts: found.parts, side: found.side });
   work.who = sessionStorage.getItem("who") || "";
+  if (REVIEW) {
+    at("welcome").textContent = "Review annotations";
+    document.querySelector("[data-stage=review]")?.removeAttribute("hidden");
+  }
   if (!work.who) {
     at("login").showModal();
     await new Promise(done => at("login").addEventListener("close", done, { once: true }));

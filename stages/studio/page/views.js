@@ -2,6 +2,9 @@
 "use strict";
 import { picture } from "./server.js";
 
+/** Where views see an answer; without a colour and a label it is numbered. */
+/** @typedef {{places: [number, number, number][], colour?: string, label?: string}} Mark */
+
 /** @type {Map<number, Promise<ImageBitmap>>} */
 const pictures = new Map();
 
@@ -21,7 +24,7 @@ export function loadViews(part) {
  * @param {number} part
  * @param {number} side pixels of a view
  * @param {string[]} names
- * @param {import("./server.js").AskedPoint[]} points
+ * @param {Mark[]} points
  * @param {number} chosen
  * @param {[number, number, number][]} guess where the network sees the point that is asked; drawn faintly
  */
@@ -42,16 +45,17 @@ export async function drawViews(canvas, part, side, names, points, chosen, guess
   for (const x of [side, 2 * side]) context.strokeRect(x, -1, 0, 2 * side + 2);
   context.strokeRect(-1, side, 3 * side + 2, 0);
   points.forEach((point, index) => {
+    const colour = point.colour || (index === chosen ? "#ff8f3a" : "#1667c9");
     for (const [view, x, y] of point.places) {
       context.beginPath();
-      context.arc(view % 3 * side + x, Math.floor(view / 3) * side + y, index === chosen ? 9 : 5, 0, 2 * Math.PI);
-      context.fillStyle = index === chosen ? "#ff8f3a" : "#1667c9";
+      context.arc(view % 3 * side + x, Math.floor(view / 3) * side + y, index === chosen || point.colour ? 9 : 5, 0, 2 * Math.PI);
+      context.fillStyle = colour;
       context.fill();
       context.strokeStyle = "#fff";
       context.lineWidth = 2;
       context.stroke();
       context.fillStyle = "#222";
-      context.fillText(String(index + 1), view % 3 * side + x + 10, Math.floor(view / 3) * side + y - 4);
+      context.fillText(point.label || String(index + 1), view % 3 * side + x + 10, Math.floor(view / 3) * side + y - 4);
     }
   });
   context.globalAlpha = 0.45;

@@ -4,9 +4,10 @@
 /** @type {import("./state.js").Stage[]} */
 export const STAGES = ["people", "parts", "points", "keypoints"];
 export const TASKS = {
+  review: "Where annotators disagree, the worst first. Take an answer, give a new one, or send the person back.",
   people: "Draw a box around each person, or accept the dashed ones: click one, or A for all. Drag sides and corners to correct.",
   parts: "Choose a part and paint it, or accept the faint proposal (A) and correct it. The outline comes last.",
-  points: "A point blinks on the image. Click the same place of the body on one of the six views.",
+  points: "A point blinks on the image. Click its place of the body on a view.",
   keypoints: "Click the chosen keypoint, or accept the faint ones (A) and drag them right. V changes visible and hidden.",
 };
 export const JOINTS = ["nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder",
@@ -20,10 +21,15 @@ export const KEYS = [
   ["B, G, E, [ ]", "parts: brush, polygon, erase, size of the brush"], ["U", "the outline is all that is painted"],
   ["Enter", "next; closes a polygon"], ["Backspace", "back: takes the last answer or corner back"],
   ["H, S, P", "points: hidden, skip, lines of the answers on the image"],
+  ["1 … 9, Enter, R", "review: take the answer of an annotator; next; send the person back"],
   ["V, H", "keypoints: visible or hidden, not in the image"], ["?", "this list"],
 ];
 /** Guidelines of each stage: the name of a drawing, and the rule. */
 export const RULES = {
+  review: [
+    ["behind", "Judge by the image and by the guidelines, not by who answered."],
+    ["guess", "Send back what an annotator misunderstood; correct yourself what is only a slip."],
+  ],
   people: [
     ["group", "One box for each person, also for those who are cut off or partly hidden. Crowd: a group that you cannot separate."],
     ["statue", "Not a person: statues, pictures of people, toys. Skip: a person of whom you can tell nothing."],
@@ -35,9 +41,9 @@ export const RULES = {
     ["outline", "The outline is all that is seen of the person, with clothes and hair, without what is held."],
   ],
   points: [
-    ["grid", "After four answers their lines appear on the image as well: where they fold or jump, an answer is wrong."],
+    ["grid", "After four answers their lines appear on the image: where they fold, an answer is wrong."],
     ["behind", "Of a point on cloth, click the place of the skin right behind it."],
-    ["hidden", "Hidden: another thing, or another part, lies over the point. Skip: you do not want to answer."],
+    ["hidden", "Hidden: something lies over the point. Skip: you do not want to answer."],
     ["guess", "The network's guess may be wrong. Judge by the image."],
   ],
   keypoints: [

@@ -20,12 +20,16 @@ class AnnotatingBrowser(Browser):
         self.call("Emulation.setDeviceMetricsOverride", **size)
 
     def begin(self, address: str, who: str) -> None:
+        """Open the page, and give the name where it is asked for; wait until the image and its proposals are there."""
+        self.log_in(address, who)
+        self.ready()
+
+    def log_in(self, address: str, who: str) -> None:
         """Open the page, and give the name where it is asked for."""
         self.open(address)
         self.wait("document.getElementById('login').open || document.body.dataset.ready", 60)
         if self.run("document.getElementById('login').open"):
             self.run(f"document.getElementById('who').value = '{who}'; document.querySelector('#login button').click()")
-        self.ready()
 
     def ready(self) -> None:
         """Wait until the image and its proposals are there."""

@@ -24,6 +24,8 @@ from tests.stages.studio.workplaces import Studio, scene_of_a_person
 CLICKS = 12
 FLOOR_M = 0.005
 """Median error on the skin that the way from a click to the file may add."""
+FITS = "(() => { const p = document.querySelector('aside'); return p.scrollHeight <= p.clientHeight; })()"
+"""The panel beside the image does not scroll."""
 PEOPLE = "Object.keys(studio.work.sheet.people).length"
 ANSWERED = "studio.work.sheet.people[1].asked[studio.work.part].filter(one => one.verdict !== 'open').length"
 
@@ -49,7 +51,9 @@ def test_from_boxes_to_a_file(studio: Studio, browser: AnnotatingBrowser) -> Non
     browser.begin(studio.address, "ann")
     mark_people(browser)
     paint_parts(studio, browser)
+    assert browser.run(FITS)
     answer_points(studio, browser)
+    assert browser.run(FITS)
     browser.key("Tab")
     browser.key("a")
     seen = int((studio.scene.keypoint_N173[0, :, 2] > 0).sum())

@@ -97,6 +97,14 @@ def painted(before: PartMap | None, mask: PixelMask, part: int) -> PartMap | Non
     return packed_map(label_hw, x0, y0)
 
 
+def labels_under(parts: PartMap | None, mask: PixelMask) -> set[int]:
+    """The parts that pixels of a mask have."""
+    if parts is None:
+        return set()
+    label_hw = parts.labels_in(mask.x, mask.y, mask.x + mask.size[1], mask.y + mask.size[0])
+    return set(np.unique(label_hw[mask.inside_hw]).tolist()) - {ERASE}
+
+
 def packed_map(label_hw: U8, x: int, y: int) -> PartMap | None:
     """A map of labels whose upper left pixel is (x, y) of the image; None when all are 0."""
     rows, columns = np.flatnonzero(label_hw.any(axis=1)), np.flatnonzero(label_hw.any(axis=0))

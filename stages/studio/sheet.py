@@ -25,7 +25,7 @@ from stages.studio.actions import (
     Sources,
     Together,
 )
-from stages.studio.part_map import ERASE, PartMap, PixelMask, painted
+from stages.studio.part_map import ERASE, PartMap, PixelMask, labels_under, painted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,8 @@ def _kind_set(work: PersonWork, action: SetKind) -> PersonWork:
 def _painted(work: PersonWork, action: Paint) -> PersonWork:
     parts = painted(work.parts, action.mask, action.part)
     proposed = work.proposed if action.part == ERASE else _noted(work, f"part {action.part}", action.origin)
-    return replace(work, parts=parts, proposed=proposed)
+    lost = {f"part {part}" for part in labels_under(work.parts, action.mask) - {action.part}}
+    return replace(work, parts=parts, proposed=proposed - lost)
 
 
 def _outlined(work: PersonWork, action: SetOutline) -> PersonWork:

@@ -16,7 +16,7 @@ async function accept() {
 /** @type {import("./pointers.js").Tool} */
 const tool = {
   down(where) {
-    const reach = 10 / picture.scale, known = Object.entries(person()?.keypoints || {});
+    const reach = 10 * picture.reach / picture.scale, known = Object.entries(person()?.keypoints || {});
     const near = known.find(([, [x, y, seen]]) => seen && Math.hypot(x - where[0], y - where[1]) < reach);
     work.drag = { moved: near !== undefined };
     if (near) { work.joint = Number(near[0]); show(); }

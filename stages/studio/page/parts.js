@@ -31,6 +31,13 @@ async function outlineFromParts() {
   await actTogether([{ do: "outline", person: work.person, mask }]);
 }
 
+/** Whether the outline is as proposed though parts were corrected. */
+function outlineLeft() {
+  const one = person(), map = work.maps[work.person], offered = proposal()?.map || null;
+  if (!one || !map || !one.proposed.includes("outline")) return false;
+  return work.parts.some(({ part }) => (hasPart(map, part) || hasPart(offered, part)) && !one.proposed.includes(`part ${part}`));
+}
+
 /** @param {[number, number][]} path @param {number|null} radius */
 async function paint(path, radius) {
   const one = work.person;
@@ -59,20 +66,27 @@ const brush = {
 
 /** @type {import("./pointers.js").Tool} */
 const polygon = {
-  down(where) {
-    const path = work.path ??= [], first = path[0];
-    if (path.length > 2 && Math.hypot(where[0] - first[0], where[1] - first[1]) * picture.scale < 12) return closePolygon();
+  // A corner is set when the finger is lifted: two fingers that zoom set none.
+  up(where) {
+    const path = work.path ??= [], first = path[0], reach = 12 * picture.reach / picture.scale;
+    if (path.length > 2 && Math.hypot(where[0] - first[0], where[1] - first[1]) < reach) return closePolygon();
     path.push(where);
-    picture.redraw();
+    show();
   },
-  move() {}, up() {}, cancel() {},
+  down() {}, move() {}, cancel() {},
 };
+
+function lastCorner() {
+  work.path?.pop();
+  if (!work.path?.length) work.path = null;
+  show();
+}
 
 function closePolygon() {
   const path = work.path;
   work.path = null;
   if (path && path.length > 2) void paint(path, null);
-  else picture.redraw();
+  show();
 }
 
 /** @param {CanvasRenderingContext2D} context */
@@ -106,10 +120,12 @@ function panel() {
     button("accept this one (A)", () => accept([work.part])), button("accept all (Shift A)", () => accept(everything()), false, "accept"),
     button("brush (B)", () => choose(false), !work.polygon), button("polygon (G)", () => choose(true), work.polygon),
     button("erase (E)", () => { work.erase = !work.erase; show(); }, work.erase),
-    ...(work.part === OUTLINE ? [button("outline = all parts (U)", outlineFromParts)] : []),
+    ...(work.part === OUTLINE || outlineLeft() ? [button("outline = all parts (U)", outlineFromParts)] : []),
+    ...(work.polygon && work.path ? [button("close (Enter)", closePolygon, false, "close"), button("corner back (⌫)", lastCorner)] : []),
     button("show proposals", () => { work.showProposals = !work.showProposals; show(); }, work.showProposals),
   ]);
-  return [palette, tools, slider("brush", 1, 80, work.radius, value => { work.radius = value; }),
+  const told = outlineLeft() ? [element("small", "The parts are corrected, the visible outline is still as proposed.")] : [];
+  return [palette, tools, ...told, slider("brush", 1, 80, work.radius, value => { work.radius = value; }),
     slider("opacity", 0, 100, 100 * work.opacity, value => { work.opacity = value / 100; picture.redraw(); })];
 }
 
@@ -122,6 +138,6 @@ export const parts = {
     "[": () => { work.radius = Math.max(1, Math.round(work.radius / 1.25)); },
     "]": () => { work.radius = Math.min(80, Math.ceil(work.radius * 1.25)); },
     enter: () => (work.path ? closePolygon() : setPart(work.part % OUTLINE + 1)),
-    backspace: () => { work.path?.pop(); },
+    backspace: lastCorner,
   },
 };

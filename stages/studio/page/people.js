@@ -32,7 +32,7 @@ const inside = (box, [x, y]) => x >= box[0] && x <= box[2] && y >= box[1] && y <
 /** @type {import("./pointers.js").Tool} */
 const tool = {
   down(where) {
-    const near = numbers().map(number => ({ number, sides: sidesAt(boxOf(number), where, picture.scale) }))
+    const near = numbers().map(number => ({ number, sides: sidesAt(boxOf(number), where, picture.scale / picture.reach) }))
       .filter(one => one.sides);
     const mine = near.find(({ number }) => number === work.person);
     if (mine) { work.drag = { from: where, sides: mine.sides, box: person()?.box }; return; }

@@ -20,6 +20,8 @@ export class Picture {
     /** @type {ImageBitmap[]} */
     this.smaller = [];
     this.asked = false;
+    /** How much further than a mouse's a finger's reach is; the pointer that is down sets it. */
+    this.reach = 1;
     new ResizeObserver(() => { this.fitCanvas(); }).observe(canvas);
   }
 
@@ -114,7 +116,7 @@ export class Picture {
     context.strokeStyle = context.fillStyle = part ? COLOURS[part] : "#ffffff";
     drawPath(context, path, radius);
     context.globalAlpha = 1;
-    if (corners) path.forEach(([x, y], index) => this.point(x, y, index ? "#ffffff" : "#ff8f3a", index ? 3 : 6));
+    if (corners) path.forEach(([x, y], index) => this.point(x, y, index ? "#ffffff" : "#ff8f3a", index ? 3 : 6 * this.reach));
   }
 
   /** A few letters beside a place. */

@@ -2,6 +2,9 @@
 "use strict";
 import { HANDLE } from "./picture.js";
 
+/** How far from a handle a finger takes hold of it, in reaches of a mouse. */
+const FINGER = 2.2;
+
 /**
  * @typedef {{down: (at: [number, number]) => void, move: (at: [number, number]) => void,
  *   up: (at: [number, number]) => void, cancel: () => void}} Tool
@@ -26,6 +29,7 @@ export function listen(picture, tool, panning) {
   canvas.addEventListener("pointerdown", event => {
     canvas.setPointerCapture(event.pointerId);
     fingers.set(event.pointerId, place(event));
+    picture.reach = event.pointerType === "touch" ? FINGER : 1;
     if (fingers.size === 2) { active?.cancel(); active = null; pan = true; return; }
     pan = panning() || event.button === 1;
     if (pan || event.button !== 0) return;

@@ -90,7 +90,7 @@ function togglePreview() { work.preview = !work.preview; show(); }
 /** @type {import("./pointers.js").Tool} */
 const tool = {
   down(where) {
-    const reach = 12 / picture.scale;
+    const reach = 12 * picture.reach / picture.scale;
     const near = asked().findIndex(one => Math.hypot(one.x + 0.5 - where[0], one.y + 0.5 - where[1]) < reach);
     if (near >= 0) { work.number = near; show(); }
   },

@@ -26,8 +26,20 @@ const STAGE = { review, people, parts, points, keypoints };
 
 picture.over = context => { if (work.sheet) STAGE[work.stage].draw(context); };
 
+// Panels are made anew as a whole. They wait while something is pressed: a click needs the same button at both its ends.
+let pressed = false, late = false;
+addEventListener("pointerdown", () => { pressed = true; }, true);
+for (const kind of ["pointerup", "pointercancel"]) {
+  addEventListener(kind, () => {
+    pressed = false;
+    if (late) show();
+  }, true);
+}
+
 whenShown(() => {
   picture.redraw();
+  late = pressed;
+  if (late) return;
   at("image").textContent = work.image ? work.image.name : "all images are done";
   const done = work.progress, status = work.sheet && work.sheet.status !== "open" ? `${work.sheet.status} · ` : "";
   at("progress").textContent = done ? `${status}${done.finished} of ${done.images} images` : "";

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from stages.annotations.point_picking import resample_to_box_grid
 from stages.studio.view_clicks import SurfacePlace, views_of_place
 from stages.world.scene import Scene
 from tests.stages.live.browser import browser_program
-from tests.stages.studio.annotating_browser import AnnotatingBrowser
+from tests.stages.studio.annotating_browser import AnnotatingBrowser, Place
 from tests.stages.studio.workplaces import Studio, scene_of_a_person
 
 CLICKS = 12
@@ -219,7 +220,84 @@ def test_fingers(studio: Studio, browser: AnnotatingBrowser) -> None:
     scale = browser.run("studio.picture.scale")
     browser.touch([[(300, 300)], [(300, 300), (400, 300)], [(250, 300), (450, 300)]])
     browser.wait(f"studio.picture.scale > {1.5 * scale}")
+    scale, left = browser.run("[studio.picture.scale, studio.picture.left]")
+    browser.touch([[(300, 300)], [(300, 300), (400, 300)], [(340, 300), (440, 300)]])  # both move: the image is panned
+    browser.wait(f"Math.abs(studio.picture.left - {left} - 40) < 2")
+    assert abs(browser.run("studio.picture.scale") / scale - 1) < 0.02
     assert browser.run(PEOPLE) == 1
+
+
+def test_a_tablet_needs_no_keyboard(studio: Studio, browser: AnnotatingBrowser) -> None:
+    """By fingers alone: a proposed box, a polygon, a stroke, an answer on a view, a keypoint, and the end."""
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)
+    browser.begin(studio.address, "tip")
+    x0, y0, x1, y1 = studio.scene.box_N4[0].tolist()
+    tap(browser, browser.on_image((x0 + x1) / 2, (y0 + y1) / 2))
+    browser.wait(f"{PEOPLE} === 1")
+    tap_stage(browser, "parts")
+    draw_by_fingers(browser, (x0, y0, x1, y1))
+    tap_stage(browser, "points")
+    browser.wait("studio.work.sheet.people[1].asked[1]?.length > 0")
+    browser.wait("document.getElementById('viewcanvas')?.dataset.part === '1'")
+    tap(browser, browser.on_view(0, 180, 180))
+    browser.wait("studio.work.sheet.people[1].asked[1][0].verdict === 'surface'")
+    tap_stage(browser, "keypoints")
+    tap(browser, browser.on_image((x0 + x1) / 2, y0 + 9))
+    browser.wait("Boolean(studio.work.sheet.people[1].keypoints[0])")
+    tap(browser, button_place(browser, "[data-name=finish]"))
+    browser.wait("document.getElementById('finish').open")
+    tap(browser, button_place(browser, "#finish [value=finish]"))
+    browser.wait("studio.work.image && studio.work.image.name === 'image1.png'")
+
+
+def draw_by_fingers(browser: AnnotatingBrowser, box: tuple[float, float, float, float]) -> None:
+    """A polygon whose corners are taps, with a zoom of two fingers in between; then a stroke of the brush."""
+    x0, y0, x1, y1 = box
+    tap(browser, button_place(browser, "#panel button", "polygon (G)"))
+    browser.wait("studio.work.polygon")
+    middle = browser.on_image((x0 + x1) / 2, (y0 + y1) / 2)
+    corners = [(x0 + 5, y0 + 5), (x1 - 5, y0 + 5), (x1 - 5, y1 - 5)]
+    for number, corner in enumerate(corners, start=1):
+        tap(browser, browser.on_image(*corner))
+        browser.wait(f"studio.work.path.length === {number}")
+        if number == 2:
+            far = middle[0] + 60, middle[1]
+            browser.touch([[middle], [middle, far], [middle, (far[0] - 8, far[1])]])
+            assert browser.run("studio.work.path.length") == 2
+    tap(browser, browser.on_image(*corners[0]))
+    browser.wait("Boolean(studio.work.maps[1]) && studio.work.path === null")
+    area = browser.wait("studio.work.maps[1].label.filter(Boolean).length")
+    assert abs(area / ((x1 - x0 - 10) * (y1 - y0 - 10) / 2) - 1) < 0.1
+    tap(browser, button_place(browser, "#panel button", "brush (B)"))
+    browser.wait("!studio.work.polygon")
+    left, low = browser.on_image(x0 + 15, y1 - 15), browser.on_image(x0 + 25, y1 - 15)
+    browser.touch([[left], [low]])
+    browser.wait(f"studio.work.maps[1].label.filter(Boolean).length > {area} + 50")
+
+
+def tap_stage(browser: AnnotatingBrowser, stage: str) -> None:
+    """Tap a stage until it is open: Chromium takes a tap right after a stroke for the end of a fling."""
+    for _ in range(5):
+        tap(browser, button_place(browser, f"#stages [data-stage={stage}]"))
+        with suppress(AssertionError):
+            browser.wait(f"studio.work.stage === '{stage}'", 2)
+            return
+    raise AssertionError(f"taps do not open {stage}")
+
+
+def tap(browser: AnnotatingBrowser, place: Place) -> None:
+    """One finger, down and up."""
+    browser.touch([[place]])
+
+
+def button_place(browser: AnnotatingBrowser, selector: str, text: str = "") -> Place:
+    """The middle of the first element of a selector whose text begins so."""
+    found = browser.wait(
+        f"(() => {{ const all = [...document.querySelectorAll('{selector}')];"
+        f"const one = all.find(b => b.textContent.startsWith('{text}')), r = one && one.getBoundingClientRect();"
+        "return r && r.width && [r.left + r.width / 2, r.top + r.height / 2]; })()"
+    )
+    return float(found[0]), float(found[1])
 
 
 def test_two_annotators_in_two_browsers(studio: Studio, browser: AnnotatingBrowser, tmp_path: Path) -> None:

@@ -88,6 +88,23 @@ def test_paint_covers_and_erases() -> None:
     assert painted(parts, everything, 0) is None
 
 
+def test_what_is_painted_over_is_not_as_proposed() -> None:
+    def paint(part: int, x: int, side: int, origin: str) -> Paint:
+        mask = PixelMask.of_array(np.ones((side, side), bool), x, 5)
+        return Paint(person=1, part=part, mask=mask, origin=origin)  # type: ignore[arg-type]
+
+    sheet = WorkSheet()
+    steps: list[tuple[Any, set[str]]] = [
+        (SetBox(person=1, box_4=(0.0, 0.0, 60.0, 40.0)), set()),
+        (paint(1, 5, 8, "proposed"), {"part 1"}), (paint(2, 20, 8, "proposed"), {"part 1", "part 2"}),
+        (paint(3, 40, 8, "drawn"), {"part 1", "part 2"}), (paint(3, 24, 8, "drawn"), {"part 1"}),
+        (paint(0, 30, 2, "drawn"), {"part 1"}), (paint(0, 5, 2, "drawn"), set()),
+    ]
+    for action, proposed in steps:
+        sheet = after_action(sheet, action, 1.0, 1.0)
+        assert sheet.people[1].proposed == proposed
+
+
 def test_images_are_added_and_none_may_change() -> None:
     more = with_images(TaskList(images=IMAGES), [TaskImage(name="c.png", height=9, width=9), IMAGES[0]])
     assert [one.name for one in more.images] == ["c.png", "a.png", "b.png"]

@@ -23,6 +23,7 @@ from stages.world.scene import Scene
 from tests.stages.live.browser import browser_program
 from tests.stages.studio.annotating_browser import AnnotatingBrowser
 from tests.stages.studio.test_annotation_check import truth_file, with_mistake
+from tests.stages.studio.test_review_browser import both_annotate, choose, items
 from tests.stages.studio.test_studio_browser import click_truth
 from tests.stages.studio.workplaces import Studio
 
@@ -69,8 +70,29 @@ def main() -> int:
         finally:
             browser.close()
             studio.close()
+    review(program, scene, target)
     cv2.imwrite(str(target / "annotate_check.jpg"), checked(scene)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
     return 0
+
+
+def review(program: str, scene: Scene, target: Path) -> None:
+    """Two annotators disagree; a point, a part, and the note with which the person goes back."""
+    with tempfile.TemporaryDirectory() as kept:
+        studio = Studio(Path(kept), scene, images=1, copies=2)
+        both_annotate(studio)
+        browser = AnnotatingBrowser(program, Path(kept) / "profile")
+        try:
+            browser.log_in(f"{studio.address}/review", "lea")
+            browser.wait("Boolean(studio.picture.image && studio.work.found)", 60)
+            choose(browser, "point 1 2")
+            take(browser, target / "annotate_review_point.jpg")
+            choose(browser, next(one for one in items(browser) if one.startswith("part ")))
+            take(browser, target / "annotate_review_part.jpg")
+            browser.key("r")
+            take(browser, target / "annotate_review_back.jpg")
+        finally:
+            browser.close()
+            studio.close()
 
 
 def checked(scene: Scene) -> U8:

@@ -110,24 +110,40 @@ def read_smpl_mesh(folder: Path, body: Path) -> ChartedMesh:
 
     Raises: ModelError as `read_reference_geometry`.
     """
-    path = folder / "UV_Processed.mat"
-    keys = ("All_Faces", "All_FaceIndices", "All_U_norm", "All_V_norm", "All_vertices")
-    atlas = _read_mat(path, keys)
-    vertex_V3 = _read_vertices(body)
-    corner_F3 = atlas["All_Faces"].astype(np.int64).reshape(-1, 3) - 1
-    chart_F, vertex_K = atlas["All_FaceIndices"], atlas["All_vertices"].astype(np.int64) - 1
-    uv_K2 = np.stack([atlas["All_U_norm"], atlas["All_V_norm"]], axis=1)
-    counted = len(chart_F) == len(corner_F3) and len(uv_K2) == len(vertex_K)
-    if not counted or corner_F3.min() < 0 or corner_F3.max() >= len(uv_K2):
-        raise ModelError("its arrays do not match each other", str(path), DAMAGED)
+    charts = read_densepose_charts(folder)
+    vertex_V3, vertex_K = _read_vertices(body), charts.twin_V
     if vertex_K.max() >= len(vertex_V3):
         raise ModelError(
             f"has {len(vertex_V3)} vertices, but the charts refer to vertex {vertex_K.max() + 1}", str(body),
             "give the SMPL body with 6890 vertices",
         )
     return ChartedMesh(
-        vertex_V3=vertex_V3, face_F3=vertex_K[corner_F3], chart_F=chart_F.astype(np.uint8),
-        corner_uv_F32=uv_K2[corner_F3].astype(np.float32), twin_V=np.arange(len(vertex_V3)),
+        vertex_V3=vertex_V3, face_F3=vertex_K[charts.face_F3], chart_F=charts.chart_F,
+        corner_uv_F32=charts.corner_uv_F32, twin_V=np.arange(len(vertex_V3)),
+    )
+
+
+def read_densepose_charts(folder: Path) -> ChartedMesh:
+    """DensePose's charts alone, from UV_Processed.mat: a vertex on a border has a copy in each of its charts.
+
+    The copies lie at (U, V, 0); `twin_V` has the SMPL vertex of each.
+
+    Raises: ModelError as `read_reference_geometry`.
+    """
+    path = folder / "UV_Processed.mat"
+    keys = ("All_Faces", "All_FaceIndices", "All_U_norm", "All_V_norm", "All_vertices")
+    atlas = _read_mat(path, keys)
+    if len(atlas["All_Faces"]) % 3 or len(atlas["All_U_norm"]) != len(atlas["All_V_norm"]):
+        raise ModelError("its arrays do not match each other", str(path), DAMAGED)
+    corner_F3 = atlas["All_Faces"].astype(np.int64).reshape(-1, 3) - 1
+    chart_F, vertex_K = atlas["All_FaceIndices"], atlas["All_vertices"].astype(np.int64) - 1
+    uv_K2 = np.stack([atlas["All_U_norm"], atlas["All_V_norm"]], axis=1).astype(np.float32)
+    counted = len(chart_F) == len(corner_F3) and len(uv_K2) == len(vertex_K)
+    if not counted or corner_F3.min() < 0 or corner_F3.max() >= len(uv_K2) or vertex_K.min() < 0:
+        raise ModelError("its arrays do not match each other", str(path), DAMAGED)
+    return ChartedMesh(
+        vertex_V3=np.pad(uv_K2, ((0, 0), (0, 1))), face_F3=corner_F3, chart_F=chart_F.astype(np.uint8),
+        corner_uv_F32=uv_K2[corner_F3], twin_V=vertex_K,
     )
 
 

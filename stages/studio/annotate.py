@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from models.cache import user_path
 from models.files.atomic_file import atomic_write
 from models.inference.open_network import fetch_weights
 from models.network import NetworkConfig
@@ -19,7 +20,7 @@ from stages.live.payloads import Gauges
 from stages.payloads import Written
 from stages.studio.annotation_check import check_pictures
 from stages.studio.given_images import check_media, given_images
-from stages.studio.given_people import with_given_people
+from stages.studio.given_people import DENSEPOSE, with_given_people
 from stages.studio.gold_items import MOST_GOLD, with_gold
 from stages.studio.proposals import Proposer
 from stages.studio.studio_files import GivenImage, frames_folder, studio_journal
@@ -28,6 +29,7 @@ from stages.studio.synthetic_task import SyntheticTask, synthetic_images
 from stages.studio.task_list import HintRule
 from stages.studio.workplace import Workplace
 
+ATLAS = "UV_Processed.mat"
 LOOK_EVERY_S = 0.3
 
 
@@ -44,7 +46,9 @@ class Annotate(Stage):
         network: proposes boxes, parts and keypoints; the shared section.
         propose: whether the network proposes anything.
         annotations: a COCO or DensePose-COCO file of these images to go on with; empty: that of the first start.
-        points: whether the surface points of that file are taken; they must be on the open body.
+        points: whether the surface points of that file are taken.
+        body: where they are not on the open body: `densepose` converts them; so does a folder with DensePose's
+            UV_Processed.mat, a little better.
         every: every n-th frame of videos is annotated.
         copies: how many annotators each image is given to.
         gold: share of all images that are hidden people of known truth; they never enter the result.
@@ -63,6 +67,7 @@ class Annotate(Stage):
         propose: bool = True
         annotations: str = ""
         points: bool = True
+        body: str = ""
         every: int = 25
         copies: int = 1
         gold: float = 0.0
@@ -120,6 +125,9 @@ class Annotate(Stage):
         if config.annotations and not Path(config.annotations).is_file():
             remedy = "check the name and the current folder"
             raise StageError("this file does not exist", f"annotate.annotations: {config.annotations}", remedy)
+        if config.body and config.body != DENSEPOSE and not (user_path(config.body) / ATLAS).is_file():
+            remedy = f"set it to {DENSEPOSE}, or to the folder of this file of DensePose"
+            raise StageError(f"there is no {ATLAS}", f"annotate.body: {config.body}", remedy)
         output = Path(job.output or "")
         if config.check:
             if not output.exists():
@@ -165,7 +173,9 @@ class Annotate(Stage):
         if self.config.task == "synthetic":
             return synthetic_images(self.config.synthetic, output)
         images = given_images([Path(path) for path in job.together], frames_folder(output), self.config.every)
-        found = with_given_people(images, self.config.annotations, output, points=self.config.points)
+        found = with_given_people(
+            images, self.config.annotations, output, points=self.config.points, body=self.config.body
+        )
         return found if self.config.check else with_gold(found, self.config.gold, self.config.synthetic, output)
 
     def _checked(self, images: list[GivenImage], output: Path) -> Written:

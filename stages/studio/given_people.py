@@ -11,8 +11,11 @@ from pycocotools import mask as coco_mask
 
 from models.arrays import U8
 from models.body.charts import COARSE_OF_CHART
+from models.cache import user_path
 from models.files.atomic_file import atomic_write
+from models.metrics.instances import AnnotatedPoints
 from models.metrics.masks import coco_segmentation
+from models.surface.body_conversion import Conversion, conversion_to_open_body
 from pipeline.stage import StageError
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.coco_people import read_people
@@ -24,6 +27,9 @@ from stages.studio.people_file import BODY
 from stages.studio.studio_files import GivenImage
 from stages.studio.task_list import TaskImage
 
+DENSEPOSE = "densepose"
+"""The body of DensePose-COCO, in `annotate.body` and in a file's `info.body`."""
+
 
 def given_path(output: Path) -> Path:
     """The copy of the file with which the work began: `people.given.json` beside `people.json`."""
@@ -31,7 +37,7 @@ def given_path(output: Path) -> Path:
 
 
 def with_given_people(
-    images: Sequence[GivenImage], annotations: str, output: Path, *, points: bool
+    images: Sequence[GivenImage], annotations: str, output: Path, *, points: bool, body: str = ""
 ) -> list[GivenImage]:
     """The images, each with the people of the file that annotators find in it.
 
@@ -40,6 +46,7 @@ def with_given_people(
     Args:
         annotations: the file; empty: that of the first start, if there was one.
         points: whether surface points are taken.
+        body: on which body the points are: empty = on the open body; else as `conversion_of`.
 
     Raises: StageError for another file than at the first start, points on another body, other sizes of images, and no
         image of the file among those given.
@@ -51,7 +58,7 @@ def with_given_people(
         return list(images)
     known = read_people(kept)
     if points:
-        _check_body(known, annotations or str(kept))
+        known = _on_open_body(known, annotations or str(kept), body)
     named = {one.file_name.replace("\\", "/").rpartition("/")[2]: one for one in known.images}
     people: dict[int, list[AnnotatedPerson]] = {}
     for person in known.people:
@@ -93,12 +100,41 @@ def _keep(source: Path, kept: Path) -> None:
         raise StageError(what, str(kept), "name another file with -o") from error
 
 
-def _check_body(known: DenseSet, where: str) -> None:
+def conversion_of(body: str) -> Conversion:
+    """The conversion of points on another body.
+
+    Args:
+        body: `densepose`: a point keeps its chart, U and V; or a folder with DensePose's `UV_Processed.mat`.
+
+    Raises: ModelError for a file that is missing or damaged.
+    """
+    return conversion_to_open_body(None if body == DENSEPOSE else user_path(body))
+
+
+def _on_open_body(known: DenseSet, where: str, body: str) -> DenseSet:
+    """The set with its points on the open body. Raises: StageError, ModelError."""
     info = known.rest.get("info")
-    body = info.get("body") if isinstance(info, dict) else None
-    if body != BODY and any(person.points is not None for person in known.people):
-        what = f"its points are on {body or 'the body of DensePose-COCO'}, not on the {BODY}"
+    named = info.get("body") if isinstance(info, dict) else None
+    if named == BODY or all(person.points is None for person in known.people):
+        return known
+    if named not in (None, DENSEPOSE):
+        what = f"its points are on {named}, not on the {BODY}"
         raise StageError(what, where, "set annotate.points to false: all but the points is taken")
+    if not body:
+        what = f"its points are on the body of DensePose-COCO, not on the {BODY}"
+        remedy = "set annotate.body to densepose to convert them, or annotate.points to false to leave them out"
+        raise StageError(what, where, remedy)
+    convert = conversion_of(body)
+    return replace(known, people=tuple(
+        person if person.points is None else replace(person, points=_converted(person.points, convert))
+        for person in known.people
+    ))
+
+
+def _converted(points: AnnotatedPoints, convert: Conversion) -> AnnotatedPoints:
+    chart_M, u_M, v_M = convert(points.chart_M, points.u_M, points.v_M)
+    u_M, v_M = (np.clip(one, 0, 1).astype(np.float64) for one in (u_M, v_M))
+    return replace(points, chart_M=chart_M.astype(np.int64), u_M=u_M, v_M=v_M)
 
 
 def started(people: Sequence[AnnotatedPerson], image: TaskImage) -> Start:

@@ -132,7 +132,7 @@ def random_entries(
     firm: dict[tuple[str, str], int] = {}
     for number in range(count):
         image, who = IMAGES[int(rng.integers(2))], NAMES[int(rng.integers(2))]
-        review = bool(rng.random() < review_share)
+        review = bool(review_share and rng.random() < review_share)
         who = REVIEWER if review else who
         key, at, seconds = (image.name, who), 1000.0 + number, float(rng.integers(1, 9))
         kept, taken = remain.setdefault(key, []), undone.setdefault(key, [])

@@ -97,6 +97,7 @@ def test_a_run_ends_with_the_file_and_the_next_goes_on(folder: Path) -> None:
         (None, ["-o", "."], "the result is a folder"),
         (None, ["-o", "people.txt"], "people.txt: annotations are written as a .json file"),
         (None, ["--set", "check=true"], "people.json: this file does not exist; -o names the annotations to check"),
+        (None, ["--set", "annotate.body=smpl"], "annotate.body: smpl: there is no UV_Processed.mat"),
         (None, ["--set", "annotate.annotations=no.json"], "annotate.annotations: no.json: this file does not exist"),
     ],
 )

@@ -102,10 +102,30 @@ def test_a_coco_file_of_another_tool(images: list[GivenImage], tmp_path: Path) -
     work.close()
 
 
+def test_points_of_densepose_are_converted(images: list[GivenImage], tmp_path: Path) -> None:
+    """A point inside of both bodies' charts keeps its chart, U and V; the result is on the open body."""
+    source, output = tmp_path / "source.json", tmp_path / "people.json"
+    coco_file(source)
+    found = with_given_people(images, str(source), output, points=True, body="densepose")
+    work = workplace(found, output)
+    work.write()
+    (record,) = annotations(output)
+    assert record["dp_I"] == [2] and np.allclose([record["dp_U"], record["dp_V"]], [[0.3], [0.7]], atol=1e-4)
+    info = read_dense_set(output).rest["info"]
+    assert isinstance(info, dict) and info["body"] == BODY
+    work.close()
+    coco_file(source, body="another body")
+    given_path(output).unlink()
+    with pytest.raises(StageError, match="its points are on another body"):
+        with_given_people(images, str(source), output, points=True, body="densepose")
+
+
 def test_what_does_not_fit_is_refused(images: list[GivenImage], tmp_path: Path) -> None:
     source, output = tmp_path / "source.json", tmp_path / "people.json"
     coco_file(source)
     with pytest.raises(StageError, match="its points are on the body of DensePose-COCO, not on the open body"):
+        with_given_people(images, str(source), output, points=True)
+    with pytest.raises(StageError, match=r"set annotate\.body to densepose to convert them"):
         with_given_people(images, str(source), output, points=True)
     (one, _) = with_given_people(images, str(source), output, points=False)
     assert one.people and one.people[0].points is None

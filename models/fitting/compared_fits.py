@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
-from models.body.camera import PinholeCamera
+from models.body.body_pose import posed_vertices
+from models.body.camera import PinholeCamera, default_camera
 from models.body.fitted_body import FittedBody
 from models.body.open_body import load_body
 from models.body.reduced_pose import whole_pose
 from models.fitting.joint_fit import fit_joints
 from models.fitting.least_squares import library_prior
 from models.fitting.lifted_start import lifted_start
+from models.fitting.starts import resting_pose
 from models.fitting.surface_fit import SurfaceFitSettings, fit_surface
 from models.lift.lift_weights import built_in_lift
 from models.structures import SurfaceMap
+from models.surface.body_image import body_image
 from models.surface.keypoints import person_keypoints
 
 BodyMethod = Callable[[SurfaceMap, PinholeCamera], FittedBody | None]
@@ -50,3 +54,16 @@ METHODS: Mapping[str, BodyMethod] = MappingProxyType(
 )
 """The fit as in use, which begins where the lift puts the body; the fit without the lift; the lift alone; the fit to
 joints alone."""
+
+
+def prepare_methods() -> None:
+    """Load what the methods need by a body of each, so that the time of the first person does not include it."""
+    camera, resting = default_camera(320, 240), resting_pose(library_prior().mean_X)
+    rotation_R33 = resting.rotation_R33.copy()
+    rotation_R33[0] = np.diag([1.0, -1.0, -1.0])
+    ahead = replace(resting, rotation_R33=rotation_R33, root_3=np.array([0.0, 0.0, 3.0]))
+    image = body_image(posed_vertices(whole_pose(ahead)), camera, 240, 320)
+    assert image is not None
+    labels_hw, uv_2hw = image.surface()
+    for method in METHODS.values():
+        method(SurfaceMap(x0=image.x0, y0=image.y0, labels_hw=labels_hw, uv_2hw=uv_2hw), camera)

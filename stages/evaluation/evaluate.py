@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from models.fitting.compared_fits import prepare_methods
 from models.inference.open_network import fetch_weights, open_network
 from models.light.inference.light_network import SCORE_THRESHOLD
 from models.network import NetworkConfig
@@ -88,6 +89,8 @@ class Evaluate(Stage):
         min_score = 1.0 if config.boxes == "given" else config.min_score  # detections are not needed
         self._network = open_network(dataclasses.replace(config.network, score_threshold=min_score), threads)
         self._body = geometry_of(config.body)
+        if config.bodies:
+            prepare_methods()
 
     def __call__(self, image: TrueImage) -> Iterator[tuple[ImageScore, People, Surfaces]]:
         """The scores of one image; the confident people and their surfaces, as `densepose` passes them on."""

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import F32
-from models.fitting.compared_fits import METHODS, BodyMethod
+from models.fitting.compared_fits import METHODS, BodyMethod, prepare_methods
 from models.fitting.joint_fit import fit_joints
 from models.fitting.surface_fit import EXACT, NEAR_M, fit_surface
 from models.inference.open_network import open_network
@@ -141,6 +141,7 @@ def person_records(
 def records(world: str, seed: int, scenes: range, weights: str, methods: Sequence[str] = ROWS) -> Iterator[Record]:
     """Some methods on the people of a world that a network finds."""
     draw = scene_generator(Synthesize.Config(world=world, seed=seed, height=HEIGHT, width=WIDTH))
+    prepare_methods()
     network, geometry = open_network(NetworkConfig(weights=weights), 1), open_body_geometry()
     for index in scenes:
         image = scene_truth(draw(index), world, index, seed)

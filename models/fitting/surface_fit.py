@@ -25,8 +25,11 @@ LEAST_SEEN = 12
 """Fewer points of the surface give no fit."""
 NEAR_M = 0.10
 """A joint's confidence is the probability that it is this near to its place relative to the hips, metres."""
-DOUBT = 2.0
-"""Factor on the variance that the curvature of the cost gives: it knows nothing of wrong charts."""
+DOUBT, UNTOLD_M = 1.3, 0.037
+"""Factor on the variance that the curvature of the cost gives, and the standard deviation that it knows nothing of.
+
+Both are fitted to people of the worlds, whose true joints are known.
+"""
 PERSON_BIAS, PERSON_CONFIDENCE = -3.0, 7.3
 """Logit of the probability of a person, by the mean confidence of the surface.
 
@@ -135,4 +138,4 @@ def person_probability(confidence: float) -> float:
 def joint_confidence(problem: Problem, pose: ReducedPose, reach: float) -> F32:
     """How probable it is that each keypoint (J,) is within `NEAR_M` of its place relative to the hips."""
     spread_J = problem.keypoint_spread(pose, reach, HIPS)
-    return np.asarray(gammainc(1.5, NEAR_M**2 / (2 * np.maximum(DOUBT * spread_J, 1e-8))), np.float32)
+    return np.asarray(gammainc(1.5, NEAR_M**2 / (2 * (DOUBT * spread_J + UNTOLD_M**2))), np.float32)

@@ -21,6 +21,8 @@ NEAR, FAR = 0.05, 1000.0
 """Metres between which the camera sees."""
 WHOLE_CLIP = "take"
 """Name of the clip that moves several people: one clip for all, because Blender and many viewers play one alone."""
+INSTANT = 1e-6
+"""Seconds that make no difference."""
 STILL = 1e-6
 """A joint that turns less in a clip, radians about, has no keys."""
 
@@ -40,6 +42,21 @@ class AnimatedPerson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CameraKeys:
+    """How a camera turns and zooms.
+
+    Attributes:
+        second_T: times, ascending.
+        turn_T33: take the camera's axes at each time to those of its pose.
+        focal_px_T: focal lengths in pixels.
+    """
+
+    second_T: F64
+    turn_T33: F64
+    focal_px_T: F64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneCamera:
     """The camera of a scene.
 
@@ -47,12 +64,14 @@ class SceneCamera:
         pose_44: takes the camera's frame (x right, y down, z forward) to the scene.
         focal_px: focal length in pixels.
         width, height: size of the picture in pixels; its centre is the principal point.
+        keys: how it turns about its place; None = it stands still.
     """
 
     pose_44: F64
     focal_px: float
     width: int
     height: int
+    keys: CameraKeys | None = None
 
 
 def gltf_bytes(people: list[AnimatedPerson], atlas_png: bytes | None, camera: SceneCamera | None = None) -> bytes:
@@ -73,7 +92,8 @@ def gltf_bytes(people: list[AnimatedPerson], atlas_png: bytes | None, camera: Sc
     start = min(float(person.clip.second_T[0]) for person in people)
     roots = [node for person in people for node in added_person(document, person, material, start, len(people) > 1)]
     if camera is not None:
-        roots.append(_camera(document, camera))
+        end = max(float(person.clip.second_T[-1]) for person in people)
+        roots.append(_camera(document, camera, start, end))
     try:
         return document.binary(roots)
     except ValueError as error:
@@ -148,24 +168,18 @@ def _skinned_node(
 
 def _add_keys(document: GltfDocument, person: AnimatedPerson, start: float, nodes: list[int]) -> None:
     """Keys of every frame in the document's clip: turns of joints that turn, places of moving ones; no scales."""
-    clip, (animation,) = person.clip, document.tables["animations"]
-    time = document.numbers(clip.second_T - start, bounds=True)
-    channels, samplers = animation["channels"], animation["samplers"]
-
-    def keys(joint: int, path: str, values: F64) -> None:
-        samplers.append({"input": time, "output": document.numbers(values), "interpolation": "LINEAR"})
-        channels.append({"sampler": len(samplers) - 1, "target": {"node": nodes[joint], "path": path}})
-
+    clip, time = person.clip, document.numbers(person.clip.second_T - start, bounds=True)
     turn_TJ33, (rest_J33, _) = clip.local_turns(), clip.local_rest()
-    for joint in range(len(nodes)):
+    for joint, node in enumerate(nodes):
         if joint in clip.moving:
-            keys(joint, "translation", clip.local_places(joint))
+            _add_channel(document, node, "translation", time, clip.local_places(joint))
         if np.abs(turn_TJ33[:, joint] - rest_J33[joint]).max() > STILL:
-            keys(joint, "rotation", continuous_quaternions(turn_TJ33[:, joint]))
+            _add_channel(document, node, "rotation", time, continuous_quaternions(turn_TJ33[:, joint]))
 
 
-def _camera(document: GltfDocument, camera: SceneCamera) -> int:
-    """A camera of glTF looks along −z, with y up."""
+def _camera(document: GltfDocument, camera: SceneCamera, start: float, end: float) -> int:
+    """A camera of glTF looks along −z, with y up. It turns from the second `start` of the clip to `end`; glTF has no
+    keys for focal lengths."""
     perspective = {
         "yfov": field_of_focal(camera.focal_px, camera.height),
         "aspectRatio": camera.width / camera.height,
@@ -175,9 +189,25 @@ def _camera(document: GltfDocument, camera: SceneCamera) -> int:
     number = document.add("cameras", {"name": "camera", "type": "perspective", "perspective": perspective})
     turn_4 = quaternions((camera.pose_44[:3, :3] @ np.diag([1.0, -1, -1]))[None])[0]
     place_3 = camera.pose_44[:3, 3]
-    return document.add(
+    node = document.add(
         "nodes", {"name": "camera", "camera": number, "rotation": turn_4.tolist(), "translation": place_3.tolist()}
     )
+    if camera.keys is not None:
+        second_T = camera.keys.second_T
+        shown_T = (second_T > start - INSTANT) & (second_T < end + INSTANT)
+        turn_T33 = camera.pose_44[:3, :3] @ camera.keys.turn_T33[shown_T] @ np.diag([1.0, -1, -1])
+        if shown_T.any():
+            time = document.numbers(np.maximum(second_T[shown_T] - start, 0), bounds=True)
+            _add_channel(document, node, "rotation", time, continuous_quaternions(turn_T33))
+    return node
+
+
+def _add_channel(document: GltfDocument, node: int, path: str, time: int, values: F64) -> None:
+    """Keys of a node in the document's clip. `time`: number of the accessor of the times."""
+    (animation,) = document.tables["animations"]
+    samplers = animation["samplers"]
+    samplers.append({"input": time, "output": document.numbers(values), "interpolation": "LINEAR"})
+    animation["channels"].append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})
 
 
 def quaternions(rotation_N33: F64 | F32) -> F64:

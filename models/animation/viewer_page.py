@@ -25,17 +25,34 @@ class FilmPicture:
     jpeg: bytes
 
 
-def viewer_page(title: str, glb: bytes, pictures: list[FilmPicture], camera: SceneCamera | None) -> str:
-    """The page. Its size is a third more than that of the animation and the pictures, and 0.6 MB."""
+def viewer_page(
+    title: str, glb: bytes, pictures: list[FilmPicture], camera: SceneCamera | None, start: float = 0.0
+) -> str:
+    """The page. Its size is a third more than that of the animation and the pictures, and 0.6 MB.
+
+    `start`: the second of the camera's keys at which the animation begins.
+    """
     take = {
         "glb": base64.b64encode(glb).decode(),
         "pictures": [
             {"second": one.second, "jpeg": f"data:image/jpeg;base64,{base64.b64encode(one.jpeg).decode()}"}
             for one in pictures
         ],
-        "field": 60.0 if camera is None else math.degrees(field_of_focal(camera.focal_px, camera.height)),
+        "fields": _fields(camera, start),
         "aspect": 1.0 if camera is None else camera.width / camera.height,
     }
     page = TEMPLATE.read_text(encoding="utf-8").replace("TITLE", html.escape(title), 1)
     page = page.replace("/*TAKE*/", json.dumps(take), 1)
     return page.replace("/*THREE*/", THREE.read_text(encoding="utf-8"), 1)
+
+
+def _fields(camera: SceneCamera | None, start: float) -> list[dict[str, float]]:
+    """The camera's vertical field of view, degrees, and the seconds of the animation from which it holds."""
+    if camera is None:
+        return [{"second": 0.0, "degrees": 60.0}]
+    if camera.keys is None:
+        return [{"second": 0.0, "degrees": math.degrees(field_of_focal(camera.focal_px, camera.height))}]
+    return [
+        {"second": second - start, "degrees": round(math.degrees(field_of_focal(focal_px, camera.height)), 3)}
+        for second, focal_px in zip(camera.keys.second_T.tolist(), camera.keys.focal_px_T.tolist(), strict=True)
+    ]

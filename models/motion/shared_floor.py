@@ -65,7 +65,8 @@ def shared_floor(
     if len(motions) == 1:
         return SharedFloor(ground=estimated_ground(motions[0], lines), size_N=np.ones(1))
     alone = [estimated_ground(motion) for motion in motions]
-    shown_N = np.array([(1 / np.maximum(motion.root_T3[:, 2], NEAREST)).sum() for motion in motions])
+    away = [np.maximum(np.linalg.norm(motion.root_T3, axis=1), NEAREST) for motion in motions]
+    shown_N = np.array([(1 / away_T).sum() for away_T in away])
     told_3 = (shown_N[:, None] * [ground.up_3 for ground in alone]).sum(axis=0)
     told_3 /= np.linalg.norm(told_3)
     told_3, told_2 = with_lines(told_3, np.array([ROLL, PITCH]), lines, motions[0].camera)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import cv2
+import numpy as np
 
 from models.animation.take import (
     RigSettings,
@@ -21,9 +22,10 @@ from models.animation.take import (
 from models.animation.viewer_page import FilmPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS, tile_side
 from pipeline.stage import Job, Stage, StageError
-from stages.bodies.camera_watch import CameraWatch
+from stages.bodies.background import BackgroundFollower
 from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
-from stages.payloads import U8, Bodies, FrameChunk, Written
+from stages.bodies.shot_cameras import ShotCamera, camera_notes, camera_warnings
+from stages.payloads import U8, Bodies, FrameChunk, People, Surfaces, Written
 from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.video.encoding.atomic_writes import reported_write_errors
 from stages.video.encoding.output_file import OutputFile
@@ -41,7 +43,8 @@ class Animate(Stage):
     """Records all people of a film and writes one animation at the end.
 
     Lengths are metres in glTF and centimetres in BVH; y is up; the person who is seen longest starts at the origin and
-    faces +z. The camera is taken to stand still; where it moves, the receipt warns.
+    faces +z. A camera that turns or zooms is followed by the background; one that travels is taken to stand still, and
+    the receipt warns.
     """
 
     ordered = True
@@ -57,6 +60,7 @@ class Animate(Stage):
             rest: the rest pose: arms level (`t`) or 45° down (`a`).
             in_place: without the path along the floor.
             lock_feet: soles stay where they stand.
+            camera: `auto` follows a camera that turns or zooms; `still` takes it to stand still.
             least_seconds: people who are seen for a shorter time are left out.
             viewer: an HTML file that shows the animation and the film in a browser, without a network; None = none.
         """
@@ -65,6 +69,7 @@ class Animate(Stage):
         rest: Literal["t", "a"] = "t"
         in_place: bool = False
         lock_feet: bool = True
+        camera: Literal["auto", "still"] = "auto"
         least_seconds: float = 0.5
         viewer: str | None = None
 
@@ -87,26 +92,30 @@ class Animate(Stage):
         super().__init__(config, threads=threads)
         self._recorded = RecordedBodies()
         self._thumbnail: U8 | None = None
-        self._camera = CameraWatch()
+        self._background = BackgroundFollower()
         self._pictures: list[FilmPicture] = []
         self._job: Job | None = None
         self._animated: list[str] = []
 
-    def __call__(self, job: Job, frames: FrameChunk, bodies: Bodies) -> Iterator[Written]:
+    def __call__(
+        self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies
+    ) -> Iterator[Written]:
         """Record the bodies of the chunk."""
         self._job = _validated(job)
-        self._recorded.width, self._recorded.height = frames.video.width, frames.video.height
+        recorded = self._recorded
+        recorded.width, recorded.height = frames.video.width, frames.video.height
         for t in range(len(frames)):
             second = frames.second(t)
             now = thumbnail(frames.rgb_THW3[t])
             if self._thumbnail is not None and is_scene_cut(self._thumbnail, now):
-                self._recorded.cuts.append(second)
-                self._camera = CameraWatch()
-            self._thumbnail, found = now, bodies.in_frame(t)
-            self._recorded.add_frame(second, found)
-            self._recorded.add_lines(second, frames.rgb_THW3[t])
-            if self._camera.begins_to_move(frames.rgb_THW3[t], second, [body for _, body in found]):
-                self._recorded.moves.append(second)
+                recorded.cuts.append(second)
+                self._background = BackgroundFollower()
+            self._thumbnail = now
+            recorded.add_frame(second, bodies.in_frame(t))
+            recorded.add_lines(second, frames.rgb_THW3[t])
+            if self.config.camera == "auto":
+                here = [surfaces.people[n] for n in np.flatnonzero(people.frame_N == t)]
+                recorded.background.append(self._background.match(frames.rgb_THW3[t], here))
             if self.config.viewer is not None or _suffix(job) == ".html":
                 self._keep_picture(frames.rgb_THW3[t], second)
         return iter(())
@@ -115,7 +124,8 @@ class Animate(Stage):
         """Write the files. Raises StageError if nobody was seen long enough, or a file cannot be written."""
         if self._job is None:
             return
-        take = recorded_take(self._recorded, self.config.least_seconds, self.config.lock_feet)
+        cameras = self._recorded.cameras()
+        take = recorded_take(self._recorded, cameras, self.config.least_seconds, self.config.lock_feet)
         if not take.motion_of:
             what = "nobody was seen long enough, so there is nothing to animate"
             remedy = "look at the people with -c video, or try animate.least_seconds=0"
@@ -130,24 +140,19 @@ class Animate(Stage):
             _write(_output(path, self._job), content)
         assert self._job.output is not None
         facts: dict[str, Any] = {"people": len(self._animated)}
-        if others := [path for path in files if path != self._job.output]:
-            named = others if len(others) <= NAMED_FILES else [others[0], f"… {others[-1]} ({len(others)} files)"]
-            facts["notes"] = [f"also written: {', '.join(named)}"]
-        if warnings := self._warnings():
-            facts["warnings"] = warnings
+        others = [path for path in files if path != self._job.output]
+        named = others if len(others) <= NAMED_FILES else [others[0], f"… {others[-1]} ({len(others)} files)"]
+        notes = [*camera_notes(cameras), *([f"also written: {', '.join(named)}"] if others else [])]
+        facts |= {key: texts for key, texts in (("notes", notes), ("warnings", self._warnings(cameras))) if texts}
         yield Written(path=self._job.output, frames=len(self._recorded.seconds), facts=facts)
 
-    def _warnings(self) -> list[str]:
-        """What the film lacks for an animation that is right: a single shot, and a camera that stands still."""
-        found = []
+    def _warnings(self, cameras: Mapping[int, ShotCamera]) -> list[str]:
+        """What the film lacks for an animation that is right: a single shot, and a camera that stays at its place."""
+        found = camera_warnings(cameras)
         if cuts := len(self._recorded.cuts):
             what = f"{cuts} scene cut{'s' if cuts > 1 else ''}: each shot has a floor of its own"
             remedy = "decode.start and decode.end choose a shot"
             found.append(f"{what}, and the camera is that of {self._animated[0]}; {remedy}")
-        if self._recorded.moves:
-            what = f"the camera moves (seen at {self._recorded.moves[0]:.1f} s): paths along the floor are wrong"
-            remedy = "animate.in_place=true leaves them out, decode.start and decode.end choose a part"
-            found.append(f"{what}, because they hold only for a camera that stands still; {remedy}")
         return found
 
     def summary(self) -> Mapping[str, Any]:
@@ -156,13 +161,15 @@ class Animate(Stage):
         return {"animated": self._animated, **shown}
 
     def state(self) -> bytes:
-        """All bodies so far; the pictures of a page, and the search for cuts and motions of the camera, begin anew."""
+        """All bodies and matches of the background so far. The pictures of a page, the search for cuts and the places
+        that are followed begin anew."""
         return self._recorded.to_bytes()
 
     def restore(self, state: bytes) -> None:
         """Continue from what `state` returned."""
         if state:
             self._recorded = RecordedBodies.from_bytes(state)
+            self._background = BackgroundFollower(first=self._recorded.frames_of_shot)
 
     def _files(self, take: Take, job: Job) -> dict[str, bytes]:
         """Contents by path: the result, in BVH, VRMA and CSV one file for each further person, and the page."""
@@ -182,7 +189,7 @@ class Animate(Stage):
                 files[job.output] = glb
             start = min(float(motion.second_T[0]) for motion in take.motion_of.values())
             pictures = [replace(one, second=one.second - start) for one in self._pictures]
-            page = viewer_page(job.stem, glb, pictures, take.camera) if pages else ""
+            page = viewer_page(job.stem, glb, pictures, take.camera, start) if pages else ""
             files |= {path: page.encode() for path in pages}
         return files
 

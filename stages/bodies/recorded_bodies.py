@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from models.animation.placement import FrameSteps, frame_steps, resampled
 from models.animation.take import Take
 from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
+from models.motion.camera_turn import BackgroundMatch, camera_turn
 from models.motion.ground import Ground
 from models.motion.grounding import grounded_motion
 from models.motion.shared_floor import shared_floor
@@ -21,6 +22,7 @@ from models.motion.smoothing import smoothed_motion
 from models.motion.upright_lines import steep_lines
 from stages.bodies.body_height import resized, standing_height
 from stages.bodies.fit_state import bodies_from_arrays, bodies_to_arrays
+from stages.bodies.shot_cameras import ShotCamera, shot_of
 from stages.payloads import F32, U8
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 
@@ -36,7 +38,8 @@ class RecordedBodies:
         width, height: pixels of the frames.
         seconds: time of every frame, with people or without.
         cuts: times of the first frames after scene cuts.
-        moves: times, one a shot at most, from which the camera moves.
+        background: where each frame shows the same places as an earlier one of its shot; None where they are not
+            found again. Empty if the camera is taken to stand still.
         lines: seconds of some frames, each with the steep lines of its picture.
         people: by identity, the second and the body of each frame; an identity lasts within one shot.
     """
@@ -45,7 +48,7 @@ class RecordedBodies:
     height: int = 0
     seconds: list[float] = field(default_factory=list)
     cuts: list[float] = field(default_factory=list)
-    moves: list[float] = field(default_factory=list)
+    background: list[BackgroundMatch | None] = field(default_factory=list)
     lines: list[tuple[float, F32]] = field(default_factory=list)
     people: dict[int, list[tuple[float, FittedBody]]] = field(default_factory=dict)
 
@@ -63,18 +66,21 @@ class RecordedBodies:
         if len(times) < LINE_FRAMES and (not times or second - times[-1] >= LINE_SECONDS):
             self.lines.append((second, steep_lines(rgb_HW3)))
 
-    def lines_of(self, shot: int) -> list[F32]:
-        """The lines of each recorded picture of a shot; none where its camera moves."""
-        if any(bisect_right(self.cuts, second) == shot for second in self.moves):
-            return []
-        return [end_N4 for second, end_N4 in self.lines if bisect_right(self.cuts, second) == shot]
+    def lines_of(self, shot: int, camera: ShotCamera | None) -> list[F32]:
+        """The lines of each recorded picture of a shot, as the camera of its first frame would show them; none where
+        its camera travels."""
+        lines = [(second, end_N4) for second, end_N4 in self.lines if shot_of(self.cuts, second) == shot]
+        if camera is None or camera.turn.kind == "still":
+            return [end_N4 for _, end_N4 in lines]
+        middle_2 = np.array([self.width, self.height]) / 2
+        return [camera.lines_of_first(end_N4, second, middle_2) for second, end_N4 in lines if camera.turns]
 
     def to_bytes(self) -> bytes:
         """All of it."""
         arrays: dict[str, Any] = {
             "size": np.array([self.width, self.height]), "seconds": np.array(self.seconds, np.float64),
-            "cuts": np.array(self.cuts, np.float64), "moves": np.array(self.moves, np.float64),
-            "ids": np.array(list(self.people), np.int64),
+            "cuts": np.array(self.cuts, np.float64), "ids": np.array(list(self.people), np.int64),
+            **_background_arrays(self.background),
             "line seconds": np.array([second for second, _ in self.lines], np.float64),
             "line counts": np.array([len(end_N4) for _, end_N4 in self.lines], np.int64),
             "lines": np.concatenate([np.zeros((0, 4), np.float32), *(end_N4 for _, end_N4 in self.lines)]),
@@ -95,19 +101,63 @@ class RecordedBodies:
             for identity in arrays["ids"].tolist()
         }
         width, height = arrays["size"].tolist()
-        times = {name: arrays[name].tolist() for name in ("seconds", "cuts", "moves")}
+        times = {name: arrays[name].tolist() for name in ("seconds", "cuts")}
         parts = np.split(arrays["lines"], np.cumsum(arrays["line counts"])[:-1])
         lines = list(zip(arrays["line seconds"].tolist(), parts, strict=False))
-        return cls(width=width, height=height, people=people, lines=lines, **times)
+        background = _background_of(arrays)
+        return cls(width=width, height=height, people=people, lines=lines, background=background, **times)
+
+    @property
+    def frames_of_shot(self) -> int:
+        """Frames of the last shot so far."""
+        return len(self.seconds) - (bisect_left(self.seconds, self.cuts[-1]) if self.cuts else 0)
+
+    def cameras(self) -> dict[int, ShotCamera]:
+        """The cameras of the shots that show somebody, where the background was followed."""
+        fps = 1 / frame_steps(np.array(self.seconds)).seconds
+        first_of = [0, *(bisect_left(self.seconds, cut) for cut in self.cuts), len(self.seconds)]
+        side = max(self.width, self.height)
+        cameras: dict[int, ShotCamera] = {}
+        for record in self.people.values():
+            shot = shot_of(self.cuts, record[0][0])
+            if shot not in cameras and self.background:
+                start, end = first_of[shot], first_of[shot + 1]
+                turn = camera_turn(self.background[start:end], record[0][1].camera.focal_px / side, fps)
+                cameras[shot] = ShotCamera(turn=turn, second_T=self.seconds[start:end], side_px=side)
+        return cameras
 
 
-def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: bool) -> Take:
+def _background_arrays(background: Sequence[BackgroundMatch | None]) -> dict[str, Any]:
+    known = [match for match in background if match is not None]
+    none_02 = np.zeros((0, 2), np.float32)
+    return {
+        "earlier": np.array([-1 if match is None else match.earlier for match in background], np.int64),
+        "places": np.array([0 if match is None else len(match.now_M2) for match in background], np.int64),
+        "earlier places": np.concatenate([none_02, *(match.earlier_M2 for match in known)]),
+        "now places": np.concatenate([none_02, *(match.now_M2 for match in known)]),
+    }
+
+
+def _background_of(arrays: Mapping[str, Any]) -> list[BackgroundMatch | None]:
+    counts, ends = arrays["places"].tolist(), np.cumsum(arrays["places"]).tolist()
+    before_N2, now_N2 = arrays["earlier places"], arrays["now places"]
+    return [
+        BackgroundMatch(earlier=earlier, earlier_M2=before_N2[end - count : end], now_M2=now_N2[end - count : end])
+        if earlier >= 0 else None
+        for earlier, count, end in zip(arrays["earlier"].tolist(), counts, ends, strict=True)
+    ]  # fmt: skip
+
+
+def recorded_take(
+    recorded: RecordedBodies, cameras: Mapping[int, ShotCamera], least_seconds: float, lock_feet: bool
+) -> Take:
     """The take of a film: whoever is seen longest comes first.
 
-    Between two cuts the camera stands still, and all people tell how it stands above their floor, and how large each of
-    them is. The take has the camera of its first person.
+    Between two cuts the camera stays at its place, and all people tell how it stands above their floor, and how
+    large each of them is. The take has the camera of its first person.
 
     Args:
+        cameras: by shot; those that turn are followed, others are taken to stand still.
         least_seconds: people who are seen for a shorter time are left out.
         lock_feet: whether soles stay where they stand.
     """
@@ -117,34 +167,40 @@ def recorded_take(recorded: RecordedBodies, least_seconds: float, lock_feet: boo
     lasting = {name: record for name, record in records if len(record) * steps.seconds >= needed - 1e-6}
     if not lasting:
         return Take(motion_of={})
-    shot_of = {name: bisect_right(recorded.cuts, record[0][0]) for name, record in lasting.items()}
-    motions = {name: _motion(record, steps) for name, record in lasting.items()}
+    shots = {name: shot_of(recorded.cuts, record[0][0]) for name, record in lasting.items()}
+    turning = {shot: camera for shot, camera in cameras.items() if camera.turns}
+    motions = {name: _motion(record, steps, turning.get(shots[name])) for name, record in lasting.items()}
     grounds: dict[int, Ground] = {}
-    for shot in set(shot_of.values()):
-        names = [name for name in lasting if shot_of[name] == shot]
+    for shot in set(shots.values()):
+        names = [name for name in lasting if shots[name] == shot]
         stated_N = [any(body.height_stated for _, body in lasting[name]) for name in names]
-        floor = shared_floor([smoothed_motion(motions[name]) for name in names], stated_N, recorded.lines_of(shot))
+        lines = recorded.lines_of(shot, cameras.get(shot))
+        floor = shared_floor([smoothed_motion(motions[name]) for name in names], stated_N, lines)
         grounds[shot] = floor.ground
         motions |= {name: resized(motions[name], size) for name, size in zip(names, floor.size_N.tolist(), strict=True)}
     standing = {
-        f"person_{name}": grounded_motion(motion, grounds[shot_of[name]], lock=lock_feet).motion
+        f"person_{name}": grounded_motion(motion, grounds[shots[name]], lock=lock_feet).motion
         for name, motion in motions.items()
     }
     first = next(iter(lasting))
-    body, ground, pose_44 = lasting[first][0][1], grounds[shot_of[first]], np.eye(4)
+    focal_px, ground, pose_44 = lasting[first][0][1].camera.focal_px, grounds[shots[first]], np.eye(4)
     pose_44[:3, :3], pose_44[:3, 3] = ground.axes_33, ground.shift_3
+    keys = turning[shots[first]].keys() if shots[first] in turning else None
     camera = SceneCamera(
-        pose_44=pose_44, focal_px=body.camera.focal_px, width=recorded.width, height=recorded.height
+        pose_44=pose_44, focal_px=focal_px if keys is None else float(keys.focal_px_T[0]), width=recorded.width,
+        height=recorded.height, keys=keys,
     )
     return Take(motion_of=standing, camera=camera)
 
 
-def _motion(record: Sequence[tuple[float, FittedBody]], steps: FrameSteps) -> BodyMotion:
-    """One shape, and even steps of time: frames without the person are bridged.
+def _motion(
+    record: Sequence[tuple[float, FittedBody]], steps: FrameSteps, turning: ShotCamera | None
+) -> BodyMotion:
+    """One shape, even steps of time (frames without the person are bridged), and the axes of the shot's first frame.
 
     A body that gets the shape of the others is moved along its ray, so that it stays as large in the picture.
     """
-    bodies = [body for _, body in record]
+    bodies = [body if turning is None else turning.in_first_axes(body, second) for second, body in record]
     shape_TC = np.stack([body.pose.shape_C for body in bodies])
     shape_C = np.median(shape_TC, axis=0).astype(np.float32)
     own_KC, of_T = np.unique(shape_TC, axis=0, return_inverse=True)

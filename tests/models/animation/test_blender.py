@@ -154,7 +154,7 @@ def test_blenders_camera_sees_the_joints_where_the_film_shows_them(tmp_path: Pat
         far = body_before(camera, tilt_33, (0.6, 0.2, 5.0 - 0.05 * t), turn_deg=9 * t)
         film.append({"person_1": near} | ({"person_2": far} if t >= 5 else {}))
         recorded.add_frame(2 + t / FPS, [(1, near), *([(2, far)] if t >= 5 else [])])
-    take = from_origin(recorded_take(recorded, 0.5, lock_feet=False))
+    take = from_origin(recorded_take(recorded, {}, 0.5, lock_feet=False))
     (tmp_path / "film.glb").write_bytes(take_as_gltf(take, RigSettings(), DEFAULT_ATLAS.read_bytes(), 200))
     found = shown_by_blender(tmp_path, ["film.glb"], FPS, width, height)["film.glb"]
     assert len(found["pixels"]) == len(film)

@@ -12,7 +12,9 @@ from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.body.open_body import KEYPOINT_NAMES, load_body
 from models.surface.body_image import body_image
-from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
+from pipeline.stage import Job
+from stages.bodies.animate import Animate
+from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 
 HEIGHT, WIDTH, FOCAL = 240, 320, 300.0
 CAMERA = PinholeCamera(focal_px=FOCAL, center_2=np.array([WIDTH / 2, HEIGHT / 2], np.float32))
@@ -71,3 +73,12 @@ def grey_frames(count: int, first: int = 0, level: int = 90, video: VideoInfo = 
     """Plain frames."""
     rgb_THW3 = np.full((count, video.height, video.width, 3), level, np.uint8)
     return FrameChunk(rgb_THW3=rgb_THW3, pts_T=np.arange(first, first + count), first=first, video=video)
+
+
+def recorded_by(stage: Animate, made: Job, frames: FrameChunk, bodies: Bodies) -> None:
+    """Show the stage a chunk. People are not in the pictures, so there are no surfaces to leave out."""
+    nobody = People(
+        frame_N=np.zeros(0, np.int32), box_N4=np.zeros((0, 4), np.float32), score_N=np.zeros(0, np.float32),
+        id_N=np.zeros(0, np.int32),
+    )
+    assert list(stage(made, frames, nobody, Surfaces(people=()), bodies)) == []

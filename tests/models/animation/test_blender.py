@@ -21,8 +21,10 @@ from models.body.body_pose import posed_bones
 from models.body.camera import PinholeCamera, centred_camera
 from models.body.fitted_body import FittedBody
 from models.body.open_body import bones_over_time, load_body
+from models.motion.camera_turn import CameraTurn
 from models.surface.atlas import DEFAULT_ATLAS
 from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
+from stages.bodies.shot_cameras import ShotCamera
 from tests.models.animation.clips import library_motion
 from tests.stages.bodies.made_bodies import made_body
 
@@ -143,18 +145,28 @@ def angle(one_3: np.ndarray, other_3: np.ndarray | list[float]) -> float:
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
-@pytest.mark.parametrize(("width", "height"), [(640, 360), (360, 640)])
-def test_blenders_camera_sees_the_joints_where_the_film_shows_them(tmp_path: Path, width: int, height: int) -> None:
-    """Two people before a camera that looks down by 15° and leans by 4°; the second comes later."""
+@pytest.mark.parametrize(("width", "height", "turn_deg"), [(640, 360, 0.0), (360, 640, 0.0), (640, 360, 35.0)])
+def test_blenders_camera_sees_the_joints_where_the_film_shows_them(
+    tmp_path: Path, width: int, height: int, turn_deg: float
+) -> None:
+    """Two people before a camera that looks down by 15°, leans by 4°, and may turn; the second comes later."""
     camera = centred_camera(520.0, width, height)
+    turn_T33 = Rotation.from_euler("y", np.linspace(0, turn_deg, 20)[:, None], degrees=True).as_matrix()
+    turn = CameraTurn(
+        kind="turns" if turn_deg else "still", turn_T33=turn_T33, focal_T=np.full(20, 520.0 / max(width, height)),
+        degrees=turn_deg, told=False,
+    )
+    seconds = (2 + np.arange(20) / FPS).tolist()
+    cameras = {0: ShotCamera(turn=turn, second_T=seconds, side_px=max(width, height))}
     tilt_33 = Rotation.from_euler("xz", [15, 4], degrees=True).as_matrix()
     recorded, film = RecordedBodies(width=width, height=height), []
     for t in range(20):
         near = body_before(camera, tilt_33, (-0.4 + 0.03 * t, 0.2, 4.0), bend_deg=4 * t)
         far = body_before(camera, tilt_33, (0.6, 0.2, 5.0 - 0.05 * t), turn_deg=9 * t)
+        near, far = (turned_back(body, turn_T33[t]) for body in (near, far))
         film.append({"person_1": near} | ({"person_2": far} if t >= 5 else {}))
-        recorded.add_frame(2 + t / FPS, [(1, near), *([(2, far)] if t >= 5 else [])])
-    take = from_origin(recorded_take(recorded, {}, 0.5, lock_feet=False))
+        recorded.add_frame(seconds[t], [(1, near), *([(2, far)] if t >= 5 else [])])
+    take = from_origin(recorded_take(recorded, cameras, 0.5, lock_feet=False))
     (tmp_path / "film.glb").write_bytes(take_as_gltf(take, RigSettings(), DEFAULT_ATLAS.read_bytes(), 200))
     found = shown_by_blender(tmp_path, ["film.glb"], FPS, width, height)["film.glb"]
     assert len(found["pixels"]) == len(film)
@@ -164,6 +176,14 @@ def test_blenders_camera_sees_the_joints_where_the_film_shows_them(tmp_path: Pat
             xy_B2 = camera.project(posed_bones(body.pose)[1])
             order = [names.index(f"{person}_{bone}") for bone in load_body().bones]
             np.testing.assert_allclose(found["pixels"][t, order], xy_B2, atol=2, err_msg=f"{person}, frame {t}")
+
+
+def turned_back(body: FittedBody, turn_33: np.ndarray) -> FittedBody:
+    """A body in the axes of a camera that has turned."""
+    rotation_B33 = body.pose.rotation_B33.copy()
+    rotation_B33[0] = turn_33.T @ rotation_B33[0]
+    root_3 = (turn_33.T @ body.pose.root_3).astype(np.float32)
+    return replace(body, pose=replace(body.pose, rotation_B33=rotation_B33, root_3=root_3))
 
 
 def body_before(

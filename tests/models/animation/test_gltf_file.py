@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from models.animation.gltf_file import AnimatedPerson, SceneCamera, gltf_bytes
+from models.animation.gltf_file import AnimatedPerson, CameraKeys, SceneCamera, gltf_bytes
 from models.animation.rest_poses import RestPose
 from models.animation.rig_clip import rig_clip
 from models.animation.skeletons import SkeletonName
@@ -26,7 +27,13 @@ from models.surface.atlas import DEFAULT_ATLAS
 from tests.models.animation.clips import library_motion
 from tests.models.animation.node_packages import node_packages
 
-CAMERA = SceneCamera(pose_44=np.diag([1.0, -1, -1, 1]), focal_px=900.0, width=1280, height=720)
+SECONDS = np.arange(-5, 90) / 24
+TURNS = Rotation.from_euler("y", 30 * SECONDS[:, None], degrees=True)
+"""30° a second to the right, before the clip, in it and after."""
+CAMERA = SceneCamera(
+    pose_44=np.diag([1.0, -1, -1, 1]), focal_px=900.0, width=1280, height=720,
+    keys=CameraKeys(second_T=SECONDS, turn_T33=TURNS.as_matrix(), focal_px_T=np.full(95, 900.0)),
+)
 
 
 def person(name: str, motion: BodyMotion, skeleton: SkeletonName, rest: RestPose = "t") -> AnimatedPerson:
@@ -132,6 +139,21 @@ def test_the_camera_sees_what_the_pinhole_sees(tmp_path: Path) -> None:
     assert np.tan(lens["yfov"] / 2) == pytest.approx(360 / 900) and lens["aspectRatio"] == pytest.approx(1280 / 720)
     node = next(node for node in found["nodes"] if node["name"] == "camera")
     np.testing.assert_allclose(np.abs(node["rotation"]), [0, 0, 0, 1], atol=1e-9)
+
+
+def test_the_camera_turns_while_somebody_is_there(tmp_path: Path) -> None:
+    """It looks along −z, with y up; a turn to the right is one about −y."""
+    found, binary = document(written(tmp_path / "one.glb", [person("person_1", library_motion(20), "cmu")]))
+    (animation,) = found["animations"]
+    (channel,) = (c for c in animation["channels"] if "camera" in found["nodes"][c["target"]["node"]])
+    assert channel["target"]["path"] == "rotation"
+    sampler = animation["samplers"][channel["sampler"]]
+    times = array(found, binary, sampler["input"])[:, 0]
+    end = max(array(found, binary, one["input"])[-1, 0] for one in animation["samplers"])
+    assert times[0] == 0 and 0 <= end - times[-1] < 1 / 24 and len(times) > 5
+    turned = Rotation.from_quat(array(found, binary, sampler["output"]).astype(np.float64))
+    expected = Rotation.from_euler("y", -30 * times.astype(np.float64)[:, None], degrees=True)
+    assert (turned.inv() * expected).magnitude().max() < 1e-3
 
 
 def test_nobody_is_one_plain_error() -> None:

@@ -67,7 +67,7 @@ class Clip:
 
 def video_scene(world: VideoWorld, seed: int, index: int) -> Scene:
     """Scene number `index` of a world, with `Scene.moving`. Equal arguments give equal bytes in any order."""
-    return clip_scene(_clip(world, seed, index // world.frames), index % world.frames)
+    return clip_scene(video_clip(world, seed, index // world.frames), index % world.frames)
 
 
 def clip_scene(clip: Clip, frame: int) -> Scene:
@@ -99,7 +99,8 @@ def clip_scene(clip: Clip, frame: int) -> Scene:
 
 
 @lru_cache(maxsize=2)
-def _clip(world: VideoWorld, seed: int, number: int) -> Clip:
+def video_clip(world: VideoWorld, seed: int, number: int) -> Clip:
+    """Clip number `number` of a world. Equal arguments give equal clips."""
     salt = (seed, number, *world.name.encode())
     rng = np.random.default_rng(salt)
     base = _base_camera(world, rng)

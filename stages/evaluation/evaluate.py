@@ -52,7 +52,7 @@ class Evaluate(Stage):
             min_score: average precision includes detections from this score on. 0.05, as in Detectron2, is faster
                 with large published networks.
             min_height: height in pixels from which people count in recall, precision, part of joint and bodies.
-            bodies: also fit bodies to the predicted surfaces, by every method, and score them; .15 s a person.
+            bodies: also put bodies under the predicted surfaces, by every method, and score them.
         """
 
         network: NetworkConfig = field(default_factory=NetworkConfig)

@@ -132,7 +132,7 @@ def joint_errors(people: Sequence[tuple[PoseErrors, Bool]]) -> Samples:
     seen_PM = np.array([seen_17[MAIN_JOINTS] for _, seen_17 in people], bool).reshape(-1, len(MAIN_JOINTS))
     return {
         f"{name}_mm": Ratio(hits_P=(error_PM * chosen_PM).sum(axis=1), trials_P=chosen_PM.sum(axis=1).astype(float))
-        for name, chosen_PM in (("joints_seen", seen_PM), ("joints_hidden", ~seen_PM))
+        for name, chosen_PM in (("seen", seen_PM), ("hidden", ~seen_PM))
     }
 
 

@@ -35,8 +35,9 @@ Least squares over poses of the library and the body at rest, with turns of 9° 
 `python -m tests.benchmarks.quality.upright_weights`.
 """
 
-STILL = 0.45
-"""Metres a second below which a part of a sole may stand on the floor."""
+STILL, LIFTED = 0.45, 0.25
+"""A part of a sole may stand on the floor if it is slower than this, metres a second, and not higher than the person's
+lowest part by so many metres: else the foot is held still in the air."""
 
 AGREEMENT = 10
 """A frame counts by this power of how far the directions of the body's parts agree: a kick or a flip says little."""
@@ -50,6 +51,10 @@ for so many seconds, and both parts of a sole share them."""
 PLACE_3 = np.array([0.5, 0.5, 1.2])
 """Metres in the camera's axes: still feet within a box of this size share one error, however long or often they stand
 there. Its depth is that by which a fit errs; one box lies around the median of all places."""
+
+ABOVE, BELOW = 4.0, 100.0
+"""Squared standard deviations from which places above and below the floor count less: still feet may be in the air, but
+nobody stands below the floor."""
 
 ITERATIONS = 12
 LEAST_STILL = 3
@@ -94,6 +99,8 @@ def estimated_ground(motion: BodyMotion, lines: Sequence[F32] = ()) -> Ground:
     still_N3 = smooth_TP3[np.broadcast_to(speed_TP < STILL, smooth_TP3.shape[:2])]
     told_3, height = told_3 / np.linalg.norm(told_3), None
     up_3, spread_2 = with_lines(told_3, np.array([BODY_ROLL, BODY_PITCH]), lines, motion.camera)
+    height_TP = smooth_TP3 @ up_3
+    still_N3 = smooth_TP3[(speed_TP < STILL) & (height_TP - height_TP.min(axis=1, keepdims=True) < LIFTED)]
     if len(still_N3) >= LEAST_STILL:
         up_3, height = _level(up_3, spread_2, still_N3, fps)
     if height is None:
@@ -143,7 +150,8 @@ def _level(told_3: F64, spread_2: F64, point_N3: F64, fps: float) -> tuple[F64, 
         turn_23 = across(up_3)
         variance_N = ACROSS**2 + (ALONG**2 - ACROSS**2) * (view_N3 @ up_3) ** 2
         off_N = point_N3 @ up_3 - height
-        weight_N = 1 / (shared_N * variance_N * (1 + off_N**2 / (4 * variance_N)))
+        reach_N = np.where(off_N < 0, BELOW, ABOVE) * variance_N
+        weight_N = 1 / (shared_N * variance_N * (1 + off_N**2 / reach_N))
         slope_N3 = np.column_stack([point_N3 @ turn_23.T, -np.ones(len(point_N3))])
         normal_33 = slope_N3.T @ (slope_N3 * weight_N[:, None])
         right_3 = slope_N3.T @ (weight_N * off_N)

@@ -169,7 +169,7 @@ def recorded_take(
         return Take(motion_of={})
     shots = {name: shot_of(recorded.cuts, record[0][0]) for name, record in lasting.items()}
     turning = {shot: camera for shot, camera in cameras.items() if camera.turns}
-    motions = {name: _motion(record, steps, turning.get(shots[name])) for name, record in lasting.items()}
+    motions = {name: recorded_motion(record, steps, turning.get(shots[name])) for name, record in lasting.items()}
     grounds: dict[int, Ground] = {}
     for shot in set(shots.values()):
         names = [name for name in lasting if shots[name] == shot]
@@ -193,8 +193,8 @@ def recorded_take(
     return Take(motion_of=standing, camera=camera)
 
 
-def _motion(
-    record: Sequence[tuple[float, FittedBody]], steps: FrameSteps, turning: ShotCamera | None
+def recorded_motion(
+    record: Sequence[tuple[float, FittedBody]], steps: FrameSteps, turning: ShotCamera | None = None
 ) -> BodyMotion:
     """One shape, even steps of time (frames without the person are bridged), and the axes of the shot's first frame.
 

@@ -1,36 +1,48 @@
 """Scores of what happens to a motion between fit and file, on clips of fast motions with exact truth.
 
-    python -m tests.benchmarks.quality.motion_scores [--exact] [--json FILE]
+    python -m tests.benchmarks.quality.motion_scores [--exact | --surfaces FOLDER] [--json FILE]
 
-The fit is simulated: the truth with errors as a fit to dense surfaces makes them (`--exact`: without errors). A row a
-clip, and their means: error of up (degrees), error of the path (share of its length), MPJPE, acceleration error, jerk,
-kept peak speeds; of feet: skate, drift, sinking, floating, F1 of contacts, each for unlocked feet, feet locked by the
-detected contacts, and feet locked by the true ones.
+The fit is simulated: the truth with errors as a fit to dense surfaces makes them (`--exact`: without errors). With
+`--surfaces` bodies are fitted to FOLDER/NAME_VIEW, which `run_pipeline.py NAME_VIEW.mp4 --export surfaces=…` wrote from
+a clip that `fast_motions` rendered; clips without such a folder are left out. Pixels are those between the joints of
+the fit and of the result. A row
+a clip, and their means: error of up (degrees), error of the path (share of its length), MPJPE, acceleration error,
+jerk, kept peak speeds; of feet: skate, drift, sinking, floating, F1 of contacts, each for unlocked feet, feet locked by
+the detected contacts, and feet locked by the true ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from models.animation.placement import frame_steps
 from models.arrays import F64, Bool, Float
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
-from models.motion.film_measures import film_joints, film_measures
+from models.motion.film_measures import FILM_JOINTS, film_joints, film_measures
 from models.motion.foot_lock import locked_feet
 from models.motion.foot_measures import foot_measures, true_contacts
 from models.motion.ground import upright
 from models.motion.grounding import GroundedMotion, grounded_motion
 from models.motion.soles import soles_over_time
+from pipeline.stage import Job
+from stages.bodies.fit import FitBodies
+from stages.bodies.recorded_bodies import RecordedBodies, recorded_motion
+from stages.payloads import Bodies, FrameChunk
+from stages.results.replay import Replay
 from tests.benchmarks.quality.fast_motions import FPS, FastClip, clip_names, fast_clip
 from tests.benchmarks.quality.fit_noise import FitNoise, as_fitted
 
 Row = dict[str, float]
+
+TRUNK, FEET = ("root", "neck01", "head", "upperarm01.L", "upperarm01.R"), ("foot.L", "foot.R")
+"""Joints of which pixels are measured apart."""
 
 
 def posed(motion: BodyMotion) -> tuple[F64, F64]:
@@ -84,11 +96,60 @@ def foot_row(clip: FastClip, motion: BodyMotion, stated_TP: Bool) -> Row:
     }
 
 
-def scores(name: str, noise: FitNoise | None) -> dict[str, Row]:
+def pixel_row(seen: BodyMotion, made: GroundedMotion) -> Row:
+    """Medians of the pixels between the joints of a fit and of the result, of head and trunk, of feet, and the 95th
+    percentile of all."""
+    assert seen.camera is not None
+    back = made.motion.moved(made.ground.axes_33.T, -made.ground.axes_33.T @ made.ground.shift_3)
+    pixel_TB2 = [seen.camera.project(_joints(one).reshape(-1, 3).astype(np.float32)) for one in (seen, back)]
+    off_TJ = np.linalg.norm(pixel_TB2[0] - pixel_TB2[1], axis=1).reshape(len(seen.second_T), -1)
+    trunk, feet = ([FILM_JOINTS.index(name) for name in names] for names in (TRUNK, FEET))
+    return {
+        "trunk": float(np.median(off_TJ[:, trunk])),
+        "feet": float(np.median(off_TJ[:, feet])),
+        "all": float(np.median(off_TJ)),
+        "all_p95": float(np.percentile(off_TJ, 95)),
+    }
+
+
+def _joints(motion: BodyMotion) -> F64:
+    """Places (T, J, 3) of `FILM_JOINTS`."""
+    head_B3 = load_body().rest(motion.shape_C)[1]
+    _, placed_TB3 = bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
+    return placed_TB3[:, [load_body().bone(name) for name in FILM_JOINTS]]
+
+
+def fitted_motion(folder: Path, clip: FastClip) -> BodyMotion:
+    """The body fitted to saved surfaces of a clip, as `-c animate` takes it; the focal length is known.
+
+    Raises SystemExit where some frames have no body.
+    """
+    stage, recorded = FitBodies(FitBodies.Config(look_ahead=2, focal_px=float(clip.camera.focal))), RecordedBodies()
+    waiting: list[FrameChunk] = []
+
+    def record(found: Iterable[Bodies]) -> None:
+        for bodies in found:
+            chunk = waiting.pop(0)
+            for t in range(len(chunk)):
+                recorded.add_frame(chunk.second(t), bodies.in_frame(t))
+
+    for chunk, people, surfaces in Replay(Replay.Config())(Job(index=0, input=str(folder), output=None, stem="clip")):
+        waiting.append(chunk)
+        record(stage(chunk, people, surfaces))
+    record(stage.flush())
+    motion = recorded_motion(max(recorded.people.values(), key=len), frame_steps(np.array(recorded.seconds)))
+    if len(motion.second_T) != clip.frames:
+        raise SystemExit(f"{folder}: {len(motion.second_T)} of {clip.frames} frames have a body")
+    return motion
+
+
+def scores(name: str, noise: FitNoise | None, surfaces: Path | None) -> dict[str, Row]:
     """Rows of one clip."""
     clip = fast_clip(name)
     seen = clip.seen_by_camera()
-    if noise is not None:
+    if surfaces is not None:
+        seen = fitted_motion(surfaces / name.replace("/", "_"), clip)
+    elif noise is not None:
         seen = as_fitted(seen, noise, np.random.default_rng([*name.encode()]))
     free, locked = grounded_motion(seen, lock=False), grounded_motion(seen)
     true_TP = true_contacts(posed(clip.truth)[1], FPS)
@@ -96,6 +157,8 @@ def scores(name: str, noise: FitNoise | None) -> dict[str, Row]:
     return {
         "film, unlocked": film_row(clip, free),
         "film, locked": film_row(clip, locked),
+        "pixels, unlocked": pixel_row(seen, free),
+        "pixels, locked": pixel_row(seen, locked),
         "feet, unlocked": foot_row(clip, free.motion, free.contact_TP),
         "feet, locked": foot_row(clip, locked.motion, locked.contact_TP),
         "feet, locked by true contacts": foot_row(clip, best, true_TP),
@@ -112,12 +175,15 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--exact", action="store_true", help="the truth without errors")
+    parser.add_argument("--surfaces", type=Path, help="folder of saved surfaces of rendered clips")
     parser.add_argument("--clips", nargs="+", default=clip_names(), help="names as kick/0")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     kept: dict[str, dict[str, Row]] = {}
     for name in options.clips:
-        kept[name] = scores(name, None if options.exact else FitNoise())
+        if options.surfaces is not None and not (options.surfaces / name.replace("/", "_")).is_dir():
+            continue
+        kept[name] = scores(name, None if options.exact else FitNoise(), options.surfaces)
         printed(name, kept[name])
     first = next(iter(kept.values()))
     for what, summary in (("mean", np.nanmean), ("median", np.nanmedian)):

@@ -10,9 +10,10 @@ from scipy.spatial.transform import Rotation
 
 from models.body.body_motion import BodyMotion
 from models.body.camera import default_camera
+from models.body.open_body import load_body
 from models.motion.ground import estimated_ground, upright
 from models.motion.shared_floor import shared_floor
-from tests.models.motion.motions import still_motion
+from tests.models.motion.motions import still_motion, turns_about
 
 pytestmark = pytest.mark.quick
 
@@ -71,6 +72,15 @@ def test_feet_that_err_at_one_place_do_not_tilt_the_floor() -> None:
     wrong_T3 = motion.root_T3 + error_T[:, None] * np.array([0, 0.08, 0.3])
     ground = estimated_ground(before_camera(replace(motion, root_T3=wrong_T3.astype(np.float32)), 0, 0))
     assert np.degrees(np.arccos(-ground.up_3[1])) < 5
+
+
+def test_a_still_foot_in_the_air_does_not_tilt_the_floor() -> None:
+    """Somebody stands on the right foot; the left one is held still behind, in the air."""
+    motion, body = still_motion(60), load_body()
+    for bone, turn in (("upperleg01.L", 0.1), ("lowerleg01.L", 1.5), ("foot.L", 0.2)):
+        motion.rotation_TB33[:, body.bone(bone)] = turns_about((1, 0, 0), np.full(60, turn))
+    ground = estimated_ground(before_camera(motion, 0, 0))
+    assert np.degrees(np.arccos(-ground.up_3[1])) < 12, "the leg alone tells 10"
 
 
 def test_of_several_people_the_middle_one_tells_the_floor() -> None:

@@ -40,11 +40,11 @@ whenShown(() => {
   picture.redraw();
   late = pressed;
   if (late) return;
-  at("image").textContent = work.image ? work.image.name : "all images are done";
+  at("image").textContent = work.image ? work.image.name : REVIEW ? "nothing to review now" : "all images are done";
   const done = work.progress, status = work.sheet && work.sheet.status !== "open" ? `${work.sheet.status} · ` : "";
   at("progress").textContent = done ? `${status}${done.finished} of ${done.images} images` : "";
   for (const one of at("stages").children) one.className = one.dataset.stage === work.stage ? "on" : "";
-  const nothing = REVIEW ? "Nothing is left to review. The list of images shows what annotators have not finished."
+  const nothing = REVIEW ? "The list of images (I) shows what is reviewed, what was sent back, and what nobody has finished."
     : "Thank you. Nothing is left for you. The list of images shows what you did.";
   at("task").textContent = work.image ? TASKS[work.stage] : nothing;
   at("notes").replaceChildren(...work.notes.map(one => (

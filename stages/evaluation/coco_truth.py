@@ -48,8 +48,9 @@ def image_folder(file: Path, dense_set: DenseSet, given: str) -> Path:
     Raises: StageError with the key where there is none.
     """
     first = [image.file_name for image in dense_set.images[:PROBED_IMAGES]]
-    around = [file.parent, *sorted(path for path in file.parent.parent.iterdir() if path.is_dir()), file.parent.parent]
-    candidates = [Path(given)] if given else [file.parent / "images", *around]
+    here = file.absolute().parent
+    near = [path for place in (here, here.parent) for path in sorted(place.iterdir()) if path.is_dir()]
+    candidates = [Path(given)] if given else [here / "images", here, *near, here.parent]
     for folder in candidates:
         exists = folder.is_dir() and (not first or any(image_path(folder, name).is_file() for name in first))
         if exists:

@@ -139,6 +139,13 @@ def test_a_densepose_coco_file_is_scored_on_its_points(sparse: Path, monkeypatch
     assert "part_accuracy" not in found, "no pixel but the points is known"
 
 
+def test_images_are_found_in_any_folder_beside_the_file(sparse: Path) -> None:
+    before, _ = read(data=str(sparse))
+    (sparse.parent / "images").rename(sparse.parent / "photos")
+    found, _ = read(data=str(sparse))
+    assert [one.name for one in found] == [one.name for one in before]
+
+
 def test_other_annotators_are_scored_against_the_file(
     sparse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

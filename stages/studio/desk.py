@@ -24,7 +24,6 @@ from stages.studio.task_list import (
     claimed,
     hint_shown,
     open_notes,
-    reviewed_sheet,
     reviews_of,
 )
 
@@ -114,14 +113,18 @@ class Desk:
     def progress(self, message: Message) -> dict[str, int]:
         """Number of this run's images, and of those that are finished, or reviewed."""
         if message.get("review") is True:
-            tasks = self.journal.tasks
-            names = [name for name in self.shown if not tasks.image(name).gold]
-            reviewed = sum(reviewed_sheet(tasks, name) is not None for name in names)
-            return {"images": len(names), "finished": reviewed}
+            gold = {one.name for one in self.journal.tasks.images if one.gold}
+            histories = self.tasks(message).histories.items()
+            reviewed = {name for (name, _), one in histories if one.sheet.status == "finished"}
+            return {"images": len(self.shown.keys() - gold), "finished": len(self.shown.keys() & reviewed)}
         return {"images": len(self.shown), "finished": self.finished()}
 
     def finished(self) -> int:
         """Number of this run's images that as many annotators have finished as are wanted."""
         tasks = self.journal.tasks
         count = Counter(name for (name, _), one in tasks.histories.items() if one.sheet.status != "open")
-        return sum(count[name] >= tasks.copies and not open_notes(tasks, name) for name in self.shown)
+        reviews = reviews_of(tasks).histories.items()
+        noted = {name for (name, _), one in reviews if any(work.notes for work in one.sheet.people.values())}
+        return sum(
+            count[name] >= tasks.copies and not (name in noted and open_notes(tasks, name)) for name in self.shown
+        )

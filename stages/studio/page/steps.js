@@ -13,6 +13,7 @@ import { STAGES } from "./words.js";
 export async function take(name) {
   if (!await takeImage(name)) return show();
   if (work.found) await setFound(work.found);
+  if (work.notes[0]?.person) work.person = work.notes[0].person;
   setStage(REVIEW ? "review" : Object.keys(person()?.asked || {}).length ? "points" : "people");
   show();
 }

@@ -14,7 +14,7 @@ ROOT = HERE.parents[2]
 
 
 def test_the_types_of_the_page_fit() -> None:
-    checker = node_packages("typescript") / "typescript" / "bin" / "tsc"
+    checker = node_packages("typescript", "types of the studio's page") / "typescript" / "bin" / "tsc"
     done = subprocess.run(
         ["node", str(checker), "-p", str(HERE / "page_types.json")], capture_output=True, text=True, timeout=300
     )
@@ -22,7 +22,7 @@ def test_the_types_of_the_page_fit() -> None:
 
 
 def test_the_page_keeps_the_rules() -> None:
-    linter = node_packages("eslint") / "eslint" / "bin" / "eslint.js"
+    linter = node_packages("eslint", "ESLint's rules for the studio's page") / "eslint" / "bin" / "eslint.js"
     rules = ["--config", str(HERE / "page_rules.mjs"), str(FOLDER.relative_to(ROOT))]
     done = subprocess.run(["node", str(linter), *rules], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -161,7 +161,8 @@ def test_an_undo_that_is_sent_twice_is_done_once(opened: Opened) -> None:
 
 def test_a_token_and_the_origin_are_asked(opened: Opened) -> None:
     studio = opened(token="open-sesame")
-    assert answer(studio, "/")[0] == answer(studio, "/take", {"who": "ann"})[0] == 403
+    assert answer(studio, "/")[0] == answer(studio, "/review")[0] == answer(studio, "/take", {"who": "ann"})[0] == 403
+    assert answer(studio, "/review?token=open-sesame")[0] == 200
     assert answer(studio, "/?token=open-sesame")[0] == 200
     assert answer(studio, "/take?token=open-sesame", {"who": "ann"}, Origin="http://evil.example")[0] == 403
     assert answer(studio, "/parts?token=open-sesame", Host="evil.example")[0] == 403

@@ -15,7 +15,8 @@ from tests.stages.studio.random_work import IMAGES, folded, random_entries, reco
 
 
 def test_a_journal_is_read_again_after_any_cut(tmp_path: Path) -> None:
-    did, _ = random_entries(np.random.default_rng(3), 40, undo_share=0.2)
+    did, _ = random_entries(np.random.default_rng(3), 150, undo_share=0.2, review_share=0.4)
+    assert sum(one.review for one in did) > 20
     path = tmp_path / "people.journal.jsonl"
     journal = WorkJournal(path, IMAGES, copies=1)
     for entry in did:

@@ -254,7 +254,7 @@ def test_actions_that_do_not_fit_are_refused(action: Any, message: str) -> None:
 
 
 def test_actions_survive_json() -> None:
-    did, _ = random_entries(np.random.default_rng(11), 80, undo_share=0.1)
+    did, _ = random_entries(np.random.default_rng(11), 200, undo_share=0.1, review_share=0.4)
     tasks = TaskList(images=IMAGES)
     for entry in did:
         tasks = after_line(tasks, json.loads(json.dumps(entry_record(entry))))

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Protocol
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from models.arrays import F32, F64, Bool, Float, Int
 from models.body.low_poly import load_low_poly
@@ -69,7 +70,6 @@ def _vertices_of_cells() -> tuple[Int, F32]:
     chart, v, u = np.meshgrid(np.arange(1, CHARTS + 1), grid, grid, indexing="ij")
     rest_V3 = load_body().mean_V3
     cell_Q3 = corner_mean(rest_V3, open_body_mesh(), open_body_lookup()(chart.ravel(), u.ravel(), v.ravel()))
-    square_QL = np.square(cell_Q3[:, None] - rest_V3[load_low_poly().vertex_L]).sum(axis=2)
-    vertex_QK = np.argpartition(square_QL, NEAREST, axis=1)[:, :NEAREST]
-    weight_QK = np.exp(-np.take_along_axis(square_QL, vertex_QK, axis=1) / (2 * NEAR_M**2))
+    distance_QK, vertex_QK = cKDTree(rest_V3[load_low_poly().vertex_L]).query(cell_Q3, NEAREST)
+    weight_QK = np.exp(-np.square(distance_QK) / (2 * NEAR_M**2))
     return vertex_QK, np.where(weight_QK > LEAST_WEIGHT, weight_QK, 0).astype(np.float32)

@@ -45,6 +45,8 @@ explained."""
 ZOOM_GAIN = 0.8
 """The camera zooms if free focal lengths lower the cost to less than this share."""
 NEAR_PLANE, MOST_STEP = 0.05, 0.3
+AT_ONCE = 1000
+"""Frames that are solved at once: their slopes need 4 kB each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,16 +198,17 @@ def _solved(places: _Places, focal: float, zoom: bool) -> _Solved:
         turn_T33=np.tile(np.eye(3), (frames, 1, 1)), focal_T=np.full(frames, np.nan),
         off_TM=np.full(places.exist_TM.shape, np.nan),
     )
-    solved.focal_T[0] = focal
-    for earlier in np.unique(places.earlier_T[places.known()]).tolist():
+    solved.focal_T[0], known_T = focal, places.known()
+    for earlier in np.unique(places.earlier_T[known_T]).tolist():
         if np.isnan(solved.focal_T[earlier]):
             # The frame was not found again: the camera is taken to have stood still since the last one that was.
             last = np.flatnonzero(~np.isnan(solved.focal_T[:earlier]))[-1]
             solved.turn_T33[earlier], solved.focal_T[earlier] = solved.turn_T33[last], solved.focal_T[last]
-        frame_K = np.flatnonzero(places.known() & (places.earlier_T == earlier))
-        turn_K33, focal_K, off_KM = _solved_pairs(places, frame_K, float(solved.focal_T[earlier]), zoom)
-        solved.turn_T33[frame_K], solved.focal_T[frame_K] = turn_K33 @ solved.turn_T33[earlier], focal_K
-        solved.off_TM[frame_K] = off_KM
+        frames_of_key = np.flatnonzero(known_T & (places.earlier_T == earlier))
+        for frame_K in np.array_split(frames_of_key, -(-len(frames_of_key) // AT_ONCE)):
+            turn_K33, focal_K, off_KM = _solved_pairs(places, frame_K, float(solved.focal_T[earlier]), zoom)
+            solved.turn_T33[frame_K], solved.focal_T[frame_K] = turn_K33 @ solved.turn_T33[earlier], focal_K
+            solved.off_TM[frame_K] = off_KM
     return solved
 
 

@@ -43,7 +43,7 @@ class ShotCamera:
 
         Its distance follows the focal length that the turn tells; its place in the picture stays.
         """
-        t = bisect_left(self.second_T, second)
+        t = self._frame(second)
         turn_33 = self.turn.turn_T33[t]
         farther = float(self.turn.focal_T[t]) * self.side_px / body.camera.focal_px
         rotation_B33 = body.pose.rotation_B33.copy()
@@ -58,12 +58,16 @@ class ShotCamera:
 
         `middle_2`: the middle of the picture in pixels.
         """
-        t = bisect_left(self.second_T, second)
+        t = self._frame(second)
         flat_N22 = (end_N4.reshape(-1, 2, 2) - middle_2) / (self.turn.focal_T[t] * self.side_px)
         ray_N23 = np.concatenate([flat_N22, np.ones((*flat_N22.shape[:2], 1))], axis=2) @ self.turn.turn_T33[t].T
         ray_N23 = ray_N23[(ray_N23[..., 2] > ASIDE * np.linalg.norm(ray_N23, axis=2)).all(axis=1)]
         shown_N22 = ray_N23[..., :2] / ray_N23[..., 2:] * self.turn.focal_T[0] * self.side_px + middle_2
         return shown_N22.reshape(-1, 4).astype(np.float32)
+
+    def _frame(self, second: float) -> int:
+        """The frame of a second, or the last one for what is seen beyond the shot."""
+        return min(bisect_left(self.second_T, second), len(self.second_T) - 1)
 
     def keys(self) -> CameraKeys:
         """The turn as keys of an animated camera."""

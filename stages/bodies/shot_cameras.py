@@ -90,8 +90,8 @@ def camera_notes(cameras: Mapping[int, ShotCamera]) -> list[str]:
             continue
         turn, focal_px = camera.turn, round(float(camera.turn.focal_T[0]) * camera.side_px)
         zoom = f" and zooms {turn.zoom:.2g}-fold" if turn.zoom > ZOOMS else ""
-        told = f"; so do distances, by the focal length of {focal_px} px that the turn tells: to fit the bodies with it"
-        told = f"{told}, too, set fit.focal_px={focal_px}" if turn.told else ""
+        told = f"; its turn tells a focal length of {focal_px} px, by which distances are scaled"
+        told = f"{told}: fit.focal_px={focal_px} fits the bodies with it, too" if turn.told else ""
         where = f" in shot {shot + 1}" if len(cameras) > 1 else ""
         what = f"the camera turns by up to {turn.degrees:.0f}°{zoom}{where}, which is taken out"
         notes.append(f"{what}{told}")

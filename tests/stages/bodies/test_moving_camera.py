@@ -90,7 +90,7 @@ def test_a_turn_tells_the_focal_length(tmp_path: Path) -> None:
     ]
     facts, path_T3 = walked(tmp_path, frames_THW3, nearer)
     (note,) = facts["notes"]
-    told = re.search(r"fit.focal_px=(\d+)$", note)
+    told = re.search(r"fit.focal_px=(\d+) ", note)
     assert told is not None and float(told[1]) == pytest.approx(FOCAL, rel=0.03)
     assert np.linalg.norm((path_T3[-1] - path_T3[0])[::2]) == pytest.approx(1, abs=0.08)
 

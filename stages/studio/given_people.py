@@ -19,11 +19,18 @@ from models.surface.body_conversion import Conversion, conversion_to_open_body
 from pipeline.stage import StageError
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.coco_people import read_people
-from stages.annotations.densepose_coco import KEYPOINTS, MASK_SIDE, AnnotatedImage, AnnotatedPerson, DenseSet
+from stages.annotations.densepose_coco import (
+    KEYPOINTS,
+    MASK_SIDE,
+    AnnotatedImage,
+    AnnotatedPerson,
+    DenseSet,
+    write_dense_set,
+)
 from stages.annotations.point_picking import POINT_RANGE
 from stages.studio.actions import Action, Answer, Ask, Paint, SetBox, SetKeypoint, SetKind, SetOutline, Start
 from stages.studio.part_map import PixelMask
-from stages.studio.people_file import BODY
+from stages.studio.people_file import BODY, CATEGORY
 from stages.studio.studio_files import GivenImage
 from stages.studio.task_list import TaskImage
 
@@ -58,7 +65,7 @@ def with_given_people(
         return list(images)
     known = read_people(kept)
     if points:
-        known = _on_open_body(known, annotations or str(kept), body)
+        known = _on_open_body(known, annotations or str(kept), body, kept.with_suffix(".converted.json"))
     named = {one.file_name.replace("\\", "/").rpartition("/")[2]: one for one in known.images}
     people: dict[int, list[AnnotatedPerson]] = {}
     for person in known.people:
@@ -111,8 +118,11 @@ def conversion_of(body: str) -> Conversion:
     return conversion_to_open_body(None if body == DENSEPOSE else user_path(body))
 
 
-def _on_open_body(known: DenseSet, where: str, body: str) -> DenseSet:
-    """The set with its points on the open body. Raises: StageError, ModelError."""
+def _on_open_body(known: DenseSet, where: str, body: str, kept: Path) -> DenseSet:
+    """The set with its points on the open body. What was converted is kept for later runs, which need no `body`.
+
+    Raises: StageError, ModelError.
+    """
     info = known.rest.get("info")
     named = info.get("body") if isinstance(info, dict) else None
     if named == BODY or all(person.points is None for person in known.people):
@@ -120,15 +130,25 @@ def _on_open_body(known: DenseSet, where: str, body: str) -> DenseSet:
     if named not in (None, DENSEPOSE):
         what = f"its points are on {named}, not on the {BODY}"
         raise StageError(what, where, "set annotate.points to false: all but the points is taken")
+    if kept.exists():
+        return read_people(kept)
     if not body:
         what = f"its points are on the body of DensePose-COCO, not on the {BODY}"
         remedy = "set annotate.body to densepose to convert them, or annotate.points to false to leave them out"
         raise StageError(what, where, remedy)
     convert = conversion_of(body)
-    return replace(known, people=tuple(
-        person if person.points is None else replace(person, points=_converted(person.points, convert))
+    people = tuple(
+        replace(
+            person, points=None if person.points is None else _converted(person.points, convert),
+            rest={**person.rest, "category_id": CATEGORY["id"]},
+        )
         for person in known.people
-    ))
+    )
+    info = {**(info if isinstance(info, dict) else {}), "body": BODY}
+    # Keypoints are in COCO's order by now, whatever the file's own category says.
+    found = replace(known, people=people, rest={**known.rest, "info": info, "categories": [CATEGORY]})
+    write_dense_set(kept, found)
+    return found
 
 
 def _converted(points: AnnotatedPoints, convert: Conversion) -> AnnotatedPoints:

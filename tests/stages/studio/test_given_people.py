@@ -106,16 +106,24 @@ def test_points_of_densepose_are_converted(images: list[GivenImage], tmp_path: P
     """A point inside of both bodies' charts keeps its chart, U and V; the result is on the open body."""
     source, output = tmp_path / "source.json", tmp_path / "people.json"
     coco_file(source)
+    document = json.loads(source.read_text())
+    document["categories"][1]["keypoints"].reverse()  # the file has another order of keypoints
+    document["annotations"][1]["keypoints"] = [*[0] * 33, 10, 12, 2, *[0] * 15]
+    source.write_text(json.dumps(document))
     found = with_given_people(images, str(source), output, points=True, body="densepose")
+    again = with_given_people(images, "", output, points=True)  # a later run does not need to know the body
+    assert again[0].start == found[0].start
     work = workplace(found, output)
     work.write()
     (record,) = annotations(output)
+    assert record["keypoints"][15:18] == [10, 12, 2]
     assert record["dp_I"] == [2] and np.allclose([record["dp_U"], record["dp_V"]], [[0.3], [0.7]], atol=1e-4)
     info = read_dense_set(output).rest["info"]
     assert isinstance(info, dict) and info["body"] == BODY
     work.close()
     coco_file(source, body="another body")
     given_path(output).unlink()
+    output.with_name("people.given.converted.json").unlink()
     with pytest.raises(StageError, match="its points are on another body"):
         with_given_people(images, str(source), output, points=True, body="densepose")
 

@@ -19,6 +19,10 @@ ALONG = 0.35
 SHORTEST = 0.1
 """Seconds; a shorter contact, or a shorter break in one, does not count."""
 
+STEP, STEP_ALONG, STEP_LASTS, STEP_BREAK = 0.08, 0.1, 0.3, 0.1
+"""Metres between two places of a foot that are two contacts; weight of the part along the view; seconds that a foot is
+at each of them at least; and seconds before and after the step in which the foot does not stand."""
+
 STEADY = 0.035
 """Seconds: standard deviation over which places are averaged before they give speeds."""
 
@@ -39,7 +43,40 @@ def detected_contacts(patch_TP3: Float, eye_3: Float | None, fps: float) -> Bool
         velocity_TP3 = velocity_TP3 - (1 - ALONG) * along_TP1 * view_TP3
     # The larger of speed and height, each in units of its thresholds: below 0 contact begins, above 1 it ends.
     doubt_TP = np.maximum(_between(np.linalg.norm(velocity_TP3, axis=2), SPEEDS), _between(smooth_TP3[..., 1], HEIGHTS))
-    return without_short_runs(np.stack([_hysteresis(doubt_T) for doubt_T in doubt_TP.T], axis=1), fps)
+    contact_TP = without_short_runs(np.stack([_hysteresis(doubt_T) for doubt_T in doubt_TP.T], axis=1), fps)
+    if eye_3 is not None:
+        axis_3 = (smooth_TP3 - eye_3).mean(axis=(0, 1))
+        axis_3 /= np.linalg.norm(axis_3)
+        smooth_TP3 = smooth_TP3 - (1 - STEP_ALONG) * (smooth_TP3 @ axis_3)[..., None] * axis_3
+    for foot in (slice(0, 2), slice(2, 4)):
+        contact_TP[:, foot] &= _without_steps(contact_TP[:, foot], smooth_TP3[:, foot].mean(axis=1), fps)
+    return contact_TP
+
+
+def _without_steps(contact_TP: Bool, place_T3: F64, fps: float) -> Bool:
+    """Where the parts of a foot may stand (T, 1): contacts of either, with breaks where the foot changes its place.
+
+    That may be slow. A contact is split where its two parts are the most apart for their lengths, by least squares.
+    """
+    least, gap = max(2, round(STEP_LASTS * fps)), max(1, round(STEP_BREAK * fps))
+    result_T: Bool = np.logical_or(contact_TP[:, 0], contact_TP[:, 1])
+    open_runs = contact_runs(result_T)
+    while open_runs:
+        first, last = open_runs.pop()
+        frames = last - first
+        if frames < 2 * least:
+            continue
+        sum_T3 = np.cumsum(place_T3[first:last], axis=0)
+        before_N = np.arange(least, frames - least + 1)
+        mean_N3 = sum_T3[before_N - 1] / before_N[:, None]
+        other_N3 = (sum_T3[-1] - sum_T3[before_N - 1]) / (frames - before_N)[:, None]
+        apart_N = np.linalg.norm(mean_N3 - other_N3, axis=1)
+        best = int((apart_N**2 * before_N * (frames - before_N)).argmax())
+        if apart_N[best] > STEP:
+            at = first + int(before_N[best])
+            result_T[at - gap : at + gap] = False
+            open_runs += [(first, at - gap), (at + gap, last)]
+    return result_T[:, None]
 
 
 def contact_runs(contact_T: Bool) -> list[tuple[int, int]]:

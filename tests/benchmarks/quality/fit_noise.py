@@ -30,7 +30,7 @@ class FitNoise:
     """
 
     toward: float = 0.24
-    across: float = 0.06
+    across: float = 0.02
     trunk: float = 0.5
     scale: float = 0.03
     depth: float = 0.04

@@ -187,3 +187,12 @@ def test_a_foot_that_a_straight_leg_does_not_bring_to_the_floor_is_lifted() -> N
     straight = replace(still_motion(40), root_T3=hips_T3.astype(np.float32))
     reached_TP = reached_contacts(straight, stands_TP, eye_3)
     assert reached_TP[:12].all() and not reached_TP[18:26].any() and reached_TP[33:].all()
+
+
+def test_a_slow_small_step_is_two_contacts() -> None:
+    """A foot goes 15 cm aside within a second, slower than a standing foot may seem to move."""
+    centre_TP3 = sole_points(still_motion(90)).mean(axis=2)
+    centre_TP3[:, 2:, 0] += 0.15 * np.clip((np.arange(90) - 30) / 30, 0, 1)[:, None]
+    contact_TP = detected_contacts(centre_TP3, np.array([0.0, 1.2, 5.0]), FPS)
+    assert contact_TP[:, :2].all(), "the other foot stands"
+    assert contact_TP[:25, 2:].all() and contact_TP[65:, 2:].all() and not contact_TP[:, 2:].all(axis=1)[30:60].all()

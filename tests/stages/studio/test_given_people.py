@@ -86,6 +86,20 @@ def test_whom_nobody_changes_stays_as_in_the_file(images: list[GivenImage], tmp_
     again.close()
 
 
+def test_whom_a_reviewer_accepts_unchanged_stays_as_in_the_file(images: list[GivenImage], tmp_path: Path) -> None:
+    source, output = tmp_path / "source.json", tmp_path / "people.json"
+    studio_file(source)
+    before = annotations(source)
+    work = workplace(with_given_people(images, str(source), output, points=True), output)
+    for message in ({"who": "ann"}, {"who": "lea", "review": True}):
+        work.take({**message, "image": "a.png"})
+        work.act({**message, "image": "a.png", "action": {"do": "status", "status": "finished"}})
+    after = annotations(output)
+    reviewed = [one["dp_annotation"].pop("review") for one in after if "review" in one["dp_annotation"]]
+    assert after == before and reviewed and {one["outcome"] for one in reviewed} == {"accepted"}
+    work.close()
+
+
 def test_a_coco_file_of_another_tool(images: list[GivenImage], tmp_path: Path) -> None:
     source, output = tmp_path / "source.json", tmp_path / "people.json"
     coco_file(source, body=BODY)

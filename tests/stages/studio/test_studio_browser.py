@@ -16,6 +16,8 @@ from models.surface.charted_mesh import open_body_mesh
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import AnnotatedPerson, read_dense_set
 from stages.annotations.point_picking import resample_to_box_grid
+from stages.studio.actions import Ask, Paint, SetBox, action_record
+from stages.studio.part_map import PixelMask
 from stages.studio.view_clicks import SurfacePlace, views_of_place
 from stages.world.scene import Scene
 from tests.stages.live.browser import browser_program
@@ -207,6 +209,27 @@ def click_errors_m(scene: Scene, person: AnnotatedPerson) -> np.ndarray:
     found = corner_mean(mesh.vertex_V3, mesh, lookup(points.chart_M, points.u_M, points.v_M))
     truth = corner_mean(mesh.vertex_V3, mesh, lookup(scene.label_HW[row, column], u, v))
     return np.asarray(np.linalg.norm(found - truth, axis=1))
+
+
+def test_a_click_counts_when_the_panel_is_made_anew_meanwhile(studio: Studio, browser: AnnotatingBrowser) -> None:
+    """An answer of the program may arrive between press and release."""
+    x0, y0, x1, y1 = (float(side) for side in studio.scene.box_N4[0])
+    torso_HW = COARSE_OF_CHART[studio.scene.label_HW] == 1
+    row, column = (int(at) for at in np.argwhere(torso_HW)[0])
+    for do in (
+        SetBox(person=1, box_4=(x0, y0, x1, y1)),
+        Paint(person=1, part=1, mask=PixelMask.of_array(torso_HW, 0, 0)),
+        Ask(person=1, part=1, pixels=((column, row),)),
+    ):
+        studio.workplace.act({"who": "ann", "image": "image0.png", "action": action_record(do)})
+    browser.begin(studio.address, "ann")
+    browser.wait("document.getElementById('viewcanvas')?.dataset.part === '1'")
+    place = browser.on_view(0, 180, 180)
+    browser.mouse("mousePressed", place, True)
+    drawn = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    browser.run(f"studio.setStage('points'); {drawn}")
+    browser.mouse("mouseReleased", place, False)
+    browser.wait("studio.work.sheet.people[1].asked[1][0].verdict === 'surface'")
 
 
 def test_fingers(studio: Studio, browser: AnnotatingBrowser) -> None:

@@ -15,6 +15,7 @@ from pipeline.stage import Stage
 from stages.bodies.body_height import HEIGHTS_M, at_height
 from stages.bodies.fit_state import FittingMemory, memory_from_bytes, memory_to_bytes
 from stages.bodies.footage_camera import FIELDS_DEG, camera_of
+from stages.bodies.shown_twice import shown_twice
 from stages.bodies.waiting_bodies import FrameFits, WaitingBodies
 from stages.payloads import I32, U8, Bodies, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.scene_cuts import is_scene_cut, thumbnail
@@ -139,9 +140,10 @@ class FitBodies(Stage):
         }
 
     def _large(self, id_N: I32, surfaces: Sequence[PersonSurface]) -> list[tuple[int, PersonSurface]]:
-        """Identity and surface of the people of one frame who are large enough, and not too many."""
+        """Identity and surface of the people of one frame who are large enough, not too many, and each once."""
         pixels = [int((surface.labels_hw > 0).sum()) for surface in surfaces]
-        large = [n for n, count in enumerate(pixels) if count >= LEAST_PIXELS]
+        twice = shown_twice(surfaces)
+        large = [n for n, count in enumerate(pixels) if count >= LEAST_PIXELS and not twice[n]]
         if len(large) > self.config.most_people:
             self.memory.crowd = max(self.memory.crowd, len(large))
             large = sorted(sorted(large, key=lambda n: -pixels[n])[: self.config.most_people])

@@ -166,7 +166,8 @@ def test_a_speck_is_not_fitted() -> None:
 
 def test_of_a_crowd_the_largest_are_fitted_and_the_rest_is_told() -> None:
     far, near = surface_of_body(made_body((0, 0, 6.0))), surface_of_body(made_body((0, 0, 4.0)))
-    surfaces = Surfaces(people=(far,) * 100 + (near,) * 2 + (far,) * 98)
+    crowd = (far,) * 100 + (near,) * 2 + (far,) * 98
+    surfaces = Surfaces(people=tuple(replace(one, x0=100 * n) for n, one in enumerate(crowd)))
     people = People(
         frame_N=np.zeros(200, np.int32),
         box_N4=np.tile(np.array([[0, 0, 9, 9]], np.float32), (200, 1)),

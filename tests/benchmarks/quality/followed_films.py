@@ -1,12 +1,12 @@
 """How well the fit follows people who move fast, on the network's surfaces of clips with exact truth.
 
-    python -m tests.benchmarks.quality.followed_films FOLDER [--clips kick/0 …] [--weights FILE] [--json FILE]
+    python -m tests.benchmarks.quality.followed_films FOLDER [--clips kick/0 …] [--smooth none] [--weights FILE]
 
 The clips of `fast_motions` are rendered, encoded as H.264, and go through the whole pipeline as any video: detection,
-network, tracks, smoothing of surfaces. Videos and surfaces stay in FOLDER for the next time. The fit gets the camera's
-focal length. Rows: each frame alone, followed, and followed and then smoothed over some frames before and after, as
-`fit.look_ahead` does. Joints are root-aligned. The longest run of frames in which the person has one identity counts.
-Times are of one thread, without the network.
+network, tracks, smoothing of surfaces (`--smooth none`: without it). Videos and surfaces stay in FOLDER for the next
+time. The fit gets the camera's focal length. Rows: each frame alone, followed, and followed and then smoothed over some
+frames before and after, as `fit.look_ahead` does. Joints are root-aligned. The longest run of frames in which the
+person has one identity counts. Times are of one thread, without the network.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ CLIPS = (
     *("kick/0", "kick/1", "kick/2", "jump/0", "jump/1", "spin/0", "spin/1", "spin/2"),
     *("leap/0", "leap/1", "turning_leap/0", "forward_jump/0", "jump_and_turn/0", "sideflip/0"),
 )
-LOOK_AHEADS = (2, 4, 8)
-SETTINGS = {"followed": TrackFitSettings()}
+LOOK_AHEADS = (2, 3, 4, 8)
 
 Row = dict[str, float]
 
 
-def recorded(folder: Path, clip: FastClip, weights: str | None) -> Path:
+def recorded(folder: Path, clip: FastClip, smooth: str, weights: str | None) -> Path:
     """The folder of the clip's surfaces, made if it is absent."""
-    video, surfaces = (folder / (clip.name.replace("/", "_") + ending) for ending in (".mp4", ""))
+    name = clip.name.replace("/", "_")
+    video, surfaces = folder / f"{name}.mp4", folder / f"{name}_{smooth}"
     if not video.exists():
         rendered(clip, video)
     if not (surfaces / STREAM_FILE).exists():
-        given = [f"network.weights={weights}"] if weights else []
+        given = [f"smooth.kind={smooth}", *([f"network.weights={weights}"] if weights else [])]
         command = [sys.executable, "run_pipeline.py", video, "-o", folder / "drawn.mp4", "--export"]
         options = [f"surfaces={surfaces}", *(part for one in given for part in ("--set", one))]
         subprocess.run([*map(str, command), *options], check=True)
@@ -91,7 +91,7 @@ def alone(surfaces: Sequence[PersonSurface], camera: PinholeCamera) -> Iterator[
 
 
 def followed(
-    surfaces: Sequence[PersonSurface], camera: PinholeCamera, settings: TrackFitSettings
+    surfaces: Sequence[PersonSurface], camera: PinholeCamera, settings: TrackFitSettings | None = None
 ) -> Iterator[FittedBody | None]:
     """One frame after the other."""
     known = None
@@ -134,19 +134,18 @@ def rows_of(clip: FastClip, surfaces: Path) -> dict[str, Row]:
     begin = time.process_time()
     bodies = [body for body in alone(run, truth.camera) if body is not None]
     row("alone", bodies, time.process_time() - begin)
-    for name, settings in SETTINGS.items():
-        begin = time.process_time()
-        bodies = [body for body in followed(run, truth.camera, settings) if body is not None]
-        row(name, bodies, time.process_time() - begin)
-        for reach in LOOK_AHEADS:
-            row(f"{name}, smoothed {reach}", smoothed(bodies, reach), 0.0)
+    begin = time.process_time()
+    bodies = [body for body in followed(run, truth.camera) if body is not None]
+    row("followed", bodies, time.process_time() - begin)
+    for reach in LOOK_AHEADS:
+        row(f"smoothed over {reach}", smoothed(bodies, reach), 0.0)
     return found
 
 
 def printed(label: str, rows: Mapping[str, Row]) -> None:
     """One line a row."""
     for name, row in rows.items():
-        print(f"{label:18s} {name:24s} " + "  ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
+        print(f"{label:18s} {name:16s} " + "  ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
 
 
 def main() -> None:
@@ -154,13 +153,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", nargs="+", default=CLIPS, help="names as kick/0")
+    parser.add_argument("--smooth", choices=("flow", "none"), default="flow", help="smoothing of the surfaces")
     parser.add_argument("--weights", help="weights of the network; default: the built-in ones")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     kept = {}
     for name in options.clips:
         clip = fast_clip(name)
-        kept[name] = rows_of(clip, recorded(options.folder, clip, options.weights))
+        kept[name] = rows_of(clip, recorded(options.folder, clip, options.smooth, options.weights))
         printed(name, kept[name])
     for method, first in next(iter(kept.values())).items():
         values = {key: np.array([one[method][key] for one in kept.values()]) for key in first}

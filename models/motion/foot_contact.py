@@ -7,13 +7,13 @@ from scipy.ndimage import gaussian_filter1d
 
 from models.arrays import F64, Bool, Float
 
-SPEEDS = (0.4, 0.7)
+SPEEDS = (0.5, 0.9)
 """Metres a second: contact begins below the first, and ends above the second."""
 
 HEIGHTS = (0.12, 0.18)
 """Metres above the floor: contact begins below the first, and ends above the second."""
 
-ALONG = 0.35
+ALONG = 0.2
 """Weight of the speed along the view, which a fit to an image hardly knows."""
 
 SHORTEST = 0.1

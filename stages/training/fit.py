@@ -83,6 +83,8 @@ class FitConfig:
         clip_norm: largest norm of the gradient.
         accumulate: parts of a batch that are computed one after the other before a step; their losses are averaged.
         precision: the arithmetic of the network; "auto" is bfloat16 if the hardware supports it, else float32.
+        freeze_statistics: means and variances of batch norms stay as they are. Those of few images are not those of
+            all, so a fine-tuning on them would lose accuracy.
         lr_schedule: how the learning rate changes.
         weight_average: how weights are averaged.
         checkpoints: how often they are written.
@@ -95,6 +97,7 @@ class FitConfig:
     clip_norm: float = 5.0
     accumulate: int = 1
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    freeze_statistics: bool = False
     lr_schedule: LearningRateSchedule = field(default_factory=LearningRateSchedule)
     weight_average: WeightAverage = field(default_factory=WeightAverage)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
@@ -230,6 +233,10 @@ class Fit:
             StageError: the loss is not a number; the batch is saved beside the checkpoint.
         """
         self.net.train()
+        if self.config.freeze_statistics:
+            for norm in self.net.modules():
+                if isinstance(norm, nn.BatchNorm2d):
+                    norm.eval()
         if self.step >= last:
             return
         saved_at = began = time.monotonic()

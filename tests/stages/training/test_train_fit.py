@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,18 @@ def test_interrupted_training_ends_with_the_same_weights(optimizer: Optimizers, 
         assert torch.equal(value, resumed.net.state_dict()[name]), name
         assert torch.equal(straight.average[name], resumed.average[name]), name
     assert Fit(network(), config(optimizer), tmp_path / "broken").step == 60
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_frozen_statistics_of_batch_norms_stay_while_weights_learn(frozen: bool, tmp_path: Path) -> None:
+    fit = Fit(network(), replace(config(), freeze_statistics=frozen), tmp_path)
+    before = {name: value.clone() for name, value in fit.net.state_dict().items()}
+    fit.run(batch_of, loss_of, 10)
+    after = fit.net.state_dict()
+    for name in ("1.running_mean", "1.running_var"):
+        assert torch.equal(before[name], after[name]) == frozen, name
+        assert torch.equal(fit.average[name], before[name]) == frozen, name
+    assert not torch.equal(before["1.weight"], after["1.weight"])
 
 
 @pytest.mark.parametrize(("first", "second"), [("adamw", "muon"), ("muon", "adamw")])

@@ -11,7 +11,7 @@ import numpy as np
 from models.arrays import F64, Index
 from models.body.pose_prior import TURNED
 
-DEPTH, STRAIGHT, SPREAD = 3.0, -0.04, 0.21
+DEPTH, STRAIGHT, SPREAD = 1.5, -0.04, 0.21
 """Of the dip of the cost: its depth, where it is (3° of flexion), and its standard deviation, radians."""
 KNEE_X: Index = np.array([3 * TURNED.index(f"lowerleg01.{side}") for side in "LR"])
 """The numbers of the pose's rotation vectors that bend the knees."""

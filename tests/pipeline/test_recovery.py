@@ -292,7 +292,7 @@ def test_a_run_that_cannot_be_resumed_saves_its_partial_result(
     before = Journal.of(jobs[0]).path.read_bytes()
     metrics, _ = run(broken, again(jobs))
     assert [receipt.path for receipt in metrics.streams[0].results] == [f"{jobs[0].output}.saved"]
-    assert Journal.of(jobs[0]).path.read_bytes() == before
+    assert Journal.of(jobs[0]).path.read_bytes().startswith(before)  # under Ray it may have come further
 
 
 def test_damaged_or_absent_states_are_no_restart_point(toy_config, toy_jobs, tmp_path, serially: Run) -> None:

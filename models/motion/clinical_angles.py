@@ -25,8 +25,9 @@ from scipy.spatial.transform import Rotation
 from models.arrays import F32, F64, I32, Float
 from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
-from models.body.open_body import bones_over_time, load_body
+from models.body.open_body import load_body
 from models.body.retarget import rest_frames
+from models.motion.soles import motion_bones
 
 SIDED_ANGLES = (
     *("hip_flexion", "hip_abduction", "hip_rotation", "knee_flexion", "knee_abduction", "knee_rotation"),
@@ -72,8 +73,7 @@ def _axes_at_rest() -> dict[str, F64]:
 
 def clinical_angles(motion: BodyMotion) -> F32:
     """The angles (T, A) of `CLINICAL_ANGLES` in degrees, −180..180."""
-    head_B3 = load_body().rest(motion.shape_C)[1]
-    turned_TB33, _ = bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
+    turned_TB33, _ = motion_bones(motion)
     columns = [
         angle_T
         for side in ("L", "R")

@@ -14,11 +14,11 @@ from scipy.spatial.transform import Rotation
 
 from models.arrays import F64, Bool, Float
 from models.body.body_motion import BodyMotion
-from models.body.open_body import bones_over_time, load_body
+from models.body.open_body import load_body
 from models.motion.contact_path import SIDES, Contact, PathErrors, StretchedLeg, level_turn, path_and_anchors, view_axes
 from models.motion.foot_contact import contact_runs, without_short_runs
 from models.motion.leg_reach import LONGEST, with_reaching_leg
-from models.motion.soles import frames_a_second, soles_over_time
+from models.motion.soles import frames_a_second, motion_bones, soles_over_time
 
 FADE = 0.15
 """Seconds in which a correction fades before and after a contact."""
@@ -107,10 +107,7 @@ def _contacts(contact_TP: Bool) -> list[Contact]:
 
 
 def _posed(motion: BodyMotion) -> _Posed:
-    head_B3 = load_body().rest(motion.shape_C)[1]
-    turned_TB33, placed_TB3 = bones_over_time(
-        motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3.astype(np.float64)
-    )
+    turned_TB33, placed_TB3 = motion_bones(motion)
     sole_TPS3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
     return _Posed(turned_TB33=turned_TB33, placed_TB3=placed_TB3, sole_TPS3=sole_TPS3)
 

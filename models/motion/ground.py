@@ -16,8 +16,8 @@ from scipy.ndimage import gaussian_filter1d
 from models.arrays import F32, F64, Float
 from models.body.body_motion import BodyMotion
 from models.body.camera import PinholeCamera
-from models.body.open_body import bones_over_time, load_body
-from models.motion.soles import frames_a_second, soles_over_time
+from models.body.open_body import load_body
+from models.motion.soles import frames_a_second, motion_bones, soles_over_time
 from models.motion.upright_lines import across, up_of_lines
 
 UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
@@ -87,16 +87,13 @@ def estimated_ground(motion: BodyMotion, lines: Sequence[F32] = ()) -> Ground:
     Args:
         lines: steep lines of some pictures, as `up_of_lines` takes them.
     """
-    turned_TB33, placed_TB3 = bones_over_time(
-        motion.rotation_TB33.astype(np.float64), load_body().rest(motion.shape_C)[1], motion.root_T3
-    )
+    turned_TB33, placed_TB3 = motion_bones(motion)
     patch_TP3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
     fps = frames_a_second(motion)
     smooth_TP3 = gaussian_filter1d(patch_TP3.mean(axis=2), 0.07 * fps, axis=0, mode="nearest")
     speed_TP = np.linalg.norm(np.gradient(smooth_TP3, axis=0), axis=2) * fps if len(smooth_TP3) > 1 else np.inf
     up_T3 = up_of_body(turned_TB33)
     told_3 = (up_T3 * np.linalg.norm(up_T3, axis=1, keepdims=True) ** AGREEMENT).sum(axis=0)
-    still_N3 = smooth_TP3[np.broadcast_to(speed_TP < STILL, smooth_TP3.shape[:2])]
     told_3, height = told_3 / np.linalg.norm(told_3), None
     up_3, spread_2 = with_lines(told_3, np.array([BODY_ROLL, BODY_PITCH]), lines, motion.camera)
     height_TP = smooth_TP3 @ up_3

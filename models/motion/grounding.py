@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from models.arrays import F64, Bool
+from models.arrays import Bool
 from models.body.body_motion import BodyMotion
-from models.body.open_body import bones_over_time, load_body
 from models.motion.foot_contact import detected_contacts
 from models.motion.foot_lock import locked_feet, reached_contacts
 from models.motion.ground import Ground, estimated_ground, upright
 from models.motion.smoothing import smoothed_motion
-from models.motion.soles import frames_a_second, soles_over_time
+from models.motion.soles import frames_a_second, sole_centres
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +41,9 @@ def grounded_motion(motion: BodyMotion, ground: Ground | None = None, *, lock: b
     standing = upright(smooth, ground)
     eye_3, fps = ground.shift_3, frames_a_second(standing)
     # On a steadier path more contacts show.
-    first_TP = reached_contacts(standing, detected_contacts(_centres(standing), eye_3, fps), eye_3)
+    first_TP = reached_contacts(standing, detected_contacts(sole_centres(standing), eye_3, fps), eye_3)
     steadier = locked_feet(standing, first_TP, eye_3)
-    contact_TP = reached_contacts(standing, detected_contacts(_centres(steadier), eye_3, fps), eye_3)
+    contact_TP = reached_contacts(standing, detected_contacts(sole_centres(steadier), eye_3, fps), eye_3)
     locked = locked_feet(standing, contact_TP, eye_3) if lock else standing
     return GroundedMotion(motion=locked, ground=ground, contact_TP=contact_TP)
 
-
-def _centres(motion: BodyMotion) -> F64:
-    """Centres of the parts of the soles (T, P, 3)."""
-    head_B3 = load_body().rest(motion.shape_C)[1]
-    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
-    return soles_over_time(motion.shape_C, turned_TB33, placed_TB3).mean(axis=2)

@@ -13,9 +13,8 @@ import numpy as np
 
 from models.arrays import F32, F64, Bool
 from models.body.body_motion import BodyMotion
-from models.body.open_body import bones_over_time, load_body
 from models.motion.ground import LEVEL, Ground, estimated_ground, placed_ground, with_lines
-from models.motion.soles import soles_over_time
+from models.motion.soles import sole_centres
 from models.motion.upright_lines import across
 
 PITCH, ROLL = np.radians([5.0, 2.5])
@@ -71,7 +70,7 @@ def shared_floor(
     told_3 /= np.linalg.norm(told_3)
     told_3, told_2 = with_lines(told_3, np.array([ROLL, PITCH]), lines, motions[0].camera)
     spread_N = np.where(stated_N, STATED_SIZE, SIZE)
-    patches = [_soles(motion) for motion in motions]
+    patches = [sole_centres(motion) for motion in motions]
     below_N = _below(patches, told_3)[1]
     still, depth = sum(ground.still for ground in alone), _middle(below_N, shown_N)
     if depth < LEAST_BELOW:
@@ -83,13 +82,6 @@ def shared_floor(
     size_N = depth / np.maximum(_below(patches, up_3)[1], 1e-6)
     kept_N: Bool = np.asarray(stated_N) | (size_N < SIZES[0]) | (size_N > SIZES[1])
     return SharedFloor(ground=placed_ground(up_3, -depth, still), size_N=np.where(kept_N, 1.0, size_N))
-
-
-def _soles(motion: BodyMotion) -> F64:
-    """Centres of the parts of the soles (T, P, 3)."""
-    head_B3 = load_body().rest(motion.shape_C)[1]
-    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
-    return soles_over_time(motion.shape_C, turned_TB33, placed_TB3).mean(axis=2)
 
 
 def _below(patches: Sequence[F64], up_3: F64) -> tuple[F64, F64]:

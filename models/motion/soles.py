@@ -9,7 +9,7 @@ import numpy as np
 
 from models.arrays import F32, F64, Index
 from models.body.body_motion import BodyMotion
-from models.body.open_body import load_body
+from models.body.open_body import bones_over_time, load_body
 
 PATCHES = ("heel.L", "ball.L", "heel.R", "ball.R")
 """Parts of the soles, in order. The ball's part reaches to the tips of the toes."""
@@ -73,6 +73,17 @@ def soles_over_time(shape_C: F32, turned_TB33: F64, placed_TB3: F64) -> F64:
         moved_TPS3 = np.einsum("tij,psj->tpsi", turned_TB33[:, b], rest_PS3 - head_B3[b]) + placed_TB3[:, b, None, None]
         point_TPS3 += sole.weight_PSK[:, :, k, None] * moved_TPS3
     return point_TPS3
+
+
+def motion_bones(motion: BodyMotion) -> tuple[F64, F64]:
+    """Global rotations (T, B, 3, 3) and positions (T, B, 3) of all bones of a motion."""
+    head_B3 = load_body().rest(motion.shape_C)[1]
+    return bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
+
+
+def sole_centres(motion: BodyMotion) -> F64:
+    """Centres of the `PATCHES` of a motion (T, P, 3)."""
+    return np.asarray(soles_over_time(motion.shape_C, *motion_bones(motion)).mean(axis=2), np.float64)
 
 
 def frames_a_second(motion: BodyMotion) -> float:

@@ -12,7 +12,6 @@ from models.body.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import read_dense_set
 from stages.studio.actions import Answer, Ask, Paint, SetBox, SetKeypoint, SetStatus, Together, action_record
 from stages.studio.part_map import PixelMask
-from tests.stages.live.browser import browser_program
 from tests.stages.studio.annotating_browser import AnnotatingBrowser
 from tests.stages.studio.test_studio_browser import FITS
 from tests.stages.studio.workplaces import Studio, scene_of_a_person
@@ -21,16 +20,6 @@ DECIDED = "Object.keys(studio.work.sheet.people[1].decided).length"
 TORSO, FRONT, BACK = 1, 2, 1
 SHIFTED = 20
 """Pixels by which the second annotator's upper leg is painted beside the first one's."""
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[AnnotatingBrowser]:
-    program = browser_program()
-    if program is None:
-        pytest.skip("no Chromium on this machine")
-    made = AnnotatingBrowser(program, tmp_path / "profile")
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -34,16 +34,6 @@ ANSWERED = "studio.work.sheet.people[1].asked[studio.work.part].filter(one => on
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[AnnotatingBrowser]:
-    program = browser_program()
-    if program is None:
-        pytest.skip("no Chromium on this machine")
-    made = AnnotatingBrowser(program, tmp_path / "profile")
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
     made = Studio(tmp_path, scene_of_a_person())
     yield made

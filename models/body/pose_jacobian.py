@@ -122,7 +122,6 @@ class PosedPoints:
         turned_3X = np.ascontiguousarray(self._bones.rotation_D33.transpose(1, 0, 2)).reshape(3, -1)
         return np.asarray(turned_3X @ component_CXN + self._bones.place_CD3.transpose(0, 2, 1) @ self.points.weight_DN)
 
-
     def _turns(self) -> F64:
         """How each driven bone turns: exp(δ)·R of its rotation R turns it by exp(turn δ), in the frame of the pose."""
         turn_D33 = self._bones.above_D33.copy()

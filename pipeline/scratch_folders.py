@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from pipeline.file_lock import lock_file, unlock_file
 
 OWNER = "owner.lock"
 """Locked while the process that owns a folder lives; the system releases the lock when the process ends."""
@@ -22,16 +22,14 @@ class Scratch:
         """Create it, after those of killed processes are removed; in `place`, or the temporary directory."""
         sweep(prefix, place)
         draft = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=place))
-        self._lock = FileLock(draft / OWNER)
-        with suppress(NotImplementedError):  # a file system without locks: nothing is swept there
-            self._lock.acquire()
+        self._lock = lock_file(draft / OWNER, 0)  # without locks nothing is swept
         # Only a locked folder gets a name that `sweep` looks for.
         self.path = str(draft.with_name(draft.name[1:]))
         os.rename(draft, self.path)
 
     def remove(self) -> None:
         """Remove the folder."""
-        self._lock.release()
+        unlock_file(self._lock)
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -48,8 +46,7 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
 def sweep(prefix: str, place: str | None = None) -> None:
     """Remove folders with this prefix whose processes have ended; folders that cannot be locked stay."""
     for owner in Path(place or tempfile.gettempdir()).glob(f"{prefix}*/{OWNER}"):
-        lock = FileLock(owner)
-        with suppress(OSError, Timeout, NotImplementedError):
-            lock.acquire(timeout=0)
-            shutil.rmtree(owner.parent, ignore_errors=True)
-            lock.release()
+        with suppress(OSError):  # another process holds it, or it is another user's
+            if (lock := lock_file(owner, 0)) is not None:
+                shutil.rmtree(owner.parent, ignore_errors=True)
+                lock.release()

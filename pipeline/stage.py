@@ -12,6 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeGuard
 
+from pipeline.file_lock import lock_file as lock_file
+from pipeline.file_lock import unlock_file as unlock_file
 from pipeline.media_types import HEIF_BRANDS as HEIF_BRANDS
 from pipeline.media_types import HEIF_OF_ANY_CODEC as HEIF_OF_ANY_CODEC
 from pipeline.media_types import IMAGE_BRANDS as IMAGE_BRANDS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import http.client
 import sys
@@ -15,9 +14,11 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from filelock import FileLock
+
 from models.cache import cached_file
 from models.errors import ModelError
-from models.files.atomic_file import file_sha256
+from models.files.atomic_file import atomic_write, file_sha256
 
 SERVER = "https://dl.fbaipublicfiles.com/densepose"
 LICENCE = (
@@ -101,19 +102,23 @@ def zoo_weights(name: str, cache: str | Path, *, trust: bool, server: str = SERV
     entry = ZOO[name]
     path = cached_file(cache, f"zoo/{name}/{entry.file_name}")
     if not path.exists():
-        with _only_one(path.with_suffix(".lock")):
+        with _only_one(path.with_suffix(".lock")) as locked:
             if not path.exists():
-                _download(entry.url(server), path)
+                _download(entry.url(server), path, alone=locked)
     _check(path, entry.digits, trust=trust)
     return path
 
 
 @contextlib.contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
-    """Hold a lock file, so that replicas that start at the same time download once."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _only_one(path: Path) -> Iterator[bool]:
+    """Hold a lock file, so that runs that start at the same time download once; False where it cannot be locked."""
+    lock = FileLock(path, fallback_to_soft=False)
+    with contextlib.suppress(OSError):
+        lock.acquire()
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
 
 
 def _check(path: Path, digits: str, *, trust: bool) -> None:
@@ -152,9 +157,19 @@ class _Guarded(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _download(url: str, path: Path) -> None:
-    """Download to `path`; continue a partial download in `path`.part."""
-    part = path.with_name(path.name + ".part")
+def _download(url: str, path: Path, *, alone: bool) -> None:
+    """Download to `path`. `alone`: no other process does so; then a partial download in `path`.part is continued."""
+    if alone:
+        part = path.with_name(path.name + ".part")
+        _fetch(url, path, part)
+        part.rename(path)
+    else:
+        with atomic_write(path) as part:
+            _fetch(url, path, part)
+
+
+def _fetch(url: str, path: Path, part: Path) -> None:
+    """Write what an address gives to `part`, or append what is missing there; `path` is for messages."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -164,16 +179,15 @@ def _download(url: str, path: Path) -> None:
             total = int(length) + (have if resumed else 0) if length.isdecimal() else None
             if total is not None and total > MOST_BYTES:
                 raise ModelError(f"has {total >> 20} MiB, more than any published file", url, TOO_LARGE)
-            _write(response, part, have if resumed else 0, total)
+            _write(response, part, path.name, have if resumed else 0, total)
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         # 416: the partial file is complete and was only not renamed.
         if not (isinstance(error, urllib.error.HTTPError) and error.code == 416):
             reason = getattr(error, "reason", None) or error
             raise ModelError(f"cannot be downloaded: {reason}", url, f"try again, or put the file at {path}") from error
-    part.rename(path)
 
 
-def _write(response: http.client.HTTPResponse, part: Path, have: int, total: int | None) -> None:
+def _write(response: http.client.HTTPResponse, part: Path, name: str, have: int, total: int | None) -> None:
     """Write or append a response to a file. Raises OSError if it ends early or is too large."""
     shown = -1
     start, end, percents = ("\r", "", 1) if sys.stderr.isatty() else ("", "\n", 10)
@@ -188,7 +202,7 @@ def _write(response: http.client.HTTPResponse, part: Path, have: int, total: int
             step = have * 100 // total // percents if total else have >> 24
             if step != shown:
                 shown = step
-                print(f"{start}{part.stem}: {have >> 20}{of_all}", end=end, file=sys.stderr, flush=True)
+                print(f"{start}{name}: {have >> 20}{of_all}", end=end, file=sys.stderr, flush=True)
     if end == "":
         print(file=sys.stderr)
     if total is not None and have < total:

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pipeline import remote_files
+from pipeline.file_lock import lock_file, unlock_file
 from pipeline.stage import PlainError
 
 LOCK = "batch.lock"
@@ -39,24 +40,17 @@ def lock_folder(folder: str) -> Iterator[None]:
                 left.unlink()
         yield
     finally:
-        if lock is not None:
-            with suppress(OSError):
-                Path(lock.lock_file).unlink()
-            lock.release()
+        unlock_file(lock)
 
 
 def _acquire(place: Path) -> FileLock | None:
     """The lock on a folder; None where its file system has none."""
-    lock = FileLock(place / LOCK, timeout=PATIENCE_S)
     try:
         place.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        return lock_file(place / LOCK, PATIENCE_S)
     except Timeout as error:
         remedy = "wait until it is done, or name another folder with -o"
         raise PlainError("another batch is writing its results there", str(place), remedy) from error
-    except NotImplementedError:
-        return None
     except OSError as error:
         what = f"the results cannot be written there ({error.strerror or error})"
         raise PlainError(what, str(place), "name another folder with -o") from error
-    return lock

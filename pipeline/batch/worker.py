@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from pipeline import remote_files
 from pipeline.batch.finished_results import (
@@ -24,6 +24,7 @@ from pipeline.batch.finished_results import (
 from pipeline.batch.split_graph import SplitRun, run_of
 from pipeline.batch.units import Unit
 from pipeline.config import RunConfig
+from pipeline.file_lock import lock_file, unlock_file
 from pipeline.graph import Graph
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
@@ -146,26 +147,21 @@ def _result_locked(output: str) -> Iterator[None]:
     if remote_files.is_remote(output):
         yield
         return
-    claim = FileLock(Path(working_folder(output)) / CLAIM, timeout=PATIENCE_S)
+    folder = Path(working_folder(output))
     try:
-        Path(claim.lock_file).parent.mkdir(parents=True, exist_ok=True)
-        claim.acquire()
+        folder.mkdir(parents=True, exist_ok=True)
+        claim = lock_file(folder / CLAIM, PATIENCE_S)
     except Timeout as error:
         raise PlainError("another run is making this result", output, "wait until it is done") from error
-    except NotImplementedError:  # a file system without locks
-        yield
-        return
     except OSError as error:
         what = f"cannot be written ({error.strerror or error})"
         raise PlainError(what, output, "name another folder with -o") from error
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
-            Path(claim.lock_file).unlink()
-        claim.release()
+        unlock_file(claim)
         with contextlib.suppress(OSError):  # the folder holds files for a restart
-            Path(claim.lock_file).parent.rmdir()
+            folder.rmdir()
 
 
 def _finished_before(job: Job, mark: Mark) -> Outcome:

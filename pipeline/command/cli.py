@@ -18,7 +18,7 @@ from pipeline.batch.split_graph import SplitRun, split_run
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.help import list_configurations
 from pipeline.command.launch import confirm_batch, launch, launch_batch, run_inputs
-from pipeline.command.preflight import check_output_paths, refuse_failing_inputs
+from pipeline.command.preflight import check_output_paths, folders_without_locks, refuse_failing_inputs
 from pipeline.command.progress import Progress
 from pipeline.command.report import left_out_sentence, make_report, write_report
 from pipeline.command.terminal import one_line, plain_terminal
@@ -130,6 +130,8 @@ def _carry_out(
         for node in config.graph.nodes:
             for sentence in node.cls.announce(config.stages[node.name]):
                 _print_message(sentence)
+        for sentence in folders_without_locks(inputs):
+            _print_message(sentence)
     metrics = Metrics(config.graph, inputs.jobs, started)
     for index, failure in inputs.refused.items():
         metrics.failed(index, failure)

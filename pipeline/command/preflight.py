@@ -7,10 +7,14 @@ import os
 from collections.abc import Mapping
 
 from pipeline.config import RunConfig
+from pipeline.file_lock import has_locks
 from pipeline.inputs import Inputs, UsageError, has_scheme
 from pipeline.packet import Failure, failure_of
 from pipeline.plan import LARGEST_IMAGE_VARIABLE
+from pipeline.remote_files import is_remote, path_on_this_machine
 from pipeline.stage import closed_folder, is_plain
+
+NO_LOCKS = "this file system has no locks: do not start a second run that writes the same results"
 
 
 def check_output_paths(inputs: Inputs, files: Mapping[str, str | None]) -> None:
@@ -37,6 +41,14 @@ def check_output_paths(inputs: Inputs, files: Mapping[str, str | None]) -> None:
         if same := taken.get(os.path.realpath(path)):
             raise UsageError(f"{same} is there", f"{name} {path}", "name another file")
         taken[os.path.realpath(path)] = f"what {name} writes"
+
+
+def folders_without_locks(inputs: Inputs) -> list[str]:
+    """A sentence for each folder of results on a file system without locks: there nothing keeps two runs apart."""
+    files = [job.output for job in inputs.ready if job.output and (is_remote(job.output) or not has_scheme(job.output))]
+    outputs = [path_on_this_machine(file) for file in files]
+    folders = dict.fromkeys(str(output.parent) for output in outputs if output is not None)
+    return [f"warning: {folder}: {NO_LOCKS}" for folder in folders if not has_locks(folder)]
 
 
 def refuse_failing_inputs(config: RunConfig, inputs: Inputs) -> Inputs:

@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, get_args
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from models.files.json_file import parsed_json
-from pipeline.stage import StageError
+from pipeline.stage import StageError, lock_file
 from stages.studio.action_messages import action_of, annotator_name
 from stages.studio.actions import Start, action_record
 from stages.studio.task_list import HintRule, TaskImage, TaskList, WorkEntry, after_entry, with_images
@@ -39,9 +39,8 @@ class WorkJournal:
             answers that were given by another rule of hints.
         """
         self._path = path
-        self._lock = FileLock(f"{path}.lock")
         try:
-            self._lock.acquire(timeout=0)
+            self._lock = lock_file(f"{path}.lock", 0)
             self._file: BinaryIO = path.open("a+b")
         except Timeout as error:
             raise StageError("another program writes this journal", str(path), "close it first") from error
@@ -73,7 +72,8 @@ class WorkJournal:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     def _append(self, record: Mapping[str, Any]) -> None:
         """One line, synced. What was written of a line is removed again when the disk is full."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.stage import CLAIM, PARTS, WHOLE, StageError, fitting_name, working_folder
+from pipeline.stage import CLAIM, PARTS, WHOLE, StageError, fitting_name, lock_file, unlock_file, working_folder
 from stages.video.decoding.paths_and_urls import is_url
 from stages.video.encoding.atomic_writes import sync_and_rename, sync_file
 
@@ -87,25 +87,19 @@ class OutputFile:
 
     def tidy(self) -> None:
         """Unlock the working folder, and remove it when it is empty."""
-        if self._lock is not None:
-            Path(self._lock.lock_file).unlink(missing_ok=True)
-            self._lock.release()
-            self._lock = None
+        unlock_file(self._lock)
+        self._lock = None
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
     def _acquire_lock(self) -> None:
         if self._lock is not None:
             return
-        lock = FileLock(self.folder / CLAIM, timeout=LOCK_TIMEOUT_S)
         try:
-            lock.acquire()
+            self._lock = lock_file(self.folder / CLAIM, LOCK_TIMEOUT_S)
         except Timeout as error:
             remedy = "wait until it ends, or name another output with -o"
             raise StageError("another run is writing this output", self.path, remedy) from error
-        except NotImplementedError:  # a file system without locks
-            return
-        self._lock = lock
 
     def _remove_own_files(self) -> None:
         for pattern in PARTS:

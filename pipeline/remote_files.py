@@ -162,6 +162,8 @@ def _name(draft: Path, final: Path) -> None:
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
     os.replace(draft, final)
+    if os.name == "nt":  # it opens no folders
+        return
     folder = os.open(final.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -27,7 +27,7 @@ TRIES = 3
 SOON_S = 600.0
 ENDED, RAY = b"e", b"r"
 LOST_STATUS = 1
-CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
+CRASHES = (signal.SIGSEGV, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, getattr(signal, "SIGBUS", None))
 DEATH_OF_PARENT = 1
 """`PR_SET_PDEATHSIG` of Linux."""
 LOST = "Ray ended (one of its own processes died: killed, or out of memory)"

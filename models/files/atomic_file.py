@@ -51,6 +51,8 @@ def _machine() -> str:
 
 
 def _lives(process: int) -> bool:
+    if os.name == "nt":  # there this call is no question: it would send the process a Ctrl-C
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:

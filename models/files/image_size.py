@@ -31,6 +31,8 @@ REMEDY = "make it smaller first, or, where the memory suffices, raise the key la
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
 """Formats that Pillow opens by default."""
 HEADER_BYTES = 1 << 16
+USUAL_MEMORY = 1 << 32
+"""Bytes of memory where the system does not say how much there is."""
 _CGROUP = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -163,7 +165,7 @@ def _tiff_size(file: BinaryIO, order: str) -> tuple[int, int] | None:
 
 def _memory() -> int:
     """Memory in bytes of this machine, or of the program's control group if that is less."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else USUAL_MEMORY]
     for path in _CGROUP:
         try:
             limits.append(int(Path(path).read_text()))

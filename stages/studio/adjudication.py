@@ -37,7 +37,7 @@ NEW = ""
 
 def annotated_sheets(tasks: TaskList, image: str) -> list[tuple[str, WorkSheet]]:
     """Annotators who have finished an image, with their sheets, in the order of time."""
-    found = [(who, one.sheet) for (name, who), one in tasks.histories.items() if name == image]
+    found = ((who, one.sheet) for who, one in tasks.of_image(image).items())
     finished = [(who, sheet) for who, sheet in found if sheet.status == "finished"]
     return sorted(finished, key=lambda pair: (pair[1].finished_at or 0.0, pair[0]))
 

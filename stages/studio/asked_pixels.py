@@ -46,8 +46,8 @@ def others_pixels(
     if work.parts is None:
         return None
     parts, label_hw = work.parts, work.parts.label_hw
-    for (name, other), history in tasks.histories.items():
-        if name != image or other == who:
+    for other, history in tasks.of_image(image).items():
+        if other == who:
             continue
         for found in history.sheet.people.values():
             boxes = np.array([work.box_4], np.float32), np.array([found.box_4], np.float32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -22,8 +21,10 @@ from stages.studio.task_list import (
     WorkEntry,
     active_seconds,
     claimed,
+    finished_by,
     hint_shown,
     open_notes,
+    reviewed_sheet,
     reviews_of,
 )
 
@@ -67,7 +68,7 @@ class Desk:
 
     def history(self, message: Message, name: str) -> History:
         """The sheets of a message's annotator, or reviewer. Raises: StageError."""
-        return self.tasks(message).histories.get((name, self.who(message)), History())
+        return self.tasks(message).history(name, self.who(message))
 
     def person(self, message: Message, name: str, number: int) -> PersonWork | None:
         """An annotator's work on a person; None where there is none. Raises: StageError."""
@@ -114,17 +115,12 @@ class Desk:
         """Number of this run's images, and of those that are finished, or reviewed."""
         if message.get("review") is True:
             gold = {one.name for one in self.journal.tasks.images if one.gold}
-            histories = self.tasks(message).histories.items()
-            reviewed = {name for (name, _), one in histories if one.sheet.status == "finished"}
-            return {"images": len(self.shown.keys() - gold), "finished": len(self.shown.keys() & reviewed)}
+            reviewed = sum(reviewed_sheet(self.journal.tasks, name) is not None for name in self.shown)
+            return {"images": len(self.shown.keys() - gold), "finished": reviewed}
         return {"images": len(self.shown), "finished": self.finished()}
 
     def finished(self) -> int:
         """Number of this run's images that as many annotators have finished as are wanted."""
         tasks = self.journal.tasks
-        count = Counter(name for (name, _), one in tasks.histories.items() if one.sheet.status != "open")
-        reviews = reviews_of(tasks).histories.items()
-        noted = {name for (name, _), one in reviews if any(work.notes for work in one.sheet.people.values())}
-        return sum(
-            count[name] >= tasks.copies and not (name in noted and open_notes(tasks, name)) for name in self.shown
-        )
+        full = (name for name in self.shown if len(list(finished_by(tasks, name))) >= tasks.copies)
+        return sum(not open_notes(tasks, name) for name in full)

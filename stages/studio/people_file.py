@@ -57,7 +57,7 @@ def people_file(
             people += _reviewed_people(tasks, image, review, mine, len(people) + 1, number)
         elif rank < len(ranked):
             who, sheet = ranked[rank]
-            found = tasks.histories[image.name, who].past[0].people
+            found = tasks.history(image.name, who).past[0].people
             for key, work in _people_of(sheet):
                 if key <= len(mine) and found.get(key) == work:
                     people.append(_unchanged(mine[key - 1], len(people) + 1, number))
@@ -78,7 +78,7 @@ def _reviewed_people(
     reviewer, history = review
     for identity, (_, work) in enumerate(_people_of(history.sheet), start=first):
         who, key = work.sources[0] if work.sources else (reviewer, 0)
-        theirs = tasks.histories.get((image.name, who), History())
+        theirs = tasks.history(image.name, who)
         drawn = theirs.sheet.people.get(key)
         about: dict[str, Any] = {"review": _review_fields(work, reviewer, history.sheet)}
         if drawn is not None and not work.decided and key <= len(given) and theirs.past[0].people.get(key) == drawn:
@@ -106,7 +106,7 @@ def _review_fields(work: PersonWork, reviewer: str, sheet: WorkSheet) -> dict[st
 
 def ranked_sheets(tasks: TaskList, image: str) -> list[tuple[str, WorkSheet]]:
     """Annotators with their sheets of an image: finished ones by time, then open ones, the latest first."""
-    sheets = [(who, one.sheet) for (name, who), one in tasks.histories.items() if name == image]
+    sheets = [(who, one.sheet) for who, one in tasks.of_image(image).items()]
     finished = [(who, one) for who, one in sheets if one.finished_at is not None]
     unfinished = [(who, one) for who, one in sheets if one.finished_at is None and one.people]
     finished.sort(key=lambda pair: (pair[1].finished_at, pair[0]))

@@ -35,7 +35,7 @@ class ReviewDesk:
         if tasks.image(name).gold:
             raise StageError("this image is not in the result", "image", "take another one")
         reviews = desk.tasks(message)
-        history = reviews.histories.get((name, who))
+        history = reviews.of_image(name).get(who)
         due = history is None or is_outdated(tasks, name, history)
         start = review_start(tasks, name, history) if due else None
         desk.keep(message, claimed(released(reviews, who), name, who, now))

@@ -90,7 +90,7 @@ class TaskList:
         images: in the order in which they are given out.
         copies: how many annotators each image is given to.
         hints: who decides whether the network's guess is shown.
-        histories: by image and annotator.
+        histories: by image, then by annotator.
         claims: by image and annotator's name; several only where `copies` allows it.
         last_at: time of each annotator's last action.
         reviews: the same of the reviewers; None before the first.
@@ -99,7 +99,7 @@ class TaskList:
     images: tuple[TaskImage, ...]
     copies: int = 1
     hints: HintRule = "choice"
-    histories: Mapping[tuple[str, str], History] = field(default_factory=dict)
+    histories: Mapping[str, Mapping[str, History]] = field(default_factory=dict)
     claims: Mapping[str, tuple[Claim, ...]] = field(default_factory=dict)
     last_at: Mapping[str, float] = field(default_factory=dict)
     reviews: TaskList | None = None
@@ -113,7 +113,15 @@ class TaskList:
 
     def sheet(self, image: str, who: str) -> WorkSheet:
         """An annotator's sheet of an image; empty before the first action."""
-        return self.histories.get((image, who), History()).sheet
+        return self.history(image, who).sheet
+
+    def history(self, image: str, who: str) -> History:
+        """An annotator's sheets of an image; the empty one before the first action."""
+        return self.of_image(image).get(who) or History()
+
+    def of_image(self, image: str) -> Mapping[str, History]:
+        """The histories of all annotators of an image."""
+        return self.histories.get(image, {})
 
 
 def hint_shown(tasks: TaskList, image: str, who: str, person: int) -> bool | None:
@@ -136,12 +144,12 @@ def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:
     tasks.image(entry.image)
     if entry.review:
         return replace(tasks, reviews=after_entry(reviews_of(tasks), replace(entry, review=False)))
-    key = (entry.image, entry.who)
-    history = _stepped(tasks.histories.get(key, History()), entry)
+    mine = tasks.of_image(entry.image)
+    history = _stepped(mine.get(entry.who) or History(), entry)
     claim = Claim(who=entry.who, until=entry.at + CLAIM_S)
     return replace(
         tasks,
-        histories={**tasks.histories, key: history},
+        histories={**tasks.histories, entry.image: {**mine, entry.who: history}},
         claims={**tasks.claims, entry.image: (*_others(tasks, entry.image, entry.who, entry.at), claim)},
         last_at={**tasks.last_at, entry.who: entry.at},
     )
@@ -154,8 +162,8 @@ def reviews_of(tasks: TaskList) -> TaskList:
 
 def reviewed_sheet(tasks: TaskList, image: str) -> tuple[str, History] | None:
     """The reviewer of an image and their finished sheet; None where the review is not finished."""
-    found = reviews_of(tasks).histories.items()
-    done = ((who, one) for (name, who), one in found if name == image and one.sheet.status == "finished")
+    found = reviews_of(tasks).of_image(image).items()
+    done = ((who, one) for who, one in found if one.sheet.status == "finished")
     return min(done, key=lambda pair: (pair[1].sheet.finished_at or 0, pair[0]), default=None)
 
 
@@ -165,8 +173,8 @@ def open_notes(tasks: TaskList, image: str, who: str | None = None) -> list[tupl
     `who`: the annotator; None = all.
     """
     found = []
-    for (name, reviewer), history in reviews_of(tasks).histories.items():
-        for work in history.sheet.people.values() if name == image else ():
+    for reviewer, history in reviews_of(tasks).of_image(image).items():
+        for work in history.sheet.people.values():
             for note in work.notes:
                 finished_at = tasks.sheet(image, note.annotator).finished_at
                 if who in (None, note.annotator) and (finished_at is None or finished_at <= note.at):
@@ -216,7 +224,7 @@ def is_open_to(tasks: TaskList, image: str, who: str, now: float) -> bool:
 
 def finished_by(tasks: TaskList, image: str) -> Iterator[str]:
     """The annotators who have finished an image."""
-    return (who for (name, who), one in tasks.histories.items() if name == image and one.sheet.status != "open")
+    return (who for who, one in tasks.of_image(image).items() if one.sheet.status != "open")
 
 
 def claimed(tasks: TaskList, image: str, who: str, now: float) -> TaskList:
@@ -245,7 +253,7 @@ def next_image(tasks: TaskList, who: str, now: float) -> str | None:
     waiting = [
         one.name for one in tasks.images if image_state(tasks, one.name, who, now) in ("open", "begun", "returned")
     ]
-    begun = [name for name in waiting if (name, who) in tasks.histories]
+    begun = [name for name in waiting if who in tasks.of_image(name)]
     return next(iter([*begun, *waiting]), None)
 
 

@@ -80,7 +80,7 @@ class Workplace:
         if name is None:
             return None
         self._journal.tasks = claimed(released(tasks, who), name, who, now)
-        if name in self._starts and (name, who) not in tasks.histories:
+        if name in self._starts and who not in tasks.of_image(name):
             self._journal.add(WorkEntry(who=who, image=name, at=now, seconds=0, do=self._starts[name]))
         return name
 

@@ -80,7 +80,8 @@ def guessed_answers(tasks: TaskList) -> GuessedAnswers:
 def _worked_people(tasks: TaskList, *, gold: bool) -> Iterator[tuple[str, str, PersonWork]]:
     """Annotator, image and work on each person; with `gold`, of hidden images alone."""
     hidden = {one.name for one in tasks.images if one.gold}
-    for (image, who), history in tasks.histories.items():
+    found = [(image, *one) for image, histories in tasks.histories.items() for one in histories.items()]
+    for image, who, history in found:
         if history.sheet.status != "skipped" and (image in hidden or not gold):
             for work in history.sheet.people.values():
                 if work.kind == "person":

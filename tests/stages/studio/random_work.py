@@ -98,7 +98,7 @@ def random_change(rng: Rng, image: TaskImage, person: int) -> Change:
 
 def review_action(rng: Rng, image: TaskImage, tasks: TaskList, at: float) -> Action | Start | None:
     """What a reviewer does: begins, decides, gives back, corrects, or finishes; None if there is nothing."""
-    history = reviews_of(tasks).histories.get((image.name, REVIEWER))
+    history = reviews_of(tasks).of_image(image.name).get(REVIEWER)
     names = [who for who, _ in annotated_sheets(tasks, image.name)]
     if not names:
         return None

@@ -27,6 +27,7 @@ STAGES: dict[str, str] = {
     "unwrap": "stages.drawing.unwrap:Unwrap",
     "encode": "stages.video.encode:Encode",
     "annotate": "stages.studio.annotate:Annotate",
+    "read_journal": "stages.studio.read_journal:ReadJournal",
     "live_decode": "stages.live.live_decode:LiveDecode",
     "preview": "stages.live.preview:Preview",
     "live_output": "stages.live.live_output:LiveOutput",

@@ -10,7 +10,8 @@ import numpy as np
 
 from models.body.charts import COARSE_NAMES
 from pipeline.stage import StageError
-from stages.studio.actions import (
+from stages.studio.disagreements import Works, answer_at, matched_people
+from stages.studio.work.actions import (
     Action,
     Answer,
     Ask,
@@ -26,10 +27,9 @@ from stages.studio.actions import (
     Start,
     Together,
 )
-from stages.studio.disagreements import Works, answer_at, matched_people
-from stages.studio.part_map import ERASE, PixelMask
-from stages.studio.sheet import PersonWork, WorkSheet
-from stages.studio.task_list import History, TaskList
+from stages.studio.work.part_map import ERASE, PixelMask
+from stages.studio.work.sheet import PersonWork, WorkSheet
+from stages.studio.work.task_list import History, TaskList
 
 NEW = ""
 """The choice of a reviewer who answers anew."""

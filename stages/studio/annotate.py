@@ -23,10 +23,10 @@ from stages.studio.given_images import check_media, given_images
 from stages.studio.given_people import DENSEPOSE, with_given_people
 from stages.studio.gold_items import MOST_GOLD, with_gold
 from stages.studio.proposals import Proposer
-from stages.studio.studio_files import GivenImage, frames_folder, studio_journal
+from stages.studio.studio_files import GivenImage, frames_folder, known_journal
 from stages.studio.studio_page import StudioPage
 from stages.studio.synthetic_task import SyntheticTask, synthetic_images
-from stages.studio.task_list import HintRule
+from stages.studio.work.task_list import HintRule
 from stages.studio.workplace import Workplace
 
 ATLAS = "UV_Processed.mat"
@@ -135,7 +135,7 @@ class Annotate(Stage):
             return
         if output.suffix.lower() != ".json":
             raise StageError("annotations are written as a .json file", str(output), "name such a file with -o")
-        if output.exists() and not studio_journal(output).exists() and not job.overwrite:
+        if output.exists() and known_journal(output) is None and not job.overwrite:
             remedy = "name another file with -o, or give --overwrite to replace it"
             raise StageError("this file exists, and there is no journal beside it to go on with", str(output), remedy)
 

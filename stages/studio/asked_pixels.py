@@ -9,8 +9,8 @@ from pipeline.stage import StageError
 from stages.annotations.densepose_coco import PART_MASKS
 from stages.annotations.point_picking import in_succession, spread_points
 from stages.studio.people_file import part_grid, whole_box
-from stages.studio.sheet import PersonWork
-from stages.studio.task_list import TaskImage, TaskList
+from stages.studio.work.sheet import PersonWork
+from stages.studio.work.task_list import TaskImage, TaskList
 
 SAME_PERSON = 0.5
 """IoU from which two annotators' boxes are of the same person."""

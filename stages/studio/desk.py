@@ -8,12 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.stage import StageError
-from stages.studio.actions import Action, Answer, Paint, SetOutline
 from stages.studio.adjudication import with_decisions
-from stages.studio.journal import WorkJournal, checked_name
-from stages.studio.sheet import PersonWork
 from stages.studio.sheet_records import history_record
-from stages.studio.task_list import (
+from stages.studio.work.actions import Action, Answer, Paint, SetOutline
+from stages.studio.work.sheet import PersonWork
+from stages.studio.work.task_list import (
     History,
     Step,
     TaskImage,
@@ -27,6 +26,7 @@ from stages.studio.task_list import (
     reviewed_sheet,
     reviews_of,
 )
+from stages.studio.work.work_journal import WorkJournal, checked_name
 
 Message = Mapping[str, Any]
 

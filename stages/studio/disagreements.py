@@ -12,14 +12,14 @@ from models.arrays import Int
 from models.body.charts import COARSE_NAMES
 from models.box_overlap import iou
 from stages.annotations.densepose_coco import KEYPOINTS
-from stages.studio.actions import Answer, SetKeypoint
 from stages.studio.annotation_check import suspicious_points
 from stages.studio.answer_preview import rest_points
 from stages.studio.asked_pixels import SAME_PERSON
-from stages.studio.part_map import PartMap, PixelMask, packed_map
 from stages.studio.people_file import points_of, whole_box
-from stages.studio.sheet import PersonWork, WorkSheet
-from stages.studio.task_list import TaskImage
+from stages.studio.work.actions import Answer, SetKeypoint
+from stages.studio.work.part_map import PartMap, PixelMask, packed_map
+from stages.studio.work.sheet import PersonWork, WorkSheet
+from stages.studio.work.task_list import TaskImage
 
 LEAST_BOX, LEAST_OUTLINE, LEAST_PART = 0.8, 0.8, 0.6
 """IoU from which boxes, outlines and parts agree."""

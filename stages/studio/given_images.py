@@ -12,7 +12,7 @@ from stages.annotations.image_folders import IMAGE_SUFFIXES, read_rgb
 from stages.live.latest_frame import encode_jpeg
 from stages.studio.shown_images import JPEG_QUALITY
 from stages.studio.studio_files import GivenImage
-from stages.studio.task_list import TaskImage
+from stages.studio.work.task_list import TaskImage
 from stages.video.decoding.frame_selection import FrameSelection
 from stages.video.decoding.video_frames import VideoFrames
 

@@ -28,11 +28,11 @@ from stages.annotations.densepose_coco import (
     write_dense_set,
 )
 from stages.annotations.point_picking import POINT_RANGE
-from stages.studio.actions import Action, Answer, Ask, Paint, SetBox, SetKeypoint, SetKind, SetOutline, Start
-from stages.studio.part_map import PixelMask
 from stages.studio.people_file import BODY, CATEGORY
 from stages.studio.studio_files import GivenImage
-from stages.studio.task_list import TaskImage
+from stages.studio.work.actions import Action, Answer, Ask, Paint, SetBox, SetKeypoint, SetKind, SetOutline, Start
+from stages.studio.work.part_map import PixelMask
+from stages.studio.work.task_list import TaskImage
 
 DENSEPOSE = "densepose"
 """The body of DensePose-COCO, in `annotate.body` and in a file's `info.body`."""

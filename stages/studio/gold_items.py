@@ -14,7 +14,7 @@ from models.files.npz_file import read_arrays
 from pipeline.stage import StageError
 from stages.studio.studio_files import GivenImage
 from stages.studio.synthetic_task import SyntheticTask, asked_people
-from stages.studio.task_list import TaskImage
+from stages.studio.work.task_list import TaskImage
 from stages.studio.written_images import write_png
 
 MOST_GOLD = 0.5

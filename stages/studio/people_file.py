@@ -15,8 +15,8 @@ from models.metrics.instances import AnnotatedPoints
 from stages.annotations.coco_masks import encode_mask
 from stages.annotations.densepose_coco import KEYPOINTS, PART_MASKS, AnnotatedImage, AnnotatedPerson, DenseSet
 from stages.annotations.point_picking import POINT_RANGE, resample_to_box_grid
-from stages.studio.sheet import AskedPoint, PersonWork, WorkSheet
-from stages.studio.task_list import History, TaskImage, TaskList, reviewed_sheet
+from stages.studio.work.sheet import AskedPoint, PersonWork, WorkSheet
+from stages.studio.work.task_list import History, TaskImage, TaskList, reviewed_sheet
 
 BODY = "open body"
 """The body whose charts the file's U and V are on."""

@@ -9,16 +9,16 @@ from typing import Any
 
 from models.body.charts import COARSE_OF_CHART
 from pipeline.stage import StageError
-from stages.studio.action_messages import action_of
-from stages.studio.actions import Answer, Ask
 from stages.studio.answer_preview import answer_preview
 from stages.studio.asked_pixels import others_pixels, pixels_to_ask
 from stages.studio.desk import Desk, Message
 from stages.studio.part_views import SIDE
 from stages.studio.proposals import ProposedPerson, best_proposal
-from stages.studio.sheet import PersonWork
-from stages.studio.task_list import hint_shown
 from stages.studio.view_clicks import SurfacePlace, clicked_place, views_of_place
+from stages.studio.work.action_messages import action_of
+from stages.studio.work.actions import Answer, Ask
+from stages.studio.work.sheet import PersonWork
+from stages.studio.work.task_list import hint_shown
 
 
 class PointDesk:

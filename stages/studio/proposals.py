@@ -16,9 +16,9 @@ from models.inference.open_network import open_network
 from models.network import NetworkConfig
 from models.structures import SurfaceMap
 from models.surface.keypoints import shown_keypoints
-from stages.studio.part_map import PartMap, PixelMask, packed_map
 from stages.studio.sheet_records import part_map_record
 from stages.studio.view_clicks import SurfacePlace
+from stages.studio.work.part_map import PartMap, PixelMask, packed_map
 
 LEAST_SCORE = 0.3
 """Boxes of lower score are not proposed."""

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.stage import StageError
-from stages.studio.action_messages import action_of
-from stages.studio.actions import Action, Decide, SendBack, SetStatus
 from stages.studio.adjudication import annotated_sheets, decision, is_outdated, review_start, works_of
 from stages.studio.desk import Desk, Message
 from stages.studio.disagreements import Disagreement, Works, disagreements, doubtful_points
-from stages.studio.sheet import PersonWork
 from stages.studio.sheet_records import outline_record, part_map_record, point_record
-from stages.studio.task_list import WorkEntry, claimed, image_state, open_notes, released
+from stages.studio.work.action_messages import action_of
+from stages.studio.work.actions import Action, Decide, SendBack, SetStatus
+from stages.studio.work.sheet import PersonWork
+from stages.studio.work.task_list import WorkEntry, claimed, image_state, open_notes, released
 
 
 class ReviewDesk:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from stages.studio.part_map import PartMap, PixelMask, packed_map
-from stages.studio.sheet import AskedPoint, PersonWork
-from stages.studio.task_list import History
 from stages.studio.view_clicks import SurfacePlace, views_of_place
 from stages.studio.view_pictures import second_chart
+from stages.studio.work.part_map import PartMap, PixelMask, packed_map
+from stages.studio.work.sheet import AskedPoint, PersonWork
+from stages.studio.work.task_list import History
 
 SAME = "same"
 """Stands for a part map, or an outline, that the page has already."""

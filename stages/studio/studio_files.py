@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.annotations.densepose_coco import AnnotatedPerson
-from stages.studio.actions import Start
-from stages.studio.task_list import TaskImage
+from stages.studio.work.actions import Start
+from stages.studio.work.record_file import FORMER_SUFFIX
+from stages.studio.work.task_list import TaskImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,14 @@ class GivenImage:
 
 
 def studio_journal(output: Path) -> Path:
-    """The journal beside a result: `people.journal.jsonl` beside `people.json`."""
-    return output.with_name(f"{output.stem}.journal.jsonl")
+    """The journal beside a result: `people.journal.sqlite` beside `people.json`."""
+    return output.with_name(f"{output.stem}.journal.sqlite")
+
+
+def known_journal(output: Path) -> Path | None:
+    """The journal beside a result, or a former one; None where there is neither."""
+    path = studio_journal(output)
+    return next((one for one in (path, path.with_suffix(FORMER_SUFFIX)) if one.exists()), None)
 
 
 def frames_folder(output: Path) -> Path:

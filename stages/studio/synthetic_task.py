@@ -21,12 +21,12 @@ from stages.annotations.densepose_coco import (
     write_dense_set,
 )
 from stages.annotations.point_picking import MAX_POINTS_PER_PART, POINT_RANGE, in_succession
-from stages.studio.action_messages import action_of
-from stages.studio.actions import Action, Ask, Paint, SetBox, Start, action_record
-from stages.studio.part_map import PixelMask
 from stages.studio.people_file import BODY
 from stages.studio.studio_files import GivenImage
-from stages.studio.task_list import TaskImage
+from stages.studio.work.action_messages import action_of
+from stages.studio.work.actions import Action, Ask, Paint, SetBox, Start, action_record
+from stages.studio.work.part_map import PixelMask
+from stages.studio.work.task_list import TaskImage
 from stages.studio.written_images import write_png
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS

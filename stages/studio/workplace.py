@@ -11,17 +11,17 @@ from typing import Any
 from models.arrays import U8
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import write_dense_set
-from stages.studio.action_messages import action_of
-from stages.studio.actions import REVIEW_ACTIONS, SetStatus, Together
 from stages.studio.desk import Desk, Message
-from stages.studio.journal import WorkJournal
 from stages.studio.people_file import people_file
 from stages.studio.point_desk import PointDesk
 from stages.studio.proposals import ProposedPerson
 from stages.studio.review_desk import ReviewDesk
 from stages.studio.shown_images import ShownImages
 from stages.studio.studio_files import GivenImage, ranked_path, studio_journal, unreviewed_path
-from stages.studio.task_list import HintRule, WorkEntry, claimed, image_state, next_image, released, reviewed_sheet
+from stages.studio.work.action_messages import action_of
+from stages.studio.work.actions import REVIEW_ACTIONS, SetStatus, Together
+from stages.studio.work.task_list import HintRule, WorkEntry, claimed, image_state, next_image, released, reviewed_sheet
+from stages.studio.work.work_journal import WorkJournal
 
 Propose = Callable[[str, U8], list[ProposedPerson]]
 
@@ -99,7 +99,10 @@ class Workplace:
         return {"images": [{"name": name, "state": state} for name, state in shown]}
 
     def act(self, message: Message) -> dict[str, Any]:
-        """Carry out an action, an undo or a redo; returns what `Desk.add` does. Raises: StageError."""
+        """Carry out an action, an undo or a redo; returns what `Desk.add` does. Raises: StageError.
+
+        `warning`: the action is in the journal, but the file of the result could not be written.
+        """
         desk = self._desk
         name = desk.name(message)
         image = desk.image(name)
@@ -118,7 +121,10 @@ class Workplace:
             self.reviews.check_end(message, name, action)
         found = desk.add(message, name, action)
         if isinstance(action, SetStatus):
-            self.write()
+            try:
+                self.write()
+            except StageError as error:  # the action is confirmed: a refusal would be wrong
+                found["warning"] = str(error)
         return found
 
     def release(self, message: Message) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pipeline.batch.worker import _result_locked
 from pipeline.command import cli
 from pipeline.file_lock import has_locks, lock_file, unlock_file
 from pipeline.scratch_folders import Scratch
-from stages.studio.journal import WorkJournal
+from stages.studio.work.work_journal import WorkJournal
 from stages.video.encoding.output_file import OutputFile
 
 pytestmark = pytest.mark.quick

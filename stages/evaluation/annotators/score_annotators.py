@@ -37,11 +37,11 @@ from stages.evaluation.breakdown import Row
 from stages.evaluation.score_tables import row_table
 from stages.evaluation.write_scores import json_value
 from stages.payloads import Written
-from stages.studio.journal import journal_tasks
 from stages.studio.people_file import BODY
-from stages.studio.studio_files import studio_journal
+from stages.studio.studio_files import known_journal
 from stages.studio.synthetic_task import truth_path
-from stages.studio.task_list import TaskList
+from stages.studio.work.task_list import TaskList
+from stages.studio.work.work_journal import journal_tasks
 
 WORST_CM = 15.0
 """The brightest colour of the body; annotators err less than networks."""
@@ -77,8 +77,8 @@ class ScoreAnnotators(Stage):
     def __call__(self, job: Job) -> Iterator[Written]:
         """Print the tables, and write them with the picture. Raises: StageError for files that do not fit."""
         files = [Path(name) for name in job.together]
-        journal = studio_journal(files[0])
-        tasks = journal_tasks(journal) if journal.exists() else None
+        journal = known_journal(files[0])
+        tasks = None if journal is None else journal_tasks(journal)
         people, truth = self._answers(files, tasks)
         geometry = geometry_of("")
         assert isinstance(geometry, SurfaceGeometry)

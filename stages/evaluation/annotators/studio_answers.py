@@ -12,8 +12,8 @@ from models.arrays import Float, Int
 from models.body.charts import COARSE_OF_CHART
 from stages.evaluation.annotators.annotator_scores import AnsweredPerson
 from stages.studio.gold_items import gold_folder, gold_truth
-from stages.studio.sheet import PersonWork
-from stages.studio.task_list import TaskList
+from stages.studio.work.sheet import PersonWork
+from stages.studio.work.task_list import TaskList
 
 Place = tuple[int, float, float]
 """Chart, U, V."""

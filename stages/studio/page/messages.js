@@ -34,6 +34,7 @@ export async function message(path, fields) {
       if (work.image?.name === name) await showSheet(found.sheet);
       work.progress = found.progress;
       work.notes = found.notes;
+      if (found.warning) trouble(found.warning);
     });
     return true;
   } catch (error) {

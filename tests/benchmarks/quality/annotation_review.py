@@ -14,11 +14,11 @@ import numpy as np
 
 from models.arrays import Bool, Float, Int
 from models.body.charts import COARSE_OF_CHART
-from stages.studio.actions import Answer
 from stages.studio.answer_preview import rest_points
 from stages.studio.disagreements import disagreements
-from stages.studio.sheet import AskedPoint, PersonWork
 from stages.studio.synthetic_task import SyntheticTask, asked_people
+from stages.studio.work.actions import Answer
+from stages.studio.work.sheet import AskedPoint, PersonWork
 from stages.synthetic.simulated_annotators import add_annotation_error
 
 MISTAKE_M = 0.15

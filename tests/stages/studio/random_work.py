@@ -9,7 +9,10 @@ import numpy as np
 from models.body.charts import COARSE_OF_CHART
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import person_record
-from stages.studio.actions import (
+from stages.studio.adjudication import annotated_sheets, decision, review_start, with_decisions, works_of
+from stages.studio.disagreements import disagreements
+from stages.studio.people_file import people_file
+from stages.studio.work.actions import (
     Action,
     Answer,
     Ask,
@@ -25,12 +28,9 @@ from stages.studio.actions import (
     Start,
     Together,
 )
-from stages.studio.adjudication import annotated_sheets, decision, review_start, with_decisions, works_of
-from stages.studio.disagreements import disagreements
-from stages.studio.part_map import PixelMask
-from stages.studio.people_file import people_file
-from stages.studio.sheet import WorkSheet
-from stages.studio.task_list import TaskImage, TaskList, WorkEntry, after_entry, reviews_of
+from stages.studio.work.part_map import PixelMask
+from stages.studio.work.sheet import WorkSheet
+from stages.studio.work.task_list import TaskImage, TaskList, WorkEntry, after_entry, reviews_of
 
 IMAGES = (TaskImage(name="a.png", height=40, width=60), TaskImage(name="b.png", height=64, width=48))
 NAMES = ("ann", "bob")

@@ -14,14 +14,14 @@ import pytest
 from models.body.charts import COARSE_OF_CHART
 from models.metrics.instances import AnnotatedPoints
 from stages.annotations.densepose_coco import DenseSet, read_dense_set, write_dense_set
-from stages.studio.actions import Answer, Ask, Paint, SetBox, Together
 from stages.studio.annotation_check import check_pictures, findings, suspicious_points
 from stages.studio.asked_pixels import pixels_to_ask
 from stages.studio.given_images import given_images
-from stages.studio.part_map import PixelMask, packed_map
 from stages.studio.people_file import people_file
-from stages.studio.sheet import PersonWork
-from stages.studio.task_list import TaskImage, TaskList, WorkEntry, after_entry
+from stages.studio.work.actions import Answer, Ask, Paint, SetBox, Together
+from stages.studio.work.part_map import PixelMask, packed_map
+from stages.studio.work.sheet import PersonWork
+from stages.studio.work.task_list import TaskImage, TaskList, WorkEntry, after_entry
 from stages.world.scene import Scene
 from tests.stages.studio.workplaces import scene_of_a_person
 

@@ -10,12 +10,12 @@ import pytest
 
 from models.arrays import U8
 from models.body.charts import COARSE_OF_CHART
-from stages.studio.actions import Answer
 from stages.studio.answer_preview import LEAST_ANSWERS, answer_preview, rest_points, surface_between
 from stages.studio.asked_pixels import pixels_to_ask
-from stages.studio.part_map import packed_map
-from stages.studio.sheet import AskedPoint, PersonWork
-from stages.studio.task_list import TaskImage
+from stages.studio.work.actions import Answer
+from stages.studio.work.part_map import packed_map
+from stages.studio.work.sheet import AskedPoint, PersonWork
+from stages.studio.work.task_list import TaskImage
 from stages.world.scene import Scene
 from tests.stages.studio.workplaces import scene_of_a_person
 

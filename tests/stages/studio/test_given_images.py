@@ -11,7 +11,7 @@ import pytest
 from pipeline.stage import StageError
 from stages.annotations.image_folders import read_rgb
 from stages.studio.given_images import check_media, given_images
-from stages.studio.task_list import TaskImage
+from stages.studio.work.task_list import TaskImage
 from tests.stages.video.numbered_videos import number_in, numbered, write_video
 
 pytestmark = pytest.mark.quick

@@ -16,17 +16,17 @@ from pipeline.stage import Job, StageError
 from stages.annotations.densepose_coco import read_dense_set
 from stages.evaluation.annotators.annotator_scores import AnsweredPerson, PointErrors, drift_rows, hint_row
 from stages.evaluation.annotators.score_annotators import ScoreAnnotators
-from stages.studio.actions import Paint, SetBox, action_record
 from stages.studio.annotate import Annotate
 from stages.studio.given_images import given_images
 from stages.studio.gold_items import gold_folder, gold_truth, with_gold
-from stages.studio.part_map import PixelMask
 from stages.studio.part_views import part_views
 from stages.studio.proposals import ProposedPerson
 from stages.studio.studio_files import GivenImage
 from stages.studio.synthetic_task import SyntheticTask
-from stages.studio.task_list import TaskList, hint_shown
 from stages.studio.view_clicks import SurfacePlace, views_of_place
+from stages.studio.work.actions import Paint, SetBox, action_record
+from stages.studio.work.part_map import PixelMask
+from stages.studio.work.task_list import TaskList, hint_shown
 from stages.studio.workplace import Workplace
 
 TASK = SyntheticTask(world="val", height=300, width=320)

@@ -16,8 +16,8 @@ from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import person_record, read_dense_set
 from stages.studio.disagreements import disagreements, matched_people
 from stages.studio.given_images import given_images
-from stages.studio.part_map import PixelMask
-from stages.studio.sheet import PersonWork, WorkSheet
+from stages.studio.work.part_map import PixelMask
+from stages.studio.work.sheet import PersonWork, WorkSheet
 from stages.studio.workplace import Workplace
 
 pytestmark = pytest.mark.quick

@@ -10,8 +10,8 @@ import pytest
 
 from models.body.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import read_dense_set
-from stages.studio.actions import Answer, Ask, Paint, SetBox, SetKeypoint, SetStatus, Together, action_record
-from stages.studio.part_map import PixelMask
+from stages.studio.work.actions import Answer, Ask, Paint, SetBox, SetKeypoint, SetStatus, Together, action_record
+from stages.studio.work.part_map import PixelMask
 from tests.stages.studio.annotating_browser import AnnotatingBrowser
 from tests.stages.studio.test_studio_browser import FITS
 from tests.stages.studio.workplaces import Studio, scene_of_a_person

@@ -17,9 +17,9 @@ import pytest
 
 from models.body.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import read_dense_set
-from stages.studio.part_map import PixelMask
 from stages.studio.studio_page import FILES, FOLDER
 from stages.studio.view_clicks import SurfacePlace, views_of_place
+from stages.studio.work.part_map import PixelMask
 from stages.world.scene import Scene
 from tests.stages.studio.workplaces import Studio, scene_of_a_person
 
@@ -157,6 +157,16 @@ def test_an_undo_that_is_sent_twice_is_done_once(opened: Opened) -> None:
     undo = {"who": "ann", "image": "image0.png", "action": "undo", "undo": 2}
     for _ in range(2):
         assert list(answer(studio, "/act", undo)[1]["sheet"]["people"]) == ["1"]
+
+
+def test_what_is_confirmed_is_not_refused_where_the_file_cannot_be_written(opened: Opened) -> None:
+    """The journal has the action: the page hears that it is done, and of the trouble."""
+    studio = opened()
+    studio.output.mkdir()
+    found = did(studio, {"do": "status", "status": "finished"})
+    assert found["sheet"]["status"] == "finished" and "cannot be written" in found["warning"]
+    studio.output.rmdir()
+    assert "warning" not in did(studio, {"do": "status", "status": "open"}) and studio.output.is_file()
 
 
 def test_a_token_and_the_origin_are_asked(opened: Opened) -> None:

@@ -14,8 +14,9 @@ from models.errors import ModelError
 from pipeline.stage import StageError
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import person_record, read_dense_set, write_dense_set
-from stages.studio.action_messages import action_of
-from stages.studio.actions import (
+from stages.studio.people_file import people_file
+from stages.studio.work.action_messages import action_of
+from stages.studio.work.actions import (
     Answer,
     Ask,
     Paint,
@@ -26,11 +27,9 @@ from stages.studio.actions import (
     SetStatus,
     action_record,
 )
-from stages.studio.journal import after_line, entry_record
-from stages.studio.part_map import PixelMask, painted
-from stages.studio.people_file import people_file
-from stages.studio.sheet import WorkSheet, after_action
-from stages.studio.task_list import (
+from stages.studio.work.part_map import PixelMask, painted
+from stages.studio.work.sheet import WorkSheet, after_action
+from stages.studio.work.task_list import (
     CLAIM_S,
     IDLE_S,
     TaskImage,
@@ -44,6 +43,7 @@ from stages.studio.task_list import (
     released,
     with_images,
 )
+from stages.studio.work.work_journal import after_record, entry_record
 from tests.stages.studio.random_work import IMAGES, folded, random_entries, random_mask, records
 
 pytestmark = pytest.mark.quick
@@ -257,7 +257,7 @@ def test_actions_survive_json() -> None:
     did, _ = random_entries(np.random.default_rng(11), 200, undo_share=0.1, review_share=0.4)
     tasks = TaskList(images=IMAGES)
     for entry in did:
-        tasks = after_line(tasks, json.loads(json.dumps(entry_record(entry))))
+        tasks = after_record(tasks, json.loads(json.dumps(entry_record(entry))))
     assert records(tasks) == records(folded(did))
     for entry in did:
         if not isinstance(entry.do, str):

@@ -11,9 +11,9 @@ from models.arrays import U8
 from models.body.charts import COARSE_OF_CHART
 from models.structures import SurfaceMap
 from stages.studio.given_images import given_images
-from stages.studio.part_map import PixelMask, packed_map
 from stages.studio.proposals import ProposedPerson
 from stages.studio.studio_page import StudioPage
+from stages.studio.work.part_map import PixelMask, packed_map
 from stages.studio.workplace import Workplace
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS

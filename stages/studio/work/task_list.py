@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.stage import StageError
-from stages.studio.actions import Action, SendBack, Start
-from stages.studio.sheet import WorkSheet, after_action
+from stages.studio.work.actions import Action, SendBack, Start
+from stages.studio.work.sheet import WorkSheet, after_action
 
 CLAIM_S = 300.0
 """An image is locked for so long after its annotator's last action."""

@@ -1,28 +1,28 @@
-"""The journal of a studio: one line of JSON for each thing that annotators do, on the disk before the page hears of it.
+"""The journal of a studio: a record of JSON for each thing that annotators do, written before the page hears of it.
 
-The first line and each later line with `images` describe the task list; every other line is an `WorkEntry`. Reading all
-lines in order gives the task list again, whatever ended the program.
+The first record and each later one with `images` describe the task list; every other one is an `WorkEntry`. Reading all
+records in order gives the task list again, whatever ended the program.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import Any, get_args
 
 from filelock import Timeout
 
 from models.files.json_file import parsed_json
 from pipeline.stage import StageError, lock_file
-from stages.studio.action_messages import action_of, annotator_name
-from stages.studio.actions import Start, action_record
-from stages.studio.task_list import HintRule, TaskImage, TaskList, WorkEntry, after_entry, with_images
+from stages.studio.work.action_messages import action_of, annotator_name
+from stages.studio.work.actions import Start, action_record
+from stages.studio.work.record_file import RecordFile, read_records
+from stages.studio.work.task_list import HintRule, TaskImage, TaskList, WorkEntry, after_entry, with_images
 
 FORMAT = 1
-REMEDY = "delete this line to lose only what it says, or write to another file"
+REMEDY = "write the records with -c annotation_journal -o NAME.journal.jsonl, remove this one, and start from that file"
 
 
 class WorkJournal:
@@ -31,23 +31,26 @@ class WorkJournal:
     def __init__(
         self, path: Path, images: Sequence[TaskImage], copies: int, hints: HintRule = "choice"
     ) -> None:
-        """Read what there is, add the images, and keep the file open.
-
-        An unfinished last line, which a crash can leave, is removed: its action was never confirmed.
+        """Read what there is, also in a former journal, add the images, and keep the file open.
 
         Raises: StageError for a damaged journal, one that another program has open, one that cannot be written, and
             answers that were given by another rule of hints.
         """
-        self._path = path
         try:
             self._lock = lock_file(f"{path}.lock", 0)
-            self._file: BinaryIO = path.open("a+b")
         except Timeout as error:
             raise StageError("another program writes this journal", str(path), "close it first") from error
         except OSError as error:
-            raise self._unwritable(error) from error
+            reason = error.strerror or str(error)
+            what = f"the journal cannot be written ({reason})"
+            raise StageError(what, str(path), "name another file with -o") from error
         try:
-            known = self._replayed()
+            self._file = RecordFile(path, locks=self._lock is not None)
+        except StageError:
+            self._release()
+            raise
+        try:
+            known = _folded(self._file.records(), path)
             if known.histories and known.hints != hints:
                 what = f"the work began with annotate.hints={known.hints}"
                 raise StageError(what, str(path), "set it as before, or write to another file with -o")
@@ -72,56 +75,34 @@ class WorkJournal:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        self._release()
+
+    def _release(self) -> None:
         if self._lock is not None:
             self._lock.release()
 
     def _append(self, record: Mapping[str, Any]) -> None:
-        """One line, synced. What was written of a line is removed again when the disk is full."""
-        end = self._file.seek(0, os.SEEK_END)
-        try:
-            self._file.write(json.dumps(record, allow_nan=False, separators=(",", ":")).encode() + b"\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            self._file.truncate(end)
-            raise self._unwritable(error) from error
-
-    def _replayed(self) -> TaskList:
-        self._file.seek(0)
-        tasks, whole = _read_lines(self._file, self._path)
-        self._file.truncate(whole)
-        return tasks
-
-    def _unwritable(self, error: OSError) -> StageError:
-        reason = error.strerror or str(error)
-        return StageError(f"the journal cannot be written ({reason})", str(self._path), "name another file with -o")
+        self._file.append(json.dumps(record, allow_nan=False, separators=(",", ":")))
 
 
 def journal_tasks(path: Path) -> TaskList:
     """The task list of a journal, which may be in use. Raises: StageError for one that is missing or damaged."""
-    try:
-        with path.open("rb") as file:
-            return _read_lines(file, path)[0]
-    except OSError as error:
-        raise StageError("there is no journal", str(path), "name a file that -c annotate wrote") from error
+    return _folded(read_records(path), path)
 
 
-def _read_lines(file: BinaryIO, path: Path) -> tuple[TaskList, int]:
-    """The task list after all whole lines, and their length in bytes. Raises: StageError for a damaged line."""
-    whole, tasks = 0, TaskList(images=())
-    for number, line in enumerate(file, start=1):
-        if not line.endswith(b"\n"):
-            break
-        whole += len(line)
+def _folded(records: Iterable[tuple[int, str]], path: Path) -> TaskList:
+    """The task list after all records. Raises: StageError for a damaged one."""
+    tasks = TaskList(images=())
+    for number, record in records:
         try:
-            tasks = after_line(tasks, parsed_json(line))
+            tasks = after_record(tasks, parsed_json(record))
         except (StageError, ValueError, KeyError, TypeError, OverflowError) as error:
-            raise StageError(f"line {number} is damaged ({error})", str(path), REMEDY) from error
-    return tasks, whole
+            raise StageError(f"record {number} is damaged ({error})", str(path), REMEDY) from error
+    return tasks
 
 
-def after_line(tasks: TaskList, record: Any) -> TaskList:
-    """The task list after a parsed line. Raises: StageError, ValueError, KeyError or TypeError for a damaged one."""
+def after_record(tasks: TaskList, record: Any) -> TaskList:
+    """The task list after a parsed record. Raises: StageError, ValueError, KeyError or TypeError for a damaged one."""
     if "images" in record:
         if record["format"] != FORMAT:
             raise ValueError(f"its format is {record['format']}, not {FORMAT}")

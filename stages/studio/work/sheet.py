@@ -8,7 +8,7 @@ from typing import Any
 
 from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
 from pipeline.stage import StageError
-from stages.studio.actions import (
+from stages.studio.work.actions import (
     Action,
     Answer,
     Ask,
@@ -25,7 +25,7 @@ from stages.studio.actions import (
     Sources,
     Together,
 )
-from stages.studio.part_map import ERASE, PartMap, PixelMask, labels_under, painted
+from stages.studio.work.part_map import ERASE, PartMap, PixelMask, labels_under, painted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

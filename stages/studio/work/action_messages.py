@@ -11,7 +11,7 @@ from models.body.charts import COARSE_NAMES
 from models.files.image_size import too_large
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import KEYPOINTS
-from stages.studio.actions import (
+from stages.studio.work.actions import (
     ACTIONS,
     Action,
     Change,
@@ -21,7 +21,7 @@ from stages.studio.actions import (
     Verdict,
     field_names,
 )
-from stages.studio.part_map import PixelMask
+from stages.studio.work.part_map import PixelMask
 
 MAX_PEOPLE = 1000
 """People of one image."""

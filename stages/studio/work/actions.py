@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal
 
-from stages.studio.part_map import PixelMask
+from stages.studio.work.part_map import PixelMask
 
 Origin = Literal["drawn", "proposed"]
 """Whether a person drew something, or accepted what the network proposed."""

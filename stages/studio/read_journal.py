@@ -1,0 +1,78 @@
+"""Source: the journal of a studio, which may be in use, as text, as JSON, or as a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.files.atomic_file import atomic_write
+from models.files.json_file import parsed_json
+from pipeline.stage import Job, Stage, StageError
+from stages.payloads import Written
+from stages.studio.studio_files import known_journal, studio_journal
+from stages.studio.work.readable_records import readable_record
+from stages.studio.work.record_file import FORMER_SUFFIX, copy_records, read_records
+
+TEXT_SUFFIX = ".txt"
+SUFFIXES = (TEXT_SUFFIX, FORMER_SUFFIX, studio_journal(Path("people.json")).suffix)
+
+
+class ReadJournal(Stage):
+    """The journal of an annotation file in; `-o` names the form: `.txt`, `.jsonl`, or `.sqlite` for a copy."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """No settings."""
+
+    @classmethod
+    def check(cls, config: Config, job: Job) -> None:
+        """Raises StageError unless one file is named, and for a result of another kind."""
+        if len(job.together) != 1:
+            raise StageError("one annotation file, or its journal, is read", "command line", "name one file")
+        output = Path(job.output or f"journal{TEXT_SUFFIX}")
+        if output.suffix not in SUFFIXES:
+            remedy = f"name a file with -o that ends in {', '.join(SUFFIXES)}"
+            raise StageError("a journal is not written in this form", str(output), remedy)
+        _journal(job)
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """Nothing is read before the first call."""
+        super().__init__(config, threads=threads)
+        self._facts: dict[str, Any] = {}
+
+    def __call__(self, job: Job) -> Iterator[Written]:
+        """Write the journal. Raises: StageError for one that is missing or damaged, and for a full disk."""
+        journal, output = _journal(job), Path(job.output or f"journal{TEXT_SUFFIX}")
+        records = read_records(journal)
+        if output.suffix == FORMER_SUFFIX:
+            _write(output, [record for _, record in records])
+        elif output.suffix == TEXT_SUFFIX:
+            _write(output, [f"{number}  {readable_record(parsed_json(record))}" for number, record in records])
+        else:
+            copy_records(journal, output)
+        self._facts = {"records": len(records)}
+        yield Written(path=str(output), frames=0)
+
+    def summary(self) -> Mapping[str, Any]:
+        """Number of records."""
+        return self._facts
+
+
+def _journal(job: Job) -> Path:
+    """The journal of the named file, which may be the journal itself. Raises: StageError without one."""
+    named = Path(job.together[0])
+    found = named if ".journal" in named.suffixes else known_journal(named)
+    if found is None:
+        raise StageError("there is no journal beside this file", str(named), "name a file that -c annotate wrote")
+    return found
+
+
+def _write(output: Path, lines: list[str]) -> None:
+    try:
+        with atomic_write(output) as draft:
+            draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError as error:
+        what = f"the journal cannot be written ({error.strerror or error})"
+        raise StageError(what, str(output), "name another file with -o") from error

@@ -1,0 +1,149 @@
+"""Records of JSON in a SQLite file: each is on the disk, whole, or it is not there at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pipeline.stage import StageError
+
+FORMER_SUFFIX = ".jsonl"
+"""Of former journals: text with one record a line."""
+TABLE = "CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, record TEXT NOT NULL)"
+ADD = "INSERT INTO records (record) VALUES (?)"
+WAIT_S = 10.0
+"""Longest wait for another program that reads the file."""
+DAMAGED = "restore a copy of it, or write to another file with -o"
+
+
+class RecordFile:
+    """An open file of records. Used by one thread at a time."""
+
+    def __init__(self, path: Path, *, locks: bool = True) -> None:
+        """Open the file, and make it where there is none. A former journal beside it fills an empty file.
+
+        `locks`: whether the file system has locks; without them nobody else may write the file.
+
+        Raises: StageError for a file that cannot be written, or that is damaged.
+        """
+        self._path = path
+        try:
+            self._base = _connected(path, "rwc", locks=locks)
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
+        try:
+            self._base.execute("PRAGMA journal_mode = WAL")
+            self._base.execute("PRAGMA synchronous = FULL")
+            self._base.execute(TABLE)
+            if not self._base.execute("SELECT 1 FROM records LIMIT 1").fetchone():
+                self._fill(former_records(path.with_suffix(FORMER_SUFFIX)))
+        except sqlite3.Error as error:
+            self._base.close()
+            raise self._unwritable(error) from error
+
+    def append(self, record: str) -> None:
+        """Add a record. Raises: StageError where the disk does not take it; then nothing of it is there."""
+        try:
+            self._base.execute(ADD, (record,))
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
+
+    def records(self) -> list[tuple[int, str]]:
+        """All records with their numbers. Raises: StageError for a damaged file."""
+        return _all_records(self._base, self._path)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._base.close()
+
+    def _fill(self, records: Iterable[str]) -> None:
+        self._base.execute("BEGIN")
+        try:
+            self._base.executemany(ADD, ((one,) for one in records))
+            self._base.execute("COMMIT")
+        except sqlite3.Error:
+            if self._base.in_transaction:
+                self._base.execute("ROLLBACK")
+            raise
+
+    def _unwritable(self, error: sqlite3.Error) -> StageError:
+        remedy = "make room or name another file with -o"
+        return StageError(f"the journal cannot be written ({error})", str(self._path), remedy)
+
+
+def read_records(path: Path) -> list[tuple[int, str]]:
+    """The records of a journal, which may be in use, with their numbers.
+
+    Raises: StageError for one that is missing or damaged.
+    """
+    if path.suffix == FORMER_SUFFIX:
+        return list(enumerate(former_records(path), start=1))
+    base = _opened(path)
+    try:
+        return _all_records(base, path)
+    finally:
+        base.close()
+
+
+def copy_records(path: Path, copy: Path) -> None:
+    """Copy a journal, which may be in use, as it is at one moment.
+
+    Raises: StageError for one that is missing or damaged, and for a copy that cannot be written.
+    """
+    base = _opened(path)
+    try:
+        made = sqlite3.connect(copy)
+        try:
+            base.backup(made)
+        finally:
+            made.close()
+    except sqlite3.Error as error:
+        raise StageError(f"the copy cannot be written ({error})", str(copy), "name another file with -o") from error
+    finally:
+        base.close()
+
+
+def former_records(path: Path) -> Sequence[str]:
+    """The whole lines of a former journal; none where there is no such file.
+
+    An unfinished last line, which a crash can leave, was never confirmed.
+
+    Raises: StageError for one that cannot be read.
+    """
+    try:
+        return [line.decode() for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StageError(f"the former journal cannot be read ({error})", str(path), "restore a copy of it") from error
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """A journal for reading. Raises: StageError for one that is missing."""
+    try:
+        base = _connected(path, "ro", locks=True)
+        try:
+            base.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:  # the file system has no locks
+            base.close()
+            base = _connected(path, "ro", locks=False)
+        return base
+    except sqlite3.Error as error:
+        raise StageError("there is no journal", str(path), "name a file that -c annotate wrote") from error
+
+
+def _connected(path: Path, mode: str, *, locks: bool) -> sqlite3.Connection:
+    """A connection whose statements are each a transaction; without locks the log needs the mode `exclusive`."""
+    address = f"{path.absolute().as_uri()}?mode={mode}{'' if locks else '&vfs=unix-none'}"
+    base = sqlite3.connect(address, timeout=WAIT_S, isolation_level=None, check_same_thread=False, uri=True)
+    if not locks:
+        base.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return base
+
+
+def _all_records(base: sqlite3.Connection, path: Path) -> list[tuple[int, str]]:
+    try:
+        return base.execute("SELECT number, record FROM records ORDER BY number").fetchall()
+    except sqlite3.Error as error:
+        raise StageError(f"the journal is damaged ({error})", str(path), DAMAGED) from error

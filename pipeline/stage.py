@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import threading
 import time
 from collections import deque
@@ -12,8 +10,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeGuard
 
-from pipeline.file_lock import lock_file as lock_file
-from pipeline.file_lock import unlock_file as unlock_file
+from pipeline.files.file_lock import lock_file as lock_file
+from pipeline.files.file_lock import unlock_file as unlock_file
+from pipeline.files.working_folder import CLAIM as CLAIM
+from pipeline.files.working_folder import NAME_BYTES as NAME_BYTES
+from pipeline.files.working_folder import PARTS as PARTS
+from pipeline.files.working_folder import WHOLE as WHOLE
+from pipeline.files.working_folder import closed_folder as closed_folder
+from pipeline.files.working_folder import fitting_name as fitting_name
+from pipeline.files.working_folder import working_folder as working_folder
 from pipeline.media_types import HEIF_BRANDS as HEIF_BRANDS
 from pipeline.media_types import HEIF_OF_ANY_CODEC as HEIF_OF_ANY_CODEC
 from pipeline.media_types import IMAGE_BRANDS as IMAGE_BRANDS
@@ -57,46 +62,6 @@ def is_plain(error: BaseException) -> TypeGuard[PlainError]:
 
 class StageError(PlainError):
     """A stage could not process its payloads."""
-
-
-NAME_BYTES = 255
-"""The longest file name that the usual file systems accept, in bytes."""
-
-
-def fitting_name(stem: str, ending: str) -> str:
-    """`stem` followed by `ending`; a name that is too long for file systems is cut, with a hash of the stem added."""
-    if len(os.fsencode(stem + ending)) <= NAME_BYTES:
-        return stem + ending
-    mark = f"-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}{ending}"
-    kept = os.fsencode(stem)[: NAME_BYTES - len(os.fsencode(mark))]
-    return kept.decode("utf-8", "ignore") + mark
-
-
-def closed_folder(folder: str) -> str | None:
-    """Why a folder cannot be made or written to; None if no reason is found."""
-    place = os.path.abspath(folder)
-    while not os.path.lexists(place):
-        place = os.path.dirname(place)
-    if not os.path.isdir(place):
-        return "is no folder" if place == os.path.abspath(folder) else f"{place} is no folder"
-    return None if os.access(place, os.W_OK | os.X_OK) else "nothing can be written there"
-
-
-CLAIM = "claim.lock"
-"""The lock file in a working folder while a run makes the result; a second run must not write there."""
-
-
-PARTS = ("journal.*", "segment_*", "joined.*", "picture.*", "manifest.*", "whole.*")
-"""The files of this program in a working folder, in the order of their removal when the result has its name. Other
-files in the folder are never removed."""
-WHOLE = "whole.json"
-"""Holds the size and date of a whole result that is about to get its name, so that a crash right then is recognised."""
-
-
-def working_folder(path: str) -> str:
-    """The folder in which a result is made before it gets its name: `OUT.partial`, beside it."""
-    name = os.path.basename(path)
-    return path[: len(path) - len(name)] + fitting_name(name, ".partial")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

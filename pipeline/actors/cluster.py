@@ -13,10 +13,10 @@ from typing import Any
 
 from pipeline import supervisor
 from pipeline.actors.ray_folder import keep_token_in, make_ray_folder, remove_ray_folder
+from pipeline.files.scratch_folders import Scratch
 from pipeline.interrupts import keep_signal_handlers
 from pipeline.plan import Machine
 from pipeline.redaction import redacted
-from pipeline.scratch_folders import Scratch
 from pipeline.stage import PlainError
 from pipeline.version import IN_CLONE, PACKAGE
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.scratch_folders import Scratch
+from pipeline.files.scratch_folders import Scratch
 from pipeline.stage import PlainError
 
 SOCKET_BYTES = 103

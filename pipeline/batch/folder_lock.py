@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pipeline import remote_files
-from pipeline.file_lock import lock_file, unlock_file
+from pipeline.files.file_lock import lock_file, unlock_file
 from pipeline.stage import PlainError
 
 LOCK = "batch.lock"

@@ -24,13 +24,13 @@ from pipeline.batch.finished_results import (
 from pipeline.batch.split_graph import SplitRun, run_of
 from pipeline.batch.units import Unit
 from pipeline.config import RunConfig
-from pipeline.file_lock import lock_file, unlock_file
+from pipeline.files.file_lock import lock_file, unlock_file
+from pipeline.files.scratch_folders import scratch_folder
 from pipeline.graph import Graph
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.packet import failure_of
 from pipeline.plan import LanePlan, Plan
-from pipeline.scratch_folders import scratch_folder
 from pipeline.serial import run_serial
 from pipeline.slot import stage_failure
 from pipeline.stage import CLAIM, Job, PlainError, working_folder

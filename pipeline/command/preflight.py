@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 
 from pipeline.config import RunConfig
-from pipeline.file_lock import has_locks
+from pipeline.files.file_lock import has_locks
 from pipeline.inputs import Inputs, UsageError, has_scheme
 from pipeline.packet import Failure, failure_of
 from pipeline.plan import LARGEST_IMAGE_VARIABLE

@@ -16,8 +16,8 @@ from models.checkpoints import zoo
 from pipeline.batch.folder_lock import lock_folder
 from pipeline.batch.worker import _result_locked
 from pipeline.command import cli
-from pipeline.file_lock import has_locks, lock_file, unlock_file
-from pipeline.scratch_folders import Scratch
+from pipeline.files.file_lock import has_locks, lock_file, unlock_file
+from pipeline.files.scratch_folders import Scratch
 from stages.studio.work.work_journal import WorkJournal
 from stages.video.encoding.output_file import OutputFile
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.scratch_folders import Scratch, scratch_folder
+from pipeline.files.scratch_folders import Scratch, scratch_folder
 
 pytestmark = pytest.mark.quick
 
 KILLED = """
 import os, signal, sys
-from pipeline.scratch_folders import Scratch
+from pipeline.files.scratch_folders import Scratch
 scratch = Scratch("run-", sys.argv[1])
 open(os.path.join(scratch.path, "left"), "w").close()
 print(scratch.path, flush=True)

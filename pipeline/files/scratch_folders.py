@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipeline.file_lock import lock_file, unlock_file
+from pipeline.files.file_lock import lock_file, unlock_file
 
 OWNER = "owner.lock"
 """Locked while the process that owns a folder lives; the system releases the lock when the process ends."""

@@ -10,10 +10,10 @@ import ray
 from ray.exceptions import RayError
 
 from pipeline.actors.lane_actor import LaneActor
+from pipeline.actors.schedule import Call
 from pipeline.config import RunConfig
 from pipeline.packet import FROM_THE_START, Packet, Restart, Step
 from pipeline.plan import Plan, process_environment
-from pipeline.schedule import Call
 from pipeline.stage import Job
 
 

@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.actors.schedule import Kind
 from pipeline.graph import Lane
 from pipeline.packet import Packet, Restart, Step
-from pipeline.schedule import Kind
 from pipeline.stage import Job
 from pipeline.worker import LaneWorker, Outcome
 
@@ -33,7 +33,7 @@ class LaneActor:
         """Make one call; returns the step, then one payload for each of the lane's exports (None where nothing left).
 
         Args:
-            kind: see `pipeline.schedule`.
+            kind: see `pipeline.actors.schedule`.
             job, epoch: the stream.
             packet: what goes in, with `payloads` of the types `kinds`.
         """

@@ -12,19 +12,19 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from pipeline import failures_and_restarts, schedule
+from pipeline.actors import failures_and_restarts, schedule
 from pipeline.actors.actor_pool import ActorPool
+from pipeline.actors.autoscaling import SpeedMeter, frames_left, replica_pays_off
 from pipeline.actors.cluster import check_ray, cluster_machine, first_line, start_ray, stop_ray
-from pipeline.autoscaling import SpeedMeter, frames_left, replica_pays_off
+from pipeline.actors.failures_and_restarts import Verdict
+from pipeline.actors.schedule import Call, LaneRule, Result, State
 from pipeline.config import RunConfig
-from pipeline.failures_and_restarts import Verdict
 from pipeline.graph import Lane
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.packet import Failure, Packet, Restart, Step, failure_of
 from pipeline.plan import Plan, make_plan, read_machine
 from pipeline.recovery import Recovery, save_partial_results
-from pipeline.schedule import Call, LaneRule, Result, State
 from pipeline.stage import Job, PlainError
 
 _POLL_S = 0.2

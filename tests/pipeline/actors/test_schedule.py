@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pipeline import failures_and_restarts, schedule
-from pipeline.schedule import Call, LaneRule, Result, State
+from pipeline.actors import failures_and_restarts, schedule
+from pipeline.actors.schedule import Call, LaneRule, Result, State
 
 pytestmark = pytest.mark.quick
 

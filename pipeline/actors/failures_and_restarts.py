@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from pipeline.schedule import (
+from pipeline.actors.schedule import (
     Call,
     LaneProgress,
     State,

@@ -7,8 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from pipeline.packet import bytes_of
-from pipeline.schedule import (
+from pipeline.actors.schedule import (
     Call,
     LaneRule,
     Result,
@@ -20,6 +19,7 @@ from pipeline.schedule import (
     initial_state,
     next_call,
 )
+from pipeline.packet import bytes_of
 from stages.payloads import FrameChunk, VideoInfo
 
 PACKETS = 12

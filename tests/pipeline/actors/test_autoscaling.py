@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.autoscaling import FrameTimes, SpeedMeter, frames_left, replica_pays_off
+from pipeline.actors.autoscaling import FrameTimes, SpeedMeter, frames_left, replica_pays_off
 from pipeline.packet import Timing
 
 pytestmark = pytest.mark.quick

@@ -7,17 +7,19 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from pipeline.journal import is_complete
-from pipeline.media_types import is_called_media, is_image, is_media
+from pipeline.media_types import Kind, is_called_media, is_image, media_kind
+from pipeline.output_places import OutputPlaces
 from pipeline.packet import Failure
 from pipeline.redaction import HIDDEN, redacted, without_secrets
-from pipeline.remote_files import exists, is_remote, listing, path_in
-from pipeline.stage import NAME_BYTES, Job, PlainError, fitting_name
+from pipeline.remote_files import StoreListings, exists, is_remote, listing, path_in
+from pipeline.stage import Job, PlainError, fitting_name
+from pipeline.watch import Watch, watched
 
 SAVED = "stream.json"
 """A folder with this file in it is an export that can be replayed: one input (`-c render`)."""
@@ -57,11 +59,13 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A found input: its path, and the failure if it cannot be read; or a file of a folder that is left out."""
+    """A found input: its path, the failure if it cannot be read, and its media type, if that was looked at; or a file
+    of a folder that is left out."""
 
     path: str
     failure: Failure | None = None
     left_out: bool = False
+    kind: Kind | None = None
 
 
 def find_inputs(
@@ -73,6 +77,7 @@ def find_inputs(
     since: float | None = None,
     folder: Path | None = None,
     ending: str | None = None,
+    watch: Watch | None = None,
 ) -> Inputs:
     """Find the inputs and decide where each result goes.
 
@@ -84,11 +89,14 @@ def find_inputs(
         since: results made before this time (seconds since 1970) do not count as finished; None = all count.
         folder: where default outputs go; the current folder by default.
         ending: of default names, in place of `.densepose.mp4`.
+        watch: gets how far the search is.
 
     Raises UsageError: a file as output for several inputs. Other errors refuse one input only.
     """
-    found = [item for name in names for item in _expand(name)]
-    return _placed(found, output, overwrite=overwrite, resume=resume, since=since, folder=folder, ending=ending)
+    found = [item for name in names for item in _expand(name, watch)]
+    return _placed(
+        found, output, overwrite=overwrite, resume=resume, since=since, folder=folder, ending=ending, watch=watch
+    )
 
 
 def saved_inputs(
@@ -96,7 +104,7 @@ def saved_inputs(
 ) -> Inputs:
     """The jobs of a run over exports: as `find_inputs`, but a folder of a video's images is one input."""
     found = [item for name in names for item in ([_Found(name)] if _is_of_one_video(name) else _expand(name))]
-    return _placed(found, output, overwrite=overwrite, resume=resume, since=since, folder=None, ending=None)
+    return _placed(found, output, overwrite=overwrite, resume=resume, since=since)
 
 
 def _is_of_one_video(name: str) -> bool:
@@ -110,8 +118,9 @@ def _placed(
     overwrite: bool,
     resume: bool,
     since: float | None,
-    folder: Path | None,
-    ending: str | None,
+    folder: Path | None = None,
+    ending: str | None = None,
+    watch: Watch | None = None,
 ) -> Inputs:
     """The jobs of the found inputs. Raises UsageError as `find_inputs`."""
     left_out = [item.path for item in found if item.left_out]
@@ -123,19 +132,20 @@ def _placed(
     jobs: list[Job] = []
     refused: dict[int, Failure] = {}
     standing: set[int] = set()
-    for index, (item, stem) in enumerate(zip(found, stems, strict=True)):
-        name = default_name(item.path, stem, ending)
+    stores = StoreListings()
+    places = OutputPlaces([item.path for item in found], stores)
+    for index, (item, stem) in enumerate(watched(list(zip(found, stems, strict=True)), "results", watch)):
+        name = default_name(item.path, stem, ending, item.kind)
         place = output if target is None and output else path_in(target or str(folder or ""), name)
-        job = Job(index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite)
-        job = dataclasses.replace(job, resume=resume)
-        if resume and not item.failure and _is_finished(place, since):
-            standing.add(index)
-            jobs.append(job)
-            continue
-        failure = item.failure or _refusal(job, jobs, [other.path for other in found])
+        job = Job(
+            index=index, input=item.path, output=place, stem=stem, several=several, overwrite=overwrite, resume=resume
+        )
         jobs.append(job)
-        if failure:
+        if resume and not item.failure and _is_finished(place, since, stores):
+            standing.add(index)
+        elif failure := item.failure or places.refusal(job):
             refused[index] = failure
+        places.take(job)
     return Inputs(jobs=tuple(jobs), refused=refused, standing=frozenset(standing), left_out=tuple(left_out))
 
 
@@ -152,7 +162,7 @@ def pair_inputs(names: Sequence[str], output: str | None, *, overwrite: bool) ->
     place = output if target is None and output else path_in(target or "", fitting_name(stem, ".csv"))
     one, other = found
     job = Job(index=0, input=one.path, partner=other.path, output=place, stem=stem, overwrite=overwrite)
-    failure = one.failure or other.failure or _refusal(job, [], [one.path, other.path])
+    failure = one.failure or other.failure or OutputPlaces([one.path, other.path], StoreListings()).refusal(job)
     return Inputs(jobs=(job,), refused={0: failure} if failure else {})
 
 
@@ -182,7 +192,11 @@ def inputs_together(names: Sequence[str], output: str | None, ending: str | None
         raise UsageError("the result would replace an input", f"-o {place}", "name another file")
     together = tuple(dict.fromkeys(taken))
     job = Job(
-        index=0, input=together[0] if together else "", together=together, output=place, stem=Path(place).stem,
+        index=0,
+        input=together[0] if together else "",
+        together=together,
+        output=place,
+        stem=Path(place).stem,
         overwrite=overwrite,
     )
     left_out = tuple(item.path for item in found if item.left_out)
@@ -206,7 +220,7 @@ def live_input(names: Sequence[str], output: str | None, *, overwrite: bool, res
     stem = re.sub(r"[^\w.-]+", "_", _stem(names[0])) or "live"
     job = Job(index=0, input=names[0], output=output, stem=stem, overwrite=overwrite, resume=resume)
     local = output is not None and not has_scheme(output)
-    failure = _refusal(job, [], names) if local else None
+    failure = OutputPlaces(names, StoreListings()).refusal(job) if local else None
     return Inputs(jobs=(job,), refused={0: failure} if failure else {})
 
 
@@ -230,19 +244,20 @@ def without_output(inputs: Inputs) -> Inputs:
     return Inputs(jobs=jobs, refused=absent)
 
 
-def default_name(path: str, stem: str, ending: str | None = None) -> str:
-    """The file name of an input's result."""
+def default_name(path: str, stem: str, ending: str | None = None, kind: Kind | None = None) -> str:
+    """The file name of an input's result; `kind` is its media type, if it is known."""
     if ending is not None:
         return fitting_name(stem, ending)
-    return fitting_name(stem, f".densepose{'.png' if is_image(path) else '.mp4'}")
+    still = is_image(path) if kind is None else kind == "image"
+    return fitting_name(stem, f".densepose{'.png' if still else '.mp4'}")
 
 
-def _expand(name: str) -> list[_Found]:
+def _expand(name: str, watch: Watch | None = None) -> list[_Found]:
     if is_remote(name):
         files = listing(name)
         if files is None:
             return [_Found(name)] if exists(name) else [_missing(name, "this file does not exist")]
-        return _in_folder(name, files, [])
+        return _in_folder(name, files, [], watch)
     if _URL.match(name):
         return [_Found(name)]
     path = Path(name)
@@ -251,9 +266,11 @@ def _expand(name: str) -> list[_Found]:
     if os.path.isdir(path):
         if not os.access(path, os.R_OK | os.X_OK):
             return [_missing(name, "this folder cannot be read")]
-        items = sorted(path.iterdir())
-        folders = [f"{item}/" for item in items if item.is_dir()]
-        return _in_folder(name, [str(item) for item in items if not item.is_dir()], folders)
+        with os.scandir(path) as items:
+            found = sorted((item.name, item.is_dir()) for item in items)
+        within = str(path / "x")[:-1]
+        folders = [f"{within}{one}/" for one, is_folder in found if is_folder]
+        return _in_folder(name, [within + one for one, is_folder in found if not is_folder], folders, watch)
     if os.path.exists(path):
         return [_Found(name)]
     if glob.has_magic(name):
@@ -265,11 +282,13 @@ def _expand(name: str) -> list[_Found]:
     return [_missing(name, "this file does not exist")]
 
 
-def _in_folder(name: str, files: Sequence[str], folders: Sequence[str]) -> list[_Found]:
+def _in_folder(name: str, files: Sequence[str], folders: Sequence[str], watch: Watch | None) -> list[_Found]:
     """The media of a folder, then the files that are left out. Files in stores are judged by their names."""
-    media = [file for file in files if is_media(file)]
-    others = sorted({*files, *folders} - {*media})
-    found = [_Found(file) for file in media] or [_missing(name, "no video or image in this folder")]
+    kinds = {file: kind for file in watched(files, "files", watch) if (kind := media_kind(file)) is not None}
+    others = sorted({*files, *folders} - {*kinds})
+    found = [_Found(file, kind=kind) for file, kind in kinds.items()] or [
+        _missing(name, "no video or image in this folder")
+    ]
     return [*found, *(_Found(file, left_out=True) for file in others)]
 
 
@@ -292,15 +311,14 @@ def _target_folder(output: str | None, several: bool) -> str | None:
 
 def _distinct_stems(paths: Sequence[str]) -> list[str]:
     """A stem for each input; where two are equal, the suffix is added, and then the folder."""
-    plain = [_stem(path) for path in paths]
-    stems = _longer(plain, [Path(path).name for path in paths])
-    folders = [Path(path).absolute().parent.name for path in paths]
-    return _longer(stems, [f"{folder}_{stem}" for folder, stem in zip(folders, stems, strict=True)])
+    stems = _longer([_stem(path) for path in paths], paths, lambda path, stem: Path(path).name)
+    return _longer(stems, paths, lambda path, stem: f"{Path(path).absolute().parent.name}_{stem}")
 
 
-def _longer(stems: list[str], longer: list[str]) -> list[str]:
+def _longer(stems: list[str], paths: Sequence[str], longer: Callable[[str, str], str]) -> list[str]:
+    """The stems, with a longer one wherever two are equal."""
     counts = Counter(stems)
-    return [long if counts[stem] > 1 else stem for stem, long in zip(stems, longer, strict=True)]
+    return [longer(path, stem) if counts[stem] > 1 else stem for path, stem in zip(paths, stems, strict=True)]
 
 
 def _stem(path: str) -> str:
@@ -310,26 +328,7 @@ def _stem(path: str) -> str:
     return re.sub(r"[^\w.-]+", "_", Path(re.sub(r"[?#].*$", "", public)).stem) or "stream"
 
 
-def _is_finished(place: str, since: float | None) -> bool:
+def _is_finished(place: str, since: float | None, stores: StoreListings) -> bool:
     """Whether a result is finished; with `since`, only if it was made after that time."""
     made = since is None or (os.path.exists(place) and os.path.getmtime(place) >= since)
-    return made and exists(place) and is_complete(place)
-
-
-def _refusal(job: Job, earlier: Sequence[Job], inputs: Sequence[str]) -> Failure | None:
-    """Why a result must not be written to its path, or None."""
-    assert job.output is not None
-    if len(os.fsencode(os.path.basename(job.output))) > NAME_BYTES:
-        return Failure(what="this name is too long", where=job.output, remedy="name a shorter one with -o")
-    output = os.path.realpath(job.output)
-    if any(os.path.realpath(path) == output for path in inputs):
-        return Failure(what="the result would replace an input", where=job.output, remedy="name another file with -o")
-    if any(os.path.realpath(other.output) == output for other in earlier if other.output):
-        return Failure(
-            what="two inputs would give this result", where=job.output, remedy="run them apart, or rename one"
-        )
-    if os.path.isdir(output):
-        return Failure(what="the result is a folder", where=job.output, remedy="name a file with -o")
-    if (os.path.exists(output) or exists(job.output)) and not job.overwrite:
-        return Failure(what="this file exists already", where=job.output, remedy="give --overwrite to replace it")
-    return None
+    return made and stores.exists(place) and is_complete(place)

@@ -75,11 +75,9 @@ def is_image(path: str) -> bool:
     return _kind(path) == "image"
 
 
-def is_media(path: str) -> bool:
-    """Whether a file is a video or an image by its content or its name."""
-    if _suffix(path) in SOUND_SUFFIXES:
-        return False
-    return _kind(path) is not None
+def media_kind(path: str) -> Kind | None:
+    """Whether a file is a video or an image by its content or its name; None if it is neither."""
+    return None if _suffix(path) in SOUND_SUFFIXES else _kind(path)
 
 
 def is_called_media(path: str) -> bool:

@@ -51,9 +51,53 @@ def listing(folder: str) -> list[str] | None:
     with _store_of(folder) as (store, place):
         if not store.isdir(place):
             return None
-        scheme = folder.partition("://")[0]
-        files = [entry["name"] for entry in store.ls(place, detail=True) if entry["type"] == "file"]
-        return sorted(f"{scheme}://{name.removeprefix(f'{scheme}://')}" for name in files)
+        return sorted(_with_scheme(folder, entry["name"]) for entry in _files_in(store, place))
+
+
+def _files_in(store: Any, place: str) -> list[Mapping[str, Any]]:
+    """What a store says of the files in one of its folders."""
+    return [entry for entry in store.ls(place, detail=True) if entry["type"] == "file"]
+
+
+def _with_scheme(folder: str, name: str) -> str:
+    """The path of a file that a store names, with the scheme of its folder."""
+    scheme = folder.partition("://")[0]
+    return f"{scheme}://{name.removeprefix(f'{scheme}://')}"
+
+
+class StoreListings:
+    """What exists in stores: each folder is listed once, so that many files need few requests.
+
+    Files that appear later are not seen. Paths of this machine are looked up at each call.
+    """
+
+    def __init__(self) -> None:
+        self._folders: dict[str, dict[str, Mapping[str, Any]]] = {}
+
+    def exists(self, path: str) -> bool:
+        """Whether a file exists. Raises PlainError if the store does not respond."""
+        return os.path.isfile(path) if not is_remote(path) else self._facts(path) is not None
+
+    def stamp(self, path: str) -> Mapping[str, Any] | None:
+        """See `stamp`. Raises PlainError if the store does not respond."""
+        if not is_remote(path):
+            return stamp(path)
+        facts = self._facts(path)
+        return None if facts is None else _stamp_in_store(facts)
+
+    def _facts(self, path: str) -> Mapping[str, Any] | None:
+        folder = parent(path)
+        if folder not in self._folders:
+            self._folders[folder] = _facts_of_folder(folder)
+        return self._folders[folder].get(posixpath.basename(path))
+
+
+def _facts_of_folder(folder: str) -> dict[str, Mapping[str, Any]]:
+    """What a store says of the files in a folder, by their names; nothing of an absent folder. Raises PlainError."""
+    with _store_of(folder) as (store, place):
+        if not store.isdir(place):
+            return {}
+        return {posixpath.basename(entry["name"]): entry for entry in _files_in(store, place)}
 
 
 def exists(path: str) -> bool:
@@ -74,9 +118,12 @@ def stamp(path: str) -> Mapping[str, Any] | None:
         return {"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
     try:
         with _store_of(path) as (store, place):
-            facts = store.info(place)
+            return _stamp_in_store(store.info(place))
     except PlainError:
         return None
+
+
+def _stamp_in_store(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"size": facts.get("size"), "version": next((str(facts[key]) for key in VERSIONS if facts.get(key)), None)}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pipeline.config import RunConfig
 from pipeline.files.file_lock import has_locks
 from pipeline.inputs import Inputs, UsageError, has_scheme
+from pipeline.output_places import ResolvedPaths
 from pipeline.packet import Failure, failure_of
 from pipeline.plan import LARGEST_IMAGE_VARIABLE
 from pipeline.remote_files import is_remote, path_on_this_machine
@@ -30,8 +31,11 @@ def check_output_paths(inputs: Inputs, files: Mapping[str, str | None]) -> None:
     for folder in dict.fromkeys(os.path.dirname(output) or "." for output in outputs):
         if reason := closed_folder(folder):
             raise UsageError(f"the results cannot be written ({reason})", folder, "name another folder with -o")
-    taken = {os.path.realpath(job.input): "an input" for job in inputs.jobs if job.input and not has_scheme(job.input)}
-    taken |= {os.path.realpath(output): "a result" for output in outputs}
+    if not any(files.values()):
+        return
+    paths = ResolvedPaths()
+    taken = {paths.resolve(job.input): "an input" for job in inputs.jobs if job.input and not has_scheme(job.input)}
+    taken |= {paths.resolve(output): "a result" for output in outputs}
     for name, path in files.items():
         if path is None:
             continue

@@ -10,7 +10,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from pipeline.media_types import is_image, is_media
+from pipeline.media_types import is_image, media_kind
 
 pytestmark = pytest.mark.quick
 
@@ -73,7 +73,7 @@ OTHERS = {
 def test_an_image_is_recognised_under_any_name(tmp_path: Path, kind: str, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(stored(kind))
-    assert is_image(str(path)) and is_media(str(path))
+    assert is_image(str(path)) and bool(media_kind(str(path)))
     assert is_image(path.as_uri())
 
 
@@ -81,7 +81,7 @@ def test_an_image_is_recognised_under_any_name(tmp_path: Path, kind: str, name: 
 def test_an_animated_image_is_a_video(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(stored(kind, several=True))
-    assert not is_image(str(path)) and is_media(str(path))
+    assert not is_image(str(path)) and bool(media_kind(str(path)))
 
 
 @pytest.mark.parametrize("kind", FILMS)
@@ -89,7 +89,7 @@ def test_a_video_is_recognised_under_any_name(tmp_path: Path, kind: str) -> None
     path = tmp_path / "a.jpg"
     path.write_bytes(FILMS[kind])
     assert not is_image(str(path))
-    assert is_media(str(path.rename(tmp_path / "a")))
+    assert bool(media_kind(str(path.rename(tmp_path / "a"))))
 
 
 @pytest.mark.parametrize("kind", RAW)
@@ -103,7 +103,7 @@ def test_raw_photos_are_images(tmp_path: Path, kind: str) -> None:
 def test_what_is_neither_goes_by_its_name(tmp_path: Path, kind: str) -> None:
     for name, media, picture in (("a", False, False), ("a.JPE", True, True), ("a.mkv", True, False)):
         (tmp_path / name).write_bytes(OTHERS[kind])
-        assert (is_media(str(tmp_path / name)), is_image(str(tmp_path / name))) == (media, picture)
+        assert (bool(media_kind(str(tmp_path / name))), is_image(str(tmp_path / name))) == (media, picture)
 
 
 @pytest.mark.parametrize("kind", [*MOVING, "TIFF", "BMP", "HEIF"])
@@ -116,12 +116,12 @@ def test_a_cut_file_is_looked_at_without_an_error(tmp_path: Path, kind: str) -> 
 
 def test_what_macos_lays_beside_a_photo_is_no_photo(tmp_path: Path) -> None:
     (tmp_path / "._a.jpg").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X")
-    assert not is_media(str(tmp_path / "._a.jpg"))
+    assert not bool(media_kind(str(tmp_path / "._a.jpg")))
 
 
 def test_sound_in_a_video_container_is_no_video(tmp_path: Path) -> None:
     (tmp_path / "a.mka").write_bytes(FILMS["mkv"])
-    assert not is_media(str(tmp_path / "a.mka"))
+    assert not bool(media_kind(str(tmp_path / "a.mka")))
 
 
 def test_consecutive_jpegs_are_a_video_by_their_name_alone(tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""Where results may go: a result must replace no input, no other result, no folder, and no file without permission."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+
+from pipeline.packet import Failure
+from pipeline.remote_files import StoreListings, is_remote, path_on_this_machine
+from pipeline.stage import NAME_BYTES, Job
+
+
+class ResolvedPaths:
+    """Resolves the links in paths. A folder is resolved once for all files in it, so that many files cost little."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def resolve(self, path: str) -> str:
+        """The path that `os.path.realpath` gives; a path in a remote store is returned unchanged."""
+        if is_remote(path):
+            local = path_on_this_machine(path)
+            return path if local is None else self.resolve(str(local))
+        folder, name = os.path.split(path)
+        if name in ("", os.curdir, os.pardir):
+            return os.path.realpath(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        resolved = os.path.join(self._folders[folder], name)
+        return os.path.realpath(resolved) if os.path.islink(resolved) else resolved
+
+
+class OutputPlaces:
+    """The places of a run's inputs and results.
+
+    Args:
+        inputs: the paths of all inputs.
+        stores: what exists in the stores of the results.
+    """
+
+    def __init__(self, inputs: Sequence[str], stores: StoreListings) -> None:
+        self._paths = ResolvedPaths()
+        self._stores = stores
+        self._inputs = {self._paths.resolve(path) for path in inputs}
+        self._results: set[str] = set()
+
+    def take(self, job: Job) -> None:
+        """Note that a job has its result there, whether it may start or not."""
+        if job.output:
+            self._results.add(self._paths.resolve(job.output))
+
+    def refusal(self, job: Job) -> Failure | None:
+        """Why a result must not be written to its path, or None."""
+        assert job.output is not None
+        if len(os.fsencode(os.path.basename(job.output))) > NAME_BYTES:
+            return Failure(what="this name is too long", where=job.output, remedy="name a shorter one with -o")
+        place = self._paths.resolve(job.output)
+        if place in self._inputs:
+            what, remedy = "the result would replace an input", "name another file with -o"
+            return Failure(what=what, where=job.output, remedy=remedy)
+        if place in self._results:
+            what, remedy = "two inputs would give this result", "run them apart, or rename one"
+            return Failure(what=what, where=job.output, remedy=remedy)
+        there, is_folder = self._there(job.output, place)
+        if is_folder:
+            return Failure(what="the result is a folder", where=job.output, remedy="name a file with -o")
+        if there and not job.overwrite:
+            return Failure(what="this file exists already", where=job.output, remedy="give --overwrite to replace it")
+        return None
+
+    def _there(self, output: str, place: str) -> tuple[bool, bool]:
+        """Whether something is at a path, and whether it is a folder."""
+        if path_on_this_machine(output) is None:
+            return self._stores.exists(output), False
+        try:
+            return True, stat.S_ISDIR(os.stat(place).st_mode)
+        except OSError:
+            return False, False

@@ -1,9 +1,9 @@
 """How near the schedule alone comes to the bound: `python -m tests.benchmarks.speed.schedule_bound`.
 
-`pipeline.actors.schedule` drives simulated lanes on cores that the running calls share evenly. No other program disturbs
-it: it shows what the order of calls, credits and replicas allow, without Ray. The costs are CPU milliseconds a frame of the
-default graph (docs/benchmarks/end_to_end.md). Networks side by side cost CACHE_CONTENTION more. A lane is one thread,
-but for the encoder's beside it. Printed: frames a second from the first finished packet on, over
+`pipeline.actors.schedule` drives simulated lanes on cores that the running calls share evenly, undisturbed by other
+programs: it shows what the order of calls, credits and replicas allow, without Ray. The costs are CPU milliseconds a
+frame of the default graph (docs/benchmarks/end_to_end.md). Networks side by side cost CACHE_CONTENTION more. A lane is
+one thread, but for the encoder's beside it. Printed: frames a second from the first finished packet on, over
 1 / max(slowest stage, CPU sum / cores), with one network, with a second one as soon as packets wait, and as
 `pipeline.actors.autoscaling` decides.
 """

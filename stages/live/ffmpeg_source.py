@@ -22,6 +22,7 @@ from stages.video.decoding.color_conversion import ColorTags, ToRgb, tags_of
 from stages.video.decoding.container_crop import container_crop
 from stages.video.decoding.deinterlacing import Deinterlacer, TimedFrame
 from stages.video.decoding.demuxing import frame_rate, open_container, packets_of
+from stages.video.decoding.error_resilient_decoder import video_decoder
 from stages.video.decoding.hdr_tone_mapping import SDR_TAGS, ToneMap, is_hdr
 from stages.video.decoding.orientation import UPRIGHT, display_matrix, orientation_of_matrix
 from stages.video.decoding.stream_selection import default_video_stream, discard_other_streams
@@ -92,9 +93,7 @@ class FfmpegSource:
         except StageError:
             self._close_pipe()
             raise
-        context = self._stream.codec_context
-        # Frame threads would delay the output by one frame each.
-        context.thread_type, context.thread_count = "SLICE", threads
+        self._decoder = video_decoder(self._stream, threads)  # frame threads would delay the output by one frame each
         self.rate = frame_rate(self._stream)
         self._is_playlist = _has_format(self._container, PLAYLISTS)
         self._length = _stated_length(self._container, counted=mode == "stream" and not self._is_playlist)
@@ -183,7 +182,7 @@ class FfmpegSource:
         for packet in self._packets():
             arrived = time.time()
             try:
-                frames = self._stream.codec_context.decode(packet)
+                frames = self._decoder.decode(packet)
             except av.FFmpegError:  # a damaged packet, usual after a loss: decoding recovers at the next key frame
                 frames = []
             for frame in frames:

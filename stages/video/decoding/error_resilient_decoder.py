@@ -18,6 +18,9 @@ MAX_FAILED_PACKETS = 2000
 """After this many consecutive packets without a frame the rest of the file is abandoned."""
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders with alpha: FFmpeg's native decoders of these codecs drop the alpha channel of WebM."""
+UNALIGNED = 1
+"""FFmpeg's flag `unaligned`: without it, cropping on the left side is rounded down so that rows begin at multiples of 64
+bytes, and hidden columns are shown."""
 
 
 def video_decoder(
@@ -37,6 +40,7 @@ def video_decoder(
         context = decoder
         context.extradata = stream.codec_context.extradata
     context.options = {"max_pixels": str(max_pixels())}  # the frame size may change within a stream
+    context.flags |= UNALIGNED
     context.thread_type = "FRAME" if frame_threads else "SLICE"
     context.thread_count = frame_threads or slice_threads
     return context

@@ -20,6 +20,7 @@ from stages.live.srt import SrtPipe, needs_pipe
 from stages.live.timing import RealTimePlayback
 from stages.video.decoding.color_conversion import ColorTags, ToRgb, tags_of
 from stages.video.decoding.container_crop import container_crop
+from stages.video.decoding.continuous_clock import clock_of, has_jumps, shift_video
 from stages.video.decoding.deinterlacing import Deinterlacer, TimedFrame
 from stages.video.decoding.demuxing import frame_rate, open_container, packets_of
 from stages.video.decoding.error_resilient_decoder import video_decoder
@@ -94,6 +95,7 @@ class FfmpegSource:
             self._close_pipe()
             raise
         self._decoder = video_decoder(self._stream, threads)  # frame threads would delay the output by one frame each
+        self._clock = clock_of(self._stream) if has_jumps(self._container) else None
         self.rate = frame_rate(self._stream)
         self._is_playlist = _has_format(self._container, PLAYLISTS)
         self._length = _stated_length(self._container, counted=mode == "stream" and not self._is_playlist)
@@ -199,9 +201,12 @@ class FfmpegSource:
             for packet in packets_of(self._container):
                 if self._stopped.is_set():
                     return
-                if packet.size:
-                    self._note_position(packet)
-                if packet.size and packet.stream.index == self._stream.index:
+                if not packet.size:
+                    continue
+                if self._clock is not None and packet.stream_index == self._stream.index:
+                    shift_video(packet, self._clock)
+                self._note_position(packet)
+                if packet.stream_index == self._stream.index:
                     yield packet
         except av.FFmpegError as error:
             failure = error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
@@ -10,17 +12,20 @@ import av.container
 import av.video.stream
 
 from models.files.image_size import max_pixels
+from stages.video.decoding.continuous_clock import clock_of, has_jumps, shift_video
 from stages.video.decoding.demuxing import packets_of, stated_packets, stream_seconds
 from stages.video.decoding.paths_and_urls import is_url
 from stages.video.decoding.truncated_files import missing_bytes
 
 MAX_FAILED_PACKETS = 2000
 """After this many consecutive packets without a frame the rest of the file is abandoned."""
+BEFORE_JOIN = 2
+"""Packets before a join that FFmpeg calls incomplete, because the counters of another recording follow."""
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders with alpha: FFmpeg's native decoders of these codecs drop the alpha channel of WebM."""
 UNALIGNED = 1
-"""FFmpeg's flag `unaligned`: without it, cropping on the left side is rounded down so that rows begin at multiples of 64
-bytes, and hidden columns are shown."""
+"""FFmpeg's flag `unaligned`: without it, decoders round cropping on the left side down, so that rows begin at multiples
+of 64 bytes, and show hidden columns."""
 
 
 def video_decoder(
@@ -67,6 +72,15 @@ class DamageReport:
         return f"the file is damaged or cut short {time}after frame {self.frame}: {self.reason}"
 
 
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A packet that FFmpeg calls incomplete: its number, and the time and number of the last frame before it."""
+
+    packet: int
+    seconds: float | None
+    frame: int
+
+
 class ErrorResilientDecoder:
     """Yields frames of one stream in the order of the decoder; records errors in `damage` instead of raising them."""
 
@@ -84,6 +98,9 @@ class ErrorResilientDecoder:
         self._size: tuple[int, int] | None = None
         self._packets = 0
         self._stated_packets = stated_packets(container, stream)
+        self._clock = clock_of(stream) if has_jumps(container) else None
+        self._suspects: deque[Suspect] = deque()
+        self._begin: Fraction | None = None
         self._end = Fraction(0)
         self.seconds: float | None = None
 
@@ -139,8 +156,17 @@ class ErrorResilientDecoder:
             self.damage.note(f"{self._packets} of {stated} frames exist", self.seconds, self.frames)
         elif missing:
             self.damage.note(f"its last {missing} bytes are missing", self.seconds, self.frames)
-        elif not stated and self._end and seconds and seconds - self._end > max(Fraction(1, 2), seconds / 50):
-            self.damage.note(f"{float(self._end):.1f} of {float(seconds):.1f} s exist", self.seconds, self.frames)
+        elif not stated and self._end and seconds and self._is_short_of(seconds):
+            self.damage.note(f"{float(self._length()):.1f} of {float(seconds):.1f} s exist", self.seconds, self.frames)
+
+    def _is_short_of(self, seconds: Fraction) -> bool:
+        """Whether packets end clearly before a stated duration, which FFmpeg gets wrong where the clock jumps."""
+        jumped = self._clock is not None and len(self._clock.shifts) > 1
+        return not jumped and seconds - self._length() > max(Fraction(1, 2), seconds / 50)
+
+    def _length(self) -> Fraction:
+        """Seconds from the stream's beginning to the end of its last packet; a clock that starts late starts at 0."""
+        return self._end - min(self._begin or Fraction(0), Fraction(0))
 
     def _duration_of_url(self, path: str) -> Fraction | None:
         """The duration that the container of a URL states, in seconds; for streams that state none themselves."""
@@ -152,24 +178,49 @@ class ErrorResilientDecoder:
         try:
             for packet in packets_of(self._container, self._stream):
                 if packet.size:
+                    if self._clock is not None:
+                        shift_video(packet, self._clock)
                     self._account(packet)
                 yield packet
         except av.FFmpegError as error:
             self.damage.note(f"reading failed ({error.strerror})", self.seconds, self.frames)
             yield av.Packet()
+        self._note_suspects(self._packets)
 
     def _account(self, packet: av.Packet) -> None:
         self._packets += 1
         ticks = packet.pts if packet.pts is not None else packet.dts
         if ticks is not None and packet.time_base:
-            self._end = max(self._end, (ticks + (packet.duration or 0)) * packet.time_base)
+            begin = ticks * packet.time_base
+            self._begin = begin if self._begin is None else min(self._begin, begin)
+            self._end = max(self._end, begin + (packet.duration or 0) * packet.time_base)
+        self._judge_completeness(packet)
+
+    def _judge_completeness(self, packet: av.Packet) -> None:
+        """Note packets that FFmpeg calls incomplete, but for the last ones before another recording begins."""
+        if self._joins_here():
+            self._suspects.clear()
         if packet.is_corrupt:
-            self.damage.note("a packet is incomplete", self.seconds, self.frames)
+            self._suspects.append(Suspect(self._packets, self.seconds, self.frames))
+        self._note_suspects(self._packets - BEFORE_JOIN)
+
+    def _joins_here(self) -> bool:
+        """Whether another recording begins with the last packet that was read."""
+        return self._clock is not None and self._clock.begins_join
+
+    def _note_suspects(self, until: int) -> None:
+        while self._suspects and self._suspects[0].packet <= until:
+            suspect = self._suspects.popleft()
+            self.damage.note("a packet is incomplete", suspect.seconds, suspect.frame)
 
     def _decode(self, packet: av.Packet) -> list[av.VideoFrame]:
+        flushed: list[av.VideoFrame] = []
         try:
-            return list(self._decoder.decode(packet if packet.size else None))
+            if packet.size and self._joins_here():  # each recording decodes as it would alone
+                flushed = list(self._decoder.decode(None))
+                self._decoder.flush_buffers()
+            return flushed + list(self._decoder.decode(packet if packet.size else None))
         except av.FFmpegError as error:
             if not isinstance(error, EOFError):
                 self.damage.note(f"a frame does not decode ({error.strerror})", self.seconds, self.frames)
-            return []
+            return flushed

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import av
 import av.container
+import av.video.stream
 from av.audio.stream import AudioStream
 from av.stream import Disposition, Stream
 
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
+from stages.video.decoding.continuous_clock import continuous_packets
 from stages.video.decoding.demuxing import open_container, packets_of
 from stages.video.decoding.stream_selection import (
     default_video_stream,
@@ -52,7 +54,8 @@ class SideStreams:
         self.warnings: list[str] = []
         self.audio = "none"
         self._source = open_container(path)
-        self._streams = _streams_of_same_program(self._source, path)
+        self._video = default_video_stream(self._source, path)
+        self._streams = _streams_of_same_program(self._source, self._video)
         self._path = path
         self._container = container
         self._time_range = time_range
@@ -92,9 +95,9 @@ class SideStreams:
         """(seconds, packet) of the output's streams but its video, in the input's order."""
         if not self._kept_streams:
             return
-        discard_other_streams(self._source, self._kept_streams)
+        discard_other_streams(self._source, [self._video, *self._kept_streams])
         try:
-            for packet in packets_of(self._source, *self._kept_streams):
+            for packet in continuous_packets(self._source, self._video, *self._kept_streams):
                 in_range = packet.size and self._time_range.contains(packet_seconds(packet))
                 if in_range and not self._ends_before_start(packet):
                     yield from self._converted(packet.stream.index, packet)
@@ -132,7 +135,7 @@ class SideStreams:
 
     def _add_audio(self, stream: AudioStream, output: av.container.OutputContainer) -> None:
         begin = None
-        if not self._container.timed_audio and has_audio_gaps(self._path, stream, self._time_range):
+        if not self._container.timed_audio and has_audio_gaps(self._path, self._video, stream, self._time_range):
             begin = -self._time_range.shift
         elif muxer_accepts(self._path, stream, self._container):
             self._copy_audio(stream, output)
@@ -288,12 +291,14 @@ def muxer_accepts(path: str, stream: Stream, container: Container) -> bool:
     return True
 
 
-def _streams_of_same_program(container: av.container.InputContainer, path: str) -> list[Stream]:
+def _streams_of_same_program(
+    container: av.container.InputContainer, video: av.video.stream.VideoStream
+) -> list[Stream]:
     """The streams of the processed program."""
     streams = list(container.streams)
     if not (has_variants(container) or has_programs(container)):
         return streams
-    return streams_of_program(container, default_video_stream(container, path), streams)
+    return streams_of_program(container, video, streams)
 
 
 def _shifted_chapter(chapter: Chapter, time_range: TimeRange) -> Chapter | None:

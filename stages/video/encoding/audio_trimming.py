@@ -5,9 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
+import av.video.stream
 from av.stream import Stream
 
-from stages.video.decoding.demuxing import open_container, packets_of
+from stages.video.decoding.continuous_clock import continuous_packets
+from stages.video.decoding.demuxing import open_container
 from stages.video.encoding.audio_encoder import MIN_SILENCE_S
 from stages.video.encoding.packet_times import TimeRange, packet_seconds
 
@@ -87,11 +89,18 @@ class AudioTrimmer:
         return packet
 
 
-def has_audio_gaps(path: str, stream: Stream, time_range: TimeRange) -> bool:
-    """True when audio without time stamps would drift noticeably: it starts late, or has gaps."""
+def has_audio_gaps(
+    path: str, video: av.video.stream.VideoStream, stream: Stream, time_range: TimeRange
+) -> bool:
+    """True when audio without time stamps would drift noticeably: it starts late, or has gaps.
+
+    Args: video, stream: of another open file of the same content.
+    """
     due, early = -time_range.shift, Fraction(0)
     with open_container(path) as source:
-        for packet in packets_of(source, source.streams[stream.index]):
+        clock_video = source.streams[video.index]
+        assert isinstance(clock_video, av.video.stream.VideoStream)
+        for packet in continuous_packets(source, clock_video, source.streams[stream.index]):
             seconds = packet_seconds(packet)
             if not packet.size or packet.is_discard or seconds is None or not time_range.contains(seconds):
                 continue

@@ -19,18 +19,30 @@ RATE = 48_000
 
 
 def small_video(
-    path: Path, size: tuple[int, int], hertz: float | None, *, seconds: int = 2, muxer: dict[str, str] | None = None
+    path: Path,
+    size: tuple[int, int],
+    hertz: float | None,
+    *,
+    seconds: int = 2,
+    tone_seconds: float | None = None,
+    reordered: int = 0,
+    muxer: dict[str, str] | None = None,
 ) -> Path:
-    """A video of numbered frames of a size, with a tone or without audio."""
+    """A video of numbered frames of a size, with a tone or without audio.
+
+    Args:
+        tone_seconds: duration of the tone; None = that of the video.
+        reordered: B-frames in a row.
+    """
     width, height = size
     with av.open(str(path), "w", options=muxer or {}) as output:
-        video: Any = output.add_stream("libx264", rate=25, options={"crf": "20", "bf": "0", "g": "25"})
+        video: Any = output.add_stream("libx264", rate=25, options={"crf": "20", "bf": str(reordered), "g": "25"})
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         track: Any = None if hertz is None else output.add_stream("aac", rate=RATE, layout="mono")
         packets = [p for i in range(25 * seconds) for p in video.encode(_picture(i, width, height))]
         packets += video.encode(None)
         if hertz is not None:
-            packets += [p for frame in _tone(hertz, seconds) for p in track.encode(frame)]
+            packets += [p for frame in _tone(hertz, tone_seconds or seconds) for p in track.encode(frame)]
             packets += track.encode(None)
         for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
             output.mux(packet)
@@ -43,8 +55,8 @@ def _picture(number: int, width: int, height: int) -> av.VideoFrame:
     return frame
 
 
-def _tone(hertz: float, seconds: int) -> list[av.AudioFrame]:
-    wave = (np.sin(np.arange(seconds * RATE) * hertz * 2 * np.pi / RATE) * 0.3).astype(np.float32)
+def _tone(hertz: float, seconds: float) -> list[av.AudioFrame]:
+    wave = (np.sin(np.arange(round(seconds * RATE)) * hertz * 2 * np.pi / RATE) * 0.3).astype(np.float32)
     frames = []
     for start in range(0, len(wave) - 1023, 1024):
         frame = av.AudioFrame.from_ndarray(wave[None, start : start + 1024], format="fltp", layout="mono")

@@ -31,6 +31,8 @@ from stages.studio.workplace import Workplace
 
 ATLAS = "UV_Processed.mat"
 LOOK_EVERY_S = 0.3
+MOST_NOTES = 10
+"""Sentences at the end of a run about work that is in no file."""
 
 
 class Annotate(Stage):
@@ -211,5 +213,8 @@ class Annotate(Stage):
     def _written(self) -> Written:
         assert self._workplace is not None
         people = self._workplace.write()
-        self._facts = {"people": people, "notes": [f"finished images: {self._workplace.finished()}, people: {people}"]}
+        left_out = self._workplace.left_out()
+        rest = [f"… and {len(left_out) - MOST_NOTES} more: see the images at /review"] * (len(left_out) > MOST_NOTES)
+        done = f"finished images: {self._workplace.finished()}, people: {people}"
+        self._facts = {"people": people, "notes": [done, *left_out[:MOST_NOTES], *rest]}
         return Written(path=self._output, frames=0)

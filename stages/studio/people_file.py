@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,7 @@ from models.metrics.instances import AnnotatedPoints
 from stages.annotations.coco_masks import encode_mask
 from stages.annotations.densepose_coco import KEYPOINTS, PART_MASKS, AnnotatedImage, AnnotatedPerson, DenseSet
 from stages.annotations.point_picking import POINT_RANGE, resample_to_box_grid
-from stages.studio.work.sheet import AskedPoint, PersonWork, WorkSheet
+from stages.studio.work.sheet import AskedPoint, PersonWork, WorkAmount, WorkSheet, amount_of
 from stages.studio.work.task_list import History, TaskImage, TaskList, reviewed_sheet
 
 BODY = "open body"
@@ -34,6 +34,18 @@ CATEGORY = {
 }
 Pixels = tuple[int, int, int, int]
 """x0, y0, x1, y1 in whole pixels, x1 and y1 exclusive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """The work of an annotator on an image that is in no file."""
+
+    image: str
+    who: str
+    amount: WorkAmount
+
+    def __str__(self) -> str:
+        return f"not in the file: {self.image}, {self.who}: {self.amount}"
 
 
 def people_file(
@@ -105,13 +117,35 @@ def _review_fields(work: PersonWork, reviewer: str, sheet: WorkSheet) -> dict[st
 
 
 def ranked_sheets(tasks: TaskList, image: str) -> list[tuple[str, WorkSheet]]:
-    """Annotators with their sheets of an image: finished ones by time, then open ones, the latest first."""
+    """Annotators with their sheets of an image: finished ones by time, then open ones, the latest first.
+
+    Where there are more sheets than places, less work never replaces more: an open sheet comes before a finished one
+    that has less than it.
+    """
     sheets = [(who, one.sheet) for who, one in tasks.of_image(image).items()]
     finished = [(who, one) for who, one in sheets if one.finished_at is not None]
     unfinished = [(who, one) for who, one in sheets if one.finished_at is None and one.people]
     finished.sort(key=lambda pair: (pair[1].finished_at, pair[0]))
     unfinished.sort(key=lambda pair: (-pair[1].last_at, pair[0]))
+    if len(finished) + len(unfinished) <= tasks.copies:
+        return finished + unfinished
+    for one in list(unfinished):
+        amount = amount_of(one[1])
+        at = next((k for k, (_, done) in enumerate(finished) if amount_of(done).is_less(amount)), None)
+        if at is not None:
+            finished.insert(at, one)
+            unfinished.remove(one)
     return finished + unfinished
+
+
+def left_out(tasks: TaskList) -> list[LeftOut]:
+    """The work of the journal that is in no file: of more annotators than an image has places."""
+    found = []
+    for image in tasks.images:
+        for who, sheet in () if image.gold else ranked_sheets(tasks, image.name)[tasks.copies :]:
+            if tasks.history(image.name, who).begun:
+                found.append(LeftOut(image=image.name, who=who, amount=amount_of(sheet)))
+    return found
 
 
 def _people_of(sheet: WorkSheet) -> Iterator[tuple[int, PersonWork]]:

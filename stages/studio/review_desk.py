@@ -9,11 +9,12 @@ from pipeline.stage import StageError
 from stages.studio.adjudication import annotated_sheets, decision, is_outdated, review_start, works_of
 from stages.studio.desk import Desk, Message
 from stages.studio.disagreements import Disagreement, Works, disagreements, doubtful_points
+from stages.studio.people_file import ranked_sheets
 from stages.studio.sheet_records import outline_record, part_map_record, point_record
 from stages.studio.work.action_messages import action_of
 from stages.studio.work.actions import Action, Decide, SendBack, SetStatus
-from stages.studio.work.sheet import PersonWork
-from stages.studio.work.task_list import WorkEntry, claimed, image_state, open_notes, released
+from stages.studio.work.sheet import PersonWork, amount_of
+from stages.studio.work.task_list import WorkEntry, claimed, image_state, open_notes, released, reviews_of
 
 
 class ReviewDesk:
@@ -50,6 +51,22 @@ class ReviewDesk:
     def images(self, message: Message) -> list[str]:
         """The state of each of this run's images, in their order. Raises: StageError."""
         return [self._state(message, name) for name in self._desk.shown]
+
+    def sheets(self, name: str) -> list[dict[str, Any]]:
+        """All work on an image, for who leads it: whose, how much, for how long it rests, whether a file has it.
+
+        `held`: it can be handed on; `reviewer`: it is a review.
+        """
+        tasks, now = self._desk.journal.tasks, self._desk.clock()
+        filed = {who for who, _ in ranked_sheets(tasks, name)[: tasks.copies]}
+        both = [(reviews_of(tasks), True), (tasks, False)]
+        return [
+            {
+                "who": who, "state": one.sheet.status, "work": str(amount_of(one.sheet)), "held": one.held,
+                "rest_s": round(now - one.sheet.last_at), "filed": review or who in filed, "reviewer": review,
+            }
+            for work, review in both for who, one in work.of_image(name).items() if one.begun
+        ]
 
     def decide(self, message: Message) -> dict[str, Any]:
         """Take an annotator's answer. Fields: `person`, `item`, `choice`. Raises: StageError."""

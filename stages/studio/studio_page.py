@@ -61,7 +61,7 @@ class StudioPage(PageServer):
         """The page's files, pictures and messages."""
         work = self._workplace
         posts = {"take": work.take, "act": work.act, "ask": work.points.ask, "click": work.points.click}
-        posts |= {"images": work.images, "release": work.release}
+        posts |= {"images": work.images, "release": work.release, "hand_on": work.hand_on}
         posts |= {"decide": work.reviews.decide, "send_back": work.reviews.send_back}
         yield web.get("/", self._page)
         yield web.get("/review", self._page)

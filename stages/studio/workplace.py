@@ -12,16 +12,25 @@ from models.arrays import U8
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import write_dense_set
 from stages.studio.desk import Desk, Message
-from stages.studio.people_file import people_file
+from stages.studio.people_file import left_out, people_file
 from stages.studio.point_desk import PointDesk
 from stages.studio.proposals import ProposedPerson
 from stages.studio.review_desk import ReviewDesk
 from stages.studio.shown_images import ShownImages
 from stages.studio.studio_files import GivenImage, ranked_path, studio_journal, unreviewed_path
 from stages.studio.work.action_messages import action_of
-from stages.studio.work.actions import REVIEW_ACTIONS, SetStatus, Together
-from stages.studio.work.task_list import HintRule, WorkEntry, claimed, image_state, next_image, released, reviewed_sheet
-from stages.studio.work.work_journal import WorkJournal
+from stages.studio.work.actions import REVIEW_ACTIONS, HandOn, SetStatus, Together
+from stages.studio.work.task_list import (
+    HintRule,
+    WorkEntry,
+    claimed,
+    image_state,
+    next_image,
+    released,
+    reviewed_sheet,
+    reviews_of,
+)
+from stages.studio.work.work_journal import WorkJournal, checked_name
 
 Propose = Callable[[str, U8], list[ProposedPerson]]
 
@@ -87,16 +96,20 @@ class Workplace:
     def images(self, message: Message) -> dict[str, Any]:
         """This run's images for an annotator or a reviewer: name and state of each, by its number.
 
+        `held`: the annotator may hand the image on; `sheets`: what a reviewer sees of all annotators' work.
+
         Raises: StageError.
         """
         desk, tasks = self._desk, self._journal.tasks
         who, now = desk.who(message), desk.clock()
         if message.get("review") is True:
             states = self.reviews.images(message)
+            more: list[dict[str, Any]] = [{"sheets": self.reviews.sheets(name)} for name in desk.shown]
         else:
             states = [image_state(tasks, name, who, now) for name in desk.shown]
-        shown = zip(desk.shown.values(), states, strict=True)
-        return {"images": [{"name": name, "state": state} for name, state in shown]}
+            more = [{"held": tasks.history(name, who).held} for name in desk.shown]
+        found = zip(desk.shown.values(), states, more, strict=True)
+        return {"images": [{"name": name, "state": state, **rest} for name, state, rest in found]}
 
     def act(self, message: Message) -> dict[str, Any]:
         """Carry out an action, an undo or a redo; returns what `Desk.add` does. Raises: StageError.
@@ -130,6 +143,22 @@ class Workplace:
     def release(self, message: Message) -> dict[str, Any]:
         """The annotator, or reviewer, leaves: their images are free for others."""
         self._desk.keep(message, released(self._desk.tasks(message), self._desk.who(message)))
+        return {}
+
+    def hand_on(self, message: Message) -> dict[str, Any]:
+        """An image that was begun is free for others: the annotator's own, or for who leads the work that of `of`.
+
+        With `reviewer: true` it is a review that is handed on. Raises: StageError where `of` has not begun the image.
+        """
+        desk = self._desk
+        name, by, leads = desk.name(message), desk.who(message), message.get("review") is True
+        of = checked_name(message.get("of")) if leads else by
+        review = leads and message.get("reviewer") is True
+        tasks = reviews_of(self._journal.tasks) if review else self._journal.tasks
+        if not tasks.history(name, of).held:
+            raise StageError(f"{of} has not begun this image", "image", "open the list of images again")
+        do = HandOn(by=by)
+        self._journal.add(WorkEntry(who=of, image=name, at=desk.clock(), seconds=0, do=do, review=review))
         return {}
 
     def image_name(self, number: int) -> str:
@@ -167,6 +196,10 @@ class Workplace:
     def finished(self) -> int:
         """Number of this run's images that as many annotators have finished as are wanted."""
         return self._desk.finished()
+
+    def left_out(self) -> list[str]:
+        """A sentence for each annotator's work on an image that is in no file."""
+        return [str(one) for one in left_out(self._journal.tasks)]
 
     def _proposed(self, name: str) -> list[ProposedPerson]:
         return [] if self._propose is None else self._propose(name, self.pictures.rgb(name))

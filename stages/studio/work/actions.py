@@ -170,6 +170,13 @@ class Start:
     actions: tuple[Action, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOn:
+    """An image that an annotator began is given to others. `by`: the annotator, or who leads the work."""
+
+    by: str
+
+
 ACTIONS: dict[str, type[Action]] = {
     made.tag: made
     for made in (SetBox, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SetStatus, Together, *REVIEW_ACTIONS)

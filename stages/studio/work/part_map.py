@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,12 @@ def labels_under(parts: PartMap | None, mask: PixelMask) -> set[int]:
         return set()
     label_hw = parts.labels_in(mask.x, mask.y, mask.x + mask.size[1], mask.y + mask.size[0])
     return set(np.unique(label_hw[mask.inside_hw]).tolist()) - {ERASE}
+
+
+@lru_cache(maxsize=1024)
+def painted_parts(parts: PartMap | None) -> frozenset[int]:
+    """The parts that a map has."""
+    return frozenset() if parts is None else frozenset(np.unique(parts.label_hw).tolist()) - {ERASE}
 
 
 def packed_map(label_hw: U8, x: int, y: int) -> PartMap | None:

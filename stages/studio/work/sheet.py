@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
@@ -25,7 +25,7 @@ from stages.studio.work.actions import (
     Sources,
     Together,
 )
-from stages.studio.work.part_map import ERASE, PartMap, PixelMask, labels_under, painted
+from stages.studio.work.part_map import ERASE, PartMap, PixelMask, labels_under, painted, painted_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,38 @@ class WorkSheet:
     status: ImageStatus = "open"
     last_at: float = 0.0
     finished_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkAmount:
+    """How much work a sheet holds: numbers of people, painted parts and outlines, answers, and keypoints."""
+
+    people: int
+    masks: int
+    answers: int
+    keypoints: int
+
+    def is_less(self, other: WorkAmount) -> bool:
+        """Whether the other one has as much of everything, and more of something."""
+        pairs = [(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)]
+        return self != other and all(mine <= theirs for mine, theirs in pairs)
+
+    def __str__(self) -> str:
+        return f"{self.people} people, {self.masks} parts, {self.answers} points, {self.keypoints} keypoints"
+
+
+def amount_of(sheet: WorkSheet) -> WorkAmount:
+    """The work that a sheet adds to the result; none where the image is left out."""
+    if sheet.status == "skipped":
+        return WorkAmount(0, 0, 0, 0)
+    people = [one for one in sheet.people.values() if one.kind != "not_person"]
+    points = [one.answer for work in people for asked in work.asked.values() for one in asked]
+    parts = sum(len(painted_parts(work.parts)) for work in people)
+    outlines = sum(work.outline is not None for work in people)
+    return WorkAmount(
+        len(people), parts + outlines, sum(one is not None for one in points),
+        sum(len(work.keypoints) for work in people),
+    )
 
 
 def after_action(sheet: WorkSheet, action: Action, at: float, seconds: float) -> WorkSheet:

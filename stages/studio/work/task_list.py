@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.stage import StageError
-from stages.studio.work.actions import Action, SendBack, Start
+from stages.studio.work.actions import Action, HandOn, SendBack, Start
 from stages.studio.work.sheet import WorkSheet, after_action
 
 CLAIM_S = 300.0
-"""An image is locked for so long after its annotator's last action."""
+"""An opened image is locked for so long after its annotator's last action; one that has work stays theirs."""
 IDLE_S = 60.0
 """A longer pause between two actions is idle time and is not counted."""
 
@@ -46,7 +46,7 @@ class WorkEntry:
         image: the image's name.
         at: seconds since 1970.
         seconds: active time since the annotator's action before.
-        do: the action, or a step through the past, or how the sheet starts.
+        do: the action, or a step through the past, how the sheet starts, or that it is handed on.
         review: whether it is done to the reviewer's sheet.
     """
 
@@ -54,7 +54,7 @@ class WorkEntry:
     image: str
     at: float
     seconds: float
-    do: Action | Step | Start
+    do: Action | Step | Start | HandOn
     review: bool = False
 
 
@@ -62,16 +62,29 @@ class WorkEntry:
 class History:
     """The sheets of one annotator on one image after each action that remains, the empty one first.
 
-    `undone`: the sheets that `redo` returns to, the next one last.
+    Attributes:
+        undone: the sheets that `redo` returns to, the next one last.
+        handed_on: the image was given to others, and the annotator has not gone on since.
     """
 
     past: tuple[WorkSheet, ...] = (WorkSheet(),)
     undone: tuple[WorkSheet, ...] = ()
+    handed_on: bool = False
 
     @property
     def sheet(self) -> WorkSheet:
         """The sheet now."""
         return self.past[-1]
+
+    @property
+    def begun(self) -> bool:
+        """Whether the annotator has done something that remains."""
+        return len(self.past) > 1
+
+    @property
+    def held(self) -> bool:
+        """Whether the image stays the annotator's, however long they pause."""
+        return self.begun and self.sheet.status == "open" and not self.handed_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +148,7 @@ def hint_shown(tasks: TaskList, image: str, who: str, person: int) -> bool | Non
 
 
 def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:
-    """The task list after an entry; the annotator's claim is renewed.
+    """The task list after an entry; the annotator's claim is renewed, and ends where the image is handed on.
 
     An undo without a past, and a redo without a future, change no sheet.
 
@@ -146,13 +159,13 @@ def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:
         return replace(tasks, reviews=after_entry(reviews_of(tasks), replace(entry, review=False)))
     mine = tasks.of_image(entry.image)
     history = _stepped(mine.get(entry.who) or History(), entry)
+    others = tuple(_others(tasks, entry.image, entry.who, entry.at))
+    changed = replace(tasks, histories={**tasks.histories, entry.image: {**mine, entry.who: history}})
+    if isinstance(entry.do, HandOn):
+        return replace(changed, claims={**tasks.claims, entry.image: others})
     claim = Claim(who=entry.who, until=entry.at + CLAIM_S)
-    return replace(
-        tasks,
-        histories={**tasks.histories, entry.image: {**mine, entry.who: history}},
-        claims={**tasks.claims, entry.image: (*_others(tasks, entry.image, entry.who, entry.at), claim)},
-        last_at={**tasks.last_at, entry.who: entry.at},
-    )
+    claims = {**tasks.claims, entry.image: (*others, claim)}
+    return replace(changed, claims=claims, last_at={**tasks.last_at, entry.who: entry.at})
 
 
 def reviews_of(tasks: TaskList) -> TaskList:
@@ -183,6 +196,8 @@ def open_notes(tasks: TaskList, image: str, who: str | None = None) -> list[tupl
 
 
 def _stepped(history: History, entry: WorkEntry) -> History:
+    if isinstance(entry.do, HandOn):
+        return replace(history, handed_on=True)
     if entry.do == "undo":
         if len(history.past) == 1:
             return history
@@ -214,12 +229,12 @@ def _others(tasks: TaskList, image: str, who: str, now: float) -> Iterator[Claim
 def is_open_to(tasks: TaskList, image: str, who: str, now: float) -> bool:
     """Whether an annotator may work on an image now.
 
-    Each of the `copies` places of an image is taken by a finished sheet or by an annotator who has claimed it.
-    Sheets are never shared: who comes after an expired claim begins an own one.
+    Each of the `copies` places of an image is taken by a finished sheet, by one that is begun and not handed on, or by
+    an annotator who has claimed it. Sheets are never shared: who comes later begins an own one.
     """
-    taken = {name for name in finished_by(tasks, image) if name != who}
+    taken = {name for name, one in tasks.of_image(image).items() if one.held or one.sheet.status != "open"}
     taken |= {claim.who for claim in _others(tasks, image, who, now)}
-    return len(taken) < tasks.copies
+    return len(taken - {who}) < tasks.copies
 
 
 def finished_by(tasks: TaskList, image: str) -> Iterator[str]:
@@ -249,9 +264,10 @@ def released(tasks: TaskList, who: str) -> TaskList:
 
 def next_image(tasks: TaskList, who: str, now: float) -> str | None:
     """The image to give to an annotator: one that they began, or that was given back to them, else the first that is
-    open to them; None if none is."""
+    open to them; None if none is. One that was handed on does not come back unasked."""
     waiting = [
         one.name for one in tasks.images if image_state(tasks, one.name, who, now) in ("open", "begun", "returned")
+        and not tasks.history(one.name, who).handed_on
     ]
     begun = [name for name in waiting if who in tasks.of_image(name)]
     return next(iter([*begun, *waiting]), None)

@@ -17,7 +17,7 @@ from filelock import Timeout
 from models.files.json_file import parsed_json
 from pipeline.stage import StageError, lock_file
 from stages.studio.work.action_messages import action_of, annotator_name
-from stages.studio.work.actions import Start, action_record
+from stages.studio.work.actions import HandOn, Start, action_record
 from stages.studio.work.record_file import RecordFile, read_records
 from stages.studio.work.task_list import HintRule, TaskImage, TaskList, WorkEntry, after_entry, with_images
 
@@ -122,6 +122,8 @@ def entry_record(entry: WorkEntry) -> dict[str, Any]:
     do: Any
     if isinstance(entry.do, Start):
         do = {"start": [action_record(one) for one in entry.do.actions]}
+    elif isinstance(entry.do, HandOn):
+        do = {"hand_on": entry.do.by}
     else:
         do = entry.do if isinstance(entry.do, str) else action_record(entry.do)
     named = {"who": entry.who, "image": entry.image, "at": round(entry.at, 3), "seconds": round(entry.seconds, 3)}
@@ -135,6 +137,8 @@ def entry_of(record: Mapping[str, Any], tasks: TaskList) -> WorkEntry:
     size = (image.height, image.width)
     if isinstance(do, Mapping) and "start" in do:
         do = Start(actions=tuple(action_of(one, size) for one in do["start"]))
+    elif isinstance(do, Mapping) and "hand_on" in do:
+        do = HandOn(by=checked_name(do["hand_on"]))
     elif do not in ("undo", "redo"):
         do = action_of(do, size)
     return WorkEntry(

@@ -314,7 +314,7 @@ def button_place(browser: AnnotatingBrowser, selector: str, text: str = "") -> P
 
 
 def test_two_annotators_in_two_browsers(studio: Studio, browser: AnnotatingBrowser, tmp_path: Path) -> None:
-    """Each has an image; the other's is locked in the list, until they leave. Both people are in the file."""
+    """Each has an image; the other's is locked in the list, until they give it to others. Both are in the file."""
     browser.begin(studio.address, "ann")
     other = AnnotatingBrowser(str(browser_program()), tmp_path / "other")
     try:
@@ -328,10 +328,14 @@ def test_two_annotators_in_two_browsers(studio: Studio, browser: AnnotatingBrows
         taken = "document.querySelectorAll('#imagelist button:disabled').length"
         assert other.wait(taken) == 1
         other.run("document.getElementById('images').close()")
-        browser.run("document.getElementById('leave').click(); 0")
-        browser.wait("document.getElementById('login')?.open")
+        browser.key("i")
+        browser.wait("document.getElementById('images').open")
+        browser.run("document.querySelector('#imagelist [data-name=hand_on]').click(); 0")
+        browser.wait("document.body.dataset.ready === 'none'")
         other.key("i")
         other.wait(f"document.getElementById('images').open && {taken} === 0")
+        browser.run("document.getElementById('images').close(); document.getElementById('leave').click(); 0")
+        browser.wait("document.getElementById('login')?.open")
     finally:
         other.close()
     studio.workplace.write()

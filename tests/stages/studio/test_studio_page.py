@@ -132,7 +132,27 @@ def test_two_annotators_do_not_meet(opened: Opened) -> None:
     assert status == 400 and "another annotator has this image" in refused["error"]
     did(studio, box)
     answer(studio, "/release", {"who": "ann"})
+    assert answer(studio, "/take", {"who": "cyd"})[1]["image"] is None  # what ann began stays hers
+    given = {"who": "cyd", "image": "image0.png", "of": "ann"}
+    assert answer(studio, "/hand_on", given)[0] == 400  # nobody gives away what is another's
+    assert answer(studio, "/hand_on", {"who": "ann", "image": "image0.png"})[0] == 200
     assert answer(studio, "/take", {"who": "cyd"})[1]["sheet"]["people"] == {}
+
+
+def test_who_leads_sees_all_work_and_hands_it_on(opened: Opened) -> None:
+    studio = opened(images=1)
+    did(studio, {"do": "box", "person": 1, "box_4": [1, 1, 50, 50]})
+    lead = {"who": "lea", "review": True, "image": "image0.png"}
+    (one,) = answer(studio, "/images", lead)[1]["images"][0]["sheets"]
+    assert one["who"] == "ann" and one["held"] and one["filed"] and one["rest_s"] < 60 and "1 people" in one["work"]
+    assert answer(studio, "/take", {"who": "bob"})[1]["image"] is None
+    assert answer(studio, "/hand_on", {**lead, "of": "ann"})[0] == 200
+    assert answer(studio, "/take", {"who": "bob"})[1]["image"]["name"] == "image0.png"
+    did(studio, {"do": "status", "status": "finished"}, who="bob")
+    ann, bob = answer(studio, "/images", lead)[1]["images"][0]["sheets"]
+    assert (ann["filed"], ann["held"], bob["filed"]) == (True, False, False)  # bob has less than she
+    assert studio.workplace.left_out() == ["not in the file: image0.png, bob: 0 people, 0 parts, 0 points, 0 keypoints"]
+    assert answer(studio, "/hand_on", {**lead, "of": "ann"})[0] == 400
 
 
 def test_an_image_that_is_not_given_again_is_not_handed_out(opened: Opened) -> None:
@@ -246,6 +266,6 @@ def test_two_annotators_of_an_image_are_asked_about_the_same_points(opened: Open
         points[who] = {(point["x"], point["y"]) for point in asked["people"]["1"]["asked"]["1"]}
         assert all(torso_HW[y, x] for x, y in points[who])
         if who != "ann":
-            answer(studio, "/release", {"who": who})
+            answer(studio, "/hand_on", {"who": who, "image": "image0.png"})
     assert points["bob"] == {(x, y) for x, y in points["ann"] if left_HW[y, x]} != set()
     assert not points["cyd"] & points["ann"]  # too little of the part is the same

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from models.errors import ModelError
 from pipeline.stage import StageError
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import person_record, read_dense_set, write_dense_set
-from stages.studio.people_file import people_file
+from stages.studio.people_file import left_out, people_file
 from stages.studio.work.action_messages import action_of
 from stages.studio.work.actions import (
     Answer,
     Ask,
+    HandOn,
     Paint,
     SetBox,
     SetKeypoint,
@@ -121,19 +123,49 @@ def test_an_image_is_locked_and_the_lock_expires() -> None:
     assert next_image(tasks, "bob", 1) == "b.png" and next_image(tasks, "ann", 1) == "a.png"
     with pytest.raises(StageError, match="another annotator has this image"):
         claimed(tasks, "a.png", "bob", 1)
-    tasks = after_entry(tasks, box_entry("ann", 100))  # work renews the lock
-    assert not is_open_to(tasks, "a.png", "bob", CLAIM_S + 1)
-    assert is_open_to(tasks, "a.png", "bob", CLAIM_S + 101)
-    assert is_open_to(released(tasks, "ann"), "a.png", "bob", 101)
-    late = claimed(tasks, "a.png", "bob", CLAIM_S + 101)
+    assert is_open_to(tasks, "a.png", "bob", CLAIM_S + 1)
+    assert is_open_to(released(tasks, "ann"), "a.png", "bob", 1)
+
+
+def done_by(who: str, at: float, do: Any) -> WorkEntry:
+    return WorkEntry(who=who, image="a.png", at=at, seconds=1, do=do)
+
+
+def test_what_somebody_began_is_not_handed_on_unasked() -> None:
+    tasks = after_entry(TaskList(images=IMAGES), box_entry("ann", 100))
+    late = 100 + 1000 * CLAIM_S
+    assert not is_open_to(released(tasks, "ann"), "a.png", "bob", late)
+    assert next_image(tasks, "bob", late) == "b.png" and next_image(tasks, "ann", late) == "a.png"
+    given = after_entry(tasks, done_by("ann", 200, HandOn(by="lea")))
+    assert next_image(given, "bob", 201) == "a.png" and next_image(given, "ann", 201) == "b.png"
+    back = after_entry(given, box_entry("ann", 202))  # who goes on before another begins has it again
+    assert not is_open_to(back, "a.png", "bob", late)
+    given = after_entry(claimed(given, "a.png", "bob", 203), box_entry("bob", 203))
     with pytest.raises(StageError, match="another annotator has this image"):
-        claimed(late, "a.png", "ann", CLAIM_S + 102)
-    other = SetBox(person=1, box_4=(5, 5, 9, 9))
-    late = after_entry(late, WorkEntry(who="bob", image="a.png", at=500, seconds=1, do=other))
-    assert late.sheet("a.png", "ann").people[1].box_4 == (1, 2, 30, 31)  # nobody overwrites another's work
-    assert records(late)[0]["dp_annotation"]["annotator"] == "bob"  # of two unfinished sheets, the later one
-    done = after_entry(late, WorkEntry(who="ann", image="a.png", at=501, seconds=1, do=SetStatus(status="finished")))
-    assert records(done)[0]["dp_annotation"]["annotator"] == "ann" and not is_open_to(done, "a.png", "cyd", 9999)
+        claimed(given, "a.png", "ann", 204)
+    assert given.sheet("a.png", "ann").people[1].box_4 == (1, 2, 30, 31)  # nobody overwrites another's work
+    undone = after_entry(tasks, done_by("ann", 101, "undo"))
+    assert is_open_to(undone, "a.png", "bob", 101 + CLAIM_S)  # nothing is left that could be lost
+
+
+def test_less_work_never_replaces_more() -> None:
+    """Of two sheets for one place the later one is in the file, unless it has less of everything."""
+    tasks = after_entry(person_with_points(), done_by("ann", 60, SetStatus(status="open")))
+    tasks = after_entry(tasks, done_by("ann", 61, HandOn(by="ann")))
+    empty = after_entry(tasks, done_by("bob", 62, SetStatus(status="finished")))
+    (kept,) = records(empty)
+    assert kept["dp_annotation"]["annotator"] == "ann" and len(kept["dp_I"]) == 2
+    assert [str(one) for one in left_out(empty)] == [
+        "not in the file: a.png, bob: 0 people, 0 parts, 0 points, 0 keypoints"
+    ]
+    less = after_entry(after_entry(tasks, box_entry("bob", 63)), done_by("bob", 64, SetStatus(status="finished")))
+    assert records(less)[0]["dp_annotation"]["annotator"] == "ann"
+    other = after_entry(tasks, box_entry("bob", 65))
+    other = after_entry(other, done_by("bob", 66, SetBox(person=2, box_4=(5, 5, 9, 9))))
+    other = after_entry(other, done_by("bob", 67, SetStatus(status="finished")))  # more people, fewer points
+    assert [one["dp_annotation"]["annotator"] for one in records(other)] == ["bob", "bob"]
+    assert str(left_out(other)[0]) == "not in the file: a.png, ann: 1 people, 2 parts, 3 points, 1 keypoints"
+    assert not left_out(replace(other, copies=2)) and len(people_file(replace(other, copies=2), 1).people) == 1
 
 
 def test_an_image_for_two_annotators_is_given_to_two() -> None:
@@ -255,12 +287,13 @@ def test_actions_that_do_not_fit_are_refused(action: Any, message: str) -> None:
 
 def test_actions_survive_json() -> None:
     did, _ = random_entries(np.random.default_rng(11), 200, undo_share=0.1, review_share=0.4)
+    did.append(WorkEntry(who="ann", image="a.png", at=5000, seconds=0, do=HandOn(by="lea")))
     tasks = TaskList(images=IMAGES)
     for entry in did:
         tasks = after_record(tasks, json.loads(json.dumps(entry_record(entry))))
-    assert records(tasks) == records(folded(did))
+    assert records(tasks) == records(folded(did)) and tasks.history("a.png", "ann").handed_on
     for entry in did:
-        if not isinstance(entry.do, str):
+        if not isinstance(entry.do, str | HandOn):
             image = tasks.image(entry.image)
             message = json.loads(json.dumps(action_record(entry.do)))
             assert action_of(message, (image.height, image.width)) == entry.do

@@ -29,6 +29,11 @@ class OpenStream:
         self.dry = False
 
     @property
+    def continued(self) -> bool:
+        """Whether the stream began before, in a process of this run that died or in an earlier run."""
+        return self.epoch > 0 or self.job.resume
+
+    @property
     def nothing_new(self) -> bool:
         """Whether the stream was resumed after committed packets and no packet has come since."""
         return 0 < self.accepted == self.restart.packets

@@ -149,10 +149,16 @@ class Slot:
         with self._errors_named(job.name):
             return self.stage.length() if self.node.role == "source" else None
 
-    def items(self, job: Job, frames: int) -> Iterator[Any]:
-        """Start a source after `frames` committed frames; `next_item` returns its items."""
+    def items(self, job: Job, frames: int, *, continued: bool) -> Iterator[Any]:
+        """Start a source; `next_item` returns its items.
+
+        Args:
+            job: the stream.
+            frames: number of committed frames.
+            continued: whether the stream began before.
+        """
         with self._errors_named(job.name):
-            if frames and not self.stage.replayable:
+            if continued and not self.stage.replayable:
                 self.stage.resume_after(frames)
             return iter(_none_is_empty(self.stage(job)))
 

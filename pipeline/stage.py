@@ -249,10 +249,10 @@ class Stage:
         raise NotImplementedError
 
     def resume_after(self, frames: int) -> None:
-        """Set the number of the next frame of a source that is not `replayable`; called before its first item.
+        """A stream whose source is not `replayable` continues; called before the source's first item.
 
-        `frames` frames of the stream are committed; numbering continues from there, so that later stages see one
-        stream.
+        `frames` frames of the stream are committed, possibly none; numbering continues from there, so that later
+        stages see one stream. The source worked before: one that is away is looked for, and is no wrong address.
         """
 
     def length(self) -> int | None:

@@ -220,7 +220,7 @@ class LaneWorker:
     def _pull(self, stream: OpenStream, meter: Meter) -> None:
         slot = stream.slots[0]
         if stream.items is None:
-            stream.items = slot.items(stream.job, stream.restart.frames)
+            stream.items = slot.items(stream.job, stream.restart.frames, continued=stream.continued)
         if stream.passed < stream.restart.packets and slot.stage.replayable:
             self._skip_committed(stream, meter)
             return

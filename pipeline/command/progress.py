@@ -95,7 +95,9 @@ def _measured(gauges: Mapping[str, float]) -> list[str]:
     parts = [f"{1000 * gauges['latency_p50_s']:.0f} ms old"] if "latency_p50_s" in gauges else []
     parts += [f"{gauges['dropped']:.0f} dropped"] if gauges.get("dropped") else []
     parts += ["output not reached"] if gauges.get("output_connected") == 0 else []
-    return [*parts, "source lost, looking for it"] if gauges.get("received") and not gauges["connected"] else parts
+    if gauges.get("connected") == 0:
+        parts.append("source lost, looking for it" if gauges["received"] else "looking for the source")
+    return parts
 
 
 def bar(metrics: Metrics) -> str:

@@ -30,6 +30,7 @@ class Capture:
         *,
         wait_at_start: bool,
         give_up_s: float | None = None,
+        continued: bool = False,
     ) -> None:
         """Prepare the thread; `start` starts it.
 
@@ -37,9 +38,12 @@ class Capture:
             connect: opens the source. Its arguments: an event that is set when no more frames are wanted, and the
                 position at which a lost recording continues, seconds from its beginning. Raises StageError.
             wait_at_start, give_up_s: see `SourceSettings`.
+            continued: whether an earlier process of the run, or an earlier run, has read this source: it is then
+                looked for as after a lost connection, and giving up is no error.
         """
         self._connect = connect
         self._wait_at_start = wait_at_start
+        self._continued = continued
         self._stopped = threading.Event()
         self._queue: DropOldestQueue[LiveFrame] = DropOldestQueue(QUEUE_FRAMES)
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -69,7 +73,8 @@ class Capture:
     @property
     def lost(self) -> bool:
         """True if the source was connected before, is not connected now, and did not come to its end."""
-        return self._connections > 0 and not self.connected
+        looked_for = self._continued and bool(self.lost_reason)
+        return (self._connections > 0 or looked_for) and not self.connected
 
     @property
     def over(self) -> bool:
@@ -107,7 +112,8 @@ class Capture:
                     return
                 except StageError as error:
                     self._note_loss(error)
-                    if not self._connections and (not self._wait_at_start or self._given_up()):
+                    first = not self._connections and not self._continued
+                    if first and (not self._wait_at_start or self._given_up()):
                         raise
                 if self._given_up():
                     return

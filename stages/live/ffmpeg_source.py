@@ -52,7 +52,7 @@ MAX_SEEK_BACK_S = 30.0
 """The key frame before a position in a recording is expected within this distance."""
 CLOCK_TOLERANCE_S = 0.001
 """Clocks of containers have a resolution of one millisecond or finer."""
-REMEDY = "reconnection is tried"
+REMEDY = "check that the source is sending"
 
 Mode = Literal["stream", "follow", "play"]
 

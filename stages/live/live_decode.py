@@ -61,24 +61,31 @@ class LiveDecode(Stage):
         self._clock = LiveClock()
         self._connection = 0
         self._frames = 0
+        self._continued = False
 
     def resume_after(self, frames: int) -> None:
-        """Number the next frame `frames`."""
-        self._frames = frames
+        """Number the next frame `frames`, and look for a source that is not there."""
+        self._frames, self._continued = frames, True
 
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, Captured] | Gauges]:
         """Yield frames as they come, and the source's gauges in between.
 
         Raises:
-            StageError: the input does not name a live source, or the source is not there at the start.
+            StageError: the input does not name a live source, the source is not there at the start of the run, or no
+                frame came before it was given up.
         """
-        address = read_address(job.input)
         settings = self.config.source
 
         def connect(stopped: threading.Event, resume_s: float | None) -> LiveSource:
-            return open_source(address, settings, self.threads, stopped, resume_s=resume_s)
+            # The name of a camera that is unplugged, or of a file that is gone, may become valid again.
+            return open_source(read_address(job.input), settings, self.threads, stopped, resume_s=resume_s)
 
-        capture = Capture(connect, wait_at_start=settings.wait_at_start, give_up_s=settings.give_up_s)
+        capture = Capture(
+            connect,
+            wait_at_start=settings.wait_at_start,
+            give_up_s=settings.give_up_s,
+            continued=self._continued,
+        )
         self._capture = capture
         capture.start()
         started = gauges_at = time.monotonic()
@@ -92,7 +99,8 @@ class LiveDecode(Stage):
                 gauges_at = time.monotonic()
                 yield self._gauges(capture)
         if not self._frames:  # a resumed recording is complete without new frames
-            raise StageError("no frame came", job.name, "check that the source is sending")
+            reason = f" ({capture.lost_reason})" if capture.lost else ""
+            raise StageError(f"no frame came{reason}", job.name, "check that the source is sending")
 
     def _chunk(self, frame: LiveFrame, capture: Capture) -> tuple[FrameChunk, Captured]:
         if self._video is None:

@@ -36,8 +36,8 @@ class SourceSettings:
 
     Attributes:
         watchdog_s: a connection that gives no frame for this time is closed and made again (0.5..20).
-        wait_at_start: True waits for a source that is not there at the start, as for a lost one; False makes a
-            wrong address an error at once.
+        wait_at_start: True waits for a source that is not there at the first start of a run, as for a lost one; False
+            makes a wrong address an error at once. A replaced process and a resumed run always wait.
         give_up_s: after this time without the source the run ends with exit code 1 and keeps what it has; None tries
             without end.
         file: `follow` reads a file that is being written, from its newest frame; `play` plays a complete file at its

@@ -20,6 +20,7 @@ from pipeline.plan import make_plan
 from pipeline.recovery import one_lane_has_all_states
 from pipeline.serial import run_serial
 from pipeline.stage import Job
+from pipeline.worker import LaneWorker
 
 QUIET = {"count": {"chunk": 1}, "smooth": {"delay": 0}, "save": {"part": 3}}
 
@@ -251,6 +252,22 @@ def test_frame_numbers_of_a_source_that_cannot_be_replayed_continue(
     rows = json.loads(Path(jobs[0].output).read_text())
     assert [row[0] for row in rows] == [*range(stands), *range(12)]  # what it gave when it was opened again
     assert (metrics.streams[0].frames_done, metrics.streams[0].failure) == (stands + 12, None)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "resume", "told"),
+    [(0, False, []), (1, False, [0]), (0, True, [0])],  # nothing is committed in any of them
+)
+def test_such_a_source_is_told_that_its_stream_began_before(
+    toy_config, toy_jobs, monkeypatch: pytest.MonkeyPatch, epoch: int, resume: bool, told: list[int]
+) -> None:
+    heard: list[int] = []
+    monkeypatch.setattr(toy_stages.Camera, "resume_after", lambda stage, frames: heard.append(frames))
+    config = toy_config(**LIVE)
+    worker = LaneWorker(config.graph.lanes[0], config.stages, 1)
+    worker.pull(dataclasses.replace(toy_jobs("3")[0], resume=resume), epoch)
+    worker.shutdown()
+    assert heard == told
 
 
 def test_frame_numbers_continue_after_the_death_of_such_a_source(

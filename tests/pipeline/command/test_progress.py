@@ -43,6 +43,15 @@ def test_where_people_annotate_a_line_shows_finished_images(toy_config, toy_jobs
     assert describe(metrics, now=1.0) == "finished images: 3"
 
 
+@pytest.mark.parametrize(("received", "said"), [(5, "source lost, looking for it"), (0, "looking for the source")])
+def test_a_line_shows_that_a_live_source_is_away(toy_config, toy_jobs, received: int, said: str) -> None:
+    metrics = metrics_after(toy_config, toy_jobs)
+    metrics.streams[0].gauges |= {"received": received, "connected": 0, "dropped": 0}
+    assert describe(metrics, now=1.0).endswith(said)
+    metrics.streams[0].gauges["connected"] = 1
+    assert said not in describe(metrics, now=1.0)
+
+
 def test_an_unknown_length_shows_no_share(toy_config, toy_jobs) -> None:
     metrics = metrics_after(toy_config, toy_jobs, Step(started=8))
     assert describe(metrics, now=1.0).startswith("0 frames · starting")

@@ -90,13 +90,24 @@ class NetworkConfig:
         if self.kind != "light" and (requested or self.tta != "auto"):
             key = requested[0] if requested else "tta"
             raise ModelError("only the light network supports this key", f"network.{key}", "leave it out")
+        if self.kind != "light" and self.precision == "int8":
+            raise ModelError("only the light network has int8 graphs", "network.precision", "use auto, fp32 or bf16")
+        self._require_device()
         if self.tta == "full" and (self.flip is False or self.roll_align is False):
             what = "full test-time augmentation needs flipped and roll-aligned crops"
             raise ModelError(what, "network.tta", "leave network.flip and network.roll_align out")
 
+    def _require_device(self) -> None:
+        if self.device != "cuda":
+            return
+        if self.kind == "light":
+            raise ModelError("the light network runs on the CPU alone", "network.device", "use auto or cpu")
+        if self.engine == "openvino":
+            raise ModelError("OpenVINO runs on the CPU here", "network.engine", "use auto or torch, or device: cpu")
+
     def uses_gpu(self) -> bool:
         """Whether the network would run on a GPU if there were one; the light network always runs on the CPU."""
-        return self.kind != "light" and self.device != "cpu"
+        return self.kind != "light" and self.device != "cpu" and self.engine != "openvino"
 
 
 def _require(name: str, value: float | None, least: float, most: float | None) -> None:
@@ -111,10 +122,12 @@ class Network(Protocol):
     Attributes:
         name: of the weights, for the report.
         sha256: of the weights' file.
+        device: where it computes: "cpu", or "cuda" with the name of the GPU.
     """
 
     name: str
     sha256: str
+    device: str
 
     def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], Any]:
         """Find people: one `Detections` per frame, and features that only `surfaces` can use.

@@ -29,12 +29,18 @@ Origin = Callable[[tuple[str, ...]], str]
 """Where a key path was written: `FILE: a.b`, or `--set: a.b`."""
 
 
+OTHER_WORDS = {"gpu": "cuda", "nvidia": "cuda"}
+"""Words that mean a known name but are not spelt like it."""
+
+
 def suggest(name: str, known: Iterable[str], otherwise: str | None = None) -> str:
     """Advice on an unknown name: the nearest known name; if none is near, `otherwise`, or all known names."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    small = {one.lower(): one for one in reversed(names)}
+    meant = OTHER_WORDS.get(name.lower().partition(":")[0])  # as in `gpu:0`
+    close = [meant] if meant in names else difflib.get_close_matches(name.lower(), small, n=1, cutoff=0.5)
     if close:
-        return f"did you mean '{close[0]}'?"
+        return f"did you mean '{small[close[0]]}'?"
     return otherwise or f"known: {', '.join(names) or 'none'}"
 
 

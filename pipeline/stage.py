@@ -225,6 +225,10 @@ class Stage:
         return ()
 
     @classmethod
+    def check_settings(cls, config: Any) -> None:
+        """Check before the start that this machine has the files and devices that are named; not for a cluster."""
+
+    @classmethod
     def fetch(cls, config: Any) -> None:
         """Download the files that the stage needs, before anything starts; may show progress on stderr."""
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import http.client
 import sys
@@ -98,7 +99,7 @@ def zoo_weights(name: str, cache: str | Path, *, trust: bool, server: str = SERV
         ModelError: the name is unknown, the download fails, the hash does not match, or the file has changed.
     """
     if name not in ZOO:
-        raise ModelError("no published weights of this name", f"zoo:{name}", f"use one of {', '.join(ZOO)}")
+        raise unknown_name(name)
     entry = ZOO[name]
     path = cached_file(cache, f"zoo/{name}/{entry.file_name}")
     if not path.exists():
@@ -107,6 +108,14 @@ def zoo_weights(name: str, cache: str | Path, *, trust: bool, server: str = SERV
                 _download(entry.url(server), path, alone=locked)
     _check(path, entry.digits, trust=trust)
     return path
+
+
+def unknown_name(name: str) -> ModelError:
+    """The error for a name that is not in ZOO: with the nearest name, or with all."""
+    small = {one.lower(): one for one in ZOO}
+    near = difflib.get_close_matches(name.lower(), small, n=1)
+    remedy = f"did you mean 'zoo:{small[near[0]]}'?" if near else f"use one of {', '.join(ZOO)}"
+    return ModelError("no published weights of this name", f"zoo:{name}", remedy)
 
 
 @contextlib.contextmanager

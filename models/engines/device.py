@@ -27,6 +27,11 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda"], key: str = "network.de
     return torch.device(wanted)
 
 
+def device_name(device: torch.device) -> str:
+    """A device for reports: "cpu", or "cuda" with the name of the GPU."""
+    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else "cpu"
+
+
 def choose_engine(wanted: Literal["auto", "torch", "openvino"], device: torch.device) -> Engine:
     """The engine for a configured value: torch on a GPU; on a CPU "auto" is OpenVINO if it is installed.
 

@@ -42,6 +42,16 @@ def read_metadata(path: Path) -> dict[str, str]:
     return _read(metadata)
 
 
+def read_names(path: Path) -> list[str]:
+    """The names of the tensors in a file. Raises: ValueError."""
+
+    def names() -> list[str]:
+        with safetensors.safe_open(path, framework="np") as file:
+            return list(file.keys())
+
+    return _read(names)
+
+
 def _read(read: Callable[[], Any]) -> Any:
     try:
         return read()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.architecture.fcn import FullConvNet
 from models.arrays import F32, U8
-from models.checkpoints.trained_weights import TrainedInfo
+from models.checkpoints.trained_info import TrainedInfo
 from models.inference.assembly import assemble_surface
 from models.inference.preprocess import network_input, network_size
 from models.inference.single_person import SinglePersonPredictor, region_maps
@@ -36,6 +36,7 @@ class WholeImageNetwork:
     def __init__(self, network: FullConvNet, about: TrainedInfo, *, name: str, sha256: str) -> None:
         self.name = name
         self.sha256 = sha256
+        self.device = "cpu"
         self._network = network.eval().requires_grad_(False)
         self._about = about
 
@@ -92,6 +93,7 @@ class SinglePersonNetwork:
         """Args: predictor of surfaces; detector of people; name and sha256 of the weights."""
         self.name = name
         self.sha256 = sha256
+        self.device = "cpu"
         self._predictor = predictor
         self._detector = detector
 

@@ -6,7 +6,8 @@ import torch
 
 from models.architecture.fcn import FullConvNet
 from models.cache import user_path
-from models.checkpoints.trained_weights import TrainedInfo, load_trained
+from models.checkpoints.trained_info import TrainedInfo
+from models.checkpoints.trained_weights import load_trained
 from models.engines.device import choose_device, choose_engine, choose_precision
 from models.engines.prepared_rcnn import PreparedRCNN
 from models.errors import ModelError
@@ -29,7 +30,7 @@ def open_trained(config: NetworkConfig, threads: int) -> Network:
             return WholeImageNetwork(network, about, name=path.stem, sha256=sha256)
         predictor = SinglePersonPredictor(network, side=about.min_size, scales=about.scales)
         return SinglePersonNetwork(predictor, person_detector(threads), name=path.stem, sha256=sha256)
-    device = choose_device(config.device)
+    device = choose_device("cpu" if config.engine == "openvino" else config.device)
     engine = choose_engine(config.engine, device)
     torch.set_num_threads(1 if engine == "openvino" else threads)
     precision = choose_precision(config.precision, device)

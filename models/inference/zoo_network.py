@@ -19,7 +19,7 @@ from models.boxes import clip_boxes, non_empty
 from models.cache import user_path
 from models.checkpoints.checkpoint import load_checkpoint, load_into
 from models.checkpoints.zoo import zoo_weights
-from models.engines.device import choose_device, choose_engine, choose_precision
+from models.engines.device import choose_device, choose_engine, choose_precision, device_name
 from models.engines.gpu_memory import BatchSize
 from models.engines.prepared_rcnn import PreparedRCNN
 from models.errors import ModelError
@@ -68,6 +68,7 @@ class ZooNetwork:
         """Args: prepared network; limits; name and sha256 of the weights; batch: frames per batch."""
         self.name = name
         self.sha256 = sha256
+        self.device = device_name(prepared.device)
         self._prepared = prepared
         self._limits = limits
         self._frames = BatchSize(batch, "frame")
@@ -167,7 +168,7 @@ def open_zoo(config: NetworkConfig, threads: int) -> ZooNetwork:
     Raises:
         ModelError: the weights are missing, damaged or of another network.
     """
-    device = choose_device(config.device)
+    device = choose_device("cpu" if config.engine == "openvino" else config.device)
     engine = choose_engine(config.engine, device)
     # With OpenVINO, torch does small work only; more torch threads would spin on the cores that OpenVINO uses.
     torch.set_num_threads(1 if engine == "openvino" else threads)

@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any
 
 from pipeline.command.launch import run_inputs
-from pipeline.command.preflight import fetch_assets, refuse_failing_inputs
+from pipeline.command.preflight import check_settings, fetch_assets, refuse_failing_inputs
 from pipeline.command.zoo_weights import configuration_for_weights
 from pipeline.config import CONFIGS, RawConfig, RunConfig, read_config, validate
 from pipeline.graph import Lane, Node, read_node, refuse_foreign_packages, stage_class
@@ -66,6 +66,7 @@ def _frames(
         raw.change(tuple(key.split(".")), _plain(value), "settings")
     _take_frames(raw, stages)
     run_config = validate(raw, stages)
+    check_settings(run_config)
     names = [os.fspath(name) for name in ([inputs] if isinstance(inputs, str | PathLike) else inputs)]
     found = refuse_failing_inputs(run_config, without_output(run_inputs(run_config, names, None, overwrite=True)))
     metrics = Metrics(run_config.graph, found.jobs)
@@ -105,6 +106,7 @@ def load(
     raw = read_config(*configuration_for_weights(os.fspath(config), weights, ()))
     raw.change(WEIGHTS, _plain(weights), "weights")
     run_config = validate(raw, stages)
+    check_settings(run_config)
     lane = _single_image_lane(run_config)
     fetch_assets(run_config)
     plan = make_plan(run_config.graph, run_config.settings, read_machine())

@@ -18,7 +18,12 @@ from pipeline.batch.split_graph import SplitRun, split_run
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.help import list_configurations
 from pipeline.command.launch import confirm_batch, launch, launch_batch, run_inputs
-from pipeline.command.preflight import check_output_paths, folders_without_locks, refuse_failing_inputs
+from pipeline.command.preflight import (
+    check_output_paths,
+    check_settings,
+    folders_without_locks,
+    refuse_failing_inputs,
+)
 from pipeline.command.progress import Progress
 from pipeline.command.report import left_out_sentence, make_report, write_report
 from pipeline.command.terminal import one_line, plain_terminal
@@ -99,6 +104,7 @@ def _main(words: list[str], table: Mapping[str, str], started: float, again: Res
     set_thread_limits(raw.values.get("threads"))
     apply_shortcuts(raw, arguments, table)
     config = validate(raw, table)
+    check_settings(config)
     plan = make_plan(config.graph, config.settings, read_machine())
     parts = split_run(config, table) if config.settings.batch else None
     resume = arguments.resume or parts is not None or again is not None
@@ -212,6 +218,13 @@ def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
+def _computed_on(metrics: Metrics) -> str:
+    """The device that the network of a run took, or several did."""
+    facts = [metrics.facts, *(stream.facts for stream in metrics.streams.values())]
+    devices = dict.fromkeys(str(one["device"]) for one in facts if one.get("device"))
+    return "".join(f", on {'the CPU' if device == 'cpu' else device}" for device in devices)
+
+
 def _verdict(metrics: Metrics, interrupt: Interrupt, *, debug: bool) -> int:
     """Print warnings, errors and the summary at the end; returns the exit code."""
     streams = list(metrics.streams.values())
@@ -239,7 +252,7 @@ def _verdict(metrics: Metrics, interrupt: Interrupt, *, debug: bool) -> int:
         has_frames = any(result.frames for stream in streams for result in stream.results)
         counted = f": {_counted(frames, 'frame')} in {seconds:.1f} s" if has_frames else f" in {seconds:.1f} s"
         rate = f", {frames / seconds:.1f} fps" if seconds and frames and has_frames else ""
-        _print_message(f"{done} of {_counted(len(streams), 'input')} done{counted}{rate}")
+        _print_message(f"{done} of {_counted(len(streams), 'input')} done{counted}{rate}{_computed_on(metrics)}")
     if interrupt.requested:
         return exit_code(interrupt.number)
     wrong = metrics.complaints or any(stream.failure or stream.given_up for stream in streams)

@@ -55,6 +55,22 @@ def folders_without_locks(inputs: Inputs) -> list[str]:
     return [f"warning: {folder}: {NO_LOCKS}" for folder in folders if not has_locks(folder)]
 
 
+def check_settings(config: RunConfig) -> None:
+    """Check that this machine has what the settings of the stages name: weights, devices. A cluster has its own.
+
+    Raises UsageError.
+    """
+    if config.settings.ray.address is not None:
+        return
+    for node in config.graph.nodes:
+        try:
+            node.cls.check_settings(config.stages[node.name])
+        except Exception as error:
+            if not is_plain(error):
+                raise
+            raise UsageError(error.what, error.where, error.remedy) from error
+
+
 def refuse_failing_inputs(config: RunConfig, inputs: Inputs) -> Inputs:
     """Refuse inputs that a stage cannot process, if that is known before the start; returns all inputs.
 

@@ -20,7 +20,7 @@ def make_report(metrics: Metrics, left_out: Sequence[str] = ()) -> dict[str, Any
 
     Keys: `inputs` (one entry per input), `left_out` (files of the given folders that are no inputs: their number and
     the first names), `seconds`, `fps`, `first_frame_s`, `lanes`, `stages`, the facts of the stages that all inputs
-    share (`weights`), and `metrics` if the run has one input and measured something on it.
+    share (`weights`, the `device` of the network), and `metrics` if the run has one input and measured something on it.
     """
     frames = sum(stream.frames_done for stream in metrics.streams.values())
     seconds = metrics.seconds or 0.0
@@ -41,6 +41,7 @@ def make_report(metrics: Metrics, left_out: Sequence[str] = ()) -> dict[str, Any
             for name, stage in metrics.stages.items()
         },
         "weights": {"name": None, "sha256": None},
+        "device": None,
         **measured,
         **metrics.facts,
     }

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from models.fitting.compared_fits import prepare_methods
+from models.inference.network_check import check_network
 from models.inference.open_network import fetch_weights, open_network
 from models.light.inference.light_network import SCORE_THRESHOLD
 from models.network import NetworkConfig
@@ -78,6 +79,11 @@ class Evaluate(Stage):
         return config.network.uses_gpu()
 
     @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises ModelError for weights and a device that the network cannot use."""
+        check_network(config.network)
+
+    @classmethod
     def fetch(cls, config: Config) -> None:
         """Download weights of the zoo and compute distances on the body, once. Raises: ModelError."""
         fetch_weights(config.network)
@@ -135,8 +141,9 @@ class Evaluate(Stage):
         return image_bodies(image, first, everybody, self.config.min_height, self._body)
 
     def summary(self) -> Mapping[str, Any]:
-        """The weights that were scored: name and sha256 of the file."""
-        return {"weights": {"name": self._network.name, "sha256": self._network.sha256}}
+        """The weights that were scored: name and sha256 of the file; and the device that computed."""
+        weights = {"name": self._network.name, "sha256": self._network.sha256}
+        return {"weights": weights, "device": self._network.device}
 
 
 def scored(config: Evaluate.Config, images: Iterable[TrueImage], threads: int) -> dict[str, Measures]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from models.inference.network_check import check_network
 from models.inference.open_network import fetch_weights, open_network
 from models.network import NetworkConfig
 from pipeline.stage import Stage
@@ -29,6 +30,11 @@ class Detect(Stage):
     def uses_gpu(cls, config: Config) -> bool:
         """Whether the network uses a GPU."""
         return config.network.uses_gpu()
+
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises ModelError for weights and a device that the network cannot use."""
+        check_network(config.network)
 
     @classmethod
     def fetch(cls, config: Config) -> None:
@@ -63,5 +69,6 @@ class Detect(Stage):
         return no_people, Features(content=None)
 
     def summary(self) -> Mapping[str, Any]:
-        """`weights`: name and sha256 of the network's file."""
-        return {"weights": {"name": self.network.name, "sha256": self.network.sha256}}
+        """`weights`: name and sha256 of the network's file; `device`: where it computed."""
+        weights = {"name": self.network.name, "sha256": self.network.sha256}
+        return {"weights": weights, "device": self.network.device}

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from models.cache import user_path
 from models.files.atomic_file import atomic_write
+from models.inference.network_check import check_network
 from models.inference.open_network import fetch_weights
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage, StageError
@@ -95,6 +96,12 @@ class Annotate(Stage):
                 raise ValueError("hints is half, which needs propose: true")
             if self.token is None and not is_loopback(self.host):
                 object.__setattr__(self, "token", secrets.token_urlsafe(16))
+
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises ModelError for weights and a device that the network cannot use."""
+        if config.propose and not config.check:
+            check_network(config.network)
 
     @classmethod
     def fetch(cls, config: Config) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.checkpoints.trained_weights import Kind, TrainedInfo
+from models.checkpoints.trained_info import Kind, TrainedInfo
 from models.learning.training_batch import TrainingBatch
 from models.light.architecture.sizes import DetectorSizes, SurfaceSizes
 

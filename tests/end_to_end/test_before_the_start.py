@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import torch
 
 from pipeline.command import cli
 from pipeline.command.cli import main
@@ -63,6 +64,18 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["a.mp4", "--export", "depth=d/", "--set", "bodies.atlas=file"], "bodies.atlas is for the export 'mesh'"),
         (["a.mp4", "--set", "fit.focal_px=900"], "fit: nothing that this run writes needs the stage 'fit'"),
         (["-c", "evaluate", "--set", "write_scores.folder=file"], "file: this folder cannot be used (is no folder)"),
+        (["a.mp4", "--weights", "ligth"], "ligth: there is no such weights file; did you mean 'light'?"),
+        (["a.mp4", "--weights", "file"], "file: not a safetensors file"),
+        (["a.mp4", "-c", "batch", "-o", "out/", "--weights", "."], ".: is a folder, not a weights file"),
+        (["0", "-c", "live", "--set", "network.weights=file"], "file: not a safetensors file"),
+        (["a.mp4", "--set", "network.device=gpu"], "network.device: expected auto or cpu or cuda"),
+        (["a.mp4", "--set", "network.device=GPU:1"], "did you mean 'cuda'?"),
+        (["a.mp4", "--set", "network.device=CUDA"], "did you mean 'cuda'?"),
+        (["a.mp4", "--set", "network.device=cuda"], "network.device: the light network runs on the CPU alone"),
+        (["-c", "export_onnx", "--set", "network={device: cuda, kind: zoo, weights: a.mp4}"], "exported on the CPU"),
+        (["-c", "train_light_scratch", "--set", "device=gpu"], "device: expected auto or cpu or cuda"),
+        (["-c", "train_light", "--set", "train_surface.start=file"], "file: not a safetensors file"),
+        (["-c", "train_rcnn", "--set", "train_network.start=file"], "file: unknown kind of weights file"),
         (["-c", "train_rcnn", "--set", "train_network.folder=file/x"], "file/x: this folder cannot be used ("),
     ],
 )
@@ -76,6 +89,25 @@ def test_errors_are_reported_before_the_start(
     said = capsys.readouterr().err
     assert sentence in said and said.startswith("error: ") and len(said.splitlines()) == 1
     assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (["a.mp4", "-c", "zoo_r50_s1x", "--weights", "w.pkl", "--set", "network.device=cuda"], "network.device"),
+        (["-c", "evaluate", "--set", "network={kind: zoo, weights: w.pkl, device: cuda}"], "network.device"),
+        (["-c", "train_rcnn", "--set", "train_network.device=cuda"], "train_network.device"),
+        (["-c", "train_light_scratch", "--set", "device=cuda"], "train_detector.device"),
+        (["-c", "train_light_scratch", "--set", "train_surface.device=cuda"], "train_surface.device"),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_refused_before_the_start(
+    place: Path, words: list[str], key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "w.pkl").write_bytes(b"\x80\x02}.")
+    assert main([*words, "--serial"]) == 2
+    assert capsys.readouterr().err == f"error: {key}: there is no GPU that torch can use; use auto or cpu\n"
 
 
 def test_the_size_of_large_exports_is_said_before_the_start(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,7 +36,8 @@ from safetensors.torch import save_file
 
 from models.architecture.variant import Variant
 from models.checkpoints.checkpoint import load_checkpoint
-from models.checkpoints.trained_weights import TrainedInfo, load_trained, write_trained
+from models.checkpoints.trained_info import TrainedInfo
+from models.checkpoints.trained_weights import load_trained, write_trained
 from models.light.architecture.sizes import DetectorSizes, LightSizes
 from models.light.architecture.weight_files import load_networks, write_weights
 from models.surface.atlas_file import load_atlas

@@ -14,7 +14,8 @@ from models.architecture.densepose_head import DensePosePredictor, upsample_maps
 from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.variant import Variant, map_channels
 from models.boxes import apply_deltas
-from models.checkpoints.trained_weights import TrainedInfo, initialise_from, load_trained, make_network, write_trained
+from models.checkpoints.trained_info import TrainedInfo
+from models.checkpoints.trained_weights import initialise_from, load_trained, make_network, write_trained
 from models.inference.single_person import WINDOW, region_maps
 from models.learning.label_assignment import (
     BACKGROUND,

@@ -11,7 +11,8 @@ import torch
 
 from models.architecture.roi_pooling import image_index, roi_align
 from models.architecture.variant import Variant
-from models.checkpoints.trained_weights import TrainedInfo, make_network, write_trained
+from models.checkpoints.trained_info import TrainedInfo
+from models.checkpoints.trained_weights import make_network, write_trained
 from models.inference.assembly import assemble_surface
 from models.inference.preprocess import network_input
 from models.inference.region_heads import decode_keypoints, paste_mask

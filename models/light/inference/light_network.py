@@ -83,6 +83,7 @@ class LightNetwork:
         require_weights(path)
         self.name = path.stem
         self.sha256 = file_sha256(path)
+        self.device = "cpu"
         self.engine = cpu_engine(config.engine)
         self.precision = light_precision(config.precision, self.engine, path, self.sha256)
         self._parallel = threads if config.batch == "auto" else min(config.batch, threads)

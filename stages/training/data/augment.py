@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.checkpoints.trained_weights import Kind
+from models.checkpoints.trained_info import Kind
 from models.inference.preprocess import DIVISOR, network_input, network_size
 from models.learning.training_batch import TrainingBatch
 from pipeline.stage import Stage

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from models.architecture.fcn import FullConvNet
 from models.arrays import U8
 from models.cache import user_path
-from models.checkpoints.trained_weights import TrainedInfo, load_trained
+from models.checkpoints.trained_info import TrainedInfo
+from models.checkpoints.trained_weights import load_trained
 from models.errors import ModelError
 from models.files.atomic_file import atomic_write
 from models.inference.single_person import SinglePersonPredictor, without_background

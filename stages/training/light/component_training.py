@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import torch
 from torch import nn
 
 from models.cache import user_path
+from models.engines.device import choose_device, device_name
+from models.inference.network_check import check_network
 from models.light.architecture.weight_files import load_smaller, read_weights
 from models.light.architecture.weight_paths import weights_path
 from models.network import NetworkConfig
@@ -59,6 +61,13 @@ class ComponentConfig:
         return weights_path(self.network.weights)
 
 
+def check_component(config: ComponentConfig, name: str) -> None:
+    """Raise ModelError for first weights that are not the light network's, and for a device that is not there."""
+    choose_device(config.device, f"train_{name}.device")
+    if config.first is not None:
+        check_network(config.network or NetworkConfig(weights=config.start))
+
+
 class ComponentTraining:
     """The training of a component in its folder; it resumes from its checkpoint.
 
@@ -99,6 +108,10 @@ class ComponentTraining:
             self._batches = BatchLoader(recipe, numbers, loaders=self.config.loaders, device=self.device, key=key)
         with named_process_deaths(key):
             self.fit.run(self._batches, loss, last)
+
+    def summary(self) -> dict[str, Any]:
+        """`device`: where it computes."""
+        return {"device": device_name(self.device)}
 
     def close(self) -> None:
         """End the processes that make batches."""

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.errors import ModelError
+from models.inference.network_check import check_network
 from models.inference.onnx_export import graphs_of, write_graph
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage
@@ -33,6 +35,13 @@ class ExportOnnx(Stage):
 
         folder: str = "."
         network: NetworkConfig = field(default_factory=NetworkConfig)
+
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises ModelError for weights that are not the network's, and for a GPU, which no export uses."""
+        if config.network.device == "cuda":
+            raise ModelError("networks are exported on the CPU", "network.device", "use auto or cpu")
+        check_network(config.network)
 
     def __call__(self, job: Job) -> Iterator[Written]:
         """One file a graph, and beside it `NAME.onnx.json`. Raises: ModelError for weights that do not fit."""

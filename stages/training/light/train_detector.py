@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -13,7 +14,7 @@ from models.light.architecture.weight_files import read_sizes
 from pipeline.stage import Stage
 from stages.training.distributed import indices_of, rank, worker_count
 from stages.training.fit import FitConfig
-from stages.training.light.component_training import ComponentConfig, ComponentTraining
+from stages.training.light.component_training import ComponentConfig, ComponentTraining, check_component
 from stages.training.light.detector_batches import DetectorBatchFactory, detector_loss
 from stages.training.light.mixes import SheetMix
 from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneShards
@@ -46,6 +47,11 @@ class TrainDetector(Stage):
         box_teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3400))
 
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises ModelError for first weights and a device that cannot be used."""
+        check_component(config, "detector")
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
@@ -66,6 +72,10 @@ class TrainDetector(Stage):
         )
         self.training.run(recipe, detector_loss, part.last_step(config.fit.steps))
         yield DetectorTrained(checkpoint=str(self.training.fit.path), sizes=self.sizes)
+
+    def summary(self) -> Mapping[str, Any]:
+        """`device`: where it computed."""
+        return self.training.summary()
 
     def close(self) -> None:
         """Stop the processes that make batches."""

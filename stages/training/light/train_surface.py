@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ from models.losses.light_surface import SurfaceLossConfig
 from pipeline.stage import Stage
 from stages.training.distributed import indices_of, rank, worker_count
 from stages.training.fit import FitConfig
-from stages.training.light.component_training import ComponentConfig, ComponentTraining
+from stages.training.light.component_training import ComponentConfig, ComponentTraining, check_component
 from stages.training.light.mixes import CropMix
 from stages.training.light.surface_batches import SurfaceBatchFactory, surface_loss
 from stages.training.payloads import PhotoShards, Round, SceneShards, SurfaceTrained
@@ -70,6 +71,11 @@ class TrainSurface(Stage):
             if self.heads_only and not self.sizes.joints:
                 raise ValueError("heads_only needs a network with sizes.joints: true")
 
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises ModelError for first weights and a device that cannot be used."""
+        check_component(config, "surface")
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
@@ -95,6 +101,10 @@ class TrainSurface(Stage):
         )
         self.training.run(recipe, self._loss, part.last_step(config.fit.steps))
         yield SurfaceTrained(checkpoint=str(self.training.fit.path), sizes=self.sizes)
+
+    def summary(self) -> Mapping[str, Any]:
+        """`device`: where it computed."""
+        return self.training.summary()
 
     def close(self) -> None:
         """End the processes that make batches."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.files.atomic_file import atomic_write
+from models.inference.network_check import check_network
 from models.metrics.bootstrap import Estimate
 from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
@@ -45,6 +46,11 @@ class BeforeAfter(Stage):
         weights: str = "runs/finetune/finetuned.safetensors"
         report: str = "runs/finetune/before_after.json"
         min_height: float = 60.0
+
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises ModelError for weights and a device that the network cannot use."""
+        check_network(config.network)
 
     @classmethod
     def fetch(cls, config: Config) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoints.checkpoint import load_checkpoint
-from models.checkpoints.trained_weights import read_trained_info, write_trained
+from models.checkpoints.trained_info import read_trained_info
+from models.checkpoints.trained_weights import write_trained
 from models.files.json_file import parsed_json
 from models.metrics.bootstrap import Estimate
 from models.network import NetworkConfig

@@ -17,15 +17,10 @@ from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.variant import Variant
 from models.cache import user_path
-from models.checkpoints.trained_weights import (
-    Kind,
-    TrainedInfo,
-    initialise_from,
-    make_network,
-    read_trained_info,
-    write_trained,
-)
-from models.engines.device import choose_device
+from models.checkpoints.trained_info import Kind, TrainedInfo, read_trained_info
+from models.checkpoints.trained_weights import initialise_from, make_network, write_trained
+from models.engines.device import choose_device, device_name
+from models.inference.network_check import check_network, check_weights_file
 from models.learning.learner import FcnLearner, LossConfig, RcnnLearner
 from models.learning.training_batch import TrainingBatch
 from models.network import NetworkConfig
@@ -88,6 +83,15 @@ class TrainNetwork(Stage):
             if not self.scales or min(self.scales) <= 0:
                 raise ValueError("scales must be above 0, one at least")
 
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises ModelError for first weights that are not there, and for a device that is not."""
+        choose_device(config.device, "train_network.device")
+        if config.network is not None:
+            check_network(config.network)
+        elif config.start:
+            check_weights_file(user_path(config.start))
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
         cv2.setNumThreads(threads)
@@ -99,6 +103,10 @@ class TrainNetwork(Stage):
         if self._training is None:
             self._training = Training(self.config, batches)
         yield self._training.advance(part.last_step(self.config.fit.steps))
+
+    def summary(self) -> Mapping[str, Any]:
+        """`device`: where it computed."""
+        return {} if self._training is None else {"device": device_name(self._training.device)}
 
     def close(self) -> None:
         """End the thread that makes batches."""

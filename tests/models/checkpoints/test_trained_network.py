@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from models.architecture.variant import Variant
-from models.checkpoints.trained_weights import TrainedInfo, make_network, write_trained
+from models.checkpoints.trained_info import TrainedInfo
+from models.checkpoints.trained_weights import make_network, write_trained
 from models.errors import ModelError
 from models.inference.trained_network import open_trained
 from models.network import NetworkConfig

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import torch
-from safetensors.torch import save_file
 
-from models.architecture.variant import Variant
-from models.checkpoints.trained_weights import TrainedInfo, make_network, write_trained
 from models.checkpoints.zoo import ZOO as ZOO_FILES
-from models.errors import ModelError
-from models.inference.open_network import configuration_of, fetch_weights
-from models.network import NetworkConfig
+from models.inference.network_check import configuration_of
 from pipeline.command.zoo_weights import configuration_for_weights
 from pipeline.config import load_config
 from stages import STAGES
@@ -50,21 +42,3 @@ def test_every_published_network_has_the_configuration_that_is_named_for_it() ->
     for name in ZOO_FILES:
         config = load_config(configuration_of(name), [], STAGES)
         assert config.stages["detect"].network.weights == f"zoo:{name}"
-
-
-def test_weights_of_another_network_say_which_setting_they_want(tmp_path: Path) -> None:
-    trained, checkpoint = tmp_path / "mine.safetensors", tmp_path / "model_final_844d15.pkl"
-    variant = Variant()
-    with torch.device("meta"):
-        network = make_network("fcn", variant)
-    first = dict(list(network.state_dict().items())[:1])
-    about = TrainedInfo(kind="fcn", variant=variant, min_size=1, max_size=2)
-    write_trained(trained, {name: torch.zeros(value.shape) for name, value in first.items()}, about)
-    checkpoint.write_bytes(b"anything")
-    with pytest.raises(ModelError, match=r"of kind 'fcn'.*; add --set network\.kind=trained"):
-        fetch_weights(NetworkConfig(weights=str(trained)))
-    with pytest.raises(ModelError, match=r"of a published network, .*; add -c zoo_r101_dl$"):
-        fetch_weights(NetworkConfig(weights=str(checkpoint)))
-    fetch_weights(NetworkConfig(kind="trained", weights=str(trained)))
-    save_file({"a": torch.zeros(1)}, tmp_path / "else.safetensors")
-    fetch_weights(NetworkConfig(weights=str(tmp_path / "else.safetensors")))

@@ -89,7 +89,7 @@ def graphs_of(config: NetworkConfig, images: Sequence[np.ndarray]) -> list[OnnxG
     fold_norms(network)
     limits = limits_of(config)
     whole = WholeNetwork(network, limits.score_threshold, limits.nms_threshold, limits.max_people)
-    free = {"rgb": {0: "height", 1: "width"}} | {output: {0: "people"} for output in whole.names}
+    free = {"rgb": {0: "H", 1: "W"}} | {output: {0: "people"} for output in whole.names}
     examples = tuple(torch.from_numpy(np.ascontiguousarray(image)) for image in images)
     return [OnnxGraph(name=name, network=whole, inputs=("rgb",), outputs=whole.names, free=free, examples=examples)]
 
@@ -105,7 +105,7 @@ def light_graphs(path: Path, images: Sequence[np.ndarray]) -> list[OnnxGraph]:
         ).expand(count, -1, -1, -1)
         for count, one in enumerate(floats, 1)
     )
-    sizes = {0: "pictures", 2: "height", 3: "width"}
+    sizes = {0: "images", 2: "H", 3: "W"}
     return [
         OnnxGraph(
             name=f"{path.stem}_detector",
@@ -113,7 +113,7 @@ def light_graphs(path: Path, images: Sequence[np.ndarray]) -> list[OnnxGraph]:
             inputs=("rgb",),
             outputs=("rows",),
             examples=whole,
-            free={"rgb": sizes, "rows": {0: "pictures", 1: "places"}},
+            free={"rgb": sizes, "rows": {0: "images", 1: "locations"}},
         ),
         OnnxGraph(
             name=f"{path.stem}_surface",

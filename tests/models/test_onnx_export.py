@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from models.architecture.variant import Variant
-from models.checkpoints.trained_weights import TrainedInfo, make_network, write_trained
+from models.checkpoints.trained_info import TrainedInfo
+from models.checkpoints.trained_weights import make_network, write_trained
 from models.errors import ModelError
-from models.inference.onnx_export import graphs_of, write_graph
+from models.inference.onnx_export import Exported, graphs_of, write_graph
 from models.inference.trained_network import open_trained
 from models.network import NetworkConfig
+from pipeline.command.cli import main
+from tests.test_architecture import imports
 
 NEEDED = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
 pytestmark = pytest.mark.skipif(not NEEDED, reason="onnx or ONNX Runtime is not installed: pip install '.[onnx]'")
@@ -70,10 +78,58 @@ def test_images_without_people_are_supported(tmp_path: Path) -> None:
     assert write_graph(graph, tmp_path, threads=1).most == (0, 0, 0)
 
 
-def test_the_light_network_is_exported_as_two_files(tmp_path: Path) -> None:
-    detector, surface = (write_graph(graph, tmp_path, threads=1) for graph in graphs_of(NetworkConfig(), images()))
+@pytest.fixture(scope="module")
+def light(tmp_path_factory: pytest.TempPathFactory) -> tuple[Exported, Exported]:
+    """The files of the built-in weights: detector, surface."""
+    folder = tmp_path_factory.mktemp("light")
+    detector, surface = (write_graph(graph, folder, threads=1) for graph in graphs_of(NetworkConfig(), images()))
+    return detector, surface
+
+
+def test_the_light_network_is_exported_as_two_files(light: tuple[Exported, Exported]) -> None:
+    detector, surface = light
     assert {detector.path.name, surface.path.name} == {"light_detector.onnx", "light_surface.onnx"}
     assert detector.error["rows"] < 1e-3 and surface.most == (1, 2, 3)
+
+
+def test_the_documented_shapes_are_those_of_the_files(light: tuple[Exported, Exported], root: Path) -> None:
+    import onnxruntime
+
+    rows = [line for line in (root / "docs" / "onnx.md").read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+    for one in light:
+        session = onnxruntime.InferenceSession(str(one.path), providers=["CPUExecutionProvider"])
+        (row,) = (row for row in rows if row.startswith(f"| `{one.path.name}` "))
+        (taken,), (given,) = session.get_inputs(), session.get_outputs()
+        free = {name: size for name, size in zip(taken.shape, (3, 3, 64, 96), strict=True) if isinstance(name, str)}
+        example = np.zeros([free.get(size, size) for size in taken.shape], np.float32)
+        sizes = session.run(None, {taken.name: example})[0].shape
+        pairs = zip(given.shape, sizes, strict=True)
+        shape = [own if own in ("images", "people", "locations") else size for own, size in pairs]
+        for cell, value, size in zip(row.split("|")[2:4], (taken, given), (taken.shape, shape), strict=True):
+            assert value.type == "tensor(float)" and f"`{value.name}` float32 ({', '.join(map(str, size))})" in cell
+
+
+def test_a_program_of_somebody_else_gives_the_result_of_this_one(
+    light: tuple[Exported, Exported], root: Path, tmp_path: Path
+) -> None:
+    """The documented script, which imports nothing of this project, against the program with one pass for a person."""
+    script, photo = root / "docs" / "examples" / "onnx_photo.py", tmp_path / "photo.png"
+    with av.open(str(root / "configs" / "demo_walk.mp4")) as clip:
+        Image.fromarray(next(clip.decode(video=0)).to_ndarray(format="rgb24")).save(photo)
+    loaded = {name.partition(".")[0] for name in imports(ast.parse(script.read_text(encoding="utf-8")))}
+    assert loaded - set(sys.stdlib_module_names) == {"numpy", "onnxruntime"}
+    command = [sys.executable, "-I", str(script), str(light[0].path.parent), "photo.png", "theirs.png"]
+    subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    plain = {"tta": "adaptive_fast", "flip": "false", "roll_align": "false", "precision": "fp32"}
+    words = [word for key, value in plain.items() for word in ("--set", f"network.{key}={value}")]
+    own = [str(photo), "--serial", "-o", str(tmp_path / "o.png"), "--export", f"iuv={tmp_path}/iuv/", *words]
+    assert main(own) == 0
+    theirs, ours = (np.array(Image.open(path)) for path in (tmp_path / "theirs.png", tmp_path / "iuv" / "photo.png"))
+    both = (theirs[..., 2] > 0) & (ours[..., 2] > 0)
+    assert both.sum() > 2000 and both.sum() > 0.98 * ((theirs[..., 2] > 0) | (ours[..., 2] > 0)).sum()
+    same = both & (theirs[..., 2] == ours[..., 2])
+    assert same.sum() > 0.95 * both.sum()
+    assert np.abs(theirs[same].astype(int) - ours[same])[:, :2].mean() < 2
 
 
 def test_unsupported_networks_are_an_error(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from toy_runs import GRAPH, MACHINE, STORE, Run, driver
 from pipeline.config import RunConfig, read_config, validate
 from pipeline.serial import run_serial
 from pipeline.stage import Job
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.fixture
@@ -48,6 +51,20 @@ def toy_jobs(tmp_path: Path) -> Callable[..., list[Job]]:
 def serially() -> Run:
     """Runs a configuration in this process."""
     return driver(run_serial)
+
+
+@pytest.fixture
+def no_ignored_signals() -> Iterator[None]:
+    """The stopping signals count, also where the tests were started so that they are ignored (`nohup`, `&`).
+
+    Programs that a test starts inherit which signals are ignored.
+    """
+    ignored = [number for number in STOPPING if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from pipeline.interrupts import (
     write_to_terminal,
 )
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.usefixtures("no_ignored_signals")]
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ class TrainNetwork(Stage):
         """Raises ModelError for first weights that are not there, and for a device that is not."""
         choose_device(config.device, "train_network.device")
         if config.network is not None:
+            require_trained(config.network)
             check_network(config.network)
         elif config.start:
             check_weights_file(user_path(config.start))
@@ -185,11 +186,16 @@ def learner_of(network: DensePoseRCNN | FullConvNet, losses: LossConfig) -> nn.M
     return FcnLearner(network, losses) if isinstance(network, FullConvNet) else RcnnLearner(network, losses)
 
 
-def variant_of(network: NetworkConfig, kind: Kind) -> Variant:
-    """The variant of a configuration's weights. Raises: StageError if they are no trained ones of the kind."""
+def require_trained(network: NetworkConfig) -> None:
+    """Raises: StageError for weights that no training of this stage wrote."""
     if network.kind != "trained":
         what = f"weights of the kind {network.kind!r} cannot be fine-tuned here"
         raise StageError(what, "network.kind", "give --weights FILE of a training, and network.kind: trained")
+
+
+def variant_of(network: NetworkConfig, kind: Kind) -> Variant:
+    """The variant of a configuration's weights. Raises: StageError if they are no trained ones of the kind."""
+    require_trained(network)
     about = read_trained_info(user_path(network.weights))
     if about.kind != kind:
         what = f"these weights are of the kind {about.kind!r}, the batches of {kind!r}"

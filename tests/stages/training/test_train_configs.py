@@ -173,7 +173,7 @@ def test_a_finetuning_tells_what_it_has_changed(folder: Path, capsys: pytest.Cap
     old, new = (load_trained(path)[0].state_dict() for path in (start, weights))
     gap = max(float((old[name] - value).abs().max()) for name, value in new.items())
     assert 0 < gap < 0.1
-    assert main(["-c", "train_finetune_trained", *words, "--set", "network.kind=light"]) == 1
+    assert main(["-c", "train_finetune_trained", *words, "--set", "network.kind=light"]) == 2
     assert "cannot be fine-tuned here" in capsys.readouterr().err
 
 

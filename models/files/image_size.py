@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from models.errors import ModelError
+from models.files.png_text import without_large_text
 
 VARIABLE = "DENSEPOSE_LARGEST_PICTURE"
 """Environment variable with millions of pixels; it passes the key `largest_image` to all processes of a run."""
@@ -31,6 +32,8 @@ REMEDY = "make it smaller first, or, where the memory suffices, raise the key la
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
 """Formats that Pillow opens by default."""
 HEADER_BYTES = 1 << 16
+LEFT_OUT = "left out"
+"""Key of an image's `info`."""
 USUAL_MEMORY = 1 << 32
 """Bytes of memory where the system does not say how much there is."""
 _CGROUP = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -67,6 +70,8 @@ def supported_formats(formats: tuple[str, ...]) -> list[str]:
 def open_image(file: str | Path | BinaryIO, where: str, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """Open an image with Pillow and check its size. The pixels are not decoded yet.
 
+    The key LEFT_OUT of the image's `info` holds a sentence if oversized texts of the file are not read.
+
     Raises:
         ModelError: the image is too large.
         Exception: Pillow's errors, if the file is damaged or has none of the formats.
@@ -75,8 +80,13 @@ def open_image(file: str | Path | BinaryIO, where: str, formats: tuple[str, ...]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(file, formats=supported_formats(formats)) as image:
+            with (
+                _without_large_text(file) as (content, left_out),
+                Image.open(content, formats=supported_formats(formats)) as image,
+            ):
                 require_size(image.width, image.height, where)
+                if left_out:
+                    image.info[LEFT_OUT] = left_out
                 # For images inside files such as ICO: Pillow raises at twice this limit when it reads their sizes.
                 Image.MAX_IMAGE_PIXELS = (max_pixels() + 1) // 2
                 yield image
@@ -86,16 +96,34 @@ def open_image(file: str | Path | BinaryIO, where: str, formats: tuple[str, ...]
             Image.MAX_IMAGE_PIXELS = None
 
 
+@contextmanager
+def _without_large_text(file: str | Path | BinaryIO) -> Iterator[tuple[str | Path | BinaryIO, str]]:
+    """What Pillow should open in place of a file, and `without_large_text`'s sentence."""
+    if not isinstance(file, str | Path):
+        yield without_large_text(file)
+        return
+    with open(file, "rb") as opened:
+        content, left_out = without_large_text(opened)
+        yield content if left_out else file, left_out
+
+
 def read_pixels(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> npt.NDArray[Any] | None:
     """`cv2.imread` with a size check. None if it cannot be read. Raises: ModelError if it is too large."""
     with open(path, "rb") if os.path.isfile(path) else BytesIO() as file:
-        return None if _refused(file, str(path)) else _decoded(lambda: cv2.imread(str(path), flags))
+        if _refused(file, str(path)):
+            return None
+        content, left_out = without_large_text(file)
+        return _unpacked(content.read(), flags) if left_out else _decoded(lambda: cv2.imread(str(path), flags))
 
 
 def decode_pixels(content: bytes, where: str, flags: int = cv2.IMREAD_COLOR) -> npt.NDArray[Any] | None:
     """`cv2.imdecode` with a size check. None if it cannot be read. Raises: ModelError if it is too large."""
     if _refused(BytesIO(content), where):
         return None
+    return _unpacked(without_large_text(BytesIO(content))[0].read(), flags)
+
+
+def _unpacked(content: bytes, flags: int) -> npt.NDArray[Any] | None:
     return _decoded(lambda: cv2.imdecode(np.frombuffer(content, np.uint8), flags))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from models.body.camera import (
     NARROWEST,
@@ -16,6 +16,8 @@ from models.body.camera import (
     field_of_focal,
     focal_of_field,
 )
+from models.errors import ModelError
+from models.files.image_size import open_image
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 
@@ -54,7 +56,7 @@ def _require_field(focal_px: float, larger: int) -> None:
 def _camera_of_photo(video: VideoInfo) -> PinholeCamera | None:
     """The camera that a photo's EXIF tells; None if the file states none."""
     try:
-        with Image.open(video.path) as image:
+        with open_image(video.path, video.path) as image:
             return exif_camera(image.getexif().get_ifd(EXIF_IFD), video.width, video.height)
-    except (OSError, UnidentifiedImageError, ValueError, TypeError, SyntaxError):
+    except (OSError, UnidentifiedImageError, ModelError, ValueError, TypeError, SyntaxError):
         return None

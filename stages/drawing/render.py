@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from models.errors import ModelError
+from models.files.png_text import left_out_text
 from models.surface.atlas import DEFAULT_ATLAS
 from models.surface.atlas_file import AtlasBuilder
 from models.surface.logos import Logo
@@ -91,6 +92,14 @@ class Render(Stage):
     def needs(cls, config: Config) -> Sequence[str]:
         """`fit` for the styles that draw fitted bodies."""
         return ("fit",) if any(style in BODY_STYLES for style in config.styles) else ()
+
+    @classmethod
+    def announce(cls, config: Config) -> Sequence[str]:
+        """Which atlases and logos are read without oversized texts or profiles."""
+        if not _wears_atlas(config):
+            return ()
+        pictures = [config.atlas or "", *config.atlas_of.values(), *(logo.picture for logo in config.logos)]
+        return [f"{name}: {left_out}" for name in dict.fromkeys(pictures) if (left_out := left_out_text(name))]
 
     @classmethod
     def fetch(cls, config: Config) -> None:

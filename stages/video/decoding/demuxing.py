@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from io import BytesIO
 from typing import Any, Protocol
 
 import av
@@ -14,6 +15,7 @@ import av.video.stream
 from av.stream import Stream
 
 from models.files.image_size import max_pixels
+from models.files.png_text import without_large_text
 from pipeline.stage import IMAGE_BRANDS, StageError
 from stages.video.decoding.paths_and_urls import check_readable, is_url
 
@@ -63,7 +65,7 @@ def open_container(
     try:
         # With "file:" FFmpeg does not take a name with a colon for a protocol.
         name = path if is_url(path) else f"file:{os.path.abspath(path)}"
-        source: Any = name if pipe is None else pipe
+        source: Any = pipe or _without_large_text(path) or name
         timeout = (OPEN_TIMEOUT_S, read_timeout_s)
         # FFmpeg decodes a frame to probe a stream; the limit holds for that one too.
         limited = {"max_pixels": str(max_pixels()), **(options or {})}
@@ -76,6 +78,15 @@ def open_container(
         container.close()
         raise StageError("is text, not a video or image", named, "give a video or image file")
     return container
+
+
+def _without_large_text(path: str) -> Readable | None:
+    """What FFmpeg should read of an animated PNG with oversized texts; None for a file that it may open itself."""
+    if is_url(path):
+        return None
+    with open(path, "rb") as file:
+        content, left_out = without_large_text(file)
+        return BytesIO(content.read()) if left_out else None
 
 
 def _video_in(path: str, image: av.container.InputContainer) -> av.container.InputContainer:

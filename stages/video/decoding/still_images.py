@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from models.arrays import U8
 from models.errors import ModelError
-from models.files.image_size import FORMATS, open_image, read_pixels
+from models.files.image_size import FORMATS, LEFT_OUT, open_image, read_pixels
 from pipeline.stage import MJPEG_SUFFIXES, StageError
 from stages.video.decoding import heif, raw_photos
 from stages.video.decoding.color_conversion import over_black
@@ -62,8 +62,10 @@ def is_still(path: str) -> bool:
             return not (image.format in ANIMATED and getattr(image, "n_frames", 1) > 1)
     except ModelError as error:
         raise StageError(error.what, path, error.remedy) from error
-    except Exception:  # Pillow passes on every error of its format plugins
+    except OSError:  # no image of a format that Pillow knows
         return Path(path).suffix.lower() in CV_SUFFIXES and cv2.haveImageReader(path)
+    except Exception:  # an image, but a damaged one; Pillow passes on every error of its format plugins
+        return True
 
 
 def read_still(path: str) -> tuple[U8, list[str]]:
@@ -82,6 +84,8 @@ def read_still(path: str) -> tuple[U8, list[str]]:
         with _opened(path) as image:
             if image.format == "TIFF" and raw_photos.find_full_page(path, image):
                 notes.append("the preview at the start of the file is skipped")
+            if LEFT_OUT in image.info:
+                notes.append(image.info[LEFT_OUT])
             orientation = EXIF_ORIENTATIONS.get(_exif_orientation(path, image), UPRIGHT)
             pages = getattr(image, "n_frames", 1)
             if pages > 1 and image.format in MULTIPAGE_WARNINGS:

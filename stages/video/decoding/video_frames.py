@@ -10,6 +10,7 @@ import av.container
 import av.video.stream
 
 from models.arrays import U8
+from models.files.png_text import left_out_text
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.decoding.color_conversion import ToRgb, tags_of
@@ -26,6 +27,7 @@ from stages.video.decoding.orientation import (
     is_quarter_turn,
     orientation_of_matrix,
 )
+from stages.video.decoding.paths_and_urls import is_url
 from stages.video.decoding.resizing import size_within
 from stages.video.decoding.seeking import SEEK_FROM_S, can_seek_accurately, seek_accurately
 from stages.video.decoding.stream_selection import default_video_stream, discard_other_streams, has_other_programs
@@ -141,6 +143,8 @@ class VideoFrames:
             self._reader.check_complete(self._path)
         if self.video is None:
             raise self._no_frame_error()
+        if not is_url(self._path) and (left_out := left_out_text(self._path)):
+            self.warnings.append(left_out)
         if has_other_programs(self._container):
             self.warnings.append("the file holds several programs; the one with the largest frames is processed")
         if self._deinterlacer.interlaced:

@@ -40,6 +40,11 @@ class Keypoints:
             raise ValueError(f"its keypoints have {len(values)} values, but its category names {self.count} keypoints")
         return [value for at in self.index_17 for value in (values[3 * at : 3 * at + 3] if at >= 0 else (0, 0, 0))]
 
+    def with_joint(self, values: list[Any], joint: int, numbers: Sequence[Any]) -> list[Any]:
+        """A record's keypoints with COCO's joint set to x, y and visibility; the same where the category lacks it."""
+        at = self.index_17[joint]
+        return values if at < 0 else [*values[: 3 * at], *numbers, *values[3 * at + 3 :]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Categories:
@@ -61,7 +66,7 @@ class Categories:
         Entries that are no records stay, and their reader reports them. Damaged records are passed to `damaged`.
         """
         people = []
-        for record in filter(self._is_person, records):
+        for record in filter(self.is_of_person, records):
             try:
                 people.append(self._in_order(record))
             except ValueError as error:
@@ -85,7 +90,8 @@ class Categories:
         left = f"; left out: {_some(rest)}" if rest else ""
         return f"{file.name}: people are the annotations of the category {people}{left}{lost}"
 
-    def _is_person(self, record: Any) -> bool:
+    def is_of_person(self, record: Any) -> bool:
+        """Whether a record is of a category of people. Entries that are no records are: their reader reports them."""
         if not isinstance(record, Mapping):
             return True
         number = record.get("category_id", MISSING)

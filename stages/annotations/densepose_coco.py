@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from models.body.charts import COARSE_NAMES
-from models.files.atomic_file import atomic_write
 from models.files.image_size import too_large
-from models.files.json_file import read_json
 from models.metrics.instances import AnnotatedPoints
 from pipeline.stage import StageError
+from stages.annotations.coco_documents import read_document, write_document
 from stages.annotations.coco_masks import check_run_lengths, check_segmentation
 from stages.annotations.image_folders import image_path
 
@@ -37,7 +35,10 @@ DamageHandler = Callable[[StageError], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedImage:
-    """An image of a set. Height and width are None if the file lacks them (PoseTrack); `rest`: all other fields."""
+    """An image of a set. Height and width are None if the file lacks them (PoseTrack); `rest`: all other fields.
+
+    `complete: false` among them: its annotation is not finished.
+    """
 
     id: int
     file_name: str
@@ -46,6 +47,11 @@ class AnnotatedImage:
     video: str | None = None
     frame: int | None = None
     rest: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all people of the image are annotated."""
+        return self.rest.get("complete") is not False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,17 +158,16 @@ def write_dense_set(path: Path, dense_set: DenseSet) -> None:
 
     Raises: StageError when the file cannot be written.
     """
-    document = {
+    write_document(path, set_document(dense_set))
+
+
+def set_document(dense_set: DenseSet) -> dict[str, Any]:
+    """The document of a set, as JSON has it."""
+    return {
         **dense_set.rest,
         "images": [image_record(image) for image in dense_set.images],
         "annotations": [person_record(person) for person in dense_set.people],
     }
-    try:
-        with atomic_write(path) as draft:
-            draft.write_text(json.dumps(document, allow_nan=False))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StageError(f"the annotations cannot be written ({reason})", str(path), "name another file") from error
 
 
 def tracks_of(dense_set: DenseSet) -> dict[tuple[str, int], tuple[AnnotatedPerson, ...]]:
@@ -198,23 +203,6 @@ def person_record(person: AnnotatedPerson) -> dict[str, Any]:
     if person.part_masks is not None:
         record["dp_masks"] = [[] if mask is None else dict(mask) for mask in person.part_masks]
     return record
-
-
-def read_document(path: Path) -> dict[str, Any]:
-    """A file's parsed JSON. Raises: StageError if it is missing, not JSON, or has no images and annotations."""
-    remedy = "name a DensePose-COCO file, such as densepose_minival2014.json"
-    try:
-        document = read_json(path)
-    except OSError as error:
-        raise StageError("the annotations are missing", str(path), remedy) from error
-    except ValueError as error:
-        raise StageError(f"the annotations are damaged ({error})", str(path), "get the file again") from error
-    if isinstance(document, list):
-        raise StageError("is a list of results, not a file of annotations", str(path), remedy)
-    lists = isinstance(document, dict) and all(isinstance(document.get(k), list) for k in ("images", "annotations"))
-    if not lists:
-        raise StageError("holds no lists of images and annotations", str(path), remedy)
-    return dict(document)
 
 
 def _kept(make: Callable[[Any, Any], Any], record: Any, path: Path, damage: DamageHandler, context: Any) -> Any:

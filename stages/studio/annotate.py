@@ -15,7 +15,7 @@ from models.inference.network_check import check_network
 from models.inference.open_network import fetch_weights
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage, StageError
-from stages.annotations.densepose_coco import read_dense_set
+from stages.annotations.coco_people import read_people
 from stages.live.page_access import is_loopback
 from stages.live.payloads import Gauges
 from stages.payloads import Written
@@ -190,7 +190,7 @@ class Annotate(Stage):
     def _checked(self, images: list[GivenImage], output: Path) -> Written:
         """Pictures of the annotations, and a list of what looks wrong. Raises StageError where there are none."""
         folder = output.with_name(f"{output.stem}.check")
-        told = list(check_pictures(read_dense_set(output), images, folder))
+        told = list(check_pictures(read_people(output, unfinished=True), images, folder))
         if not told:
             remedy = "paint parts or set points first, or name another file with -o"
             raise StageError("no person of this file has parts or points to check", str(output), remedy)

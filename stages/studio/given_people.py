@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -17,8 +18,10 @@ from models.metrics.instances import AnnotatedPoints
 from models.metrics.masks import coco_segmentation
 from models.surface.body_conversion import Conversion, conversion_to_open_body
 from pipeline.stage import StageError
+from stages.annotations.coco_categories import id_text, is_person, people_categories
+from stages.annotations.coco_documents import read_document
 from stages.annotations.coco_masks import decode_mask
-from stages.annotations.coco_people import read_people
+from stages.annotations.coco_people import person_rows, read_people
 from stages.annotations.densepose_coco import (
     KEYPOINTS,
     MASK_SIDE,
@@ -28,6 +31,7 @@ from stages.annotations.densepose_coco import (
     write_dense_set,
 )
 from stages.annotations.point_picking import POINT_RANGE
+from stages.studio.given_document import GivenFile, GivenPerson
 from stages.studio.people_file import BODY, CATEGORY
 from stages.studio.studio_files import GivenImage
 from stages.studio.work.actions import Action, Answer, Ask, Paint, SetBox, SetKeypoint, SetKind, SetOutline, Start
@@ -63,23 +67,64 @@ def with_given_people(
         _keep(Path(annotations), kept)
     if not kept.exists():
         return list(images)
-    known = read_people(kept)
+    known = read_people(kept, unfinished=True)
+    read = known
     if points:
         known = _on_open_body(known, annotations or str(kept), body, kept.with_suffix(".converted.json"))
-    named = {one.file_name.replace("\\", "/").rpartition("/")[2]: one for one in known.images}
-    people: dict[int, list[AnnotatedPerson]] = {}
-    for person in known.people:
-        people.setdefault(person.image, []).append(person if points else replace(person, points=None))
-    found = []
+    document = read_document(kept)
+    row_of = {one["id"]: row for row, one in enumerate(document["images"])}
+    people: dict[int, list[GivenPerson]] = {}
+    for row, before, person in zip(person_rows(document, kept), read.people, known.people, strict=True):
+        taken = person if points else replace(person, points=None)
+        one = GivenPerson(row=row, person=taken, moved=before.points is not None and taken.points is not before.points)
+        people.setdefault(row_of[person.image], []).append(one)
+    found, rows = [], {}
     for given in images:
-        image = named.get(given.task.name.rpartition("/")[2])
-        mine = tuple(people.get(image.id, ())) if image is not None else ()
-        if image is not None:
-            _check_size(image, given.task)
-        found.append(replace(given, start=started(mine, given.task), people=mine) if mine else given)
-    if not any(one.people for one in found):
+        image = image_named(read.images, given.task.name)
+        if image is None:
+            found.append(given)
+            continue
+        _check_size(image, given.task)
+        rows[given.task.name] = row_of[image.id]
+        mine = [one.person for one in people.get(row_of[image.id], ())]
+        found.append(replace(given, start=started(mine, given.task)) if mine else given)
+    if not any(row in people for row in rows.values()):
         raise StageError("names none of the given images", annotations or str(kept), "give the images of this file")
-    return found
+    file = GivenFile(document=document, people=people, rows=rows, **_category(document, kept))
+    return [replace(one, file=file) for one in found]
+
+
+def image_named(images: Sequence[AnnotatedImage], name: str) -> AnnotatedImage | None:
+    """The image of a file that has the name of an image of the task; of several with this file name the one whose path
+    fits. None without one.
+
+    Raises: StageError where it is not clear which.
+    """
+    parts = PurePosixPath(name).parts
+    found = [(one, PurePosixPath(one.file_name.replace("\\", "/")).parts) for one in images]
+    found = [(one, theirs) for one, theirs in found if theirs[-1:] == parts[-1:]]
+    if len(found) > 1:
+        found = [(one, theirs) for one, theirs in found if _fits(parts, theirs)]
+        if len(found) != 1:
+            what = "several images of the annotations have this file name"
+            raise StageError(what, name, "name the images by the paths that the file has")
+    return found[0][0] if found else None
+
+
+def _fits(parts: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether one path is the end of the other."""
+    count = min(len(parts), len(others))
+    return parts[-count:] == others[-count:]
+
+
+def _category(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The category of new people, and the keypoints that it names."""
+    categories = people_categories(document, path)
+    listed = document.get("categories") or []
+    ids = [one["id"] for one in listed if isinstance(one, Mapping) and is_person(one.get("name")) and "id" in one]
+    if not ids:
+        return {}
+    return {"category": ids[0], "keypoints": categories.keypoints.get(id_text(ids[0]))}
 
 
 def _check_size(image: AnnotatedImage, task: TaskImage) -> None:
@@ -98,7 +143,7 @@ def _keep(source: Path, kept: Path) -> None:
             what = "the work began with other annotations"
             raise StageError(what, str(kept), "write to another file with -o, or leave annotate.annotations out")
         return
-    read_people(source)
+    read_people(source, unfinished=True)
     try:
         with atomic_write(kept) as draft:
             draft.write_bytes(content)
@@ -131,7 +176,7 @@ def _on_open_body(known: DenseSet, where: str, body: str, kept: Path) -> DenseSe
         what = f"its points are on {named}, not on the {BODY}"
         raise StageError(what, where, "set annotate.points to false: all but the points is taken")
     if kept.exists():
-        return read_people(kept)
+        return read_people(kept, unfinished=True)
     if not body:
         what = f"its points are on the body of DensePose-COCO, not on the {BODY}"
         remedy = "set annotate.body to densepose to convert them, or annotate.points to false to leave them out"

@@ -9,7 +9,7 @@ from pipeline.stage import StageError
 from stages.studio.adjudication import annotated_sheets, decision, is_outdated, review_start, works_of
 from stages.studio.desk import Desk, Message
 from stages.studio.disagreements import Disagreement, Works, disagreements, doubtful_points
-from stages.studio.people_file import ranked_sheets
+from stages.studio.image_results import ranked_sheets
 from stages.studio.sheet_records import outline_record, part_map_record, point_record
 from stages.studio.work.action_messages import action_of
 from stages.studio.work.actions import Action, Decide, SendBack, SetStatus

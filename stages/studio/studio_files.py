@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.annotations.densepose_coco import AnnotatedPerson
+from stages.studio.given_document import GivenFile
 from stages.studio.work.actions import Start
 from stages.studio.work.record_file import FORMER_SUFFIX
 from stages.studio.work.task_list import TaskImage
@@ -15,13 +15,13 @@ from stages.studio.work.task_list import TaskImage
 class GivenImage:
     """An image to annotate: its file, its entry in the task list, and what annotators find in it.
 
-    `people`: those of a file with which the work began, in the order of their numbers; they are in `start`.
+    `file`: the annotations with which the work began, of all images.
     """
 
     path: Path
     task: TaskImage
     start: Start | None = None
-    people: tuple[AnnotatedPerson, ...] = ()
+    file: GivenFile | None = None
 
 
 def studio_journal(output: Path) -> Path:

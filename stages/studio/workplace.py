@@ -10,9 +10,12 @@ from typing import Any
 
 from models.arrays import U8
 from pipeline.stage import StageError
-from stages.annotations.densepose_coco import write_dense_set
+from stages.annotations.coco_documents import write_document
+from stages.annotations.densepose_coco import set_document
 from stages.studio.desk import Desk, Message
-from stages.studio.people_file import left_out, people_file
+from stages.studio.given_document import document_with_results
+from stages.studio.image_results import left_out
+from stages.studio.people_file import people_file
 from stages.studio.point_desk import PointDesk
 from stages.studio.proposals import ProposedPerson
 from stages.studio.review_desk import ReviewDesk
@@ -20,8 +23,10 @@ from stages.studio.shown_images import ShownImages
 from stages.studio.studio_files import GivenImage, ranked_path, studio_journal, unreviewed_path
 from stages.studio.work.action_messages import action_of
 from stages.studio.work.actions import REVIEW_ACTIONS, HandOn, SetStatus, Together
+from stages.studio.work.sheet import WorkSheet
 from stages.studio.work.task_list import (
     HintRule,
+    TaskList,
     WorkEntry,
     claimed,
     image_state,
@@ -53,7 +58,7 @@ class Workplace:
         Raises: StageError.
         """
         self._starts = {one.task.name: one.start for one in images if one.start is not None}
-        self._given = {one.task.name: one.people for one in images}
+        self._given = next((one.file for one in images if one.file is not None), None)
         self._journal = WorkJournal(studio_journal(output), [one.task for one in images], copies, hints)
         numbered = any(one.task.gold for one in images)
         names = [one.task.name for one in images]
@@ -180,14 +185,19 @@ class Workplace:
         Raises: StageError.
         """
         tasks = self._journal.tasks
-        counts = []
-        for rank in range(self._copies):
-            made = people_file(tasks, rank, self._given)
-            write_dense_set(ranked_path(self._output, rank), made)
-            counts.append(len(made.people))
-        if any(reviewed_sheet(tasks, name) is not None for name in self._given):
-            write_dense_set(unreviewed_path(self._output), people_file(replace(tasks, reviews=None), 0, self._given))
+        counts = [self._write(ranked_path(self._output, rank), tasks, rank) for rank in range(self._copies)]
+        if any(reviewed_sheet(tasks, name) is not None for name in self._desk.shown):
+            self._write(unreviewed_path(self._output), replace(tasks, reviews=None), 0)
         return counts[0]
+
+    def _write(self, path: Path, tasks: TaskList, rank: int) -> int:
+        if self._given is not None:
+            document, people = document_with_results(self._given, tasks, rank)
+        else:
+            made = people_file(tasks, rank)
+            document, people = set_document(made), len(made.people)
+        write_document(path, document)
+        return people
 
     def close(self) -> None:
         """Close the journal."""
@@ -196,6 +206,10 @@ class Workplace:
     def finished(self) -> int:
         """Number of this run's images that as many annotators have finished as are wanted."""
         return self._desk.finished()
+
+    def sheet(self, image: str, who: str) -> WorkSheet:
+        """What an annotator made of an image."""
+        return self._journal.tasks.sheet(image, who)
 
     def left_out(self) -> list[str]:
         """A sentence for each annotator's work on an image that is in no file."""

@@ -123,7 +123,7 @@ def amount_of(sheet: WorkSheet) -> WorkAmount:
 
 
 def after_action(sheet: WorkSheet, action: Action, at: float, seconds: float) -> WorkSheet:
-    """The sheet after an action.
+    """The sheet after an action. One that was left out is open again when something is done to it.
 
     Args:
         at: time of the action, seconds since 1970.
@@ -144,6 +144,8 @@ def after_action(sheet: WorkSheet, action: Action, at: float, seconds: float) ->
         before = sheet.people[action.person]
     else:
         raise StageError(f"there is no person {action.person} in this image", "person", "draw the person's box first")
+    if sheet.status == "skipped":  # who works on an image that was left out wants it in the result
+        sheet = replace(sheet, status="open", finished_at=None)
     changed = CHANGES[type(action)](before, action)
     changed = replace(changed, seconds=before.seconds + seconds, last_at=at)
     return replace(sheet, people={**sheet.people, action.person: changed}, last_at=at)

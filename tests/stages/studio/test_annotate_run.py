@@ -84,7 +84,7 @@ def test_a_run_ends_with_the_file_and_the_next_goes_on(folder: Path) -> None:
         assert process.returncode == 130 and f"annotate at http://127.0.0.1:{port}/" in told
         assert "finished images: 0, people: 2" in told and "stopped early" not in told
     made = read_dense_set(folder / "people.json")
-    assert [one.file_name for one in made.images] == ["0.png", "1.png"]
+    assert [(one.file_name, one.complete) for one in made.images] == [("0.png", False)]  # nobody opened the other
     assert [one.box_4 for one in made.people] == [(1, 1, 20, 29), (1, 1, 21, 29)]
     checked = subprocess.run(command(folder, port, "--set", "check=true"), capture_output=True, text=True, timeout=120)
     assert checked.returncode == 1 and "no person of this file has parts or points to check" in checked.stderr

@@ -111,8 +111,12 @@ def test_a_coco_file_of_another_tool(images: list[GivenImage], tmp_path: Path) -
     assert (point["x"], point["y"], point["verdict"]) == (14, 10, "surface")
     work.act({"who": "ann", "image": "a.png", "action": {"do": "box", "person": 1, "box_4": [4, 6, 25, 30]}})
     work.write()
-    (record,) = annotations(output)
-    assert record["category_id"] == 1 and record["area"] == 480 and record["dp_U"] == [0.3] and record["dp_I"] == [2]
+    dog, record = json.loads(output.read_text())["annotations"]
+    given = json.loads(source.read_text())["annotations"]
+    assert dog == given[0] and {key: record[key] for key in ("id", "category_id", "segmentation", "area")} == {
+        "id": 41, "category_id": 3, "segmentation": given[1]["segmentation"], "area": 480.0
+    }
+    assert record["bbox"] == [4, 6, 21, 24] and record["dp_U"] == [0.3] and record["dp_I"] == [2]
     work.close()
 
 
@@ -129,8 +133,8 @@ def test_points_of_densepose_are_converted(images: list[GivenImage], tmp_path: P
     assert again[0].start == found[0].start
     work = workplace(found, output)
     work.write()
-    (record,) = annotations(output)
-    assert record["keypoints"][15:18] == [10, 12, 2]
+    record = json.loads(output.read_text())["annotations"][1]
+    assert record["keypoints"] == document["annotations"][1]["keypoints"]
     assert record["dp_I"] == [2] and np.allclose([record["dp_U"], record["dp_V"]], [[0.3], [0.7]], atol=1e-4)
     info = read_dense_set(output).rest["info"]
     assert isinstance(info, dict) and info["body"] == BODY
@@ -150,7 +154,7 @@ def test_what_does_not_fit_is_refused(images: list[GivenImage], tmp_path: Path) 
     with pytest.raises(StageError, match=r"set annotate\.body to densepose to convert them"):
         with_given_people(images, str(source), output, points=True)
     (one, _) = with_given_people(images, str(source), output, points=False)
-    assert one.people and one.people[0].points is None
+    assert one.file is not None and one.file.people[0][0].person.points is None
     coco_file(source, body="other")
     with pytest.raises(StageError, match="the work began with other annotations"):
         with_given_people(images, str(source), output, points=False)

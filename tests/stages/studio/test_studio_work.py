@@ -14,8 +14,10 @@ from pycocotools.coco import COCO
 from models.errors import ModelError
 from pipeline.stage import StageError
 from stages.annotations.coco_masks import decode_mask
+from stages.annotations.coco_people import read_people
 from stages.annotations.densepose_coco import person_record, read_dense_set, write_dense_set
-from stages.studio.people_file import left_out, people_file
+from stages.studio.image_results import left_out
+from stages.studio.people_file import people_file
 from stages.studio.work.action_messages import action_of
 from stages.studio.work.actions import (
     Answer,
@@ -241,7 +243,36 @@ def test_any_file_is_read_by_the_project_and_by_pycocotools(seed: int, tmp_path:
     found = read_dense_set(path)
     assert [person_record(one) for one in found.people] == [person_record(one) for one in made.people]
     coco = COCO(str(path))
-    assert found.people and all(coco.annToMask(coco.anns[one.id]).sum() == one.rest["area"] for one in found.people)
+    masked = [one for one in found.people if "segmentation" in one.rest]
+    assert masked and all(coco.annToMask(coco.anns[one.id]).sum() == one.rest["area"] for one in masked)
+
+
+def test_a_box_alone_has_no_mask() -> None:
+    """Fine-tuning would read a rectangle as the person's mask; of a crowd the rectangle is what is annotated."""
+    tasks = after_entry(TaskList(images=IMAGES), box_entry("ann", 100))
+    (record,) = records(tasks)
+    assert "segmentation" not in record and record["area"] == 29 * 29
+    (crowd,) = records(after_entry(tasks, done_by("ann", 101, SetKind(person=1, kind="crowd"))))
+    assert decode_mask(crowd["segmentation"]).sum() == 29 * 29
+
+
+def test_only_what_was_annotated_is_in_the_file(tmp_path: Path) -> None:
+    """Images that nobody began or that were left out are no images without people; unfinished ones are marked."""
+    tasks = with_images(TaskList(images=IMAGES), [TaskImage(name="c.png", height=9, width=9)])
+    assert people_file(tasks).images == ()
+    begun = after_entry(tasks, box_entry("ann", 100))
+    left = after_entry(begun, replace(done_by("ann", 101, SetStatus(status="skipped")), image="b.png"))
+    assert [(one.file_name, one.complete) for one in people_file(left).images] == [("a.png", False)]
+    done = after_entry(left, done_by("ann", 102, SetStatus(status="finished")))
+    nobody = after_entry(done, replace(done_by("ann", 103, SetStatus(status="finished")), image="c.png"))
+    found = [(one.file_name, one.complete, one.rest) for one in people_file(nobody).images]
+    assert found == [("c.png", True, {}), ("a.png", True, {})]
+    path = tmp_path / "people.json"
+    write_dense_set(path, people_file(after_entry(nobody, replace(box_entry("ann", 104), image="b.png"))))
+    found = read_people(path)  # as evaluation and training do
+    assert [one.file_name for one in found.images] == ["c.png", "a.png"] and len(found.people) == 1
+    assert "1 of 3 images are not finished (complete: false) and are left out" in found.note
+    assert len(read_people(path, unfinished=True).people) == 2
 
 
 def test_kinds_in_the_file() -> None:

@@ -125,12 +125,12 @@ def sure_picture(frames: FrameChunk) -> U8:
 def joints_picture(now: FrameResult) -> U8:
     """The 3-D joints of the fitted bodies, projected, with the distance of each person."""
     picture = now.rgb_HW3 // 3
-    for (identity, body), surface in zip(now.bodies, now.surfaces, strict=True):
+    for i, body in now.fitted:
         joint_J3 = posed_keypoints(body.pose)[:17]
         seen_173 = np.column_stack([body.camera.project(joint_J3), np.ones(17)]).astype(np.float32)
-        draw_skeleton(picture, replace(surface, keypoint_K3=seen_173))
+        draw_skeleton(picture, replace(now.surfaces[i], keypoint_K3=seen_173))
         x, y = seen_173[0, :2].astype(int).tolist()
-        say(picture, f"{identity}: {body.pose.root_3[2]:.1f} m", (x - 30, y - 24))
+        say(picture, f"{now.id_N[i]}: {body.pose.root_3[2]:.1f} m", (x - 30, y - 24))
     return picture[WINDOW]
 
 

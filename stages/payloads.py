@@ -246,11 +246,13 @@ class Bodies:
         frame_N: index of the frame in the chunk, ascending.
         id_N: identity through the stream, or −1.
         body_N: pose, shape and place of each in its camera's frame.
+        person_N: index of each among the people of its frame.
     """
 
     frame_N: I32
     id_N: I32
     body_N: tuple[FittedBody, ...]
+    person_N: I32
 
     def __len__(self) -> int:
         return len(self.frame_N)
@@ -259,13 +261,26 @@ class Bodies:
         """Identity and body of each person in the chunk's frame `t`."""
         return [(int(self.id_N[n]), self.body_N[n]) for n in np.flatnonzero(self.frame_N == t)]
 
+    def of_people(self, t: int, count: int) -> tuple[FittedBody | None, ...]:
+        """The body of each of the `count` people in the chunk's frame `t`; None for those without one."""
+        found: list[FittedBody | None] = [None] * count
+        for n in np.flatnonzero(self.frame_N == t):
+            found[int(self.person_N[n])] = self.body_N[n]
+        return tuple(found)
+
     @classmethod
-    def of_frame(cls, people: Sequence[tuple[int, FittedBody]]) -> Bodies:
-        """The bodies of one frame from the identity and body of each person."""
+    def of_frame(cls, people: Sequence[tuple[int, FittedBody]], persons: Sequence[int] | None = None) -> Bodies:
+        """The bodies of one frame.
+
+        Args:
+            people: identity and body of each person who has one.
+            persons: index of each among the people of the frame; None = everybody has a body.
+        """
         return cls(
             frame_N=np.zeros(len(people), np.int32),
             id_N=np.array([identity for identity, _ in people], np.int32),
             body_N=tuple(body for _, body in people),
+            person_N=np.array(range(len(people)) if persons is None else persons, np.int32),
         )
 
     @classmethod
@@ -275,6 +290,7 @@ class Bodies:
             frame_N=np.array([t for t, one in enumerate(parts) for _ in range(len(one))], np.int32),
             id_N=np.array([identity for one in parts for identity in one.id_N.tolist()], np.int32),
             body_N=tuple(body for one in parts for body in one.body_N),
+            person_N=np.array([person for one in parts for person in one.person_N.tolist()], np.int32),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.fitting.surface_fit import fit_surface
 from models.fitting.track_fit import followed_body
@@ -17,7 +18,7 @@ from stages.bodies.fit_state import FittingMemory, memory_from_bytes, memory_to_
 from stages.bodies.footage_camera import FIELDS_DEG, camera_of
 from stages.bodies.shown_twice import shown_twice
 from stages.bodies.waiting_bodies import FrameFits, WaitingBodies
-from stages.payloads import I32, U8, Bodies, FrameChunk, People, PersonSurface, Surfaces
+from stages.payloads import U8, Bodies, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.scene_cuts import is_scene_cut, thumbnail
 
 FORGET_FRAMES = 30
@@ -91,25 +92,19 @@ class FitBodies(Stage):
         camera, memory.camera_source = camera_of(self.config.focal_px, self.config.field_deg, frames.video)
         if frames.video.still:
             yield from self.flush()
-            tried = [(key, fit_surface(one, camera)) for key, one in self._large(people.id_N, surfaces.people)]
-            alone = [self._at_stated_height(identity, body) for identity, body in tried if body is not None]
-            memory.count += len(alone)
-            yield Bodies.joined([Bodies.of_frame(alone)])
+            yield self._fitted_still(people, surfaces, camera)
             return
         memory.waiting.add_chunk(len(frames))
         for t in range(len(frames)):
             second = frames.second(t)
             apart = self._is_apart(frames.rgb_THW3[t], frames.first + t)
-            here_N = np.flatnonzero((people.frame_N == t) & (people.id_N >= 0))
             self._forget(frames.first + t, apart)
-            found = []
-            for identity, surface in self._large(people.id_N[here_N], [surfaces.people[n] for n in here_N]):
-                _, known = memory.followed.get(identity, (0, None))
-                if (followed := followed_body(known, surface, camera, second)) is not None:
-                    memory.followed[identity] = frames.first + t, followed
-                    found.append((identity, followed.body))
-            memory.count += len(found)
-            memory.waiting.fits.append(FrameFits(second=second, apart=apart, people=tuple(found)))
+            here_N = np.flatnonzero(people.frame_N == t)
+            seen = [(int(people.id_N[n]), surfaces.people[n]) for n in here_N]
+            found = self._followed(seen, camera, frames.first + t, second)
+            memory.waiting.fits.append(
+                FrameFits(second=second, apart=apart, people=tuple(found.values()), persons=tuple(found))
+            )
             if memory.waiting.unfinished > self.config.look_ahead:
                 memory.waiting.finish_oldest(self._at_stated_height)
         yield from memory.waiting.take_complete()
@@ -139,15 +134,37 @@ class FitBodies(Stage):
             key: one for key, one in followed.items() if not apart and 0 < frame - one[0] <= FORGET_FRAMES
         }
 
-    def _large(self, id_N: I32, surfaces: Sequence[PersonSurface]) -> list[tuple[int, PersonSurface]]:
-        """Identity and surface of the people of one frame who are large enough, not too many, and each once."""
+    def _followed(
+        self, seen: Sequence[tuple[int, PersonSurface]], camera: PinholeCamera, frame: int, second: float
+    ) -> dict[int, tuple[int, FittedBody]]:
+        """Identity and body of the people of a frame who are fitted, by their index among those seen."""
+        memory, found = self.memory, {}
+        named = [n for n, (identity, _) in enumerate(seen) if identity >= 0]
+        for n in (named[index] for index in self._large([seen[n][1] for n in named])):
+            identity, surface = seen[n]
+            _, known = memory.followed.get(identity, (0, None))
+            if (followed := followed_body(known, surface, camera, second)) is not None:
+                memory.followed[identity] = frame, followed
+                found[n] = identity, followed.body
+        memory.count += len(found)
+        return found
+
+    def _fitted_still(self, people: People, surfaces: Surfaces, camera: PinholeCamera) -> Bodies:
+        """The bodies of a single image, each fitted from nothing."""
+        tried = {n: fit_surface(surfaces.people[n], camera) for n in self._large(surfaces.people)}
+        found = {n: self._at_stated_height(int(people.id_N[n]), body) for n, body in tried.items() if body is not None}
+        self.memory.count += len(found)
+        return Bodies.joined([Bodies.of_frame(list(found.values()), list(found))])
+
+    def _large(self, surfaces: Sequence[PersonSurface]) -> list[int]:
+        """Indices of the people of one frame who are large enough, not too many, and each once."""
         pixels = [int((surface.labels_hw > 0).sum()) for surface in surfaces]
         twice = shown_twice(surfaces)
         large = [n for n, count in enumerate(pixels) if count >= LEAST_PIXELS and not twice[n]]
         if len(large) > self.config.most_people:
             self.memory.crowd = max(self.memory.crowd, len(large))
             large = sorted(sorted(large, key=lambda n: -pixels[n])[: self.config.most_people])
-        return [(int(id_N[n]), surfaces[n]) for n in large]
+        return large
 
     def _at_stated_height(self, identity: int, body: FittedBody) -> tuple[int, FittedBody]:
         """The body at the height that the user states for the identity, if any."""

@@ -57,12 +57,14 @@ def memory_to_bytes(memory: FittingMemory) -> bytes:
         "chunks": np.array([(one.frames, one.finished) for one in waiting.chunks], np.int64).reshape(-1, 2),
     }
     arrays |= _followed_to_arrays(memory.followed)
-    groups = {"fit": [one.people for one in waiting.fits]}
-    groups["done"] = [_people_of(bodies) for chunk in waiting.chunks for bodies in chunk.bodies]
+    done = [bodies for chunk in waiting.chunks for bodies in chunk.bodies]
+    groups = {"fit": [one.people for one in waiting.fits], "done": [_people_of(bodies) for bodies in done]}
+    persons = {"fit": [one.persons for one in waiting.fits], "done": [bodies.person_N.tolist() for bodies in done]}
     for name, group in groups.items():
         people = [person for one in group for person in one]
         arrays[f"{name} sizes"] = np.array([len(one) for one in group], np.int64)
         arrays[f"{name} ids"] = np.array([identity for identity, _ in people], np.int64)
+        arrays[f"{name} persons"] = np.array([person for one in persons[name] for person in one], np.int64)
         arrays |= bodies_to_arrays(name, [body for _, body in people])
     return arrays_to_bytes(arrays)
 
@@ -72,15 +74,15 @@ def memory_from_bytes(state: bytes) -> FittingMemory:
     arrays = arrays_from_bytes(state)
     reach, past, last_frame, count, crowd = arrays["whole"].tolist()
     fits = deque(
-        FrameFits(second=second, apart=apart, people=people)
-        for second, apart, people in zip(
+        FrameFits(second=second, apart=apart, people=people, persons=persons)
+        for second, apart, (people, persons) in zip(
             arrays["seconds"].tolist(), arrays["apart"].tolist(), _groups("fit", arrays), strict=True
         )
     )
     done = iter(_groups("done", arrays))
     chunks = deque(
         ChunkOfBodies(
-            frames=frames, finished=finished, bodies=[Bodies.of_frame(next(done)) for _ in range(finished)]
+            frames=frames, finished=finished, bodies=[Bodies.of_frame(*next(done)) for _ in range(finished)]
         )
         for frames, finished in arrays["chunks"].tolist()
     )
@@ -129,11 +131,13 @@ def _people_of(bodies: Bodies) -> tuple[tuple[int, FittedBody], ...]:
     return tuple(zip(bodies.id_N.tolist(), bodies.body_N, strict=True))
 
 
-def _groups(name: str, arrays: SavedArrays) -> list[tuple[tuple[int, FittedBody], ...]]:
-    """The people of each frame of a group."""
+def _groups(name: str, arrays: SavedArrays) -> list[tuple[tuple[tuple[int, FittedBody], ...], tuple[int, ...]]]:
+    """The people of each frame of a group who have a body, and their indices."""
     people = list(zip(arrays[f"{name} ids"].tolist(), bodies_from_arrays(name, arrays), strict=True))
+    persons = arrays[f"{name} persons"].tolist()
     ends = np.cumsum(arrays[f"{name} sizes"]).tolist()
-    return [tuple(people[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
+    spans = [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
+    return [(tuple(people[span]), tuple(persons[span])) for span in spans]
 
 
 def bodies_to_arrays(name: str, bodies: Sequence[FittedBody]) -> NamedArrays:

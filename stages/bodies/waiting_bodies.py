@@ -20,12 +20,14 @@ class FrameFits:
     Attributes:
         second: time of the frame.
         apart: whether it does not continue the frame before, as after a scene cut.
-        people: identity and body of each person.
+        people: identity and body of each person who has one.
+        persons: index of each of them among the people of the frame.
     """
 
     second: float
     apart: bool
     people: tuple[tuple[int, FittedBody], ...]
+    persons: tuple[int, ...]
 
     def body_of(self, identity: int) -> FittedBody | None:
         """The body of an identity; None if it is not in the frame."""
@@ -76,7 +78,7 @@ class WaitingBodies:
         own = self.fits[self.past]
         finished = [last_step(identity, _steady(window, own, identity)) for identity, _ in own.people]
         chunk = next(chunk for chunk in self.chunks if chunk.finished < chunk.frames)
-        chunk.bodies.append(Bodies.of_frame(finished))
+        chunk.bodies.append(Bodies.of_frame(finished, own.persons))
         chunk.finished += 1
         self.past += 1
         while self.past > self.reach:

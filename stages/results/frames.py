@@ -74,8 +74,13 @@ class Frames(Stage):
                 people=_chosen_people(people, chosen),
                 surfaces=Surfaces(people=tuple(surfaces.people[i] for i in chosen) if surfaces is not None else ()),
                 overlay_HW3=None if overlay is None else overlay.rgb_THW3[index],
-                bodies=None if bodies is None else Bodies.of_frame(bodies.in_frame(index)),
+                bodies=None if bodies is None else _bodies_of(bodies, index),
             )
+
+
+def _bodies_of(bodies: Bodies, index: int) -> Bodies:
+    """The bodies of one frame of a chunk, as those of a single frame."""
+    return Bodies.of_frame(bodies.in_frame(index), bodies.person_N[bodies.frame_N == index].tolist())
 
 
 def _chosen_people(people: People | None, chosen_N: np.ndarray) -> People:

@@ -39,12 +39,12 @@ def frame_arrays(result: FrameResult, *, vertices: bool) -> bytes:
     components; `seen_NB`, the visible share of each bone; `is_person_N` 0..1; `focal_px` and `center_2` of the camera;
     `frame` and `pts`, number and time stamp of the frame; with `vertices` also `vertices_NV3`.
     """
-    bodies = [body for _, body in result.bodies]
+    bodies = [body for _, body in result.fitted]
     poses = [body.pose for body in bodies]
     shared = load_body()
     bones, components, joints = len(shared.bones), len(shared.component_CV3), len(KEYPOINT_NAMES)
     arrays: dict[str, Any] = {
-        "ids_N": np.array([identity for identity, _ in result.bodies], np.int32),
+        "ids_N": result.id_N[[i for i, _ in result.fitted]].astype(np.int32),
         "joint_names": np.array(KEYPOINT_NAMES),
         "joints_NJ3": _rows([posed_keypoints(pose) for pose in poses], (joints, 3)),
         "confidence_NJ": _rows([body.confidence_J for body in bodies], (joints,)),

@@ -27,11 +27,10 @@ class DepthFolder(FilePerFrame):
     def add(self, result: FrameResult) -> None:
         """Write the frame's files."""
         super().add(result)
-        if len(result.bodies) > 1:
-            ids_N = np.array([identity for identity, _ in result.bodies], np.int32)
-            numbers = person_numbers(ids_N, still=result.video.still).tolist()
-            for number, image in zip(numbers, depth_images(result), strict=True):
-                path = self.folder / f"person_{number}" / fitting_name(result.name, ".png")
+        if len(result.fitted) > 1:
+            numbers = person_numbers(result.id_N, still=result.video.still)
+            for (i, _), image in zip(result.fitted, depth_images(result), strict=True):
+                path = self.folder / f"person_{numbers[i]}" / fitting_name(result.name, ".png")
                 write_whole(path, png(nearest([image], result)))
 
 
@@ -51,5 +50,5 @@ def nearest(images: list[BodyImage | None], result: FrameResult) -> U16:
 def depth_images(result: FrameResult) -> list[BodyImage | None]:
     """The frame's bodies as the camera shows them; None for those that it does not. Cached, as it is read twice."""
     size = result.video.height, result.video.width
-    seen = zip(result.bodies, vertices_of_bodies(result), strict=True)
+    seen = zip(result.fitted, vertices_of_bodies(result), strict=True)
     return [body_image(vertex_V3, body.camera, *size) for (_, body), vertex_V3 in seen]

@@ -41,7 +41,7 @@ class FrameResult:
         box_N4, score_N, id_N: as in `People`.
         surfaces: one per person.
         bridged_N, near_N: as in `People`.
-        bodies: identity and fitted body of each person that has one; empty if nothing is fitted.
+        bodies: the fitted body of each person, None for those without one; empty if nothing is fitted.
         drawn_HW3: the rendered frame; None if nothing renders.
         alpha_HW: its alpha; None if it has none.
     """
@@ -59,7 +59,12 @@ class FrameResult:
     alpha_HW: U8 | None = None
     bridged_N: Bool | None = None
     near_N: F32 | None = None
-    bodies: tuple[tuple[int, FittedBody], ...] = ()
+    bodies: tuple[FittedBody | None, ...] = ()
+
+    @property
+    def fitted(self) -> list[tuple[int, FittedBody]]:
+        """Index and body of each person that has one."""
+        return [(i, body) for i, body in enumerate(self.bodies) if body is not None]
 
     def is_bridged(self, i: int) -> bool:
         """Whether the network missed the person in this frame and `bridge` propagated the surface."""
@@ -105,7 +110,7 @@ def frame_results(
             alpha_HW=None if overlay is None or overlay.alpha_THW is None else overlay.alpha_THW[t],
             bridged_N=None if people.bridged_N is None else people.bridged_N[here_N],
             near_N=None if people.near_N is None else people.near_N[here_N],
-            bodies=() if bodies is None else tuple(bodies.in_frame(t)),
+            bodies=() if bodies is None else bodies.of_people(t, len(here_N)),
         )
 
 
@@ -125,7 +130,7 @@ class FlattenedPeople:
 @lru_cache(maxsize=1)
 def vertices_of_bodies(result: FrameResult) -> tuple[F32, ...]:
     """The vertices (V, 3) of each of the frame's bodies, metres in the camera's frame; cached, as `flattened`."""
-    return tuple(posed_vertices(body.pose) for _, body in result.bodies)
+    return tuple(posed_vertices(body.pose) for _, body in result.fitted)
 
 
 @lru_cache(maxsize=1)

@@ -38,10 +38,9 @@ class MeshFolder(FilePerFrame):
         side = USUAL_SIDE if self._atlas is None else self._atlas.shape[0] // ROWS
         if self.frames == 0:
             self._write_material()
-        ids_N = np.array([identity for identity, _ in result.bodies], np.int32)
-        numbers = person_numbers(ids_N, still=result.video.still).tolist()
-        for number, vertex_V3 in zip(numbers, vertices_of_bodies(result), strict=True):
-            path = self.folder / fitting_name(f"{result.name}_{number}", ".obj")
+        numbers = person_numbers(result.id_N, still=result.video.still)
+        for (i, _), vertex_V3 in zip(result.fitted, vertices_of_bodies(result), strict=True):
+            path = self.folder / fitting_name(f"{result.name}_{numbers[i]}", ".obj")
             write_whole(path, obj_text(vertex_V3, side).encode())
         self.frames += 1
 

@@ -12,7 +12,7 @@ from models.body.fitted_body import FittedBody
 from pipeline.stage import StageError
 from stages.bodies.body_height import standing_height
 from stages.bodies.fit import FitBodies
-from stages.payloads import Bodies, FrameChunk, People, Surfaces
+from stages.payloads import Bodies, FrameChunk, People, Surfaces, VideoInfo
 from tests.stages.bodies.made_bodies import FOCAL, VIDEO, grey_frames, made_body, shown, surface_of_body
 
 Scene = list[list[tuple[int, FittedBody]]]
@@ -55,7 +55,8 @@ def joints(body: FittedBody) -> np.ndarray:
 def same(first: list[Bodies], second: list[Bodies]) -> bool:
     """Whether both hold equal numbers, to the last bit."""
     pairs = list(zip(flat(first), flat(second), strict=True))
-    return all(
+    persons = [[person for one in chunks for person in one.person_N.tolist()] for chunks in (first, second)]
+    return persons[0] == persons[1] and all(
         a == b
         and np.array_equal(one.pose.rotation_B33, other.pose.rotation_B33)
         and np.array_equal(one.pose.root_3, other.pose.root_3)
@@ -158,6 +159,19 @@ def test_nobody_gives_no_bodies() -> None:
     assert len(photo) == 0
 
 
+@pytest.mark.parametrize("video", [VIDEO, STILL])
+def test_each_body_says_whose_it_is(video: VideoInfo) -> None:
+    """A speck, somebody without an identity, and somebody with one: in a photo nobody has an identity."""
+    speck, near, far = made_body((0.5, 0, 60.0)), made_body((-0.5, 0, 3.0)), made_body((0.7, 0, 4.0))
+    scene = [[(-1 if video.still else 1, speck), (-1, near), (-1 if video.still else 2, far)]]
+    stage = FitBodies(FitBodies.Config(focal_px=FOCAL, look_ahead=2))
+    (bodies,) = [*stage(grey_frames(1, video=video), *shown(scene)), *stage.flush()]
+    assert bodies.person_N.tolist() == ([1, 2] if video.still else [2])
+    of_speck, of_near, of_far = bodies.of_people(0, 3)
+    assert of_speck is None and (of_near is not None) == video.still
+    assert of_far is not None and of_far.pose.root_3[0] > 0.3
+
+
 def test_a_speck_is_not_fitted() -> None:
     people, surfaces = shown([[(1, made_body((0, 0, 60.0)))]])
     (bodies,) = FitBodies(FitBodies.Config(focal_px=FOCAL))(grey_frames(1), people, surfaces)
@@ -176,7 +190,7 @@ def test_of_a_crowd_the_largest_are_fitted_and_the_rest_is_told() -> None:
     )
     stage = FitBodies(FitBodies.Config(focal_px=FOCAL, most_people=2))
     (bodies,) = stage(grey_frames(1), people, surfaces)
-    assert bodies.id_N.tolist() == [100, 101]
+    assert bodies.id_N.tolist() == bodies.person_N.tolist() == [100, 101]
     assert stage.summary()["warnings"] == ["up to 200 people are in a frame, of whom the 2 largest were fitted"]
 
 

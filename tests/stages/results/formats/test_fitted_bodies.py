@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,7 @@ from stages.payloads import Bodies
 from stages.results.export import Export
 from stages.results.formats.mesh import portrait_atlas
 from stages.results.formats.writer import BodySettings
-from tests.stages.bodies.made_bodies import CAMERA, FOCAL, HEIGHT, WIDTH, grey_frames, made_body, shown
+from tests.stages.bodies.made_bodies import CAMERA, FOCAL, HEIGHT, VIDEO, WIDTH, grey_frames, made_body, shown
 
 JOB = Job(index=0, input="walk.mp4", output="out.mp4", stem="walk")
 NEAR, FAR = made_body((0.15, 0, 3.0), turn_deg=25, bend_deg=50, shape=1.5), made_body((-0.1, 0.1, 4.5))
@@ -123,6 +124,16 @@ def test_a_mesh_wears_the_atlas_that_the_style_texture_would_draw(tmp_path: Path
     expected_F3 = sample_atlas(strip, body.chart_F[None], uv_2F)[0, :, :3].astype(int)
     away_F = np.abs(texture[row_F, column_F].astype(int) - expected_F3).max(axis=1)
     assert (away_F <= 2).mean() > 0.6 and np.median(away_F) <= 2  # the rest lies where two squares of the atlas meet
+
+
+def test_of_a_photo_meshes_have_the_numbers_of_all_people(tmp_path: Path) -> None:
+    """The first person has no body; the mesh of the second keeps the number that `inds` gives this person."""
+    still, scene = replace(VIDEO, still=True), [[(-1, FAR), (-1, NEAR)]]
+    stage = Export(Export.Config(to={"mesh": str(tmp_path / "mesh")}))
+    bodies = Bodies.joined([Bodies.of_frame([(-1, NEAR)], [1])])
+    stage(JOB, grey_frames(1, video=still), *shown(scene), None, bodies)
+    stage.close()
+    assert [path.name for path in (tmp_path / "mesh").glob("*.obj")] == ["walk_2.obj"]
 
 
 def test_a_mesh_without_an_atlas_has_a_plain_material(tmp_path: Path) -> None:

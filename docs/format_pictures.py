@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from docs.style_pictures import SECOND, WINDOW, exact_frame, fitted_bodies, network_results
 from models.body.body_pose import posed_keypoints
 from models.body.open_body import COCO_KEYPOINTS
+from models.motion.clinical_angles import JOINT_ANGLES, seen_angles
 from models.surface.keypoints import surface_keypoints
 from pipeline.stage import Job
 from stages.drawing.boxes_and_skeletons import draw_skeleton
@@ -37,7 +38,6 @@ from stages.results.formats.alpha_video import alpha_image
 from stages.results.formats.depth import depth_images, nearest
 from stages.results.formats.frame_result import FrameResult, flattened, frame_results
 from stages.results.formats.iuv import confidence_image, inds_image, iuv_image
-from stages.results.formats.joint_angles import ANGLES, joint_angles
 from stages.results.formats.part_colours import dp_segm_image, magicanimate_image, parula_image
 from stages.results.formats.results_json import densepose_results
 
@@ -179,15 +179,17 @@ def coco_picture(now: FrameResult) -> U8:
 
 
 def angles_picture(now: FrameResult) -> U8:
-    """Skeletons, and degrees at elbows and knees."""
+    """Skeletons, and by how many degrees elbows and knees of the fitted bodies are bent."""
     picture = now.rgb_HW3 // 2
-    for surface in now.surfaces:
+    for surface, angle_A in zip(now.surfaces, seen_angles(now.bodies), strict=True):
         draw_skeleton(picture, surface)
         keypoint_173 = surface_keypoints(surface)
-        for (name, (_, vertex, _)), angle in zip(ANGLES.items(), joint_angles(keypoint_173), strict=False):
-            x, y, _ = keypoint_173[COCO_KEYPOINTS.index(vertex)]
-            if name.endswith(("elbow", "knee")) and np.isfinite(angle):
-                say(picture, f"{angle:.0f}", (int(x) + 10, int(y)))
+        for name, angle in zip(JOINT_ANGLES, angle_A, strict=True):
+            joint = name.removesuffix("_flexion")
+            if joint.endswith(("elbow", "knee")) and np.isfinite(angle):
+                x, y, seen = keypoint_173[COCO_KEYPOINTS.index(joint)]
+                if seen:
+                    say(picture, f"{angle:.0f}", (int(x) + 10, int(y)))
     return picture[WINDOW]
 
 
@@ -219,10 +221,11 @@ def walkers_compared() -> U8:
     """The demo clip's two people, one against the other."""
     series: list[list[tuple[float, int, PersonPose]]] = [[], []]
     for index, second in enumerate(np.arange(1.0, 4.0, STEP)):
-        _, _, surfaces = exact_frame(float(second))
-        for poses, surface in zip(series, surfaces.people, strict=True):
-            poses.append((float(second), index, pose_of(surface)))
-    a, b = (performance_of(poses) for poses in series)
+        frames, people, surfaces = exact_frame(float(second))
+        angle_NA = seen_angles(fitted_bodies(frames, people, surfaces).of_people(0, 2))
+        for poses, surface, angle_A in zip(series, surfaces.people, angle_NA, strict=True):
+            poses.append((float(second), index, pose_of(surface, angle_A)))
+    a, b = (performance_of(poses, JOINT_ANGLES) for poses in series)
     difference = difference_at(a, b, 0.0)
     return difference_plot(difference, a.second_T[difference.row_T2[:, 0]], "the two walkers of the demo clip")
 

@@ -83,6 +83,7 @@ the run as a whole or a section. SECTION is the present name of the stage or sec
 FORMER_VALUES: dict[tuple[str, str], str] = {
     ("--export", "looks"): "appearance",
     ("augment.sampling", "pictures"): "images",
+    ("compare.angles", "picture"): "image_plane",
     ("network.tta", "careful"): "adaptive",
     ("network.tta", "quick"): "adaptive_fast",
     ("network.tta", "thorough"): "full",

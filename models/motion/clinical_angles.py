@@ -16,7 +16,7 @@ inversion are positive; the trunk, the neck and the pelvis are positive forward,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -27,7 +27,6 @@ from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
 from models.body.open_body import load_body
 from models.body.retarget import rest_frames
-from models.motion.soles import motion_bones
 
 SIDED_ANGLES = (
     *("hip_flexion", "hip_abduction", "hip_rotation", "knee_flexion", "knee_abduction", "knee_rotation"),
@@ -73,23 +72,52 @@ def _axes_at_rest() -> dict[str, F64]:
 
 def clinical_angles(motion: BodyMotion) -> F32:
     """The angles (T, A) of `CLINICAL_ANGLES` in degrees, −180..180."""
-    turned_TB33, _ = motion_bones(motion)
+    return _angles(motion.rotation_TB33)
+
+
+def _angles(rotation_TB33: F32) -> F32:
+    """The angles (T, A) of poses."""
+    turned = _turned_segments(rotation_TB33)
     columns = [
         angle_T
         for side in ("L", "R")
-        for angle_T in _sided_angles(lambda name, side=side: _segment(turned_TB33, name, side))  # type: ignore[misc]
+        for angle_T in _sided_angles(lambda name, side=side: _segment(turned, name, side))  # type: ignore[misc]
     ]
-    pelvis, chest, head = (turned_TB33[:, load_body().bone(name)] for name in ("root", "spine01", "head"))
+    pelvis, chest, head = (turned[name] for name in ("root", "spine01", "head"))
     for upper_T33, lower_T33 in ((pelvis, chest), (chest, head), (np.eye(3)[None], pelvis)):
-        flexion_T, left_T, turned_T = _cardan(upper_T33, lower_T33)
+        flexion_T, left_T, turned_T = _cardan(_between(upper_T33, lower_T33))
         columns += [flexion_T, -left_T, turned_T]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _segment(turned_TB33: F64, name: str, side: str) -> F64:
-    """Axes (T, 3, 3) of a segment; those of a right one, and of a middle one on the right, are mirrored."""
+def _turned_segments(rotation_TB33: F32) -> dict[str, F64]:
+    """The rotation (T, 3, 3) of the bone of each segment, by the bone's name, relative to the root's own axes."""
     body = load_body()
-    turned_T33 = turned_TB33[:, body.bone(name if name in body.bones else f"{name}.{side}")]
+    turned: dict[int, F64] = {}
+    for b, parent in _chain():
+        own_T33 = rotation_TB33[:, b].astype(np.float64)
+        turned[b] = own_T33 if parent < 0 else turned[parent] @ own_T33
+    return {body.bones[b]: turned_T33 for b, turned_T33 in turned.items()}
+
+
+@cache
+def _chain() -> tuple[tuple[int, int], ...]:
+    """The bones of all segments and those above them, each with its parent, parents first."""
+    body = load_body()
+    sided = {f"{name}.{side}" for name in LOWER_SEGMENTS.values() for side in "LR"} & set(body.bones)
+    waiting = [body.bone(name) for name in sided | {"root", "spine01", "head"}]
+    parents: dict[int, int] = {}
+    while waiting:
+        b = waiting.pop()
+        if b >= 0 and b not in parents:
+            parents[b] = int(body.parent_B[b])
+            waiting.append(parents[b])
+    return tuple(sorted(parents.items()))
+
+
+def _segment(turned: Mapping[str, F64], name: str, side: str) -> F64:
+    """Axes (T, 3, 3) of a segment; those of a right one, and of a middle one on the right, are mirrored."""
+    turned_T33 = turned[name if name in turned else f"{name}.{side}"]
     if side == "R":
         turned_T33 = turned_T33 * MIRROR_3[:, None] * MIRROR_3
     return turned_T33 @ _axes_at_rest().get(f"{name}.L", np.eye(3))
@@ -100,9 +128,10 @@ def _sided_angles(segment: Callable[[str], F64]) -> list[F64]:
     thigh, shin, upper_arm, forearm = (
         segment(name) for name in ("upperleg01", "lowerleg01", "upperarm01", "lowerarm01")
     )
-    hip, knee, ankle = _cardan(segment("root"), thigh), _cardan(thigh, shin), _cardan(shin, segment("foot"))
-    shoulder, elbow = _swing_and_twist(segment("spine01"), upper_arm), _cardan(upper_arm, forearm)
-    hand = Rotation.from_matrix(_between(forearm, segment("wrist"))).as_euler("YZX", degrees=True).T
+    pairs = (segment("root"), thigh), (thigh, shin), (shin, segment("foot")), (upper_arm, forearm)
+    hip, knee, ankle, elbow = (_cardan(_between(upper, lower)) for upper, lower in pairs)
+    shoulder = _swing_and_twist(segment("spine01"), upper_arm)
+    hand = _forearm_and_hand(_between(forearm, segment("wrist")))
     return [
         *(-hip[0], hip[1], -hip[2]),
         *(knee[0], knee[1], -knee[2]),
@@ -117,9 +146,20 @@ def _between(upper_T33: F64, lower_T33: F64) -> F64:
     return np.swapaxes(upper_T33, 1, 2) @ lower_T33
 
 
-def _cardan(upper_T33: F64, lower_T33: F64) -> F64:
-    """Turns about x, z and y (3, T), degrees."""
-    return np.asarray(Rotation.from_matrix(_between(upper_T33, lower_T33)).as_euler("XZY", degrees=True).T)
+def _cardan(turn_T33: F64) -> F64:
+    """Turns (3, T) about x, z and y, in this order, of which rotations are the product, degrees."""
+    x_T = np.arctan2(turn_T33[:, 2, 1], turn_T33[:, 1, 1])
+    z_T = np.arcsin(np.clip(-turn_T33[:, 0, 1], -1, 1))
+    y_T = np.arctan2(turn_T33[:, 0, 2], turn_T33[:, 0, 0])
+    return np.degrees(np.stack([x_T, z_T, y_T]))
+
+
+def _forearm_and_hand(turn_T33: F64) -> F64:
+    """The same about y, z and x."""
+    y_T = np.arctan2(-turn_T33[:, 2, 0], turn_T33[:, 0, 0])
+    z_T = np.arcsin(np.clip(turn_T33[:, 1, 0], -1, 1))
+    x_T = np.arctan2(-turn_T33[:, 1, 2], turn_T33[:, 1, 1])
+    return np.degrees(np.stack([y_T, z_T, x_T]))
 
 
 def _swing_and_twist(upper_T33: F64, lower_T33: F64) -> F64:
@@ -141,15 +181,15 @@ def angle_rows(motion: BodyMotion) -> list[list[str]]:
     return rows
 
 
-def seen_angles(body: FittedBody) -> F32:
-    """`JOINT_ANGLES` of one body in degrees; NaN where the limb below the joint is hidden."""
-    pose = body.pose
-    motion = BodyMotion(
-        rotation_TB33=pose.rotation_B33[None], root_T3=pose.root_3[None], shape_C=pose.shape_C, second_T=np.zeros(1),
-        confidence_TJ=body.confidence_J[None], seen_TB=body.seen_B[None], camera=body.camera,
-    )
-    angle_A = clinical_angles(motion)[0, : len(JOINT_ANGLES)]
-    return np.where(body.seen_B[_bones_below()] < LEAST_SEEN, np.float32(np.nan), angle_A)
+def seen_angles(bodies: Sequence[FittedBody | None]) -> F32:
+    """`JOINT_ANGLES` (N, A) of people in degrees; NaN without a body, and where the limb below the joint is hidden."""
+    angle_NA = np.full((len(bodies), len(JOINT_ANGLES)), np.nan, np.float32)
+    fitted = {n: body for n, body in enumerate(bodies) if body is not None}
+    if fitted:
+        found = _angles(np.stack([body.pose.rotation_B33 for body in fitted.values()]))[:, : len(JOINT_ANGLES)]
+        seen = np.stack([body.seen_B for body in fitted.values()])[:, _bones_below()] >= LEAST_SEEN
+        angle_NA[list(fitted)] = np.where(seen, found, np.float32(np.nan))
+    return angle_NA
 
 
 @cache

@@ -14,8 +14,9 @@ import numpy as np
 
 from models.body.charts import CHART_NAMES
 from models.motion.clinical_angles import JOINT_ANGLES, seen_angles
+from models.surface.keypoints import shown_keypoints
 from pipeline.stage import Job, Stage, StageError, without_secrets
-from stages.payloads import F32, Bodies, FrameChunk, People, Surfaces, Written
+from stages.payloads import F32, Bodies, FrameChunk, People, PersonSurface, Surfaces, Written
 from stages.results.comparison.difference import Difference, best_shift, difference_at
 from stages.results.comparison.difference_plot import difference_plot
 from stages.results.comparison.poses import (
@@ -27,7 +28,7 @@ from stages.results.comparison.poses import (
     pose_of,
 )
 from stages.results.formats.image_export import png
-from stages.results.formats.joint_angles import ANGLE_NAMES
+from stages.results.formats.image_plane_angles import IMAGE_PLANE_ANGLES, IN_THE_IMAGE_PLANE, image_plane_angles
 from stages.results.formats.writer import write_whole
 from stages.video.decode_pair import GAP
 
@@ -49,15 +50,15 @@ class Compare(Stage):
         """What is compared, and how the two are aligned.
 
         Attributes:
-            angles: `picture`: between the limbs as the picture shows them; `body`: the joint angles in space of the
-                fitted bodies, in clinical terms, which do not depend on where the camera stands.
+            angles: `body`: the joint angles in space of the fitted bodies, in clinical terms, which do not depend on
+                where the camera stands; `image_plane`: between the limbs as the picture shows them.
             align: `start`: from the first frame in which each is visible; `shift`: shifted in time so that the angles
                 fit best.
             max_shift: largest shift of the second in seconds, either way.
             mirror: the second faces the first as in a mirror: left is compared with right.
         """
 
-        angles: Literal["picture", "body"] = "picture"
+        angles: Literal["body", "image_plane"] = "body"
         align: Literal["start", "shift"] = "start"
         max_shift: float = 2.0
         mirror: bool = False
@@ -77,6 +78,12 @@ class Compare(Stage):
         """`fit` for the angles of bodies."""
         return ("fit",) if config.angles == "body" else ()
 
+    @classmethod
+    def announce(cls, config: Config) -> Sequence[str]:
+        """That angles of the image plane are not those of joints."""
+        remedy = "leave compare.angles out for those of the joints"
+        return [f"compare: {IN_THE_IMAGE_PLANE}; {remedy}"] if config.angles == "image_plane" else []
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """No poses yet."""
         super().__init__(config, threads=threads)
@@ -93,10 +100,10 @@ class Compare(Stage):
         poses_by_identity = self._poses.setdefault(frames.first // GAP, {})
         for t in range(len(frames)):
             here = np.flatnonzero(people.frame_N == t)
-            angles = None if bodies is None else {key: seen_angles(body) for key, body in bodies.in_frame(t)}
+            angle_NA = self._angles([surfaces.people[i] for i in here], bodies, t)
             poses = {
-                int(people.id_N[i]): pose_of(surfaces.people[i], _angles_of(int(people.id_N[i]), angles))
-                for i in here[::-1]
+                int(people.id_N[i]): pose_of(surfaces.people[i], angle_A)
+                for i, angle_A in zip(here[::-1], angle_NA[::-1], strict=True)
             }
             second = frames.second(t)
             for identity, pose in poses.items():
@@ -133,12 +140,13 @@ class Compare(Stage):
         if not people:
             raise StageError("there are no people in this input", path, "check its detections with -c video")
         main = max(people.values(), key=lambda poses: sum(pose.area for _, _, pose in poses))
-        return performance_of(main, ANGLE_NAMES if self.config.angles == "picture" else JOINT_ANGLES)
+        return performance_of(main, JOINT_ANGLES if self.config.angles == "body" else IMAGE_PLANE_ANGLES)
 
-
-def _angles_of(identity: int, angles: dict[int, F32] | None) -> F32 | None:
-    """The angles of a person's body, NaN without one; None where no bodies are compared."""
-    return None if angles is None else angles.get(identity, np.full(len(JOINT_ANGLES), np.nan, np.float32))
+    def _angles(self, surfaces: Sequence[PersonSurface], bodies: Bodies | None, t: int) -> Sequence[F32]:
+        """The angles of each person of the chunk's frame `t`."""
+        if self.config.angles == "image_plane":
+            return [image_plane_angles(shown_keypoints(surface)) for surface in surfaces]
+        return list(seen_angles((None,) * len(surfaces) if bodies is None else bodies.of_people(t, len(surfaces))))
 
 
 def _check_outputs(job: Job) -> None:

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from pipeline.stage import Job, Stage
 from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
 from stages.results.formats.frame_result import FrameResult, frame_results
+from stages.results.formats.image_plane_angles import IN_THE_IMAGE_PLANE
 from stages.results.formats.kinds import KINDS
-from stages.results.formats.writer import BodySettings, ExportTarget, ExportWriter, FinishedExport
+from stages.results.formats.writer import BodySettings, CsvSettings, ExportTarget, ExportWriter, FinishedExport
 from stages.video.decoding.paths_and_urls import is_url
 
 VERTICES_KB, MESH_KB = 165, 1700
@@ -35,12 +36,14 @@ class Exporter(Stage):
             resumed.
         threads: of an exported video's encoder; the encoded bytes depend on it.
         bodies: what `bodies` and `mesh` hold.
+        csv: what `csv` holds.
         """
 
         to: dict[str, str] = field(default_factory=dict)
         segment_frames: int = 120
         threads: int = 2
         bodies: BodySettings = field(default_factory=BodySettings)
+        csv: CsvSettings = field(default_factory=CsvSettings)
         raw: ClassVar[bool] = False
 
         def __post_init__(self) -> None:
@@ -59,26 +62,32 @@ class Exporter(Stage):
                 raise ValueError("two exports have the same path; give each export its own path")
             if self.segment_frames < 1 or self.threads < 1:
                 raise ValueError("segment_frames and threads must be 1 or more")
-            given = {"vertices": self.bodies.vertices, "atlas": self.bodies.atlas is not None}
-            for name, kind in () if self.raw else (("vertices", "bodies"), ("atlas", "mesh")):
-                if given[name] and kind not in self.to:
-                    raise ValueError(f"bodies.{name} is for the export {kind!r} alone; add --export {kind}=FOLDER")
+            given = (
+                ("bodies.vertices", self.bodies.vertices, "bodies", "FOLDER"),
+                ("bodies.atlas", self.bodies.atlas is not None, "mesh", "FOLDER"),
+                ("csv.angles", self.csv != CsvSettings(), "csv", "FILE"),
+            )
+            for key, is_given, kind, path in () if self.raw else given:
+                if is_given and kind not in self.to:
+                    raise ValueError(f"{key} is for the export {kind!r} alone; add --export {kind}={path}")
 
     @classmethod
     def needs(cls, config: Config) -> Sequence[str]:
         """`fit` where a kind is written from fitted bodies."""
-        return ("fit",) if any(KINDS[kind].fitted for kind in config.to) else ()
+        with_angles = "csv" in config.to and config.csv.angles == "body"
+        return ("fit",) if with_angles or any(KINDS[kind].fitted for kind in config.to) else ()
 
     @classmethod
     def announce(cls, config: Config) -> Sequence[str]:
-        """The size of files that are large for each person and frame."""
+        """The size of files that are large for each person and frame, and angles that are not those of joints."""
         sizes = {"bodies": VERTICES_KB if config.bodies.vertices else 0, "mesh": MESH_KB}
+        angles = [f"export csv: {IN_THE_IMAGE_PLANE}; leave csv.angles out for those of the joints"]
         return [
             f"export {kind}: about {sizes[kind]} kB a person and frame, {sizes[kind] * 1800 / 1e6:.1f} GB a minute of"
             f" one person at 30 frames per second"
             for kind in config.to
             if sizes.get(kind)
-        ]
+        ] + (angles if config.csv.angles == "image_plane" else [])
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
@@ -159,6 +168,7 @@ def target_of(config: Exporter.Config, kind: str, path: str, job: Job) -> Export
         segment_frames=config.segment_frames,
         threads=config.threads,
         bodies=config.bodies,
+        csv=config.csv,
     )
 
 

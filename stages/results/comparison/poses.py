@@ -10,13 +10,12 @@ from models.body.charts import MIRROR_CHART
 from models.body.open_body import COCO_KEYPOINTS
 from models.surface.keypoints import shown_keypoints
 from stages.payloads import F32, I64, Float, PersonSurface
-from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles
 
 TORSO = (1, 2)
 CHARTS = 24
 LEAST_PIXELS = 4
 """A part of fewer pixels has no position."""
-SIDEWAYS = ("trunk", "trunk_bend", "trunk_rotation", "neck_bend", "neck_rotation")
+SIDEWAYS = ("trunk_angle_image_plane", "trunk_bend", "trunk_rotation", "neck_bend", "neck_rotation")
 """Angles of the body's middle that change their sign in a mirror."""
 
 _SIDES = {
@@ -29,7 +28,7 @@ class PersonPose:
     """The pose of one person in one frame.
 
     Attributes:
-        angle_A: degrees, of the picture or of the fitted body; NaN where not visible.
+        angle_A: degrees, of the fitted body or in the image plane; NaN where not known.
         position_P2: centre of each of 24 parts, in pixels from the centre of the torso; NaN where not visible.
         torso: pixels from shoulder to hip, mean of the visible sides; NaN if neither is visible.
         area: pixels of the person.
@@ -41,8 +40,8 @@ class PersonPose:
     area: int
 
 
-def pose_of(surface: PersonSurface, angle_A: F32 | None = None) -> PersonPose:
-    """The pose of a surface, with its angles in the image plane unless others are given."""
+def pose_of(surface: PersonSurface, angle_A: F32) -> PersonPose:
+    """The pose of a surface, with the angles that are compared."""
     keypoint_173 = shown_keypoints(surface)
     position_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan)
     side_2 = np.linalg.norm(position_172[_SIDES["shoulder"]] - position_172[_SIDES["hip"]], axis=1)
@@ -55,7 +54,7 @@ def pose_of(surface: PersonSurface, angle_A: F32 | None = None) -> PersonPose:
         middle = sums_25_3[list(TORSO)].sum(axis=0)
         middle_2 = middle[:2] / middle[2]
     return PersonPose(
-        angle_A=joint_angles(keypoint_173) if angle_A is None else angle_A,
+        angle_A=angle_A,
         position_P2=(centre_25_2[1:] - middle_2).astype(np.float32),
         torso=mean_where_seen(side_2),
         area=len(y_M),
@@ -78,7 +77,7 @@ class Performance:
     index_T: I64
     angle_TA: F32
     position_TP2: F32
-    angle_names: tuple[str, ...] = ANGLE_NAMES
+    angle_names: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.second_T)
@@ -90,9 +89,7 @@ def mean_where_seen(value: Float) -> float:
     return float(value[seen].mean()) if seen.any() else float("nan")
 
 
-def performance_of(
-    poses: list[tuple[float, int, PersonPose]], angle_names: tuple[str, ...] = ANGLE_NAMES
-) -> Performance:
+def performance_of(poses: list[tuple[float, int, PersonPose]], angle_names: tuple[str, ...]) -> Performance:
     """A performance from (second, frame, pose); positions are divided by the median length of the torso."""
     torso_T = np.array([pose.torso for _, _, pose in poses])
     known = torso_T[np.isfinite(torso_T)]

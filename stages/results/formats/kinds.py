@@ -19,7 +19,7 @@ class Kind:
         what: a description in one line.
         factory: `module:function` from an `ExportTarget` to the `ExportWriter` of one input; imported on first use.
         raw: True if it is written from the network's own result, before tracking and smoothing.
-        fitted: True if it is written from fitted bodies, so that people are fitted for it.
+        fitted: True if it is always written from fitted bodies, so that people are fitted for it.
     """
 
     what: str
@@ -49,7 +49,7 @@ KINDS: dict[str, Kind] = {
     "parula": Kind(what="parula on black, for CivitAI's workflows", factory="part_colours:begin_parula"),
     "result_json": Kind(what="DensePose's result JSON, a PNG in each entry", factory="results_json:begin_densepose"),
     "coco": Kind(what="COCO's results: boxes, masks, keypoints, charts", factory="results_json:begin_coco"),
-    "csv": Kind(what="a row per person: box, identity, keypoints, joint angles", factory="tables:begin_csv"),
+    "csv": Kind(what="a row per person: box, identity, keypoints, the body's joint angles", factory="tables:begin_csv"),
     "mot": Kind(what="tracks in the MOT challenge's format", factory="tables:begin_mot"),
     "appearance": Kind(
         what="a row per person: mean colours of eight regions of the body", factory="tables:begin_appearance"

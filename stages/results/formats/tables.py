@@ -7,21 +7,33 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.body.open_body import COCO_KEYPOINTS
+from models.motion.clinical_angles import JOINT_ANGLES, seen_angles
 from models.surface.keypoints import shown_keypoints
 from stages.people.appearance import appearance_of
 from stages.results.formats.frame_result import FrameResult
-from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles
+from stages.results.formats.image_plane_angles import IMAGE_PLANE_ANGLES, image_plane_angles
 from stages.results.formats.text_export import TextExport
-from stages.results.formats.writer import ExportTarget, ExportWriter
+from stages.results.formats.writer import CsvAngles, ExportTarget, ExportWriter
 
-COLUMNS = (
-    *("frame", "seconds", "person", "id", "score", "x0", "y0", "x1", "y1"),
-    *(f"{name}_{part}" for name in COCO_KEYPOINTS for part in ("x", "y", "seen")),
-    *(f"{name}_angle" for name in ANGLE_NAMES),
-    "bridged",
-)
-"""`person` counts from 0 within the frame, by falling score; `id` is empty without identity; angles are in degrees;
-`bridged` is 1 for people that the network missed in this frame and `bridge` propagated."""
+ANGLE_COLUMNS: dict[CsvAngles, tuple[str, ...]] = {
+    "body": JOINT_ANGLES,
+    "image_plane": IMAGE_PLANE_ANGLES,
+    "none": (),
+}
+
+
+def csv_columns(angles: CsvAngles) -> tuple[str, ...]:
+    """The columns of the table.
+
+    `person` counts from 0 within the frame, by falling score; `id` is empty without identity; angles are in degrees;
+    `bridged` is 1 for people that the network missed in this frame and `bridge` propagated.
+    """
+    return (
+        *("frame", "seconds", "person", "id", "score", "x0", "y0", "x1", "y1"),
+        *(f"{name}_{part}" for name in COCO_KEYPOINTS for part in ("x", "y", "seen")),
+        *ANGLE_COLUMNS[angles],
+        "bridged",
+    )
 
 
 REGION_NAMES = ("torso", "hands", "feet", "thighs", "shins", "upper_arms", "lower_arms", "head")
@@ -34,7 +46,9 @@ APPEARANCE_COLUMNS = (
 
 def begin_csv(target: ExportTarget) -> ExportWriter:
     """One table with a header line."""
-    return TextExport(target, ".csv", csv_lines, header=",".join(COLUMNS) + "\n")
+    angles = target.csv.angles
+    header = ",".join(csv_columns(angles)) + "\n"
+    return TextExport(target, ".csv", lambda result: csv_lines(result, angles), header=header)
 
 
 def begin_mot(target: ExportTarget) -> ExportWriter:
@@ -42,8 +56,9 @@ def begin_mot(target: ExportTarget) -> ExportWriter:
     return TextExport(target, ".txt", mot_lines)
 
 
-def csv_lines(result: FrameResult) -> Iterator[str]:
-    """One line per person; cells of invisible keypoints and angles are empty."""
+def csv_lines(result: FrameResult, angles: CsvAngles) -> Iterator[str]:
+    """One line per person; cells of keypoints and angles that are not known are empty."""
+    body_NA = seen_angles(result.bodies or (None,) * len(result.surfaces)) if angles == "body" else None
     for i, surface in enumerate(result.surfaces):
         identity = "" if result.id_N[i] < 0 else f"{result.id_N[i]}"
         keypoint_173 = shown_keypoints(surface)
@@ -51,7 +66,9 @@ def csv_lines(result: FrameResult) -> Iterator[str]:
         cells += [f"{value:.2f}" for value in result.box_N4[i]]
         for x, y, seen in keypoint_173:
             cells += [f"{x:.2f}", f"{y:.2f}", f"{seen:.2f}"] if seen else ["", "", "0"]
-        cells += ["" if np.isnan(angle) else f"{angle:.1f}" for angle in joint_angles(keypoint_173)]
+        if angles != "none":
+            angle_A = image_plane_angles(keypoint_173) if body_NA is None else body_NA[i]
+            cells += ["" if np.isnan(angle) else f"{angle:.1f}" for angle in angle_A]
         cells.append(f"{int(result.is_bridged(i))}")
         yield ",".join(cells) + "\n"
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from models.files.atomic_file import atomic_write, remove_stale_drafts
 from pipeline.stage import Job, StageError, closed_folder, fitting_name
@@ -27,6 +27,21 @@ class BodySettings:
     atlas: str | None = None
 
 
+CsvAngles = Literal["body", "image_plane", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvSettings:
+    """What `csv` holds.
+
+    Attributes:
+        angles: `body`: the joint angles of the fitted bodies, in space; `image_plane`: between the limbs as the picture
+            shows them; `none`: no angles, and nothing is fitted for them.
+    """
+
+    angles: CsvAngles = "body"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportTarget:
     """Where an export of one input goes.
@@ -37,6 +52,7 @@ class ExportTarget:
         job: the input.
         segment_frames, threads: of videos, see `Export.Config`.
         bodies: of exports of fitted bodies.
+        csv: of tables of people.
     """
 
     kind: str
@@ -45,6 +61,7 @@ class ExportTarget:
     segment_frames: int
     threads: int
     bodies: BodySettings = field(default_factory=BodySettings)
+    csv: CsvSettings = field(default_factory=CsvSettings)
 
     def may_overwrite(self) -> bool:
         """Whether existing files may be overwritten; a resumed run finds those of its own first part."""

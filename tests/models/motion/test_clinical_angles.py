@@ -10,7 +10,7 @@ from models.arrays import F64
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
 from models.body.rotation_vectors import shortest_turn
-from models.motion.clinical_angles import CLINICAL_ANGLES, angle_rows, clinical_angles
+from models.motion.clinical_angles import CLINICAL_ANGLES, _axes_at_rest, angle_rows, clinical_angles
 from tests.models.motion.motions import still_motion
 
 pytestmark = pytest.mark.quick
@@ -107,6 +107,24 @@ def test_the_trunk_is_measured_against_the_pelvis(axis: str, name: str) -> None:
     assert angle(motion, f"trunk_{name}") == pytest.approx(25, abs=1e-3)
     assert angle(motion, f"neck_{name}") == pytest.approx(0, abs=1e-3)
     assert angle(motion, "pelvis_tilt") == pytest.approx(0, abs=1e-3)
+
+
+def test_combined_turns_of_the_trunk_are_told_apart() -> None:
+    """The chest is turned about x, z and y in this order, as `Rotation` composes intrinsic turns."""
+    motion = hanging_arms()
+    turn_globally(motion, "spine03", Rotation.from_euler("XZY", (40, -25, 50), degrees=True).as_matrix())
+    told = [angle(motion, f"trunk_{name}") for name in ("flexion", "bend", "rotation")]
+    assert told == pytest.approx([40, 25, 50], abs=1e-3)
+
+
+def test_the_hand_turns_about_the_forearm_first() -> None:
+    """Pronation, flexion and deviation are read off the product of turns in this order, beyond the right angle, too."""
+    motion, body = hanging_arms(), load_body()
+    turn_33 = Rotation.from_euler("YZX", (-100, 20, 35), degrees=True).as_matrix()
+    forearm_33, at_rest = (_axes_at_rest()[f"{name}.L"] for name in ("lowerarm01", "wrist"))
+    motion.rotation_TB33[0, body.bone("wrist.L")] = forearm_33 @ turn_33 @ at_rest.T
+    told = [angle(motion, f"left_{name}") for name in ("forearm_pronation", "wrist_flexion", "wrist_deviation")]
+    assert told == pytest.approx([100, -20, -35], abs=1e-2)
 
 
 def test_bending_to_the_left_is_positive() -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from models.body.body_pose import BodyPose, posed_vertices
+from models.body.body_pose import BodyPose, posed_bones, posed_vertices
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.body.open_body import KEYPOINT_NAMES, load_body
@@ -44,6 +44,13 @@ def made_body(
         residual=0.01,
         is_person=0.8,
     )
+
+
+def left_elbow_deg(body: FittedBody) -> float:
+    """By how much the left elbow is bent in space, from the places of its bones."""
+    limb = [load_body().bone(f"{name}.L") for name in ("upperarm01", "lowerarm01", "wrist")]
+    upper_3, lower_3 = np.diff(posed_bones(body.pose)[1][limb], axis=0)
+    return float(np.degrees(np.arccos(upper_3 @ lower_3 / np.linalg.norm(upper_3) / np.linalg.norm(lower_3))))
 
 
 def surface_of_body(body: FittedBody, height: int = HEIGHT, width: int = WIDTH) -> PersonSurface:

@@ -15,23 +15,33 @@ import cv2
 import numpy as np
 import pytest
 
-from models.body.body_pose import posed_bones
 from models.body.charts import mirror_maps
 from models.body.open_body import load_body
 from models.motion.clinical_angles import JOINT_ANGLES
+from models.surface.keypoints import shown_keypoints
+from pipeline.config import read_config, validate
+from pipeline.conversion import ConfigError
 from pipeline.stage import Job, StageError
+from stages import STAGES
+from stages.bodies.fit import FitBodies
 from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 from stages.results.compare import PARTS, Compare
 from stages.results.comparison.difference import best_shift, difference_at
-from stages.results.comparison.poses import Performance, mirrored_performance, performance_of, pose_of
+from stages.results.comparison.poses import Performance, PersonPose, mirrored_performance, performance_of, pose_of
 from stages.results.export import Export
-from stages.results.formats.joint_angles import ANGLE_NAMES
+from stages.results.formats.image_plane_angles import IMAGE_PLANE_ANGLES, image_plane_angles
 from stages.synthetic.ground_truth import ground_truth_surfaces
 from stages.synthetic.synthesize import Synthesize, scene_generator
 from stages.video.decode_pair import GAP, DecodePair
-from tests.stages.bodies.made_bodies import grey_frames, made_body, shown
+from tests.stages.bodies.made_bodies import VIDEO, grey_frames, left_elbow_deg, made_body, shown
 
-ELBOW, TRUNK = ANGLE_NAMES.index("left_elbow"), ANGLE_NAMES.index("trunk")
+PLANE = IMAGE_PLANE_ANGLES
+ELBOW, TRUNK = PLANE.index("left_elbow_angle_image_plane"), PLANE.index("trunk_angle_image_plane")
+
+
+def plane_pose(surface: PersonSurface) -> PersonPose:
+    """A pose with the angles of the image plane."""
+    return pose_of(surface, image_plane_angles(shown_keypoints(surface)))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +49,7 @@ def person() -> PersonSurface:
     """A synthetic person whose whole trunk is visible."""
     draw = scene_generator(Synthesize.Config(world="val", height=360, width=480, seed=11))
     everyone = (surface for made in map(draw, range(40)) for surface in ground_truth_surfaces(made).people)
-    return next(one for one in everyone if np.isfinite(pose_of(one).angle_A).sum() >= 8)
+    return next(one for one in everyone if np.isfinite(plane_pose(one).angle_A).sum() >= 8)
 
 
 def enlarged(surface: PersonSurface, times: int) -> PersonSurface:
@@ -59,12 +69,14 @@ def wave(shift: float, frames: int = 100, rate: float = 25, bias: float = 0.0) -
         index_T=np.arange(frames),
         angle_TA=angle_TA,
         position_TP2=np.zeros((frames, 24, 2), np.float32),
+        angle_names=PLANE,
     )
 
 
 def test_size_and_position_do_not_count(person: PersonSurface) -> None:
-    small = performance_of([(0.0, 0, pose_of(person)), (0.04, 1, pose_of(person))])
-    large = performance_of([(7.0, 9, pose_of(enlarged(person, 2))), (7.04, 10, pose_of(enlarged(person, 2)))])
+    small = performance_of([(0.0, 0, plane_pose(person)), (0.04, 1, plane_pose(person))], PLANE)
+    nearer = plane_pose(enlarged(person, 2))
+    large = performance_of([(7.0, 9, nearer), (7.04, 10, nearer)], PLANE)
     difference = difference_at(small, large, 0.0)
     assert difference.row_T2.tolist() == [[0, 0], [1, 1]]
     seen = np.isfinite(difference.angle_TA)
@@ -75,7 +87,7 @@ def test_size_and_position_do_not_count(person: PersonSurface) -> None:
 def test_mirroring_a_mirror_image_gives_the_original(person: PersonSurface) -> None:
     labels, uv = mirror_maps(person.labels_hw, person.uv_2hw)
     flipped = replace(person, labels_hw=labels, uv_2hw=uv.astype(np.float32))
-    one, other = (performance_of([(0.0, 0, pose_of(surface))]) for surface in (person, flipped))
+    one, other = (performance_of([(0.0, 0, plane_pose(surface))], PLANE) for surface in (person, flipped))
     apart = difference_at(one, mirrored_performance(other), 0.0)
     assert np.nanmax(np.abs(apart.angle_TA)) < 2 and np.nanmax(apart.distance_TP) < 0.05
     assert np.nanmax(np.abs(difference_at(one, other, 0.0).angle_TA)) > 5  # the pose itself is not symmetric
@@ -130,7 +142,7 @@ def packet(
 def test_the_main_persons_of_both_are_compared(person: PersonSurface, tmp_path: Path) -> None:
     job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
     passer_by = replace(person, labels_hw=person.labels_hw[:, :20], uv_2hw=person.uv_2hw[:, :, :20])
-    stage = Compare(Compare.Config())
+    stage = Compare(Compare.Config(angles="image_plane"))
     list(stage(job, *packet("a.mp4", 0, [passer_by, person, person], [4, 1, 1], [0, 0, 1], 2)))
     list(stage(job, *packet("b.mp4", 1, [enlarged(person, 2)] * 3, [2, 2, 2], [0, 1, 2], 3)))
     written = list(stage.flush())
@@ -141,10 +153,10 @@ def test_the_main_persons_of_both_are_compared(person: PersonSurface, tmp_path: 
         ("0.0000", "0", "0"),
         ("0.0400", "1", "1"),
     ]
-    assert all(abs(float(row[f"{name}_difference"])) < 1 for row in rows for name in ANGLE_NAMES if row[f"{name}_a"])
+    assert all(abs(float(row[f"{name}_difference"])) < 1 for row in rows for name in PLANE if row[f"{name}_a"])
     told = json.loads((tmp_path / "ab.json").read_text())
     assert told["frames"] == {"a": 2, "b": 3, "compared": 2} and told["mean_angle_difference_deg"] < 1
-    assert set(told["angles_deg"]) == set(ANGLE_NAMES) and set(told["parts_torsos"]) == set(PARTS)
+    assert set(told["angles_deg"]) == set(PLANE) and set(told["parts_torsos"]) == set(PARTS)
     picture = cv2.imread(str(tmp_path / "ab.png"))
     assert picture.shape[0] > 500 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
 
@@ -155,7 +167,7 @@ def test_angles_of_bodies_do_not_depend_on_the_view(tmp_path: Path) -> None:
     one, other = made_body(), made_body(turn_deg=60, bend_deg=20)
     seen_B = one.seen_B.copy()
     seen_B[load_body().bone("lowerarm01.R")] = 0
-    stage = Compare(Compare.Config(angles="body"))
+    stage = Compare(Compare.Config())
     for number, body in enumerate((one, replace(other, seen_B=seen_B))):
         people, surfaces = shown([[(3, body)]] * 2)
         frames = replace(grey_frames(2), first=number * GAP)
@@ -164,15 +176,35 @@ def test_angles_of_bodies_do_not_depend_on_the_view(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "ab.json").read_text())["angles_deg"]
     assert set(told) == set(JOINT_ANGLES)
     assert told["right_elbow_flexion"]["mean"] is None
-    places = [posed_bones(body.pose)[1] for body in (one, other)]
-    limb = [load_body().bone(f"{name}.L") for name in ("upperarm01", "lowerarm01", "wrist")]
-    bent = []
-    for place_B3 in places:
-        upper_3, lower_3 = np.diff(place_B3[limb], axis=0)
-        bent.append(np.degrees(np.arccos(upper_3 @ lower_3 / np.linalg.norm(upper_3) / np.linalg.norm(lower_3))))
-    assert told["left_elbow_flexion"]["mean"] == pytest.approx(bent[1] - bent[0], abs=2)
+    bent_by = left_elbow_deg(other) - left_elbow_deg(one)
+    assert told["left_elbow_flexion"]["mean"] == pytest.approx(bent_by, abs=2)
     still = [name for name in told if "elbow" not in name and "forearm" not in name and "wrist" not in name]
     assert all(told[name]["largest"] < 0.1 for name in still)
+
+
+def test_of_two_people_in_photos_each_has_the_angles_of_the_own_body(tmp_path: Path) -> None:
+    """Nobody has an identity in a photo; the first person is compared, and the second bends the elbows."""
+    job = Job(index=0, input="a.png", partner="b.png", output=str(tmp_path / "ab.csv"), stem="ab")
+    plain, other = made_body((-0.5, 0, 3.0)), made_body((0.5, 0, 3.0), bend_deg=60)
+    stage, scene = Compare(Compare.Config()), [[(-1, plain), (-1, other)]]
+    for number in range(2):
+        frames = replace(grey_frames(1, video=replace(VIDEO, still=True)), first=number * GAP)
+        list(stage(job, frames, *shown(scene), Bodies.of_frame(scene[0])))
+    list(stage.flush())
+    with (tmp_path / "ab.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["left_elbow_flexion_a"]) < left_elbow_deg(other) - 30
+
+
+def test_angles_of_bodies_are_compared_unless_the_image_plane_is_named() -> None:
+    assert "fit" in validate(read_config("compare"), STAGES).stages
+    assert "fit" in validate(read_config("compare_saved"), STAGES).stages
+    plane = validate(read_config("compare", ["compare.angles=image_plane"]), STAGES)
+    assert "fit" not in plane.stages and Compare.announce(Compare.Config()) == []
+    (sentence,) = Compare.announce(plane.stages["compare"])
+    assert sentence.startswith("compare: angles are measured in the image plane")
+    with pytest.raises(ConfigError, match="'picture' is now called 'image_plane'"):
+        validate(read_config("compare", ["compare.angles=picture"]), STAGES)
 
 
 def test_mirrored_angles_of_a_body_are_those_of_the_mirrored_body() -> None:
@@ -222,9 +254,10 @@ def test_saved_exports_compare_as_their_videos(person: PersonSurface, root: Path
     job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "at_once.csv"), stem="ab")
     first = packet("a.mp4", 0, [person, person], [1, 1], [0, 1], 2)
     second = packet("b.mp4", 1, [enlarged(person, 2)] * 3, [2, 2, 2], [0, 1, 2], 3)
-    stage = Compare(Compare.Config())
+    stage, fit = Compare(Compare.Config()), FitBodies(FitBodies.Config(look_ahead=2))
+    bodies = [*fit(*first), *fit(*second), *fit.flush()]
     for number, given in enumerate((first, second)):
-        list(stage(job, *given))
+        list(stage(job, *given, bodies[number]))
         frames = replace(given[0], rgb_THW3=np.zeros((len(given[0]), 360, 480, 3), np.uint8))
         export = Export(Export.Config(to={"surfaces": str(tmp_path / "ab"[number])}))
         export(job, frames, given[1], given[2], None)

@@ -78,9 +78,10 @@ def export(
     job: Job | None = None,
     overlay: Overlay | None = None,
     stage: type[Any] = Export,
+    **settings: Any,
 ) -> Exporter:
     """Run one packet through an export stage to the end of its input."""
-    made: Exporter = stage(stage.Config(to={kind: str(path) for kind, path in to.items()}))
+    made: Exporter = stage(stage.Config(to={kind: str(path) for kind, path in to.items()}, **settings))
     given = (job or job_of(), frames_of(3) if frames is None else frames, people, surfaces)
     try:
         made(*given) if stage is ExportRaw else made(*given, overlay)  # type: ignore[operator]

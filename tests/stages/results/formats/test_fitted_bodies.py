@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from csv import DictReader
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +13,30 @@ from PIL import Image
 
 from models.body.body_pose import posed_keypoints, posed_vertices
 from models.body.open_body import KEYPOINT_NAMES, load_body
+from models.motion.clinical_angles import JOINT_ANGLES
 from models.surface.atlas import atlas_from_tiles, sample_atlas, split_tiles
 from pipeline.batch.split_graph import split_run
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.config import RunConfig, read_config, validate
+from pipeline.conversion import ConfigError
 from pipeline.stage import Job, StageError
 from stages import STAGES
-from stages.payloads import Bodies
+from stages.payloads import Bodies, FrameChunk
 from stages.results.export import Export
+from stages.results.formats.image_plane_angles import IMAGE_PLANE_ANGLES
 from stages.results.formats.mesh import portrait_atlas
-from stages.results.formats.writer import BodySettings
-from tests.stages.bodies.made_bodies import CAMERA, FOCAL, HEIGHT, VIDEO, WIDTH, grey_frames, made_body, shown
+from stages.results.formats.writer import BodySettings, CsvSettings
+from tests.stages.bodies.made_bodies import (
+    CAMERA,
+    FOCAL,
+    HEIGHT,
+    VIDEO,
+    WIDTH,
+    grey_frames,
+    left_elbow_deg,
+    made_body,
+    shown,
+)
 
 JOB = Job(index=0, input="walk.mp4", output="out.mp4", stem="walk")
 NEAR, FAR = made_body((0.15, 0, 3.0), turn_deg=25, bend_deg=50, shape=1.5), made_body((-0.1, 0.1, 4.5))
@@ -126,6 +140,55 @@ def test_a_mesh_wears_the_atlas_that_the_style_texture_would_draw(tmp_path: Path
     assert (away_F <= 2).mean() > 0.6 and np.median(away_F) <= 2  # the rest lies where two squares of the atlas meet
 
 
+def table(folder: Path, csv: CsvSettings, scene: list, bodies: Bodies, frames: FrameChunk) -> list[dict[str, str]]:
+    """The rows of the export `csv` of the scene."""
+    stage = Export(Export.Config(to={"csv": str(folder / "people.csv")}, csv=csv))
+    stage(JOB, frames, *shown(scene), None, bodies)
+    list(stage.flush())
+    stage.close()
+    with (folder / "people.csv").open(newline="") as file:
+        return list(DictReader(file))
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_the_angles_of_the_table_are_those_of_each_persons_body(tmp_path: Path, still: bool) -> None:
+    """In space, whoever has a body; nobody's cells hold angles of the image plane or of somebody else."""
+    hidden = replace(NEAR, seen_B=NEAR.seen_B * 0)
+    straight, bent = made_body((0, 0, 4.0), turn_deg=-70), made_body((0.4, 0, 4.0), turn_deg=80, bend_deg=60)
+    ids = [-1] * 4 if still else [4, 9, 7, 8]
+    people = list(zip(ids, (bent, FAR, straight, hidden), strict=True))
+    bodies = Bodies.of_frame([people[0], people[2], people[3]], [0, 2, 3])
+    video = replace(VIDEO, still=still)
+    rows = table(tmp_path, CsvSettings(), [people], bodies, grey_frames(1, video=video))
+    told = [rows[n]["left_elbow_flexion"] for n in range(4)]
+    assert float(told[0]) - float(told[2]) == pytest.approx(left_elbow_deg(bent) - left_elbow_deg(straight), abs=5)
+    assert (told[1], told[3]) == ("", "")
+    assert all(rows[1][name] == rows[3][name] == "" for name in JOINT_ANGLES)
+    assert not [column for column in rows[0] if "image_plane" in column]
+
+
+def test_angles_of_the_image_plane_are_named_so_and_announced_once(tmp_path: Path) -> None:
+    config = stages_of("video", "--export", "csv=c.csv", "--set", "csv.angles=image_plane").stages["export"]
+    (sentence,) = Export.announce(config)
+    assert sentence.startswith("export csv: angles are measured in the image plane, so limbs that point towards the")
+    assert Export.needs(config) == () and Export.announce(Export.Config(to={"csv": "c.csv"})) == []
+    rows = table(tmp_path, config.csv, SCENE, Bodies.joined([Bodies.of_frame([])] * 3), grey_frames(3))
+    assert [name for name in rows[0] if "angle" in name or name in JOINT_ANGLES] == list(IMAGE_PLANE_ANGLES)
+    assert all(name.endswith("_angle_image_plane") for name in IMAGE_PLANE_ANGLES)
+    assert 0 < float(rows[0]["left_knee_angle_image_plane"]) <= 180
+
+
+def test_a_table_without_angles_has_no_columns_for_them(tmp_path: Path) -> None:
+    nobody = Bodies.joined([Bodies.of_frame([])] * 3)
+    rows = table(tmp_path, CsvSettings(angles="none"), SCENE, nobody, grey_frames(3))
+    assert list(rows[0])[-2:] == ["right_ankle_seen", "bridged"]
+
+
+def test_settings_of_a_table_that_is_not_written_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"csv\.angles is for the export 'csv' alone; add --export csv=FILE"):
+        stages_of("video", "--set", "csv.angles=none")
+
+
 def test_of_a_photo_meshes_have_the_numbers_of_all_people(tmp_path: Path) -> None:
     """The first person has no body; the mesh of the second keeps the number that `inds` gives this person."""
     still, scene = replace(VIDEO, still=True), [[(-1, FAR), (-1, NEAR)]]
@@ -163,14 +226,15 @@ def test_the_size_of_large_files_is_told_and_people_are_fitted_for_them() -> Non
     large = Export.Config(to={"bodies": "b", "mesh": "m", "csv": "c.csv"}, bodies=BodySettings(vertices=True))
     vertices, mesh = Export.announce(large)
     assert "bodies: about 165 kB a person and frame" in vertices and "mesh: about 1700 kB" in mesh
-    assert Export.needs(Export.Config(to={"csv": "c.csv"})) == ()
+    assert Export.needs(Export.Config(to={"mot": "m.txt"})) == ()
     body = load_body()
     assert body.mean_V3.nbytes / 1000 == pytest.approx(165, rel=0.02)
 
 
 def stages_of(configuration: str, *words: str) -> RunConfig:
-    raw = read_config(configuration)
-    apply_shortcuts(raw, read_arguments(["in", *words]), STAGES)
+    arguments = read_arguments(["in", *words])
+    raw = read_config(configuration, arguments.changes)
+    apply_shortcuts(raw, arguments, STAGES)
     return validate(raw, STAGES)
 
 
@@ -181,7 +245,9 @@ def names(config: RunConfig) -> list[str]:
 @pytest.mark.parametrize("configuration", ["video", "render", "live", "synthetic"])
 def test_fit_stands_before_what_needs_it_and_nowhere_else(configuration: str) -> None:
     """Whether people come from a network, a saved export, a camera or a world."""
-    assert "fit" not in names(stages_of(configuration, "--export", "csv=c.csv"))
+    assert "fit" not in names(stages_of(configuration, "--export", "mot=m.txt"))
+    assert "fit" not in names(stages_of(configuration, "--export", "csv=c.csv", "--set", "csv.angles=none"))
+    assert "fit" in names(stages_of(configuration, "--export", "csv=c.csv"))
     exported = names(stages_of(configuration, "--export", "bodies=b"))
     assert exported[exported.index("fit") + 1] == "export"
     drawn = names(stages_of(configuration, "--style", "none+mesh", "--export", "depth=d"))

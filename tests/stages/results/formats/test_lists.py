@@ -20,8 +20,9 @@ from models.body.open_body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.payloads import PersonSurface, Surfaces
 from stages.results.formats.frame_result import quantised
-from stages.results.formats.joint_angles import ANGLE_NAMES, joint_angles
-from stages.results.formats.tables import APPEARANCE_COLUMNS, COLUMNS, REGION_NAMES
+from stages.results.formats.image_plane_angles import SPANS, image_plane_angles
+from stages.results.formats.tables import APPEARANCE_COLUMNS, REGION_NAMES, csv_columns
+from stages.results.formats.writer import CsvSettings
 from stages.synthetic.ground_truth import ground_truth_people, ground_truth_surfaces
 from stages.synthetic.synthesize import Synthesize, scene_generator
 from tests.stages.results.formats.made_frames import (
@@ -133,7 +134,8 @@ def test_lists_name_the_keypoints_and_the_mask_of_a_networks_heads(tmp_path: Pat
     """The COCO list names every joint with its score; tables leave out unsure joints."""
     surface = with_heads(surface_of(2, 10, 5, 39, 30), 6)
     people, surfaces = people_of([0], [[10, 5, 40, 44]], [3]), Surfaces(people=(surface,))
-    export({"coco": tmp_path / "c.json", "csv": tmp_path / "c.csv"}, frames_of(1), people, surfaces)
+    plane = CsvSettings(angles="image_plane")
+    export({"coco": tmp_path / "c.json", "csv": tmp_path / "c.csv"}, frames_of(1), people, surfaces, csv=plane)
     (entry,) = json.loads((tmp_path / "c.json").read_text())
     assert np.array(entry["keypoints"]).reshape(17, 3) == pytest.approx(surface.keypoint_K3, abs=0.006)
     mask = coco_masks.decode(entry["segmentation"])
@@ -144,8 +146,8 @@ def test_lists_name_the_keypoints_and_the_mask_of_a_networks_heads(tmp_path: Pat
         told = [row[f"{name}_{axis}"] for axis in ("x", "y", "seen")]
         sure = surface.keypoint_K3[j]
         assert told == (["", "", "0"] if j in (4, 9) else [f"{value:.2f}" for value in sure])
-    assert row["left_elbow_angle"] == ""  # the left wrist, joint 9, is unsure
-    assert row["right_elbow_angle"] != ""
+    assert row["left_elbow_angle_image_plane"] == ""  # the left wrist, joint 9, is unsure
+    assert row["right_elbow_angle_image_plane"] != ""
 
 
 @pytest.fixture(scope="module")
@@ -155,14 +157,14 @@ def scene():
     return next(made for made in map(draw, range(40)) if len(made.box_N4) >= 2)
 
 
-def test_the_table_holds_boxes_identities_keypoints_and_angles(scene: Any, tmp_path: Path) -> None:
+def test_the_table_holds_boxes_identities_and_keypoints(scene: Any, tmp_path: Path) -> None:
     people, surfaces = ground_truth_people(scene), ground_truth_surfaces(scene)
     people = replace(people, id_N=np.array([12, *[-1] * (len(people) - 1)], np.int32))
     video = replace(VIDEO, width=480, height=360)
     export({"csv": tmp_path / "p.csv"}, frames_of(1, first=50, index=[99], video=video), people, surfaces)
     with (tmp_path / "p.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == list(COLUMNS) and len(rows) == len(people)
+    assert list(rows[0]) == list(csv_columns("body")) and len(rows) == len(people)
     assert [(row["frame"], row["seconds"], row["id"]) for row in rows[:2]] == [
         ("99", "2.000000", "12"),
         ("99", "2.000000", ""),
@@ -192,15 +194,15 @@ def test_angles_are_those_of_plane_geometry() -> None:
         left_shoulder=(60, 20), right_shoulder=(40, 20), left_hip=(60, 60), right_hip=(40, 60),
         left_elbow=(80, 20), left_wrist=(80, 0), left_knee=(60, 80), left_ankle=(60, 100),
     )  # fmt: skip
-    angle = dict(zip(ANGLE_NAMES, joint_angles(body).tolist(), strict=True))
+    angle = dict(zip((*SPANS, "trunk"), image_plane_angles(body).tolist(), strict=True))
     assert angle["left_shoulder"] == pytest.approx(90) and angle["left_elbow"] == pytest.approx(90)
     assert angle["left_hip"] == pytest.approx(180) and angle["left_knee"] == pytest.approx(180)
     assert angle["trunk"] == pytest.approx(0)
     assert all(np.isnan(angle[name]) for name in ("right_shoulder", "right_elbow", "right_hip", "right_knee"))
     lean = keypoints(left_shoulder=(50, 0), right_shoulder=(30, 0), left_hip=(30, 20), right_hip=(10, 20))
-    assert joint_angles(lean)[-1] == pytest.approx(45)
+    assert image_plane_angles(lean)[-1] == pytest.approx(45)
     bent = keypoints(left_shoulder=(0, 0), left_elbow=(10, 0), left_wrist=(10 - 10 * np.cos(np.pi / 6), 5))
-    assert joint_angles(bent)[ANGLE_NAMES.index("left_elbow")] == pytest.approx(30, abs=1e-3)
+    assert image_plane_angles(bent)[list(SPANS).index("left_elbow")] == pytest.approx(30, abs=1e-3)
 
 
 def test_tracks_count_frames_and_pixels_from_one(tmp_path: Path) -> None:
@@ -215,7 +217,7 @@ def test_tracks_count_frames_and_pixels_from_one(tmp_path: Path) -> None:
     [
         ("coco", "[]"),
         ("result_json", "[]"),
-        ("csv", ",".join(COLUMNS)),
+        ("csv", ",".join(csv_columns("body"))),
         ("mot", ""),
         ("appearance", ",".join(APPEARANCE_COLUMNS)),
     ],
@@ -246,7 +248,7 @@ def test_appearance_is_only_in_its_own_export(tmp_path: Path) -> None:
     assert all(told[name] == ["", "", "", "0.000"] for name in REGION_NAMES if name not in ("torso", "thighs"))
     entries = [json.loads((tmp_path / f"{kind}.json").read_text())[0] for kind in ("coco", "result_json")]
     with np.load(tmp_path / "s" / "frame_000008.npz") as saved:
-        keys = {*COLUMNS, *entries[0], *entries[1], *saved.files}
+        keys = {*csv_columns("body"), *entries[0], *entries[1], *saved.files}
     assert not [key for key in keys if any(word in key for word in ("look", "red", "colour", "appearance"))]
 
 

@@ -1,4 +1,7 @@
-"""Angles at the joints of the body, in the image plane."""
+"""Angles between limbs as the picture shows them, which are those of the joints only where limbs lie in its plane.
+
+The joints' own angles are those of the fitted body (`models/motion/clinical_angles.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import numpy as np
 from models.body.open_body import COCO_KEYPOINTS
 from stages.payloads import F32
 
-ANGLES: dict[str, tuple[str, str, str]] = {
+SPANS: dict[str, tuple[str, str, str]] = {
     "left_shoulder": ("left_hip", "left_shoulder", "left_elbow"),
     "right_shoulder": ("right_hip", "right_shoulder", "right_elbow"),
     "left_elbow": ("left_shoulder", "left_elbow", "left_wrist"),
@@ -18,16 +21,18 @@ ANGLES: dict[str, tuple[str, str, str]] = {
     "right_knee": ("right_hip", "right_knee", "right_ankle"),
 }
 """The keypoints of each angle; the second is its vertex."""
-ANGLE_NAMES = (*ANGLES, "trunk")
+IMAGE_PLANE_ANGLES = tuple(f"{name}_angle_image_plane" for name in (*SPANS, "trunk"))
+IN_THE_IMAGE_PLANE = "angles are measured in the image plane, so limbs that point towards the camera have wrong ones"
+"""What users hear who ask for these angles."""
 
-_SPANS_83 = np.array([[COCO_KEYPOINTS.index(name) for name in span] for span in ANGLES.values()])
+_SPANS_83 = np.array([[COCO_KEYPOINTS.index(name) for name in span] for span in SPANS.values()])
 _SHOULDERS, _HIPS = (
     [COCO_KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip")
 )
 
 
-def joint_angles(keypoint_173: F32) -> F32:
-    """Joint angles in degrees, (9,) float32 in the order of `ANGLE_NAMES`; NaN where a keypoint is not visible.
+def image_plane_angles(keypoint_173: F32) -> F32:
+    """Angles in degrees, (9,) float32 in the order of `IMAGE_PLANE_ANGLES`; NaN where a keypoint is not visible.
 
     Joints: 0..180, 180 = straight. Trunk: −180..180, 0 = upright, positive = to the right of the image.
     """

@@ -21,14 +21,14 @@ from models.animation.take import (
 )
 from models.animation.viewer_page import FilmPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS, tile_side
-from pipeline.stage import Job, Stage, StageError
+from pipeline.stage import Job, Stage, StageError, fitting_name
 from stages.bodies.background import BackgroundFollower
-from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
+from stages.bodies.recorded_bodies import PERSON, RecordedBodies, recorded_take
 from stages.bodies.shot_cameras import ShotCamera, camera_notes, camera_warnings
 from stages.payloads import U8, Bodies, FrameChunk, People, Surfaces, Written
 from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.video.encoding.atomic_writes import reported_write_errors
-from stages.video.encoding.output_file import OutputFile
+from stages.video.encoding.output_file import OutputFile, free_path, moved_aside
 
 SUFFIXES = (".glb", ".bvh", ".vrma", ".csv", ".html")
 A_FILE_EACH = (".bvh", ".vrma", ".csv")
@@ -84,6 +84,7 @@ class Animate(Stage):
     def check(cls, config: Config, job: Job) -> None:
         """Raises StageError for an output of another kind, or one that may not be overwritten."""
         _validated(job)
+        _refuse_files_of_people(job)
         if config.viewer is not None:
             _output(config.viewer, job)
 
@@ -101,7 +102,8 @@ class Animate(Stage):
         self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies
     ) -> Iterator[Written]:
         """Record the bodies of the chunk."""
-        self._job = _validated(job)
+        if self._job is None:
+            self._job = _validated(job)
         recorded = self._recorded
         recorded.width, recorded.height = frames.video.width, frames.video.height
         for t in range(len(frames)):
@@ -135,16 +137,17 @@ class Animate(Stage):
             raise StageError(what, self._job.name, remedy)
         take = from_origin(take)
         self._animated = list(take.motion_of)
-        files = self._files(take, self._job)
-        for path, content in files.items():
-            _write(_output(path, self._job), content)
+        written = _write_all(self._files(take, self._job), self._job)
+        moved = [sentence for path, free in written.items() for sentence in moved_aside(path, free)]
         assert self._job.output is not None
+        result = written.pop(self._job.output)
         facts: dict[str, Any] = {"people": len(self._animated)}
-        others = [path for path in files if path != self._job.output]
+        others = list(written.values())
         named = others if len(others) <= NAMED_FILES else [others[0], f"… {others[-1]} ({len(others)} files)"]
         notes = [*camera_notes(cameras), *([f"also written: {', '.join(named)}"] if others else [])]
-        facts |= {key: texts for key, texts in (("notes", notes), ("warnings", self._warnings(cameras))) if texts}
-        yield Written(path=self._job.output, frames=len(self._recorded.seconds), facts=facts)
+        warnings = [*self._warnings(cameras), *moved]
+        facts |= {key: texts for key, texts in (("notes", notes), ("warnings", warnings)) if texts}
+        yield Written(path=result, frames=len(self._recorded.seconds), facts=facts)
 
     def _warnings(self, cameras: Mapping[int, ShotCamera]) -> list[str]:
         """What the film lacks for an animation that is right: a single shot, and a camera that stays at its place."""
@@ -181,8 +184,7 @@ class Animate(Stage):
         pages = [path for path in (job.output if suffix == ".html" else None, self.config.viewer) if path is not None]
         if suffix in A_FILE_EACH:
             for number, (name, content) in enumerate(self._of_each(take, settings, suffix).items()):
-                own = job.output if number == 0 else str(Path(job.output).with_suffix(f".{name}{suffix}"))
-                files[own] = content
+                files[job.output if number == 0 else _path_of_person(job.output, name)] = content
         if suffix == ".glb" or pages:
             glb = take_as_gltf(take, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
             if suffix == ".glb":
@@ -231,6 +233,35 @@ def _validated(job: Job) -> Job:
         raise StageError(f"an animation is a {kinds} file", job.output, "name such a file with -o")
     _output(job.output, job)
     return job
+
+
+def _path_of_person(output: str, name: str) -> str:
+    """The file of a further person: `dance.person_7.bvh` beside `dance.bvh`."""
+    path = Path(output)
+    return str(path.with_name(fitting_name(path.stem, f".{name}{path.suffix.lower()}")))
+
+
+def _refuse_files_of_people(job: Job) -> None:
+    """Raises StageError for a file that has the name of a further person's, whoever will be in the film.
+
+    A resumed run may find those of its own first part, and writes beside them.
+    """
+    output = Path(job.output or "")
+    if job.overwrite or job.resume or output.suffix.lower() not in A_FILE_EACH:
+        return
+    for path in sorted(output.parent.glob(f"*{output.suffix.lower()}")):
+        if path.name.startswith(f"{output.stem}.{PERSON}"):
+            what = "this file exists already, and a person of the film may need its name"
+            raise StageError(what, str(path), "move it, add --overwrite, or name another output with -o")
+
+
+def _write_all(files: Mapping[str, bytes], job: Job) -> dict[str, str]:
+    """Write contents by path, the result last; returns where each was written."""
+    written = {}
+    for path in sorted(files, key=lambda one: one == job.output):
+        written[path] = free_path(path, overwrite=job.overwrite)
+        _write(_output(written[path], job), files[path])
+    return written
 
 
 def _write(output: OutputFile, content: bytes) -> None:

@@ -30,6 +30,10 @@ LINE_FRAMES, LINE_SECONDS = 6, 0.5
 """Of so many frames of a shot the upright lines are kept, at least so many seconds apart."""
 
 
+PERSON = "person_"
+"""What the names of people in files begin with; their identity follows."""
+
+
 @dataclass(slots=True, kw_only=True)
 class RecordedBodies:
     """What a film has shown so far.
@@ -179,7 +183,7 @@ def recorded_take(
         grounds[shot] = floor.ground
         motions |= {name: resized(motions[name], size) for name, size in zip(names, floor.size_N.tolist(), strict=True)}
     standing = {
-        f"person_{name}": grounded_motion(motion, grounds[shots[name]], lock=lock_feet).motion
+        f"{PERSON}{name}": grounded_motion(motion, grounds[shots[name]], lock=lock_feet).motion
         for name, motion in motions.items()
     }
     first = next(iter(lasting))

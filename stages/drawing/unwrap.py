@@ -20,7 +20,7 @@ from stages.drawing.compositing import FrameCanvas, visible_part
 from stages.payloads import U8, FrameChunk, People, Surfaces, Written
 from stages.video.decoding.still_images import IMAGE_FORMATS, write_still
 from stages.video.encoding.atomic_writes import reported_write_errors
-from stages.video.encoding.output_file import OutputFile
+from stages.video.encoding.output_file import OutputFile, free_path, moved_aside
 
 LOSSLESS = (".png", ".tif", ".tiff")
 """File types of an atlas: lossy types smear colours over the borders of its tiles."""
@@ -96,7 +96,9 @@ class Unwrap(Stage):
             return
         identity, texels = self._chosen(self._job.input)
         image, seen = self._image(texels)
-        destination = _destination(self._job)
+        assert self._job.output is not None
+        path = free_path(self._job.output, overwrite=self._job.overwrite)
+        destination = OutputFile(path, self._job.input, overwrite=self._job.overwrite)
         with reported_write_errors(destination.path):
             destination.prepare(fresh=True)
             suffix = Path(destination.path).suffix.lower()
@@ -104,7 +106,9 @@ class Unwrap(Stage):
             alpha = image[..., 3] if image.shape[2] == 4 else None
             write_still(draft, np.ascontiguousarray(image[..., :3]), alpha, IMAGE_FORMATS[suffix], {})
             destination.publish(draft)
-        facts = {"identity": identity, "seen_share": round(seen, 3)}
+        facts: dict[str, Any] = {"identity": identity, "seen_share": round(seen, 3)}
+        if warnings := moved_aside(self._job.output, path):
+            facts["warnings"] = warnings
         yield Written(path=destination.path, frames=self._frames, facts=facts)
 
     def summary(self) -> Mapping[str, Any]:
@@ -178,16 +182,11 @@ class Unwrap(Stage):
         return map_of_tiles(tiles, self._layout, 5 * self.config.side), seen
 
 
-def _destination(job: Job) -> OutputFile:
-    assert job.output is not None
-    return OutputFile(job.output, job.input, overwrite=job.overwrite)
-
-
 def _validated(job: Job) -> Job:
     """The job, if its output can be an atlas. Raises StageError."""
     if job.output is None:
         raise StageError("there is no output to write to", job.input, "name one with -o")
     if Path(job.output).suffix.lower() not in LOSSLESS:
         raise StageError("an atlas is a lossless image", job.output, f"name a file ending in {', '.join(LOSSLESS)}")
-    _destination(job)
+    OutputFile(job.output, job.input, overwrite=job.overwrite)
     return job

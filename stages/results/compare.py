@@ -31,6 +31,7 @@ from stages.results.formats.image_export import png
 from stages.results.formats.image_plane_angles import IMAGE_PLANE_ANGLES, IN_THE_IMAGE_PLANE, image_plane_angles
 from stages.results.formats.writer import write_whole
 from stages.video.decode_pair import GAP
+from stages.video.encoding.output_file import free_path, moved_aside
 
 PARTS = tuple(name.replace(" ", "_") for name in CHART_NAMES[1:])
 
@@ -131,9 +132,11 @@ class Compare(Stage):
             ".png": png(difference_plot(difference, second_T, title)),
         }
         for suffix, content in contents.items():
-            path = Path(job.output).with_suffix(suffix)
-            write_whole(path, content)
-            yield Written(path=str(path), frames=len(second_T))
+            asked = str(Path(job.output).with_suffix(suffix))
+            path = free_path(asked, overwrite=job.overwrite)
+            write_whole(Path(path), content)
+            warnings = moved_aside(asked, path)
+            yield Written(path=path, frames=len(second_T), facts={"warnings": warnings} if warnings else {})
 
     def _main_person(self, number: int, path: str) -> Performance:
         people = self._poses.get(number, {})

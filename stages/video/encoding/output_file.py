@@ -107,6 +107,24 @@ class OutputFile:
                 file.unlink()
 
 
+def free_path(path: str, *, overwrite: bool) -> str:
+    """Where a result may be written at the end of the work: `path`, or NAME-2.SUFFIX … where something is there by now.
+
+    A stage that makes its result at the end refuses an existing file before the work. A file that appears meanwhile is
+    somebody's, and the work is not lost for it.
+    """
+    final, number = Path(path), 2
+    while not overwrite and os.path.lexists(path):
+        path = str(final.with_name(fitting_name(final.stem, f"-{number}{final.suffix}")))
+        number += 1
+    return path
+
+
+def moved_aside(path: str, written: str) -> list[str]:
+    """A sentence for the user where the result is not at the path that was asked for; none where it is."""
+    return [] if written == path else [f"{path} was made by something else meanwhile, so the result is {written}"]
+
+
 def _same_file(path: str, other: str) -> bool:
     if is_url(other) or not os.path.exists(path) or not os.path.exists(other):
         return os.path.abspath(path) == os.path.abspath(other)

@@ -178,6 +178,43 @@ def test_an_existing_file_is_not_replaced(tmp_path: Path) -> None:
         Animate.check(Animate.Config(viewer=str(tmp_path / "take.html")), job(tmp_path, "dance.glb"))
 
 
+def test_a_file_that_a_further_person_may_need_is_refused_before_the_start(tmp_path: Path) -> None:
+    """Whoever the film shows: nothing of the user's is replaced, and no work is lost at the end."""
+    mine = tmp_path / "dance.person_2.bvh"
+    mine.write_text("mine")
+    (tmp_path / "dance.personal.bvh").write_text("another name")
+    with pytest.raises(StageError, match=r"dance\.person_2\.bvh: this file exists already, and a person of"):
+        Animate.check(Animate.Config(), job(tmp_path, "dance.bvh"))
+    for name, changes in (("dance.glb", {}), ("other.bvh", {}), ("dance.csv", {}), ("dance.bvh", {"overwrite": True})):
+        Animate.check(Animate.Config(), job(tmp_path, name, **changes))
+    assert mine.read_text() == "mine"
+
+
+def test_files_that_appear_during_the_work_stay_and_the_result_is_beside_them(tmp_path: Path) -> None:
+    """Made between the two chunks of the film."""
+    stage, made = Animate(Animate.Config(viewer=str(tmp_path / "dance.html"))), job(tmp_path, "dance.bvh")
+    people, mine = film(), ("dance.bvh", "dance.person_7.bvh", "dance.person_7-2.bvh", "dance.html")
+    recorded_by(stage, made, grey_frames(10), Bodies.joined([Bodies.of_frame(one) for one in people[:10]]))
+    for name in mine:
+        (tmp_path / name).write_text("mine")
+    recorded_by(stage, made, grey_frames(10, 10), Bodies.joined([Bodies.of_frame(one) for one in people[10:]]))
+    (receipt,) = stage.flush()
+    assert all((tmp_path / name).read_text() == "mine" for name in mine)
+    assert receipt.path == str(tmp_path / "dance-2.bvh")
+    assert len(read_bvh(tmp_path / "dance-2.bvh").position_T3) == FRAMES
+    assert len(read_bvh(tmp_path / "dance.person_7-3.bvh").position_T3) == FRAMES
+    assert (tmp_path / "dance-2.html").stat().st_size > 10_000
+    moved = [text for text in receipt.facts["warnings"] if "was made by something else meanwhile" in text]
+    assert len(moved) == 3 and any(f"so the result is {tmp_path / 'dance-2.bvh'}" in text for text in moved)
+
+
+def test_names_that_are_too_long_for_a_further_person_are_cut(tmp_path: Path) -> None:
+    long = "d" * 240 + ".bvh"
+    (receipt,) = animated(Animate(Animate.Config()), job(tmp_path, long), film())
+    assert receipt.path == str(tmp_path / long)
+    assert len([path for path in tmp_path.iterdir() if path.name.endswith(".person_7.bvh")]) == 1
+
+
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="least_seconds"):
         Animate.Config(least_seconds=-1)

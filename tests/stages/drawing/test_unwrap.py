@@ -100,6 +100,17 @@ def test_invalid_outputs_and_settings_are_refused(tmp_path: Path) -> None:
         Unwrap.Config(side=4)
 
 
+def test_a_file_that_appears_during_the_work_stays(tmp_path: Path) -> None:
+    stage, mine = Unwrap(Unwrap.Config(side=40)), tmp_path / "a.png"
+    list(stage(job_to(mine), *shown(1)))
+    mine.write_text("mine")
+    (written,) = stage.flush()
+    assert mine.read_text() == "mine" and written.path == str(tmp_path / "a-2.png")
+    (sentence,) = written.facts["warnings"]
+    assert sentence == f"{mine} was made by something else meanwhile, so the result is {written.path}"
+    assert torso_colour(tmp_path / "a-2.png") == list(COLOURS[1])
+
+
 def test_a_restart_continues_where_it_stopped(tmp_path: Path) -> None:
     whole = Unwrap(Unwrap.Config(side=40))
     whole(job_to(tmp_path / "whole.png"), *shown(1, 2, 2))

@@ -220,6 +220,18 @@ def test_mirrored_angles_of_a_body_are_those_of_the_mirrored_body() -> None:
     assert found["neck_rotation"] == -names.index("neck_rotation")
 
 
+def test_files_that_appear_during_the_work_stay(person: PersonSurface, tmp_path: Path) -> None:
+    job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
+    stage = Compare(Compare.Config(angles="image_plane"))
+    for number, name in enumerate(("a.mp4", "b.mp4")):
+        list(stage(job, *packet(name, number, [person], [1], [0], 1)))
+    (tmp_path / "ab.json").write_text("mine")
+    written = list(stage.flush())
+    assert (tmp_path / "ab.json").read_text() == "mine"
+    assert [Path(receipt.path).name for receipt in written] == ["ab.csv", "ab-2.json", "ab.png"]
+    assert [len(receipt.facts.get("warnings", ())) for receipt in written] == [0, 1, 0]
+
+
 def test_inputs_without_people_and_existing_outputs_are_refused(person: PersonSurface, tmp_path: Path) -> None:
     job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
     stage = Compare(Compare.Config())

@@ -35,6 +35,7 @@ class TextExport(ExportWriter):
         self._file: IO[bytes] | None = None
         self._count = 0
         self._resumable = False
+        self._ended: dict[str, Any] | None = None
 
     def add(self, result: FrameResult) -> None:
         """Append the frame's lines."""
@@ -58,7 +59,9 @@ class TextExport(ExportWriter):
             self._destination.publish_part(self._draft)
 
     def state(self) -> dict[str, Any]:
-        """Number of entries and bytes so far."""
+        """Number of entries and bytes so far; of a file that has its name, those when it got it."""
+        if self._ended is not None:
+            return self._ended
         with reported_write_errors(self._destination.path):
             file = self._open_draft()
             sync_file(file)
@@ -97,6 +100,7 @@ class TextExport(ExportWriter):
 
     def _close_draft(self) -> None:
         file = self._open_draft()
+        self._ended = {"lines": self._count, "bytes": file.tell()}
         file.write(self._footer.encode())
         file.close()
         self._file = None

@@ -164,6 +164,22 @@ def test_exports_finished_before_an_interruption_stay_unchanged(tmp_path: Path) 
     assert hashes(tmp_path) == expected
 
 
+def test_a_commit_after_the_end_leaves_nothing_beside_the_files(tmp_path: Path) -> None:
+    """The last segment of a video may be committed after all frames have been exported."""
+    stage = stage_for(tmp_path)
+    run(stage, chunks([4, 4]))
+    list(stage.flush())
+    state, expected = stage.state(), hashes(tmp_path)
+    stage.close()
+    assert not list(tmp_path.rglob("*.partial"))
+    again = stage_for(tmp_path)
+    again.restore(state)
+    again.reopen(replace(job_of(), resume=True))
+    list(again.flush())
+    again.close()
+    assert hashes(tmp_path) == expected and not list(tmp_path.rglob("*.partial"))
+
+
 def test_an_interruption_keeps_partial_files_under_a_partial_name(tmp_path: Path) -> None:
     stage = stage_for(tmp_path)
     run(stage, iter(list(chunks([4, 4, 4]))[:2]))

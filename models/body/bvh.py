@@ -6,18 +6,30 @@ Source of the format: Meredith and Maddock, Motion Capture File Formats Explaine
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from models.arrays import F64
-from models.body.skeletal_motion import SkeletalMotion, euler_rotations
+from models.body.skeletal_motion import (
+    NAME_LENGTH,
+    SkeletalMotion,
+    euler_rotations,
+    require_motion_size,
+    require_places,
+)
 from models.errors import ModelError
+from models.files.bounded_file import read_bounded
 
 MAX_BYTES, MAX_JOINTS = 128 * 2**20, 2000
 """Larger files and skeletons are refused."""
 
+MOTION = re.compile(rb"^[ \t]*MOTION[ \t\r]*$", re.MULTILINE)
+BLOCK = 2**20
+"""Bytes of the MOTION part that are split into words at a time."""
 CHANNELS = ("Xposition", "Yposition", "Zposition", "Xrotation", "Yrotation", "Zrotation")
 
 
@@ -31,6 +43,8 @@ class _Hierarchy:
     def add(self, name: str, parent: int) -> int:
         if len(self.names) >= MAX_JOINTS:
             raise ValueError(f"it has more than {MAX_JOINTS} joints")
+        if len(name) > NAME_LENGTH:
+            raise ValueError(f"it has a joint whose name is longer than {NAME_LENGTH} characters")
         self.names.append(name)
         self.parents.append(parent)
         self.offsets.append([0.0, 0.0, 0.0])
@@ -47,20 +61,19 @@ def read_bvh(path: Path) -> SkeletalMotion:
     Raises: ModelError if the file cannot be read, is too large, or is not whole.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"it is larger than {MAX_BYTES >> 20} MiB")
-        return parsed_bvh(path.read_text(encoding="utf-8-sig"))
+        return parsed_bvh(read_bounded(path, MAX_BYTES))
     except (OSError, ValueError) as error:
-        raise ModelError(f"this BVH file cannot be read: {error}", str(path), "export it again") from error
+        raise ModelError(f"this BVH file cannot be read: {error!s:.160}", str(path), "export it again") from error
 
 
-def parsed_bvh(text: str) -> SkeletalMotion:
-    """The motion of a BVH text. Raises: ValueError."""
-    parts = re.split(r"^\s*MOTION\s*$", text, maxsplit=1, flags=re.MULTILINE)
-    if len(parts) < 2:
+def parsed_bvh(text: bytes) -> SkeletalMotion:
+    """The motion of a BVH text in UTF-8. Raises: ValueError."""
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    found = MOTION.search(text)
+    if found is None:
         raise ValueError("it has no MOTION part")
-    tree = _hierarchy(parts[0].split())
-    count, frame_time, value_TC = _frames(parts[1], sum(map(len, tree.channels)))
+    tree = _hierarchy(_words(text, 0, found.start()))
+    count, frame_time, value_TC = _frames(text, found.end(), tree)
     rotation_TJ33 = np.tile(np.eye(3, dtype=np.float32), (count, len(tree.names), 1, 1))
     position_T3 = np.tile(np.array(tree.offsets[0]), (count, 1))
     first = 0
@@ -73,7 +86,7 @@ def parsed_bvh(text: str) -> SkeletalMotion:
             for k, channel in enumerate(channels):
                 if channel.endswith("position"):
                     position_T3[:, "XYZ".index(channel[0])] += value[:, k]
-    offset_J3 = np.array(tree.offsets, np.float32)
+    offset_J3 = require_places(np.array(tree.offsets, np.float64)).astype(np.float32)
     offset_J3[0] = 0
     return SkeletalMotion(
         names=tuple(tree.names),
@@ -85,65 +98,84 @@ def parsed_bvh(text: str) -> SkeletalMotion:
     )
 
 
-def _hierarchy(words: list[str]) -> _Hierarchy:
+def _words(text: bytes, first: int, end: int) -> Iterator[str]:
+    """The words of a part of the text, one by one. Raises: ValueError for one that is not UTF-8."""
+    return (found[0].decode() for found in re.compile(rb"\S+").finditer(text, first, end))
+
+
+def _hierarchy(words: Iterator[str]) -> _Hierarchy:
     """The tree of joints from the words of the HIERARCHY part."""
-    if not words or words[0] != "HIERARCHY":
+    if next(words, "") != "HIERARCHY":
         raise ValueError("it does not begin with HIERARCHY")
-    tree, above, opened, at = _Hierarchy(), [-1], -1, 1
-    while at < len(words):
-        word = words[at]
-        if word in ("ROOT", "JOINT", "End"):
-            if (word == "ROOT") != (not tree.names) or at + 1 >= len(words):
+    tree, above, opened = _Hierarchy(), [-1], -1
+    for word in words:
+        if word in ("ROOT", "JOINT", "End") and opened < 0:
+            name = next(words, "")
+            if (word == "ROOT") != (not tree.names) or (tree.names and above[-1] < 0) or not name:
                 raise ValueError("it has not exactly one ROOT, which comes first")
-            name = f"{tree.names[above[-1]]} end" if word == "End" else words[at + 1]
-            opened, at = tree.add(name, above[-1]), at + 2
-        elif word == "{":
+            opened = tree.add(f"{tree.names[above[-1]]} end" if word == "End" else name, above[-1])
+        elif word == "{" and opened >= 0:
             above.append(opened)
-            at += 1
+            opened = -1
         elif word == "}":
             above.pop()
-            at += 1
             if not above:
                 raise ValueError("it closes a joint that was not opened")
         elif word == "OFFSET" and above[-1] >= 0:
-            tree.offsets[above[-1]] = _numbers(words[at + 1 : at + 4], 3)
-            at += 4
+            tree.offsets[above[-1]] = _numbers(list(islice(words, 3)), 3)
         elif word == "CHANNELS" and above[-1] >= 0:
-            tree.channels[above[-1]] = _channels(words[at + 1 : at + 8])
-            at += 2 + len(tree.channels[above[-1]])
+            tree.channels[above[-1]] = _channels(words)
         else:
-            raise ValueError(f"{word!r} is not expected in its hierarchy")
+            raise ValueError(f"{word!r:.40} is not expected in its hierarchy")
     if len(above) != 1 or not tree.names:
         raise ValueError("its hierarchy ends too early")
     return tree
 
 
-def _channels(words: list[str]) -> list[str]:
-    count = int(_numbers(words[:1], 1)[0])
-    names = words[1 : 1 + count]
-    if not 0 <= count <= 6 or len(names) != count or any(name not in CHANNELS for name in names):
-        raise ValueError(f"it has unknown channels: {' '.join(words)}")
+def _channels(words: Iterator[str]) -> list[str]:
+    count = int(_numbers([next(words, "")], 1)[0])
+    names = list(islice(words, count)) if 0 <= count <= len(CHANNELS) else []
+    if len(names) != count or any(name not in CHANNELS for name in names):
+        raise ValueError(f"it has unknown channels: {count} {' '.join(names):.80}")
     return names
 
 
 def _numbers(words: list[str], count: int) -> list[float]:
     values = [float(word) for word in words]
     if len(values) != count or not np.isfinite(values).all():
-        raise ValueError(f"{count} finite numbers are expected where it says {' '.join(words)!r}")
+        raise ValueError(f"{count} finite numbers are expected where it says {' '.join(words)!r:.80}")
     return values
 
 
-def _frames(text: str, channels: int) -> tuple[int, float, F64]:
+def _frames(text: bytes, first: int, tree: _Hierarchy) -> tuple[int, float, F64]:
     """Number of frames, seconds per frame, and the values (T, C) of the MOTION part."""
-    words = text.split()
+    head = list(islice(re.compile(rb"\S+").finditer(text, first), 5))
+    words = [found[0].decode() for found in head]
     if len(words) < 5 or words[0] != "Frames:" or words[2:4] != ["Frame", "Time:"]:
         raise ValueError("its MOTION part does not begin with Frames: and Frame Time:")
     count, frame_time = int(words[1]), _numbers(words[4:5], 1)[0]
     if count < 1 or frame_time <= 0:
         raise ValueError(f"it states {count} frames of {frame_time} s")
-    if len(words) - 5 != count * channels:
-        raise ValueError(f"it has {len(words) - 5} values for {count} frames of {channels} channels")
-    values = np.array(words[5:], np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("some of its values are not finite")
-    return count, frame_time, values.reshape(count, channels)
+    require_motion_size(count, len(tree.names))
+    channels = sum(map(len, tree.channels))
+    value_N = np.empty(count * channels)
+    there = 0
+    for block in _blocks(text, head[-1].end()):
+        if max(map(len, block), default=0) > NAME_LENGTH:
+            raise ValueError(f"it has a value of more than {NAME_LENGTH} characters")
+        numbers = np.array(block, np.float64)
+        value_N[there : there + len(block)] = numbers[: len(value_N) - min(there, len(value_N))]
+        there += len(block)
+    if there != len(value_N):
+        raise ValueError(f"it has {there} values for {count} frames of {channels} channels")
+    return count, frame_time, require_places(value_N).reshape(count, channels)
+
+
+def _blocks(text: bytes, first: int) -> Iterator[list[bytes]]:
+    """The words after a place, those of about `BLOCK` bytes at a time."""
+    space = re.compile(rb"\s")
+    while first < len(text):
+        found = space.search(text, first + BLOCK)
+        end = len(text) if found is None else found.start()
+        yield text[first:end].split()
+        first = end

@@ -11,11 +11,18 @@ from typing import Any
 import numpy as np
 
 from models.arrays import F64
-from models.body.skeletal_motion import SkeletalMotion, euler_rotations, quaternion_rotations
+from models.body.skeletal_motion import (
+    SkeletalMotion,
+    euler_rotations,
+    quaternion_rotations,
+    require_motion_size,
+    require_places,
+)
 from models.errors import ModelError
-from models.files.json_file import read_json
+from models.files.bounded_file import read_bounded
+from models.files.json_file import parsed_json
 
-MAX_FILE_BYTES = 64 * 2**20
+MAX_FILE_BYTES = 16 * 2**20
 
 JOINTS: tuple[tuple[str, str, tuple[float, float, float], int], ...] = (
     ("root", "", (0, 0, 0), 4),
@@ -47,11 +54,9 @@ def read_deepmimic(path: Path) -> SkeletalMotion:
     Raises: ModelError if the file cannot be read or holds no frames of the humanoid.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ValueError(f"it is larger than {MAX_FILE_BYTES >> 20} MiB")
-        return _motion(_rows(read_json(path)))
+        return _motion(_rows(parsed_json(read_bounded(path, MAX_FILE_BYTES).removeprefix(b"\xef\xbb\xbf"))))
     except (OSError, ValueError) as error:
-        raise ModelError(f"this DeepMimic motion cannot be read: {error}", str(path)) from error
+        raise ModelError(f"this DeepMimic motion cannot be read: {error!s:.160}", str(path)) from error
 
 
 def _rows(document: Any) -> F64:
@@ -61,9 +66,13 @@ def _rows(document: Any) -> F64:
         raise ValueError(f'its "Frames" are not rows of {COLUMNS} numbers')
     if any(isinstance(value, bool) or not isinstance(value, int | float) for row in rows for value in row):
         raise ValueError('its "Frames" hold something that is not a number')
-    value_TC = np.array(rows, np.float64)
-    if not np.isfinite(value_TC).all() or value_TC[0, 0] <= 0:
-        raise ValueError("some numbers are not finite, or a frame has no duration")
+    require_motion_size(len(rows), len(JOINTS))
+    try:
+        value_TC = require_places(np.array(rows, np.float64))
+    except OverflowError as error:
+        raise ValueError("some numbers are too large") from error
+    if value_TC[0, 0] <= 0:
+        raise ValueError("a frame has no duration")
     return value_TC
 
 

@@ -10,6 +10,12 @@ from models.arrays import F32, F64, I32
 from models.errors import ModelError
 
 AXES = {"X": 0, "Y": 1, "Z": 2}
+MAX_FRAMES, MAX_JOINT_FRAMES = 2**19, 2**22
+"""Longer motions are refused, and those with more rotations: these take 151 MB."""
+MAX_PLACE = 1e9
+"""Places and angles beyond this, in units of the file, are damage; sums along a skeleton stay finite."""
+NAME_LENGTH = 200
+"""The longest name of a joint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,20 @@ class SkeletalMotion:
         if name not in self.names:
             raise ModelError("the skeleton has no such joint", name, f"it has {', '.join(self.names[:12])} …")
         return self.names.index(name)
+
+
+def require_motion_size(frames: int, joints: int) -> None:
+    """Raises: ValueError for more frames, or more joints in all frames, than are read."""
+    most = min(MAX_FRAMES, MAX_JOINT_FRAMES // max(joints, 1))
+    if frames > most:
+        raise ValueError(f"it has more than {most} frames of {joints} joints")
+
+
+def require_places(value: F64) -> F64:
+    """The values themselves. Raises: ValueError if some are not finite, or beyond `MAX_PLACE`."""
+    if not (np.abs(value) <= MAX_PLACE).all():
+        raise ValueError("some of its values are not finite, or too large")
+    return value
 
 
 def posed_skeleton(motion: SkeletalMotion) -> tuple[F32, F32]:

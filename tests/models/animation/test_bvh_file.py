@@ -19,7 +19,7 @@ pytestmark = pytest.mark.quick
 @pytest.mark.parametrize("name", ["own", "mixamo", "unreal", "cmu"])
 def test_every_joint_of_every_frame_is_within_a_millimetre(name: SkeletonName) -> None:
     clip = rig_clip(library_motion(), name, "t")
-    motion = parsed_bvh(bvh_text(clip, 1 / 30))
+    motion = parsed_bvh(bvh_text(clip, 1 / 30).encode())
     _, placed_TJ3 = posed_skeleton(motion)
     found = 0
     for j, joint in enumerate(clip.joints):
@@ -31,7 +31,7 @@ def test_every_joint_of_every_frame_is_within_a_millimetre(name: SkeletonName) -
 
 def test_without_turns_the_skeleton_stands_in_the_chosen_rest_pose() -> None:
     clip = rig_clip(library_motion(), "mixamo", "a")
-    motion = parsed_bvh(bvh_text(clip, 1 / 30))
+    motion = parsed_bvh(bvh_text(clip, 1 / 30).encode())
     offset_J3, parents = motion.offset_J3 / 100, motion.parent_J
     place_J3 = np.zeros_like(offset_J3)
     for j in range(1, len(place_J3)):
@@ -45,7 +45,7 @@ def test_without_turns_the_skeleton_stands_in_the_chosen_rest_pose() -> None:
 
 def test_the_frame_time_is_exact() -> None:
     clip = rig_clip(library_motion(fps=30000 / 1001), "cmu", "t")
-    assert abs(parsed_bvh(bvh_text(clip, 1001 / 30000)).frame_time - 1001 / 30000) < 1e-9
+    assert abs(parsed_bvh(bvh_text(clip, 1001 / 30000).encode()).frame_time - 1001 / 30000) < 1e-9
 
 
 def test_angles_change_by_less_than_half_a_turn_and_mean_the_same_turns() -> None:

@@ -37,7 +37,7 @@ Frame Time: 0.025
 
 
 def test_places_are_those_calculated_by_hand() -> None:
-    motion = parsed_bvh(ARM)
+    motion = parsed_bvh(ARM.encode())
     assert motion.names == ("hip", "elbow", "elbow end")
     assert motion.parent_J.tolist() == [-1, 0, 1]
     assert motion.frame_time == 0.025
@@ -48,12 +48,12 @@ def test_places_are_those_calculated_by_hand() -> None:
 
 
 def test_names_and_line_ends_of_other_programs_are_read() -> None:
-    motion = parsed_bvh(ARM.replace("elbow", "MOTION_arm").replace("\n", "\r\n").replace("  ", "\t"))
+    motion = parsed_bvh(ARM.replace("elbow", "MOTION_arm").replace("\n", "\r\n").replace("  ", "\t").encode())
     assert motion.names[1] == "MOTION_arm" and len(motion.position_T3) == 2
 
 
 def test_channels_turn_in_the_order_in_which_they_are_named() -> None:
-    turned, _ = posed_skeleton(parsed_bvh(ARM.replace("100 0 0 90 0 0", "0 0 0 90 90 0")))
+    turned, _ = posed_skeleton(parsed_bvh(ARM.replace("100 0 0 90 0 0", "0 0 0 90 90 0").encode()))
     # Z then X: the columns are the images of x, y, z.
     np.testing.assert_allclose(turned[1, 0], [[0, 0, 1], [1, 0, 0], [0, 1, 0]], atol=1e-6)
 
@@ -64,7 +64,7 @@ def test_channels_turn_in_the_order_in_which_they_are_named() -> None:
         ("\nMOTION", "\nMOVE", "no MOTION part"),
         ("HIERARCHY", "TREE", "does not begin with HIERARCHY"),
         ("Frames: 2", "Frames: 3", "18 values for 3 frames"),
-        ("Frames: 2", "Frames: 1000000000000", "18 values"),
+        ("Frames: 2", "Frames: 1000000000000", "more than 524288 frames of 3 joints"),
         ("100 0 0", "nan 0 0", "not finite"),
         ("0.025", "0", "states 2 frames of 0.0 s"),
         ("Xposition", "Xscale", "unknown channels"),

@@ -118,8 +118,8 @@ def creator_text(angles: dict[str, str]) -> str:
 
 
 def test_a_joint_bends_only_its_own_bone() -> None:
-    straight = retargeted(parsed_bvh(creator_text({})), character_creator()).turn_TB33[0]
-    bent = retargeted(parsed_bvh(creator_text({"L_Calf": "0 0 -70"})), character_creator()).turn_TB33[0]
+    straight = retargeted(parsed_bvh(creator_text({}).encode()), character_creator()).turn_TB33[0]
+    bent = retargeted(parsed_bvh(creator_text({"L_Calf": "0 0 -70"}).encode()), character_creator()).turn_TB33[0]
     body = load_body()
     changed = np.flatnonzero(np.abs(bent - straight).max(axis=(1, 2)) > 1e-4)
     assert [body.bones[b] for b in changed] == ["lowerleg01.L"]

@@ -81,7 +81,7 @@ def main() -> None:
     }
     for name, picture in pictures.items():
         save(name, picture, HEIGHT)
-    save("compare", walkers_compared(), 480)
+    save("compare", walkers_compared(), 680)
 
 
 def save(name: str, picture: U8, height: int) -> None:

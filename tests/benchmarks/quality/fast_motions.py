@@ -150,6 +150,12 @@ def fast_clip(name: str) -> FastClip:
         truth = replace(turned(*walked(person), rng), shape_C=person.score_C)
     else:
         truth = without_sliding(grounded(turned(*motions()[motion], rng), person.score_C))
+    return filmed(name, person, truth, rng)
+
+
+def filmed(name: str, person: Person, truth: BodyMotion, rng: Rng) -> FastClip:
+    """A clip of one person's motion, before a random wall and a random camera."""
+    motion, view = name.split("/")
     camera = framed(truth, rng)
     world = VideoWorld(name="fast", height=camera.height, width=camera.width, frames=len(truth.root_T3), fps=FPS)
     place = random_floor_and_wall(rng)

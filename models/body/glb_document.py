@@ -50,14 +50,14 @@ class GlbDocument:
         """
         entry = item_of(self.tables["accessors"], accessor)
         view = item_of(self.tables["bufferViews"], entry.get("bufferView"))
-        width, count = WIDTHS[kind], whole_number(entry["count"])
-        within, inside = whole_number(view.get("byteOffset", 0)), whole_number(entry.get("byteOffset", 0))
+        width, count = WIDTHS[kind], entry_count(entry["count"])
+        within, inside = entry_count(view.get("byteOffset", 0)), entry_count(entry.get("byteOffset", 0))
         size = 4 * width * count
         if entry["componentType"] != FLOAT or entry["type"] != kind or view.get("byteStride", 4 * width) != 4 * width:
             raise ValueError(f"an animation is not stored as tightly packed floats of the kind {kind}")
         if "sparse" in entry:
             raise ValueError("an animation is stored as a sparse accessor, which is not read")
-        if inside + size > whole_number(view["byteLength"]) or within + inside + size > len(self.binary):
+        if inside + size > entry_count(view["byteLength"]) or within + inside + size > len(self.binary):
             raise ValueError("an accessor reaches beyond the file")
         self.left -= width * count
         if self.left < 0:
@@ -94,7 +94,7 @@ def item_of(items: Any, index: Any) -> Any:
     return items[index]
 
 
-def whole_number(value: Any) -> int:
+def entry_count(value: Any) -> int:
     """A count or offset. Raises: ValueError for anything else, such as 1e999 or 2.5."""
     if type(value) is not int or value < 0:
         raise ValueError(f"it has {value!r:.40} where a count of bytes or entries stands")

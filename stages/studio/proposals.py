@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,17 @@ from models.inference.open_network import open_network
 from models.network import NetworkConfig
 from models.structures import SurfaceMap
 from models.surface.keypoints import shown_keypoints
+from stages.studio.bounded_cache import BoundedCache
 from stages.studio.sheet_records import part_map_record
 from stages.studio.view_clicks import SurfacePlace
 from stages.studio.work.part_map import PartMap, PixelMask, packed_map
 
 LEAST_SCORE = 0.3
 """Boxes of lower score are not proposed."""
+MOST_CELLS = 256
+"""Cells along the longer side of what the network says of a person; more than it computes."""
+KEPT_BYTES = 64 * 2**20
+"""Of proposals, in memory."""
 LEAST_OVERLAP = 0.4
 """IoU of a drawn box and of the proposal that is taken for the same person."""
 
@@ -32,7 +37,7 @@ class ProposedPerson:
 
     Attributes:
         keypoints: x, y by COCO's number of the joint.
-        surface: what the network says about each pixel; None = nothing.
+        surface: what the network says, one cell for `step` × `step` pixels; None = nothing.
     """
 
     box_4: tuple[float, float, float, float]
@@ -41,12 +46,20 @@ class ProposedPerson:
     outline: PixelMask | None
     keypoints: dict[int, tuple[float, float]]
     surface: SurfaceMap | None = None
+    step: int = 1
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that the proposal keeps in memory, about."""
+        found = 2000 + (0 if self.parts is None else len(self.parts.packed))
+        found += 0 if self.outline is None else len(self.outline.counts)
+        return found + (0 if self.surface is None else self.surface.labels_hw.nbytes + self.surface.uv_2hw.nbytes)
 
     def place_at(self, x: int, y: int) -> SurfacePlace | None:
         """Where on the body the network sees a pixel of the image; None where it sees no person."""
         if self.surface is None:
             return None
-        row, column = y - self.surface.y0, x - self.surface.x0
+        row, column = (y - self.surface.y0) // self.step, (x - self.surface.x0) // self.step
         height, width = self.surface.labels_hw.shape
         if not (0 <= row < height and 0 <= column < width) or self.surface.labels_hw[row, column] == 0:
             return None
@@ -65,27 +78,33 @@ class ProposedPerson:
 
 
 class Proposer:
-    """Opens the network at the first image, and keeps what it proposed. One image at a time."""
+    """Opens the network at the first image, and keeps what it proposed last. It sees one image at a time."""
 
     def __init__(self, config: NetworkConfig, threads: int) -> None:
         self._config, self._threads = config, threads
-        self._lock = threading.Lock()
-        self._known: dict[str, list[ProposedPerson]] = {}
+        self._network = threading.Lock()
+        self.known: BoundedCache[list[ProposedPerson]] = BoundedCache(
+            KEPT_BYTES, lambda people: sum(one.bytes for one in people)
+        )
 
-    def __call__(self, name: str, rgb_HW3: U8) -> list[ProposedPerson]:
-        """The people that the network finds, best score first. Raises: ModelError for unusable weights."""
-        with self._lock:
-            if name not in self._known:
-                network = open_network(self._config, self._threads)
-                (found,), features = network.detect(rgb_HW3[None], still=True)
-                box_N4 = found.box_N4[found.score_N >= LEAST_SCORE]
-                maps = network.surfaces(features, [found.box_N4])[0][: len(box_N4)]
-                shape = rgb_HW3.shape[:2]
-                self._known[name] = [
-                    proposed_person(one, box_4, float(score), (shape[0], shape[1]))
-                    for one, box_4, score in zip(maps, box_N4.tolist(), found.score_N, strict=False)
-                ]
-            return self._known[name]
+    def __call__(self, name: str, read: Callable[[], U8]) -> list[ProposedPerson]:
+        """The people that the network finds in an image, best score first; `read` gives its RGB (H, W, 3).
+
+        Raises: ModelError for unusable weights, and what `read` raises.
+        """
+        return self.known.get(name, lambda: self._found(read()))
+
+    def _found(self, rgb_HW3: U8) -> list[ProposedPerson]:
+        with self._network:
+            network = open_network(self._config, self._threads)
+            (found,), features = network.detect(rgb_HW3[None], still=True)
+            box_N4 = found.box_N4[found.score_N >= LEAST_SCORE]
+            maps = network.surfaces(features, [found.box_N4])[0][: len(box_N4)]
+        shape = rgb_HW3.shape[:2]
+        return [
+            proposed_person(one, box_4, float(score), (shape[0], shape[1]))
+            for one, box_4, score in zip(maps, box_N4.tolist(), found.score_N, strict=False)
+        ]
 
 
 def best_proposal(people: Sequence[ProposedPerson], box_4: Sequence[float]) -> ProposedPerson | None:
@@ -113,5 +132,12 @@ def proposed_person(one: SurfaceMap, box_4: list[float], score: float, size: tup
         box_4=(x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)), score=round(score, 3),
         parts=packed_map(COARSE_OF_CHART[one.labels_hw[inside]], x, y),
         outline=PixelMask.of_array(outline_hw, x, y) if outline_hw.any() else None, keypoints=keypoints,
-        surface=one,
+        surface=_thinned(one, step := max(1, -(-max(one.labels_hw.shape) // MOST_CELLS))), step=step,
     )
+
+
+def _thinned(one: SurfaceMap, step: int) -> SurfaceMap:
+    """The surface at the middle of each cell of `step` × `step` pixels, without all that no guess needs."""
+    at = tuple(np.minimum(np.arange(0, side, step) + step // 2, side - 1) for side in one.labels_hw.shape)
+    labels_hw, uv_2hw = one.labels_hw[np.ix_(*at)], one.uv_2hw[:, at[0]][:, :, at[1]]
+    return SurfaceMap(x0=one.x0, y0=one.y0, labels_hw=labels_hw, uv_2hw=uv_2hw)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -12,12 +11,15 @@ import numpy as np
 from models.arrays import U8
 from stages.annotations.image_folders import read_rgb
 from stages.live.latest_frame import encode_jpeg
+from stages.studio.bounded_cache import BoundedCache
 
 JPEG_QUALITY = 95
 THUMBNAIL = 120
 """Pixels of the longer side of an image in the list of images."""
-KEPT_IMAGES = 4
-"""Decoded images that stay in memory."""
+KEPT_BYTES = 192 * 2**20
+"""Of images, in memory: five of 12 MP."""
+KEPT_SMALL_BYTES = 32 * 2**20
+"""Of small images, in memory: some thousands."""
 
 
 class ShownImages:
@@ -25,7 +27,12 @@ class ShownImages:
 
     def __init__(self, files: Mapping[str, Path]) -> None:
         self._files = files
-        self.rgb = lru_cache(maxsize=KEPT_IMAGES)(self._read)
+        self._known: BoundedCache[U8] = BoundedCache(KEPT_BYTES, lambda rgb_HW3: rgb_HW3.nbytes)
+        self._small: BoundedCache[bytes] = BoundedCache(KEPT_SMALL_BYTES, len)
+
+    def rgb(self, name: str) -> U8:
+        """An image (H, W, 3). Raises: StageError."""
+        return self._known.get(name, lambda: read_rgb(self._files[name]))
 
     def jpeg(self, name: str) -> bytes:
         """An image. Raises: StageError."""
@@ -33,10 +40,10 @@ class ShownImages:
 
     def thumbnail(self, name: str) -> bytes:
         """A small image. Raises: StageError."""
-        rgb_HW3 = self._read(name)
+        return self._small.get(name, lambda: self._thumbnail(name))
+
+    def _thumbnail(self, name: str) -> bytes:
+        rgb_HW3 = read_rgb(self._files[name])
         scale = THUMBNAIL / max(rgb_HW3.shape[:2])
         small_HW3 = np.asarray(cv2.resize(rgb_HW3, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
         return encode_jpeg(small_HW3, 80, None)
-
-    def _read(self, name: str) -> U8:
-        return read_rgb(self._files[name])

@@ -72,7 +72,7 @@ class Studio:
         copies, token = self.settings["copies"], self.settings["token"]
         assert isinstance(copies, int) and (token is None or isinstance(token, str))
         found = proposed(self.scene)
-        self.workplace = Workplace(images, self.output, copies=copies, propose=lambda name, rgb_HW3: found)
+        self.workplace = Workplace(images, self.output, copies=copies, propose=lambda name, read: found)
         self.page = StudioPage("127.0.0.1", self.port, token, self.workplace)
 
     def close(self) -> None:

@@ -124,7 +124,8 @@ class PageServer:
         origin, host = request.headers.get("Origin"), request.headers.get("Host")
         if not is_same_origin(origin, host, loopback=is_loopback(self._host)):
             return web.Response(status=403, text="requests from other sites are refused\n")
-        response = await (handler(request) if request.path in self.unlimited else self._with_limits(request, handler))
+        free = self.is_unlimited(request.path)
+        response = await (handler(request) if free else self._with_limits(request, handler))
         if not response.prepared:
             response.headers.update({"Content-Security-Policy": self.policy, **HEADERS})
         return response
@@ -146,6 +147,10 @@ class PageServer:
             return web.Response(status=400)  # the client has disconnected and receives no response
         finally:
             self._requests -= 1
+
+    def is_unlimited(self, path: str) -> bool:
+        """Whether requests of a path have no time limit, and do not count among the simultaneous ones."""
+        return path in self.unlimited
 
     def opened(self, text: str, content_type: str) -> web.Response:
         """The page itself; the browser keeps the token as a cookie."""

@@ -29,6 +29,8 @@ from stages.studio.work.task_list import (
 from stages.studio.work.work_journal import WorkJournal, checked_name
 
 Message = Mapping[str, Any]
+MAX_KEY = 64
+"""Characters of a message's key."""
 
 
 class Desk:
@@ -77,12 +79,18 @@ class Desk:
     def add(self, message: Message, name: str, do: Action | Step) -> dict[str, Any]:
         """Write what an annotator does into the journal; returns what the page is told.
 
-        With `painted: true` the page has drawn what it paints, and neither map nor outline is sent back.
+        With `painted: true` the page has drawn what it paints, and neither map nor outline is sent back. A message with
+        the `key` of the one before is that one, whose answer was lost, and nothing is done.
 
         Raises: StageError for an image that another annotator has, and for what does not fit the sheet.
         """
         who, now, tasks = self.who(message), self.clock(), self.tasks(message)
         before = self.history(message, name)
+        key = message.get("key", "")
+        if not isinstance(key, str) or len(key) > MAX_KEY:
+            raise StageError(f"is not text of at most {MAX_KEY} characters", "key", "reload the page")
+        if key and key == before.key:
+            return self.told(message, name)
         drawn = do.person if isinstance(do, Paint | SetOutline) and message.get("painted") is True else None
         claimed(tasks, name, who, now)
         seconds = active_seconds(tasks, who, now)
@@ -91,7 +99,7 @@ class Desk:
         review = message.get("review") is True
         if review and not isinstance(do, str):
             do = with_decisions(do, before.sheet)
-        self.journal.add(WorkEntry(who=who, image=name, at=now, seconds=seconds, do=do, review=review))
+        self.journal.add(WorkEntry(who=who, image=name, at=now, seconds=seconds, do=do, review=review, key=key))
         return self.told(message, name, before, drawn)
 
     def told(

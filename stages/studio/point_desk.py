@@ -43,15 +43,21 @@ class PointDesk:
         return self._desk.add(message, name, replace(wanted, pixels=pixels))
 
     def click(self, message: Message) -> dict[str, Any]:
-        """Answer a point by a click on a view. Fields: those of the action `answer`, and `click`: x, y in the view.
+        """Answer a point by a click on a view. Fields: those of the action `answer`, and `click`: x, y in the view;
+        `pixel`: x, y of the point that the annotator saw.
 
-        Raises: StageError for a click beside the part.
+        Raises: StageError for a click beside the part, and where another point has the number by now.
         """
         name = self._desk.name(message)
         image = self._desk.image(name)
         given = {key: message.get(key) for key in ("person", "part", "number", "view", "hint")}
         wanted = action_of({"do": "answer", "verdict": "surface", **given}, (image.height, image.width))
         assert isinstance(wanted, Answer)
+        if (pixel := message.get("pixel")) is not None:
+            work = self._desk.person(message, name, wanted.person)
+            points = () if work is None else work.asked.get(wanted.part, ())
+            if pixel not in [[one.x, one.y] for one in points[wanted.number : wanted.number + 1]]:
+                raise StageError("other points are asked by now", "number", "click the point that blinks")
         at = message.get("click")
         if not isinstance(at, list) or len(at) != 2 or not all(type(one) in (int, float) for one in at):
             raise StageError("is no place in a view", "click", "reload the page")

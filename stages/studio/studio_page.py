@@ -33,6 +33,7 @@ FILES = {
 """Files of the page, with their types; no other file is served."""
 MAX_MESSAGE_BYTES = 8 * 2**20
 PARTS = range(1, 15)
+THUMBNAILS = "/thumbnail/"
 
 
 class StudioPage(PageServer):
@@ -50,8 +51,11 @@ class StudioPage(PageServer):
         super().__init__(host, port, token)
         self._workplace = workplace
         # One thread changes the task list. Images, views, previews and the network have their own: clicks never wait.
+        # A large image takes seconds: a second thread reads the next one meanwhile.
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="desk")
-        self._pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
+        self._pictures = ThreadPoolExecutor(2, thread_name_prefix="pictures")
+        self._small = ThreadPoolExecutor(1, thread_name_prefix="thumbnails")
+        self._small_turn = asyncio.Semaphore(1)
         self._views_desk = ThreadPoolExecutor(1, thread_name_prefix="views")
         self._previews = ThreadPoolExecutor(1, thread_name_prefix="previews")
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
@@ -69,7 +73,7 @@ class StudioPage(PageServer):
         yield web.get("/parts", self._parts)
         yield web.get("/views/{part}", self._views)
         yield web.get("/image/{number}", self._image)
-        yield web.get("/thumbnail/{number}", self._thumbnail)
+        yield web.get(f"{THUMBNAILS}{{number}}", self._thumbnail)
         yield web.get("/proposals/{number}", self._proposals)
         for name, answer in posts.items():
             yield web.post(f"/{name}", self._answering(answer, self._desk))
@@ -79,7 +83,7 @@ class StudioPage(PageServer):
     def close(self) -> None:
         """Close all connections and stop."""
         super().close()
-        for pool in (self._desk, self._pictures, self._views_desk, self._previews, self._network):
+        for pool in (self._desk, self._pictures, self._small, self._views_desk, self._previews, self._network):
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _answering(
@@ -125,8 +129,15 @@ class StudioPage(PageServer):
     async def _image(self, request: web.Request) -> web.Response:
         return await self._of_image(request, self._pictures, self._workplace.pictures.jpeg)
 
+    def is_unlimited(self, path: str) -> bool:
+        """Small images wait for their turn without being counted: who scrolls a list refuses nobody's work."""
+        return path.startswith(THUMBNAILS)
+
     async def _thumbnail(self, request: web.Request) -> web.Response:
-        return await self._of_image(request, self._pictures, self._workplace.pictures.thumbnail)
+        async with self._small_turn:
+            if request.transport is None:  # scrolled away meanwhile
+                return web.Response(status=400)
+            return await self._of_image(request, self._small, self._workplace.pictures.thumbnail)
 
     async def _proposals(self, request: web.Request) -> web.Response:
         return await self._of_image(request, self._network, self._workplace.proposals)

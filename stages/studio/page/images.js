@@ -3,13 +3,34 @@
 import { act } from "./messages.js";
 import { leftToDecide } from "./review.js";
 import { post, REVIEW, withToken } from "./server.js";
-import { at, button, element, row, trouble, work } from "./state.js";
+import { at, button, element, gate, row, trouble, work } from "./state.js";
 import { leftOpen, take } from "./steps.js";
 
 const STATES = { open: "", begun: "begun", finished: "finished", skipped: "left out", taken: "others have it",
   returned: "sent back to you", reviewed: "reviewed" };
 const REVIEW_STATES = { open: "to review", begun: "begun", finished: "reviewed", taken: "another reviewer has it",
   returned: "sent back", waiting: "nobody has finished it" };
+
+/** The small images that are on the screen are asked for two at a time: more would keep a browser's connections busy. */
+const MOST_LOADING = 2;
+/** @type {Set<HTMLImageElement>} */
+const wanted = new Set();
+let loading = 0;
+const seen = new IntersectionObserver(changes => {
+  for (const one of changes) wanted[one.isIntersecting ? "add" : "delete"](/** @type {HTMLImageElement} */ (one.target));
+  loadNext();
+}, { root: at("images") });
+
+function loadNext() {
+  while (loading < MOST_LOADING && wanted.size) {
+    const [small] = wanted, path = withToken(`/thumbnail/${small.dataset.number}`);
+    wanted.delete(small);
+    seen.unobserve(small);
+    loading++;
+    small.onload = small.onerror = () => { loading--; loadNext(); };
+    small.src = path;
+  }
+}
 
 const DAY_S = 86400;
 
@@ -51,7 +72,9 @@ export async function showImages() {
   at("imagelist").replaceChildren(...found.images.map(({ name, state, held, sheets }, number) => {
     const made = button("", () => { at("images").close(); void take(name); }, name === work.image?.name, state);
     const small = document.createElement("img");
-    Object.assign(small, { src: withToken(`/thumbnail/${number}`), loading: "lazy", alt: "" });
+    small.alt = "";
+    small.dataset.number = String(number);
+    seen.observe(small);
     made.disabled = ["taken", "reviewed", "waiting"].includes(state);
     made.append(small, element("span", name), element("small", (REVIEW ? REVIEW_STATES : STATES)[state]));
     const give = held ? [button("give to others", () => handOn({ image: name }), false, "hand_on")] : [];
@@ -71,10 +94,11 @@ export function finish() {
   at("finish").showModal();
 }
 
+const ended = gate();
 /** @param {"finished"|"skipped"} status */
-export async function end(status) {
+export const end = status => ended.run(async () => {
   if (await act({ do: "status", status })) await take();
-}
+});
 
 /** Another annotator sits down; what the one before began stays theirs. */
 export async function leave() {

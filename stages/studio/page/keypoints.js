@@ -1,17 +1,22 @@
 // The fourth stage: COCO's 17 keypoints with their visibility.
 "use strict";
 import { act, actTogether } from "./messages.js";
-import { button, element, person, picture, proposal, row, show, trouble, work } from "./state.js";
+import { DOUBLE_MS, DOUBLE_PX } from "./pointers.js";
+import { button, element, gate, person, picture, proposal, row, show, trouble, work } from "./state.js";
 import { JOINTS } from "./words.js";
 
 const MARKS = { 2: "visible", 1: "hidden", 0: "not in image" };
 
-async function accept() {
+const accepted = gate();
+const accept = () => accepted.run(async () => {
   const found = Object.entries(proposal()?.keypoints || {}).filter(([joint]) => !person()?.keypoints[joint]);
   if (!found.length) return trouble("the network proposes no other keypoint");
   await actTogether(found.map(([joint, [x, y]]) => (
     { do: "keypoint", person: work.person, joint: Number(joint), x, y, visibility: 2, origin: "proposed" })));
-}
+});
+
+/** Where and when a keypoint was set last: a double click sets one. */
+let before = { at: /** @type {[number, number]} */ ([0, 0]), time: 0 };
 
 /** @type {import("./pointers.js").Tool} */
 const tool = {
@@ -26,10 +31,13 @@ const tool = {
   up(where) {
     const { drag, image } = work, [x, y] = where, one = person();
     this.cancel();
-    if (!one || !image || x < 0 || y < 0 || x >= image.width || y >= image.height) return;
+    const [last_x, last_y] = before.at, far = Math.hypot(x - last_x, y - last_y) * picture.scale;
+    const doubled = !drag?.moved && Date.now() - before.time < DOUBLE_MS && far < DOUBLE_PX;
+    before = { at: where, time: Date.now() };
+    if (doubled || !drag || !one || !image || x < 0 || y < 0 || x >= image.width || y >= image.height) return;
     const visibility = one.keypoints[work.joint]?.[2] || 2;
     void act({ do: "keypoint", person: work.person, joint: work.joint, x, y, visibility });
-    if (drag && !drag.moved) next();
+    if (!drag.moved) next();
   },
   cancel() { work.drag = work.draft = null; picture.redraw(); },
 };

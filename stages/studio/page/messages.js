@@ -27,10 +27,8 @@ export function pictureOf(map) {
 export async function message(path, fields) {
   trouble("");
   const name = work.image?.name;
-  // The number of steps goes along, so that an undo that is sent twice, because its answer was lost, is done once.
-  const steps = () => (typeof fields.action === "string" ? { undo: work.sheet?.undo } : {});
   try {
-    await send(path, () => ({ who: work.who, image: name, ...fields, ...steps() }), async found => {
+    await send(path, () => ({ who: work.who, image: name, ...fields }), async found => {
       if (work.image?.name === name) await showSheet(found.sheet);
       work.progress = found.progress;
       work.notes = found.notes;
@@ -53,9 +51,25 @@ export async function actTogether(actions) {
   return actions.length > 0 && act(actions.length === 1 ? actions[0] : { do: "together", actions });
 }
 
+/** Read the sheet again, where the page shows what the server refused. The annotator stays where they are. */
+export async function readSheet() {
+  const name = work.image?.name;
+  try {
+    await send("/take", () => ({ who: work.who, image: name }), async found => {
+      if (work.image?.name === name && found.sheet) await showSheet(found.sheet);
+    });
+  } catch (error) { trouble(/** @type {Error} */ (error).message); }
+  show();
+}
+
+let redrawn = 0;
+/** How often maps of the server have replaced those of the page: strokes that were drawn before are not on them. */
+export const timesRedrawn = () => redrawn;
+
 async function showSheet(sheet) {
   const maps = {}, outlines = {};
   for (const [number, one] of Object.entries(sheet.people)) {
+    if (one.parts !== "same" || one.outline !== "same") redrawn++;
     maps[number] = one.parts === "same" ? work.maps[number] : await unpacked(one.parts);
     outlines[number] = one.outline === "same" ? work.outlines[number] : await unpacked(one.outline, OUTLINE);
   }

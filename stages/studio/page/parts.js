@@ -1,9 +1,9 @@
 // The second stage: the 14 parts, and the visible outline, are painted.
 "use strict";
 import { COLOURS, hasPart, maskOfPart, paintedMap, paintedPicture, partPicture, shapeOfPath } from "./masks.js";
-import { actTogether, message, pictureOf, pictures } from "./messages.js";
-import { button, element, OUTLINE, person, picture, proposal, row, show, slider, trouble, work } from "./state.js";
-import { setPart, take } from "./steps.js";
+import { actTogether, message, pictureOf, pictures, readSheet, timesRedrawn } from "./messages.js";
+import { at, button, element, gate, OUTLINE, person, picture, proposal, row, show, slider, trouble, work } from "./state.js";
+import { setPart } from "./steps.js";
 
 /** The action that accepts the proposal of a part or of the outline; null where there is none. @param {number} part */
 function accepting(part) {
@@ -13,12 +13,13 @@ function accepting(part) {
   return mask ? { do: "paint", person: work.person, part, mask, origin: "proposed" } : null;
 }
 
+const accepted = gate();
 /** @param {number[]} parts */
-async function accept(parts) {
+const accept = parts => accepted.run(async () => {
   const found = parts.map(accepting).filter(one => one !== null);
   if (!found.length) return trouble("the network proposes nothing here");
   await actTogether(found);
-}
+});
 
 const everything = () => [...work.parts.map(one => one.part), OUTLINE];
 
@@ -45,15 +46,19 @@ async function paint(path, radius) {
   if (!shape || !person()) return;
   const outline = work.part === OUTLINE, maps = outline ? work.outlines : work.maps;
   // Drawn at once; the server need not send the map back, unless it refuses.
-  const known = maps[one], part = work.erase ? 0 : work.part;
-  const map = paintedMap(known, shape, part);
+  const known = maps[one], part = work.erase ? 0 : work.part, before = timesRedrawn();
+  const map = paintedMap(known, shape, part), mask = outline ? maskOfPart(map, OUTLINE) : shape.mask;
+  if (!mask) return trouble("an outline cannot be empty: undo instead");
   pictures.set(map, paintedPicture(known ? pictureOf(known) : null, known, map, shape));
   maps[one] = map;
   picture.redraw();
-  const mask = outline ? maskOfPart(map, OUTLINE) : shape.mask;
   const action = outline ? { do: "outline", person: one, mask } : { do: "paint", person: one, part, mask };
-  const done = mask ? await message("/act", { action, painted: true }) : false;
-  if (!done) { await take(work.image?.name); trouble(mask ? "the stroke was refused" : "an outline cannot be empty: undo instead"); }
+  // Asked when it is sent: an undo before it may have brought another map.
+  const done = await message("/act", { action, get painted() { return timesRedrawn() === before; } });
+  if (done) return;
+  const why = at("trouble").textContent;
+  await readSheet();
+  trouble(`the stroke was refused: ${why}`);
 }
 
 /** @type {import("./pointers.js").Tool} */
@@ -69,6 +74,8 @@ const polygon = {
   // A corner is set when the finger is lifted: two fingers that zoom set none.
   up(where) {
     const path = work.path ??= [], first = path[0], reach = 12 * picture.reach / picture.scale;
+    const last = path[path.length - 1];
+    if (last && Math.hypot(where[0] - last[0], where[1] - last[1]) * picture.scale < 2) return;
     if (path.length > 2 && Math.hypot(where[0] - first[0], where[1] - first[1]) < reach) return closePolygon();
     path.push(where);
     show();

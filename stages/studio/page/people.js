@@ -2,12 +2,21 @@
 "use strict";
 import { act, actTogether } from "./messages.js";
 import { cleanBox, movedBox, sidesAt } from "./pointers.js";
-import { button, element, numbers, person, picture, row, show, trouble, work } from "./state.js";
+import { button, element, gate, numbers, person, picture, row, show, trouble, work } from "./state.js";
 import { choosePerson, paintedParts } from "./steps.js";
 
 const COLOURS = { person: "#57c98a", crowd: "#ffe119", not_person: "#ff6b5e", skipped: "#98a0ad" };
 const KINDS = { person: "person (Q)", crowd: "crowd (C)", not_person: "not a person (X)", skipped: "skip (K)" };
-const newNumber = () => Math.max(0, ...numbers()) + 1;
+/** Numbers that were given to people whom the server has not confirmed yet. */
+const taken = { image: "", number: 0 };
+
+/** Numbers of new people, which nobody else of the image gets. @param {number} [count] */
+function newNumber(count = 1) {
+  const image = work.image?.name || "", last = taken.image === image ? taken.number : 0;
+  const first = Math.max(0, last, ...numbers()) + 1;
+  Object.assign(taken, { image, number: first + count - 1 });
+  return first;
+}
 
 /** @param {number} number of a person @returns {number[]} */
 const boxOf = number => work.sheet?.people[number].box || [];
@@ -18,11 +27,13 @@ function newProposals() {
   return work.proposals.filter(one => !known.includes(one.box.join()));
 }
 
-async function accept() {
-  const first = newNumber(), found = newProposals();
+const accepted = gate();
+const accept = () => accepted.run(async () => {
+  const found = newProposals();
   if (!found.length) return trouble("there is no other proposed box");
+  const first = newNumber(found.length);
   await actTogether(found.map((one, index) => ({ do: "box", person: first + index, box_4: one.box, origin: "proposed" })));
-}
+});
 
 /** @param {string} kind */
 async function setKind(kind) { if (person()) await act({ do: "kind", person: work.person, kind }); }
@@ -53,8 +64,8 @@ const tool = {
     this.cancel();
     if (!draft || !drag) return;
     if (Math.hypot(where[0] - drag.from[0], where[1] - drag.from[1]) * picture.scale < 4) return clicked(where);
-    const sides = drag.sides, number = sides ? work.person : newNumber();
     if (draft[2] - draft[0] < 4 || draft[3] - draft[1] < 4) return;
+    const number = drag.sides ? work.person : newNumber();
     work.person = number;
     void act({ do: "box", person: number, box_4: draft });
   },
@@ -69,8 +80,10 @@ function clicked(where) {
     .filter(one => inside(one.box, where)).sort((a, b) => area(a.box) - area(b.box))[0];
   if (!found) return;
   if (found.number) return choosePerson(found.number);
-  work.person = newNumber();
-  void act({ do: "box", person: work.person, box_4: found.box, origin: "proposed" });
+  void accepted.run(async () => {
+    work.person = newNumber();
+    await act({ do: "box", person: work.person, box_4: found.box, origin: "proposed" });
+  });
 }
 
 function draw() {

@@ -63,6 +63,21 @@ export function listen(picture, tool, panning) {
   }, { passive: false });
 }
 
+export const DOUBLE_MS = 350, DOUBLE_PX = 16;
+let last = { at: -Infinity, x: 0, y: 0 };
+
+/**
+ * Whether an event is of the second click of a double click. Browsers count clicks of a mouse (`detail`), but not taps.
+ * @param {MouseEvent} event
+ */
+export function isDoubled(event) {
+  const { timeStamp: at, clientX: x, clientY: y, detail } = event;
+  const tapped = /** @type {PointerEvent} */ (event).pointerType !== "mouse";
+  const near = tapped && at - last.at < DOUBLE_MS && Math.hypot(x - last.x, y - last.y) < DOUBLE_PX;
+  last = { at, x, y };
+  return detail > 1 || near;
+}
+
 /**
  * Which sides of a box a place takes hold of: [x side, y side] of 0 (none), -1 and 1; null when outside of it.
  * @param {number[]} box

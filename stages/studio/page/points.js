@@ -2,8 +2,9 @@
 "use strict";
 import { COLOURS } from "./masks.js";
 import { act, message, pictureOf } from "./messages.js";
+import { isDoubled } from "./pointers.js";
 import { post } from "./server.js";
-import { asked, at, button, person, picture, row, show, trouble, work } from "./state.js";
+import { asked, at, button, gate, person, picture, row, show, trouble, work } from "./state.js";
 import { isDone, nextPoint, paintedParts, setPart } from "./steps.js";
 import { clickInView, drawViews, loadViews } from "./views.js";
 
@@ -13,26 +14,36 @@ const LEAST_ANSWERS = 4;
 /** Colours of the answers on the first and on the second chart of a part, as on the views. */
 const CHART_COLOURS = ["#c08a4e", "#3f86d8"];
 
-async function answer(verdict) {
-  if (!asked()[work.number]) return;
+/** A point is fixed when it blinks: until its answer is confirmed and the next one blinks, nothing can be answered. */
+const answers = gate();
+const free = () => !work.asking && Boolean(asked()[work.number]);
+
+/** @param {string} verdict */
+const answer = verdict => answers.run(async () => {
+  if (!free()) return;
   const fields = { person: work.person, part: work.part, number: work.number, verdict, hint: hinted() };
   if (await act({ do: "answer", ...fields })) nextPoint();
+});
+
+function clickView(event) {
+  if (isDoubled(event)) return;
+  void answers.run(async () => {
+    if (!free()) return;
+    const { view, click } = clickInView(at("viewcanvas"), event, work.side), { x, y } = asked()[work.number];
+    const fields = { person: work.person, part: work.part, number: work.number, pixel: [x, y], view, click, hint: hinted() };
+    show();
+    if (await message("/click", fields)) nextPoint();
+  });
 }
 
-async function clickView(event) {
-  if (!asked()[work.number]) return;
-  const { view, click } = clickInView(at("viewcanvas"), event, work.side);
-  const fields = { person: work.person, part: work.part, number: work.number, view, click, hint: hinted() };
-  if (await message("/click", fields)) nextPoint();
-}
-
-async function back() {
+const back = () => answers.run(async () => {
   const points = asked();
+  if (work.asking) return;
   if (points[work.number]?.verdict === "open") work.number = Math.max(0, work.number - 1);
   if (points[work.number]) {
     await act({ do: "answer", person: work.person, part: work.part, number: work.number, verdict: "open" });
   }
-}
+});
 
 // The guess may bias: it is off until it is asked for, and every answer says whether it was shown.
 const guess = { name: "", /** @type {[number, number, number][][]} */ places: [] };
@@ -120,6 +131,7 @@ function panel() {
   const canvas = at("viewcanvas") || document.createElement("canvas"), frame = row([canvas], "views");
   canvas.id = "viewcanvas";
   canvas.onclick = clickView;
+  canvas.className = answers.busy() || work.asking ? "busy" : "";
   drawViews(canvas, work.part, work.side, table.views, asked(), work.number, guessNow())
     .catch(error => trouble(error.message));
   const list = row(paintedParts().map(part => {

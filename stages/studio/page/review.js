@@ -2,7 +2,8 @@
 "use strict";
 import { partPicture, unpacked } from "./masks.js";
 import { act, message } from "./messages.js";
-import { at, button, element, numbers, OUTLINE, person, picture, row, show, trouble, work } from "./state.js";
+import { isDoubled } from "./pointers.js";
+import { at, button, element, gate, numbers, OUTLINE, person, picture, row, show, trouble, work } from "./state.js";
 import { clickInView, drawViews, loadViews } from "./views.js";
 import { JOINTS } from "./words.js";
 
@@ -69,25 +70,31 @@ function next() {
   if (open !== undefined) choose(open); else show();
 }
 
+/** One decision at a time: what is pressed before the next item is there is ignored. */
+const decided = gate();
+
 /** @param {string} choice an annotator */
-async function take(choice, item = chosen()?.item, of = chosen()?.person) {
+const take = (choice, item = chosen()?.item, of = chosen()?.person) => decided.run(async () => {
   if (!choice || !item) return;
   if (await message("/decide", { person: of, item, choice })) next();
-}
+});
 
-async function clickView(event) {
-  const one = chosen(), { part, number } = words(one.item);
-  const { view, click } = clickInView(at("viewcanvas"), event, work.side);
-  if (await message("/click", { person: one.person, part, number, view, click, hint: false })) next();
+function clickView(event) {
+  if (isDoubled(event)) return;
+  void decided.run(async () => {
+    const one = chosen(), { part, number } = words(one.item);
+    const { view, click } = clickInView(at("viewcanvas"), event, work.side);
+    if (await message("/click", { person: one.person, part, number, view, click, hint: false })) next();
+  });
 }
 
 /** @param {string} verdict */
-async function answer(verdict) {
+const answer = verdict => decided.run(async () => {
   const one = chosen();
   if (!one || words(one.item).kind !== "point") return;
   const { part, number } = words(one.item);
   if (await act({ do: "answer", person: one.person, part, number, verdict })) next();
-}
+});
 
 /** @type {import("./pointers.js").Tool} */
 const tool = {
@@ -97,7 +104,9 @@ const tool = {
     if (!one || words(one.item).kind !== "joint" || !work.image) return;
     const [x, y] = where, joint = words(one.item).part;
     if (x < 0 || y < 0 || x >= work.image.width || y >= work.image.height) return;
-    act({ do: "keypoint", person: one.person, joint, x, y, visibility: 2 }).then(done => { if (done) next(); });
+    void decided.run(async () => {
+      if (await act({ do: "keypoint", person: one.person, joint, x, y, visibility: 2 })) next();
+    });
   },
 };
 

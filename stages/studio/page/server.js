@@ -18,8 +18,16 @@
 export const REVIEW = location.pathname === "/review";
 /** The token of the address is kept for all requests; the cookie has it as well. */
 const query = location.search;
+/** Answers of a server that is busy, or of a proxy whose server is being restarted: the request is sent again. */
+const LATER = [408, 502, 503, 504];
 /** @type {Promise<any>} */
 let queue = Promise.resolve();
+let unsent = 0, count = 0;
+/** Names the messages of this page, so that one that is sent again is carried out once. */
+const page = Math.random().toString(36).slice(2);
+
+/** Number of messages that the program has not answered. */
+export const waiting = () => unsent;
 
 /**
  * Send a message when those before have been answered and shown. Rejects with the server's sentence.
@@ -29,49 +37,33 @@ let queue = Promise.resolve();
  * @returns {Promise<any>}
  */
 export function send(path, message, showed) {
+  const key = `${page}.${++count}`;
+  unsent++;
   const answer = queue.then(async () => {
-    const found = await post(path, message());
+    const found = await post(path, { ...message(), key });
     await showed?.(found);
     return found;
-  });
+  }).finally(() => { unsent--; });
   queue = answer.catch(() => undefined);
   return answer;
 }
 
 /**
- * Send a message at once. Until the program answers it is sent again.
+ * Send a message at once.
  * @param {string} path
  * @param {object} message
  */
 export async function post(path, message) {
-  for (let wait = 250; ; wait = Math.min(2 * wait, 4000)) {
-    let response;
-    try {
-      const headers = { "Content-Type": "application/json" }, body = JSON.stringify(REVIEW ? { ...message, review: true } : message);
-      response = await fetch(path + query, { method: "POST", headers, body });
-    } catch {
-      // The program is being restarted: what was answered is in its journal, and this message is sent again.
-      document.dispatchEvent(new CustomEvent("offline"));
-      await new Promise(done => setTimeout(done, wait));
-      continue;
-    }
-    document.dispatchEvent(new CustomEvent("online-again"));
-    const found = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
-    if (!response.ok) throw new Error(found.error);
-    return found;
-  }
+  const headers = { "Content-Type": "application/json" }, body = JSON.stringify(REVIEW ? { ...message, review: true } : message);
+  const response = await answered(path, { method: "POST", headers, body });
+  return content(response);
 }
 
 /**
  * @param {string} path
  * @returns {Promise<any>}
  */
-export async function get(path) {
-  const response = await fetch(path + query);
-  const found = await response.json();
-  if (!response.ok) throw new Error(found.error);
-  return found;
-}
+export const get = async path => content(await answered(path));
 
 /** The address of something on the server. @param {string} path */
 export const withToken = path => path + query;
@@ -82,7 +74,31 @@ export const withToken = path => path + query;
  * @returns {Promise<ImageBitmap>}
  */
 export async function picture(path) {
-  const response = await fetch(path + query);
-  if (!response.ok) throw new Error((await response.json().catch(() => ({}))).error || `${path}: ${response.status}`);
+  const response = await answered(path);
+  if (!response.ok) await content(response);
   return createImageBitmap(await response.blob());
+}
+
+/** The JSON of a response. Throws the server's sentence. @param {Response} response */
+async function content(response) {
+  const found = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
+  if (!response.ok) throw new Error(found.error);
+  return found;
+}
+
+/**
+ * The response to a request, which is sent again until the program answers it: what was done before is in its journal.
+ * @param {string} path
+ * @param {RequestInit} [options]
+ */
+async function answered(path, options) {
+  for (let wait = 250; ; wait = Math.min(2 * wait, 4000)) {
+    const response = await fetch(path + query, options).catch(() => null);
+    if (response && !LATER.includes(response.status)) {
+      document.dispatchEvent(new CustomEvent("online-again"));
+      return response;
+    }
+    document.dispatchEvent(new CustomEvent("offline", { detail: response ? "the program is busy" : "no connection to the program" }));
+    await new Promise(done => setTimeout(done, wait));
+  }
 }

@@ -48,6 +48,8 @@ export const work = {
   person: 0,
   part: 1,
   number: 0,
+  /** Whether the points of a part are being chosen: none can be answered. */
+  asking: false,
   joint: 0,
   erase: false,
   polygon: false,
@@ -85,6 +87,19 @@ export function show() {
 }
 /** @param {() => void} does draws everything anew */
 export function whenShown(does) { shown = does; }
+
+/**
+ * Lets one thing be done at a time: what is asked for meanwhile is ignored.
+ * @returns {{busy: () => boolean, run: (does: () => Promise<any>) => Promise<any>}}
+ */
+export function gate() {
+  /** @type {Promise<any>|null} */
+  let running = null;
+  return {
+    busy: () => running !== null,
+    run: does => (running ??= does().finally(() => { running = null; show(); })),
+  };
+}
 
 /** The proposal that overlaps the chosen person best, if any does. */
 export function proposal() {

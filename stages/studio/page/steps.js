@@ -73,7 +73,10 @@ async function ensureAsked() {
   if (work.stage !== "points" || !map || !hasPart(map, work.part)) return;
   const points = asked();
   if (points.length && points.some(one => partAt(map, one.x, one.y) === work.part)) return;
+  work.asking = true;
   await message("/ask", { person: work.person, part: work.part });
+  work.asking = false;
+  show();
 }
 
 /** The next point without an answer; after the last one the next painted part. */

@@ -9,7 +9,7 @@ import { people } from "./people.js";
 import { listen } from "./pointers.js";
 import { points } from "./points.js";
 import { review, sentBack } from "./review.js";
-import { get, REVIEW } from "./server.js";
+import { get, REVIEW, waiting } from "./server.js";
 import { at, button, element, numbers, OUTLINE, person, picture, row, show, trouble, whenShown, work } from "./state.js";
 import { nextPerson, nextStage, setPart, setStage, take } from "./steps.js";
 import { KEYS, RULES, TASKS } from "./words.js";
@@ -127,7 +127,11 @@ addEventListener("keyup", event => { if (event.code === "Space") work.space = fa
 
 // ---- begin ----------------------------------------------------------------------------------------------------
 
-document.addEventListener("offline", () => { at("notice").textContent = "no connection to the program; what you did is kept"; });
+document.addEventListener("offline", event => {
+  const kept = waiting() ? `; ${waiting()} of your actions wait and will be sent` : "";
+  at("notice").textContent = /** @type {CustomEvent} */ (event).detail + kept;
+});
+addEventListener("beforeunload", event => { if (waiting()) event.preventDefault(); });
 document.addEventListener("online-again", () => { at("notice").textContent = ""; });
 at("stages").onclick = event => { if (event.target.dataset.stage) setStage(event.target.dataset.stage); };
 at("finish").addEventListener("close", () => { if (at("finish").returnValue === "finish") void end("finished"); });
@@ -153,5 +157,5 @@ async function begin() {
   at("picture").focus();
 }
 
-Object.assign(window, { studio: { work, picture, act, take, setStage } });
+Object.assign(window, { studio: { work, picture, act, take, setStage, waiting } });
 begin().catch(error => trouble(error.message));

@@ -48,6 +48,7 @@ class WorkEntry:
         seconds: active time since the annotator's action before.
         do: the action, or a step through the past, how the sheet starts, or that it is handed on.
         review: whether it is done to the reviewer's sheet.
+        key: of the page's message; one that is sent again has the same.
     """
 
     who: str
@@ -56,6 +57,7 @@ class WorkEntry:
     seconds: float
     do: Action | Step | Start | HandOn
     review: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +67,13 @@ class History:
     Attributes:
         undone: the sheets that `redo` returns to, the next one last.
         handed_on: the image was given to others, and the annotator has not gone on since.
+        key: of the page's message that was carried out last.
     """
 
     past: tuple[WorkSheet, ...] = (WorkSheet(),)
     undone: tuple[WorkSheet, ...] = ()
     handed_on: bool = False
+    key: str = ""
 
     @property
     def sheet(self) -> WorkSheet:
@@ -158,7 +162,7 @@ def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:
     if entry.review:
         return replace(tasks, reviews=after_entry(reviews_of(tasks), replace(entry, review=False)))
     mine = tasks.of_image(entry.image)
-    history = _stepped(mine.get(entry.who) or History(), entry)
+    history = replace(_stepped(mine.get(entry.who) or History(), entry), key=entry.key)
     others = tuple(_others(tasks, entry.image, entry.who, entry.at))
     changed = replace(tasks, histories={**tasks.histories, entry.image: {**mine, entry.who: history}})
     if isinstance(entry.do, HandOn):

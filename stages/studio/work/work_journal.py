@@ -127,7 +127,8 @@ def entry_record(entry: WorkEntry) -> dict[str, Any]:
     else:
         do = entry.do if isinstance(entry.do, str) else action_record(entry.do)
     named = {"who": entry.who, "image": entry.image, "at": round(entry.at, 3), "seconds": round(entry.seconds, 3)}
-    return {**named, **({"review": True} if entry.review else {}), "action": do}
+    more = {**({"review": True} if entry.review else {}), **({"key": entry.key} if entry.key else {})}
+    return {**named, **more, "action": do}
 
 
 def entry_of(record: Mapping[str, Any], tasks: TaskList) -> WorkEntry:
@@ -143,7 +144,7 @@ def entry_of(record: Mapping[str, Any], tasks: TaskList) -> WorkEntry:
         do = action_of(do, size)
     return WorkEntry(
         who=checked_name(record["who"]), image=image.name, at=float(record["at"]), seconds=float(record["seconds"]),
-        do=do, review=record.get("review") is True,
+        do=do, review=record.get("review") is True, key=str(record.get("key", "")),
     )
 
 

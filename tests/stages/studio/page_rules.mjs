@@ -1,6 +1,6 @@
 // ESLint's rules for the page of the annotation studio: ESLint's own, without packages of others.
 const browser = ["addEventListener", "atob", "Blob", "createImageBitmap", "CustomEvent", "DecompressionStream", "devicePixelRatio",
-  "document", "fetch", "HTMLInputElement", "ImageData", "location", "OffscreenCanvas", "requestAnimationFrame", "ResizeObserver",
+  "document", "fetch", "HTMLInputElement", "ImageData", "IntersectionObserver", "location", "OffscreenCanvas", "requestAnimationFrame", "ResizeObserver",
   "Response", "sessionStorage", "setInterval", "setTimeout", "window"];
 const errors = ["array-callback-return", "eqeqeq", "no-constant-condition", "no-dupe-keys", "no-duplicate-imports", "no-empty",
   "no-eval", "no-fallthrough", "no-implicit-globals", "no-irregular-whitespace", "no-redeclare", "no-self-compare",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import urllib.error
 import urllib.request
 import zlib
@@ -17,6 +18,7 @@ import pytest
 
 from models.body.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import read_dense_set
+from stages.live.page_server import MAX_REQUESTS
 from stages.studio.studio_page import FILES, FOLDER
 from stages.studio.view_clicks import SurfacePlace, views_of_place
 from stages.studio.work.part_map import PixelMask
@@ -174,9 +176,60 @@ def test_an_undo_that_is_sent_twice_is_done_once(opened: Opened) -> None:
     studio = opened()
     for number in (1, 2):
         did(studio, {"do": "box", "person": number, "box_4": [1, 1, 50, 50]})
-    undo = {"who": "ann", "image": "image0.png", "action": "undo", "undo": 2}
+    undo = {"who": "ann", "image": "image0.png", "action": "undo", "key": "page.7"}
     for _ in range(2):
         assert list(answer(studio, "/act", undo)[1]["sheet"]["people"]) == ["1"]
+        studio.close()
+        studio.open()  # the journal knows it, too
+    box = {"who": "ann", "image": "image0.png", "action": {"do": "box", "person": 3, "box_4": [1, 1, 9, 9]}}
+    for _ in range(2):
+        assert answer(studio, "/act", {**box, "key": "page.8"})[1]["sheet"]["undo"] == 2
+    assert answer(studio, "/act", {**box, "key": ["page.9"]})[0] == 400
+
+
+def test_a_click_for_a_point_that_is_asked_no_more_is_refused(opened: Opened, scene: Scene) -> None:
+    studio = opened()
+    (one,) = answer(studio, "/proposals/0")[1]["people"]
+    did(studio, {"do": "box", "person": 1, "box_4": one["box"]})
+    did(studio, {"do": "paint", "person": 1, "part": 1, "mask": one["outline"]})
+    did(studio, {"do": "ask", "person": 1, "part": 1, "pixels": [[3, 4], [5, 6]]})
+    click = {"who": "ann", "image": "image0.png", "person": 1, "part": 1, "number": 1, "view": 0, "hint": False}
+    for pixel, status in (([3, 4], 400), ("x", 400), ([5, 6], 200)):
+        assert answer(studio, "/click", {**click, "click": [180, 180], "pixel": pixel})[0] == status
+
+
+def test_who_scrolls_through_small_images_refuses_nobodys_work(opened: Opened) -> None:
+    """More small images are asked for than there may be requests; one large image is slow to read."""
+    studio = opened(images=3)
+    go, pictures = threading.Event(), studio.workplace.pictures
+    slow = {name: getattr(pictures, name) for name in ("thumbnail", "rgb")}
+
+    def waits(name: str) -> Callable[[str], Any]:
+        def wait(image: str) -> Any:
+            if name == "thumbnail" or image == "image0.png":
+                go.wait(60)
+            return slow[name](image)
+
+        return wait
+
+    for name in slow:
+        setattr(pictures, name, waits(name))
+    paths = ["/image/0", "/proposals/0", *(f"/thumbnail/{number % 3}" for number in range(3 * MAX_REQUESTS))]
+    found: list[int] = []
+    threads = [
+        threading.Thread(target=lambda path=path: found.append(answer(studio, path)[0])) for path in paths  # type: ignore[misc]
+    ]
+    for one in threads:
+        one.start()
+    try:
+        for number in range(20):
+            did(studio, {"do": "box", "person": number + 1, "box_4": [1, 1, 50, 50]})
+        assert answer(studio, "/image/1")[0] == 200 and answer(studio, "/parts")[0] == 200
+    finally:
+        go.set()
+        for one in threads:
+            one.join()
+    assert found == [200] * len(paths)
 
 
 def test_what_is_confirmed_is_not_refused_where_the_file_cannot_be_written(opened: Opened) -> None:

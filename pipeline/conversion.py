@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import reprlib
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -67,12 +69,34 @@ def to_dataclass(cls: type[T], value: Any, path: tuple[str, ...], origin: Origin
             raise ConfigError(f"the key '{key}' is missing", origin(path), f"give {'.'.join((*path, key))}")
     try:
         return cls(**found)
-    except ValueError as error:
-        raise ConfigError(str(error), origin(path)) from error
     except Exception as error:
-        if not is_plain(error):
+        if not isinstance(error, ValueError) and not is_plain(error):
             raise
-        raise ConfigError(str(error), origin(path)) from error
+        raise _refused(error, cls, found, path, origin) from error
+
+
+def _refused(
+    error: Exception, cls: type, found: Mapping[str, Any], path: tuple[str, ...], origin: Origin
+) -> ConfigError:
+    """A class's own error about its values as a ConfigError that names the key at fault, where one is."""
+    text = error.what if is_plain(error) else str(error)
+    faulty = [key for key in found if _takes(cls, {name: value for name, value in found.items() if name != key})]
+    named = sorted((key for key in faulty or found if key in text), key=text.index)
+    keys = named or faulty
+    inside = re.search(rf"\b{re.escape(keys[0])}((?:\.\w+)+)", text) if keys else None  # a key of a nested section
+    here = (*path, *keys[:1], *(inside[1].split(".")[1:] if inside else ()))
+    if not is_plain(error):
+        return ConfigError(text, origin(here))
+    where = "" if error.where in (here[-1], ".".join(here), ".".join(here[-2:])) else f"{error.where}: "
+    return ConfigError(where * bool(error.where) + text, origin(here), error.remedy)
+
+
+def _takes(cls: type, values: Mapping[str, Any]) -> bool:
+    try:
+        cls(**values)
+    except Exception:  # of any kind: the class refuses these values, too
+        return False
+    return True
 
 
 def convert(hint: Any, value: Any, path: tuple[str, ...], origin: Origin) -> Any:
@@ -106,6 +130,8 @@ def _plain(hint: Any, value: Any, path: tuple[str, ...], origin: Origin) -> Any:
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
         return value
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not -sys.float_info.max <= value <= sys.float_info.max:
+            raise ConfigError(f"expected a finite number, got {_shown(value)}", origin(path))
         return float(value)
     if hint is str and isinstance(value, str):
         return value

@@ -104,7 +104,7 @@ def test_extends_merges_sections_and_replaces_lanes(load) -> None:
         (TOY, ("count.chonk=1",), "--set: count.chonk: unknown key 'chonk'; did you mean 'chunk'?"),
         (TOY, ("credit=1",), "--set: credit: unknown key 'credit'; did you mean 'credits'?"),
         (TOY, ("credits=many",), "--set: credits: expected a whole number, got 'many' (a text)"),
-        (TOY, ("credits=0",), "toy.yaml: credits is 0, must be at least 1"),
+        (TOY, ("credits=0",), "--set: credits: credits is 0, must be at least 1"),
         (TOY, ("count.chunk=1.5",), "--set: count.chunk: expected a whole number, got 1.5 (a number)"),
         (TOY, ("count.chunk=true",), "--set: count.chunk: expected a whole number, got True (true or false)"),
         (TOY, ("square.do=dye",), "square.do: expected raise or raise_once or die or die_once, got 'dye' (a text)"),

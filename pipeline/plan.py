@@ -22,6 +22,8 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 threads than cores would busy-wait for each other."""
 _REPLICAS_PER_CORE = 4
 _MAX_THREADS = 4
+_MOST_THREADS_ASKED = 64
+"""A configuration for a larger machine may ask for this many threads on a small one."""
 _REPLICA_MEMORY = 2 * GB  # a published network and its activations: an estimate that protects small machines
 _STORE_LEAST, _STORE_MOST = GB // 4, 4 * GB
 
@@ -80,6 +82,7 @@ def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
 
     Raises PlanError that names the key, where a request exceeds the machine.
     """
+    _refuse_too_many(settings, machine)
     base = auto_threads(machine.cpus) if settings.threads == "auto" else settings.threads
     sharing = sum(_takes_gpus(lane, settings) for lane in graph.lanes)
     own = dataclasses.replace(machine, gpus=machine.gpus / max(1, sharing))
@@ -97,6 +100,27 @@ def make_plan(graph: Graph, settings: RunSettings, machine: Machine) -> Plan:
                 "lower it, or the number of replicas",
             )
     return Plan(lanes=tuple(_share_cpus(lanes, settings, machine)), store=_store_size(settings, machine))
+
+
+def most_threads(cpus: int) -> int:
+    """The most compute threads that a lane may have; more would only wait for each other, and use up the memory."""
+    return max(_MOST_THREADS_ASKED, _REPLICAS_PER_CORE * cpus)
+
+
+def _refuse_too_many(settings: RunSettings, machine: Machine) -> None:
+    """Raise PlanError for more threads or processes than the cores have work for."""
+    lanes = {f"lanes.{name}.threads": lane.threads for name, lane in settings.lanes.items()}
+    limits: dict[str, tuple[object, int]] = {
+        key: (count, most_threads(machine.cpus)) for key, count in {"threads": settings.threads, **lanes}.items()
+    }
+    if settings.ray.address is None:  # a cluster has cores of its own
+        processes = _REPLICAS_PER_CORE * machine.cpus
+        limits["workers"] = (settings.workers, processes)
+        limits["batch.workers"] = (settings.batch.workers if settings.batch else None, processes)
+    for key, (count, most) in limits.items():
+        if isinstance(count, int) and count > most:
+            what = f"{count} on {machine.cpus} cores would only wait for each other"
+            raise PlanError(what, key, f"use {most} at most")
 
 
 def _takes_gpus(lane: Lane, settings: RunSettings) -> bool:

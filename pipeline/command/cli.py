@@ -35,7 +35,7 @@ from pipeline.journal import remove_parts
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.observe.observers import observing
 from pipeline.packet import is_result
-from pipeline.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, read_machine
+from pipeline.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, most_threads, read_machine
 from pipeline.recovery import save_interrupted_results
 from pipeline.redaction import redacted, register_secrets, secrets_registered
 from pipeline.stage import Job, PlainError, is_plain
@@ -168,7 +168,8 @@ def _carry_out(
 
 def set_thread_limits(threads: Any) -> None:
     """Set the number of threads of numeric libraries before they are loaded; `auto` is the default."""
-    count = threads if isinstance(threads, int) and threads > 0 else auto_threads(read_machine().cpus)
+    cpus = read_machine().cpus
+    count = threads if isinstance(threads, int) and 0 < threads <= most_threads(cpus) else auto_threads(cpus)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
 
 

@@ -27,6 +27,7 @@ BELOW = len("/pymp-xxxxxxxx/listener-xxxxxxxx")
 SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 AHEAD = 2
 """Items that each process makes ahead."""
+MOST_PROCESSES = 256
 
 
 class ItemFactory(Protocol[T]):
@@ -144,9 +145,9 @@ def named_process_deaths(key: str) -> Iterator[None]:
 
 
 def require_count(name: str, processes: int) -> None:
-    """Raises: ValueError for a number of processes below 0."""
-    if processes < 0:
-        raise ValueError(f"{name} must be 0 or more")
+    """Raises: ValueError for a number of processes below 0, or larger than machines have cores for."""
+    if not 0 <= processes <= MOST_PROCESSES:
+        raise ValueError(f"{name} is {processes}, must be from 0 to {MOST_PROCESSES}")
 
 
 class BatchLoader:

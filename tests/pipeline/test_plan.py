@@ -45,6 +45,10 @@ def test_threads_do_not_depend_on_replicas(toy_config) -> None:
         ("lanes.out.memory_gb=5", "lanes.out.memory_gb"),
         ("lanes.out.replicas=2", "lanes.out.replicas"),
         ("lanes.compute.replicas=1000", "lanes.compute.replicas"),
+        ("threads=100000", "threads"),
+        ("lanes.compute.threads=65", "lanes.compute.threads"),
+        ("workers=9", "workers"),
+        ("batch={workers: 9}", "batch.workers"),
         ("ray.object_store_gb=100", "ray.object_store_gb"),
     ],
 )

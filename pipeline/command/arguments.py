@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import itertools
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -16,6 +19,7 @@ from pipeline.inputs import UsageError, check_on_this_machine
 from pipeline.version import PROGRAM, VERSION
 
 EXPORT = "--export"
+_LIKE_AN_OPTION = re.compile(r"--?[^\W\d]")
 _RENDERING = ("render", "preview")
 """Stages that the `render:` section is for."""
 
@@ -24,6 +28,23 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the whole usage."""
         raise UsageError(message, "command line", "see --help")
+
+
+    def refuse_unknown(self, words: Sequence[str]) -> None:
+        """Raise UsageError for the first word that looks like an option and is none, with the nearest option.
+
+        Of `-output` argparse would make `-o utput`.
+        """
+        known = self._option_string_actions
+        for word in itertools.takewhile(lambda word: word != "--", words):
+            name = word.partition("=")[0]
+            if name in known or not _LIKE_AN_OPTION.match(name):
+                continue
+            near = difflib.get_close_matches(f"--{name.lstrip('-').lower()}", known, n=1, cutoff=0.7)
+            if name[:2] in known and name[1] != "-" and not near:  # -oFILE
+                continue
+            remedy = f"did you mean '{near[0]}'?" if near else "see --help-all"
+            raise UsageError(f"there is no option '{name:.60}'", "command line", remedy)
 
 
 class _Show(argparse.Action):
@@ -85,6 +106,7 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("--resume", action="store_true", help="continue after the parts that an earlier run of the same command left")
     add("--trust", action="store_true", help="accept downloaded weights whose hash does not fit (network.trust)")
     add("--debug", action="store_true", help="show tracebacks")
+    parser.refuse_unknown(argv)
     return parser.parse_args(argv)
 
 

@@ -167,7 +167,7 @@ def test_an_input_is_never_replaced(command: Command, place: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--stile", "parts", "5"], "unrecognized arguments: --stile"),
+        (["--stile", "parts", "5"], "there is no option '--stile'; did you mean '--style'?"),
         (["5", "--set", "count.chonk=2"], "--set: count.chonk: unknown key 'chonk'; did you mean 'chunk'?"),
         (["5", "--set", "lanes.out.replicas=2"], "lanes.out.replicas: stage 'watch' needs the packets in order"),
         (["5", "--set", "lanes.compute.gpus=64"], "lanes.compute.gpus: the lanes reserve 64 gpus"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
@@ -12,8 +12,8 @@ import numpy as np
 from pipeline.stage import Job, Stage, StageError
 from stages.annotations.densepose_coco import DAMAGE_HANDLERS, Skipped
 from stages.evaluation.coco_truth import FileOptions
-from stages.evaluation.set_lookup import sets_named
-from stages.evaluation.synthetic_truth import Worlds
+from stages.evaluation.set_lookup import check_sets, sets_named
+from stages.evaluation.synthetic_truth import Worlds, images_of, worlds_named
 from stages.evaluation.true_images import TrueImage
 from stages.payloads import FrameChunk, VideoInfo
 
@@ -60,6 +60,25 @@ class GroundTruth(Stage):
                     raise ValueError(f"{name} is {getattr(self, name)}, must be at least 1")
             if self.video_start < 0:
                 raise ValueError(f"video_start is {self.video_start}, must not be negative")
+
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises StageError for names of no set."""
+        check_sets((config.data,) if isinstance(config.data, str) else config.data)
+
+    @classmethod
+    def announce(cls, config: Config) -> Sequence[str]:
+        """How many images of synthetic worlds are made, and how to name other data."""
+        names = (config.data,) if isinstance(config.data, str) else config.data
+        worlds = [world for name in names for world in worlds_named(name)]
+        part = Worlds(seed=config.seed, scenes=config.scenes, frames=config.video_frames)
+        count = sum(images_of(world, part) for world in worlds)
+        if not worlds:
+            return ()
+        named = f"world{'s' if len(worlds) > 1 else ''} {', '.join(worlds)}"
+        what = f"images of the synthetic {named} to make and score: {count}"
+        advice = "--set data=FOLDER scores data of your own (docs/evaluation.md)"
+        return (f"{what}, each about a second of one core; --set scenes=50 takes fewer; {advice}",)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Find every set. Raises: StageError for an unknown name and for files that cannot be read."""

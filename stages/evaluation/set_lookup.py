@@ -60,8 +60,22 @@ def sets_at_path(name: str, worlds: Worlds, options: FileOptions) -> list[TrueSe
             return human_v2_sets(path, HUMAN_V2)
         if pairs := iuv_pairs(path):
             return [iuv_set(path, pairs, options.damage)]
-    if path.exists():
-        raise StageError("no set of a kind that can be scored", f"data: {name}", f"give {KINDS}")
+    raise unknown_set(name)
+
+
+def check_sets(names: tuple[str, ...]) -> None:
+    """Raise StageError for a name that is neither a world nor a path where a set can be; sets are not opened."""
+    for name in names:
+        path = user_path(name)
+        kinds = (".json", *SUFFIXES)
+        if not worlds_named(name) and not path.is_dir() and not (path.is_file() and path.suffix.lower() in kinds):
+            raise unknown_set(name)
+
+
+def unknown_set(name: str) -> StageError:
+    """The error for a name that is no world, and no path to a set."""
+    if user_path(name).exists():
+        return StageError("no set of a kind that can be scored", f"data: {name}", f"give {KINDS}")
     near = difflib.get_close_matches(name, known_names(), 1, 0.5)
     advice = f"did you mean {near[0]}?" if near else f"give a path, or one of {', '.join(known_names())}"
-    raise StageError("neither a synthetic world nor a path", f"data: {name}", advice)
+    return StageError("neither a synthetic world nor a path", f"data: {name}", advice)

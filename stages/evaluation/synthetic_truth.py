@@ -45,9 +45,14 @@ class Worlds:
     frames: int
 
 
+def images_of(world: str, part: Worlds) -> int:
+    """The number of images of a world."""
+    return part.frames if world in ALL_VIDEO_WORLDS else part.scenes
+
+
 def world_set(world: str, part: Worlds) -> TrueSet:
     """The first scenes of a world, or the first frames of its videos."""
-    count = part.frames if world in ALL_VIDEO_WORLDS else part.scenes
+    count = images_of(world, part)
     return TrueSet(name=world, count=count, images=_images(world, part.seed, count))
 
 

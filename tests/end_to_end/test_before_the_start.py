@@ -73,6 +73,8 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["a.mp4", "--set", "network.device=CUDA"], "did you mean 'cuda'?"),
         (["a.mp4", "--set", "network.device=cuda"], "network.device: the light network runs on the CPU alone"),
         (["-c", "export_onnx", "--set", "network={device: cuda, kind: zoo, weights: a.mp4}"], "exported on the CPU"),
+        (["-c", "evaluate", "--set", "data=vall"], "neither a synthetic world nor a path; did you mean val?"),
+        (["-c", "evaluate", "--set", "data=[val, file]"], "data: file: no set of a kind that can be scored"),
         (["-c", "train_light_scratch", "--set", "device=gpu"], "device: expected auto or cpu or cuda"),
         (["-c", "train_light", "--set", "train_surface.start=file"], "file: not a safetensors file"),
         (["-c", "train_rcnn", "--set", "train_network.start=file"], "file: unknown kind of weights file"),
@@ -114,6 +116,15 @@ def test_the_size_of_large_exports_is_said_before_the_start(place: Path, capsys:
     main(["a.mp4", "--export", "bodies=b/", "--set", "bodies.vertices=true", "--serial"])
     first, last = capsys.readouterr().err.splitlines()
     assert "export bodies: about 165 kB a person and frame" in first and "the run started" in last
+
+
+def test_synthetic_data_are_named_before_the_start(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["-c", "evaluate", "--set", "data=[val, video]", "--set", "scenes=7", "--serial"])
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("images of the synthetic worlds val, video to make and score: 207, each about a second")
+    assert "--set data=FOLDER" in first and "the run started" in last
+    main(["-c", "evaluate", "--set", "data=a.mp4", "--serial"])
+    assert "synthetic" not in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")

@@ -21,7 +21,6 @@ from models.errors import ModelError
 from models.files.atomic_file import atomic_write
 from models.inference.onnx_network import WholeNetwork
 from models.inference.zoo_network import limits_of, load_zoo
-from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import PickedSurface
 from models.light.architecture.weight_files import load_networks
 from models.light.architecture.weight_paths import weights_path
@@ -101,7 +100,8 @@ def light_graphs(path: Path, images: Sequence[np.ndarray]) -> list[OnnxGraph]:
     whole = tuple(one[:, :, : one.shape[2] // 32 * 32, : one.shape[3] // 32 * 32] for one in floats)
     crops = tuple(
         nn.functional.pad(
-            nn.functional.interpolate(one, (CROP, CROP), mode="area"), (0, 0, 0, 0, 0, surface.channels - 3)
+            nn.functional.interpolate(one, (surface.sizes.crop,) * 2, mode="area"),
+            (0, 0, 0, 0, 0, surface.channels - 3),
         ).expand(count, -1, -1, -1)
         for count, one in enumerate(floats, 1)
     )

@@ -40,6 +40,8 @@ MEAN_METRES = 0.42
 """Mean of `UV_METRES` over the whole skin."""
 UV_WEIGHT = 4.0
 """Weight of the loss of U and V."""
+THING_WEIGHT = 0.1
+"""Weight of the loss of people against things."""
 POINTED = 14 * 130 / 256**2
 """Share of a person's box that a part covers when it has the maximum of 14 points. Annotators set one point per 130
 cells of the box's 256 x 256 cells (Güler et al. 2018, §2.1); larger parts have no more points."""
@@ -182,6 +184,16 @@ def person_loss(
     person = functional.binary_cross_entropy_with_logits(logit.float(), (mask == 1).float(), reduction="none")
     count = 1 + (extremities - 1) * torch.isin(label, label.new_tensor(EXTREMITIES))
     return (person * seen * count).sum() / seen.sum().clamp(min=1)
+
+
+def thing_loss(logit_N: torch.Tensor, person_N: torch.Tensor) -> torch.Tensor:
+    """Binary cross entropy of boxes that hold a person against those that hold a thing.
+
+    Args:
+        logit_N: of `SurfaceNet.thing`.
+        person_N: bool.
+    """
+    return THING_WEIGHT * functional.binary_cross_entropy_with_logits(logit_N.float(), person_N.float())
 
 
 def chart_index(label: torch.Tensor) -> torch.Tensor:

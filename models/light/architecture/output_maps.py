@@ -12,7 +12,7 @@ CANDIDATES = 2
 """Charts that a prediction keeps for each cell."""
 JOINT_ROWS = 9
 """Maps that hold the logits of the joints: every 2 x 2 cells hold one cell of four of the 34 maps at half the
-resolution, and two zeros."""
+resolution, and two more, which are both the logit that the box holds a person (0 where a network does not say)."""
 
 
 def chart_candidates(maps_LGG: F32) -> F32:
@@ -38,3 +38,9 @@ def split_joints(output_LGG: F32) -> tuple[F32, F32 | None]:
     joint_4RSS = joint_R2S2S.transpose(0, 2, 4, 1, 3).reshape(4 * JOINT_ROWS, half, half)
     joints = len(COCO_KEYPOINTS)
     return output_LGG[:maps], joint_4RSS[: 2 * joints].reshape(2, joints, half, half)
+
+
+def person_logit(output_LGG: F32) -> float:
+    """The logit that the box of a crop holds a person and no thing; 0 where the network does not say."""
+    rows = output_LGG[1 + 4 * CANDIDATES :]
+    return float(rows[-1, 1, 1]) if len(rows) else 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -11,11 +13,38 @@ MEAN, STD = 114.0, 58.0
 """Pixels 0..255 enter the networks as (value - MEAN) / STD; MEAN is also the grey of padding."""
 GREY = (int(MEAN),) * 3
 CROP = 160
-"""Pixels of each side of the square crop of a person."""
+"""Pixels of each side of the square crop of a person, where a network states no other."""
+OTHER_PLANES = 2
+"""Planes that show other people in a crop."""
 MARGIN = 1.15
 """Scale of the crop's region against the person's box."""
 MIN_ASPECT = 0.5
 """Shorter side of the crop's region against the longer side, at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CropFormat:
+    """What a surface network sees of a person.
+
+    Attributes:
+        side: pixels of the crop's sides.
+        others: whether planes of other people's boxes and silhouettes follow RGB.
+        own: whether a plane of the person's own box follows.
+    """
+
+    side: int = CROP
+    others: bool = False
+    own: bool = False
+
+    @property
+    def planes(self) -> int:
+        """Planes beside RGB."""
+        return OTHER_PLANES * self.others + self.own
+
+    @property
+    def channels(self) -> int:
+        """RGB and the planes."""
+        return 3 + self.planes
 
 
 def fit_size(height: int, width: int, long_sides: tuple[int, int]) -> tuple[int, int]:
@@ -53,7 +82,7 @@ def crop_region(box_4: F32) -> F32:
     return np.concatenate([centre - half, centre + half]).astype(np.float32)
 
 
-def crop_person(rgb_HW3: U8, region_4: F32) -> tuple[U8, F32]:
+def crop_person(rgb_HW3: U8, region_4: F32, side: int = CROP) -> tuple[U8, F32]:
     """The square crop of a region, and the region of whole pixels that it covers. Outside of the frame it is grey."""
     x0, y0 = (int(np.floor(value)) for value in region_4[:2])
     x1, y1 = (max(int(np.ceil(high)), low + 1) for high, low in zip(region_4[2:], (x0, y0), strict=True))
@@ -65,4 +94,4 @@ def crop_person(rgb_HW3: U8, region_4: F32) -> tuple[U8, F32]:
         part = np.full((y1 - y0, x1 - x0, 3), int(MEAN), np.uint8)
     elif any(pads):
         part = np.asarray(cv2.copyMakeBorder(part, *pads, cv2.BORDER_CONSTANT, value=GREY), np.uint8)
-    return resize_rgb(part, CROP, CROP), np.asarray([x0, y0, x1, y1], np.float32)
+    return resize_rgb(part, side, side), np.asarray([x0, y0, x1, y1], np.float32)

@@ -6,19 +6,22 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from models.errors import ModelError
 from models.files.json_file import parsed_json
 from models.files.safetensors_file import read_metadata
+from models.light.architecture.preprocessing import CROP, CropFormat
 from models.light.architecture.weight_paths import REMEDY, require_weights
 
 ComponentName = Literal["detector", "surface"]
 """The two components of the light network."""
 
 MAX_CHANNELS, MAX_BLOCKS = 4096, 64
-OTHER_PLANES = 2
-"""Planes that show other people in a crop."""
+Encoder = Literal["none", "lite0"]
+"""The encoder of the surface network: its own, or EfficientNet-Lite0."""
+SIDES = (64, 384)
+"""The smallest and the largest side of a crop."""
 
 
 def require_sizes(widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
@@ -58,6 +61,11 @@ class SurfaceSizes:
         attention: self-attentions after the backbone, at stride 16; a bottleneck follows each.
         joints: whether the network has heads for COCO's joints and their visibility.
         others: whether the network sees, beside the crop, where other people are (see `other_people`).
+        own: whether it sees the person's own box, too.
+        encoder: "none" for a backbone of its own. With "lite0", `blocks` are bottlenecks behind each of the encoder's
+            outputs, and widths[0] is that of its stem.
+        crop: pixels of a crop's side.
+        thing: whether the network says how probable it is that the box holds a person, and no thing.
     """
 
     widths: tuple[int, int, int, int] = (24, 48, 96, 224)
@@ -67,10 +75,27 @@ class SurfaceSizes:
     attention: int = 0
     joints: bool = False
     others: bool = False
+    own: bool = False
+    encoder: Encoder = "none"
+    crop: int = CROP
+    thing: bool = False
 
     def __post_init__(self) -> None:
         """Raises: ValueError for sizes that cannot be built or are too large."""
         require_sizes((*self.widths, self.wide), (*self.blocks, *self.refined, self.attention))
+        if self.encoder not in get_args(Encoder):
+            raise ValueError(f"the encoder must be one of {', '.join(get_args(Encoder))}")
+        if type(self.crop) is not int or self.crop % 32 or not SIDES[0] <= self.crop <= SIDES[1]:
+            raise ValueError(f"crop must be a multiple of 32 from {SIDES[0]} to {SIDES[1]}")
+        if self.own and not self.others:
+            raise ValueError("own: true needs others: true")
+        if self.thing and not self.joints:
+            raise ValueError("thing: true needs joints: true")
+
+    @property
+    def crops(self) -> CropFormat:
+        """What the network sees of a person."""
+        return CropFormat(side=self.crop, others=self.others, own=self.own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +128,7 @@ def sizes_from_json(text: str) -> LightSizes:
             refined=_tuple_of(surface.get("refined", (0, 0)), 2),
             attention=surface.get("attention", 0),
             joints=surface.get("joints", False),
-            others=surface.get("others", False),
+            **{key: surface[key] for key in ("others", "own", "encoder", "crop", "thing") if key in surface},
         ),
     )
 

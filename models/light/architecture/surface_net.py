@@ -9,9 +9,10 @@ from torch import nn
 
 from models.body.open_body import COCO_KEYPOINTS
 from models.light.architecture.blocks import Context, ConvNormAct, attention_blocks, bottlenecks, trunk_stage, upsample
+from models.light.architecture.lite_encoder import CHANNELS, LiteEncoder
 from models.light.architecture.output_maps import CANDIDATES, JOINT_ROWS
 from models.light.architecture.preprocessing import CROP, MEAN, STD
-from models.light.architecture.sizes import DEFAULT_SIZES, OTHER_PLANES, SurfaceSizes
+from models.light.architecture.sizes import DEFAULT_SIZES, SurfaceSizes
 
 GRID = CROP // 2
 """Cells of the output grid along each side; a cell is 2 by 2 pixels of the crop."""
@@ -41,6 +42,13 @@ class JointLogits(NamedTuple):
     visible: torch.Tensor
 
 
+class CropFeatures(NamedTuple):
+    """Features before the output layer, (N, wide, CROP / 4, CROP / 4), and the mean of those at stride 16, (N, C)."""
+
+    fine_NCHW: torch.Tensor
+    whole_NC: torch.Tensor
+
+
 class JointMaps(nn.Conv2d):
     """The head for COCO's joints. The other outputs do not depend on this layer."""
 
@@ -52,12 +60,41 @@ class JointMaps(nn.Conv2d):
         return JointLogits(*self(x_NCHW).chunk(2, 1))
 
 
-class OtherPeople(nn.Conv2d):
-    """From the planes of other people to features at stride 4; it adds nothing until it is trained."""
+class Planes(nn.Conv2d):
+    """From the planes beside RGB (other people, the own box) to features; it adds nothing until it is trained."""
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(OTHER_PLANES, channels, 3, padding=1, bias=False)
+    def __init__(self, planes: int, channels: int, stride: int) -> None:
+        super().__init__(planes, channels, 3, padding=1, bias=False)
+        self.downsampled = stride
         nn.init.zeros_(self.weight)
+
+    def forward(self, plane_NPHW: torch.Tensor) -> torch.Tensor:
+        """Features at the stride, from planes 0..255."""
+        return super().forward(nn.functional.avg_pool2d(plane_NPHW / 255, self.downsampled))
+
+
+class LitePyramid(nn.Module):
+    """EfficientNet-Lite0, its outputs brought to the widths of a decoder.
+
+    The planes enter behind the encoder's stem, so that all of it sees them.
+    """
+
+    def __init__(self, widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
+        super().__init__()
+        self.encoder = LiteEncoder()
+        c4, c8, c16, c32 = CHANNELS
+        self.to4, self.to8, self.to16 = (
+            nn.Sequential(ConvNormAct(c_in, c_out, 1), *bottlenecks(c_out, count))
+            for c_in, c_out, count in zip((c4, c8, c16), widths[1:], blocks, strict=True)
+        )
+        self.from32 = nn.Conv2d(c32, c16, 1)
+
+    def forward(
+        self, rgb_NCHW: torch.Tensor, more_NCHW: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Features at strides 4, 8 and 16."""
+        x4, x8, x16, x32 = self.encoder(rgb_NCHW, more_NCHW)
+        return self.to4(x4), self.to8(x8), self.to16(x16 + upsample(self.from32(x32)))
 
 
 class SurfaceNet(nn.Module):
@@ -65,17 +102,23 @@ class SurfaceNet(nn.Module):
 
     Attributes:
         joints: the head for joints, on the same features; None if there is none.
-        others: reads the planes of other people; None if the network does not see them.
+        pyramid: EfficientNet-Lite0 in the place of the network's own backbone, or None.
+        others: reads the planes beside RGB; None if the network sees none.
+        thing: from the mean of the features at stride 16 the logit that the box holds a person; None if there is none.
+        sizes: of the network.
         trunk_frozen: only `joints` learns; everything else has its inference behaviour.
     """
 
     def __init__(self, sizes: SurfaceSizes = DEFAULT_SIZES.surface) -> None:
         super().__init__()
         widths, blocks, wide = sizes.widths, sizes.blocks, sizes.wide
-        self.stem = ConvNormAct(3, widths[0], 3, 2)
-        self.stages = nn.ModuleList(
-            trunk_stage(c_in, c_out, count) for c_in, c_out, count in zip(widths[:-1], widths[1:], blocks, strict=True)
-        )
+        self.pyramid = LitePyramid(widths, blocks) if sizes.encoder == "lite0" else None
+        if self.pyramid is None:
+            self.stem = ConvNormAct(3, widths[0], 3, 2)
+            self.stages = nn.ModuleList(
+                trunk_stage(c_in, c_out, count)
+                for c_in, c_out, count in zip(widths[:-1], widths[1:], blocks, strict=True)
+            )
         self.attention = attention_blocks(widths[3], sizes.attention)
         self.context = Context(widths[3])
         self.lateral8 = nn.Conv2d(widths[3], widths[2], 1)
@@ -86,13 +129,18 @@ class SurfaceNet(nn.Module):
         self.refined4 = bottlenecks(wide, sizes.refined[1])
         self.read = nn.Conv2d(wide, 4 * (1 + 3 * CHARTS), 1)
         self.joints = JointMaps(wide) if sizes.joints else None
-        self.others = OtherPeople(widths[1]) if sizes.others else None
+        channels, stride = (widths[1], 4) if self.pyramid is None else (widths[0], 2)
+        self.others = Planes(sizes.crops.planes, channels, stride) if sizes.crops.planes else None
+        self.thing = nn.Linear(widths[3], 1) if sizes.thing else None
+        self.sizes = sizes
+        if sizes.crop != CROP:
+            self.register_buffer("crop", torch.tensor(sizes.crop))  # a checkpoint does not state sizes otherwise
         self.trunk_frozen = False
 
     @property
     def channels(self) -> int:
-        """Channels of the input: RGB and, where `others` is not None, the planes of other people."""
-        return 3 + OTHER_PLANES * (self.others is not None)
+        """Channels of the input: RGB and the planes beside it."""
+        return self.sizes.crops.channels
 
     def freeze_trunk(self) -> None:
         """Let only `joints` learn."""
@@ -109,20 +157,28 @@ class SurfaceNet(nn.Module):
         """Features before the output layer, (N, wide, CROP / 4, CROP / 4).
 
         Args:
-            crop_NCHW: RGB of the crops and, where `others` is not None, the planes of other people;
-                (N, 3 or 5, CROP, CROP), 0..255.
+            crop_NCHW: RGB of the crops and at least the planes of the network's format (`CropFormat`);
+                (N, C, CROP, CROP), 0..255.
         """
+        return self.all_features(crop_NCHW).fine_NCHW
+
+    def all_features(self, crop_NCHW: torch.Tensor) -> CropFeatures:
+        """Features before the output layer, and those of the whole crop."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.trunk_frozen):
             return self._features(crop_NCHW)
 
-    def _features(self, crop_NCHW: torch.Tensor) -> torch.Tensor:
-        x4 = self.stages[0](self.stem((crop_NCHW[:, :3] - MEAN) / STD))
-        if self.others is not None:
-            x4 = x4 + self.others(nn.functional.avg_pool2d(crop_NCHW[:, 3:] / 255, 4))
-        x8 = self.stages[1](x4)
-        x16 = self.context(self.attention(self.stages[2](x8)))
+    def _features(self, crop_NCHW: torch.Tensor) -> CropFeatures:
+        more = None if self.others is None else self.others(crop_NCHW[:, 3 : self.channels])
+        if self.pyramid is None:
+            x4 = self.stages[0](self.stem((crop_NCHW[:, :3] - MEAN) / STD))
+            x4 = x4 if more is None else x4 + more
+            x8 = self.stages[1](x4)
+            x16 = self.stages[2](x8)
+        else:
+            x4, x8, x16 = self.pyramid(crop_NCHW[:, :3], more)
+        x16 = self.context(self.attention(x16))
         x8 = self.refined8(self.decode8(x8 + upsample(self.lateral8(x16))))
-        return self.refined4(self.decode4(x4 + upsample(self.lateral4(x8))))
+        return CropFeatures(self.refined4(self.decode4(x4 + upsample(self.lateral4(x8)))), x16.mean((2, 3)))
 
     def forward(self, crop_NCHW: torch.Tensor) -> SurfaceLogits:
         """Maps of crops (see `features`)."""
@@ -148,7 +204,8 @@ class SurfaceNet(nn.Module):
 class PickedSurface(nn.Module):
     """A `SurfaceNet` that outputs only the most probable charts of every cell with their U and V: 9 maps, not 73.
 
-    A network with joints outputs `JOINT_ROWS` further maps that hold the logits of its joints (see `split_joints`).
+    A network with joints outputs `JOINT_ROWS` further maps that hold the logits of its joints, and of a person in the
+    box (see `split_joints`).
 
     The last linear layer is split into one layer per output. In these, the four cells of a position of stride 4 come
     first and the charts second, and positions are the innermost dimension: the CPU then selects the charts of sixteen
@@ -167,7 +224,7 @@ class PickedSurface(nn.Module):
 
     def forward(self, crop_NCHW: torch.Tensor) -> torch.Tensor:
         """(N, 1 + 4 K, G, G): person logit; of the K most probable charts 1..24, U, V, probability given a person."""
-        x = self.net.features(crop_NCHW)
+        x, whole_NC = self.net.all_features(crop_NCHW)
         top, best = _split_charts(self.part(x)).softmax(2).topk(self.candidates, 2)
         u, v = (_split_charts(read(x)).gather(2, best) for read in (self.u, self.v))
         chosen_NL4KP = torch.stack([best.to(u.dtype) + 1, u, v, top], 1)
@@ -177,7 +234,13 @@ class PickedSurface(nn.Module):
         maps = torch.cat([person, chosen_NKLH2W2.flatten(1, 2).flatten(4, 5).flatten(2, 3)], 1)
         if self.net.joints is None:
             return maps
-        joint = nn.functional.pad(self.net.joints(x), (0, 0, 0, 0, 0, 4 * JOINT_ROWS - 2 * len(COCO_KEYPOINTS)))
+        spare = 4 * JOINT_ROWS - 2 * len(COCO_KEYPOINTS)
+        joint = self.net.joints(x)
+        if self.net.thing is None:
+            joint = nn.functional.pad(joint, (0, 0, 0, 0, 0, spare))
+        else:
+            one_N111 = self.net.thing(whole_NC)[:, :, None, None]
+            joint = torch.cat([joint, one_N111.expand(-1, spare, *x.shape[2:])], 1)
         return torch.cat([maps, nn.functional.pixel_shuffle(joint, 2)], 1)
 
 

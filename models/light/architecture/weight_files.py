@@ -14,6 +14,7 @@ from models.files.atomic_file import atomic_write
 from models.files.safetensors_file import read_tensors
 from models.light.architecture.blocks import LightBottleneck, SelfAttention
 from models.light.architecture.detector import PersonDetector
+from models.light.architecture.preprocessing import CROP, OTHER_PLANES
 from models.light.architecture.sizes import (
     DEFAULT_SIZES,
     DetectorSizes,
@@ -22,7 +23,7 @@ from models.light.architecture.sizes import (
     read_sizes,
     sizes_as_json,
 )
-from models.light.architecture.surface_net import JointMaps, OtherPeople, SurfaceNet
+from models.light.architecture.surface_net import JointMaps, Planes, SurfaceNet
 from models.light.architecture.weight_paths import REMEDY, require_weights
 from models.light.architecture.widening import widen_weights
 
@@ -94,7 +95,7 @@ def load_smaller(net: nn.Module, tensors: dict[str, torch.Tensor], prefix: str, 
 
     Raises: ModelError with the keys that do not fit.
     """
-    neutral = (LightBottleneck, SelfAttention, JointMaps, OtherPeople)  # new ones of these kinds change no other output
+    neutral = (LightBottleneck, SelfAttention, JointMaps, Planes)  # new ones of these kinds change no other output
     blocks = [f"{prefix}{name}." for name, module in net.named_modules() if isinstance(module, neutral)]
     lacking = tuple(block for block in blocks if not any(name.startswith(block) for name in tensors))
     own = {prefix + name: value for name, value in net.state_dict().items()}
@@ -110,7 +111,8 @@ def detector_sizes(state: State) -> DetectorSizes:
 
 def surface_sizes(state: State) -> SurfaceSizes:
     """Sizes of a `SurfaceNet`, from its tensors. Raises: KeyError or ValueError for tensors of something else."""
-    widths, blocks = _backbone_sizes(state, 3)
+    widths, blocks = _pyramid_sizes(state) if "pyramid.from32.weight" in state else _backbone_sizes(state, 3)
+    planes = state["others.weight"].shape[1] if "others.weight" in state else 0
     return SurfaceSizes(
         widths=widths,  # type: ignore[arg-type]
         blocks=blocks,  # type: ignore[arg-type]
@@ -118,7 +120,11 @@ def surface_sizes(state: State) -> SurfaceSizes:
         refined=(_layer_count(state, "refined8."), _layer_count(state, "refined4.")),
         attention=_layer_count(state, "attention.") // 2,
         joints="joints.weight" in state,
-        others="others.weight" in state,
+        others=planes > 0,
+        own=planes > OTHER_PLANES,
+        encoder="lite0" if "pyramid.from32.weight" in state else "none",
+        crop=int(state["crop"]) if "crop" in state else CROP,
+        thing="thing.weight" in state,
     )
 
 
@@ -126,6 +132,13 @@ def _backbone_sizes(state: State, stages: int) -> tuple[tuple[int, ...], tuple[i
     """Channels at every stride, and bottlenecks of every stage."""
     prefixes = [f"stages.{stage}." for stage in range(stages)]
     widths = len(state["stem.0.weight"]), *(len(state[f"{prefix}0.0.weight"]) for prefix in prefixes)
+    return widths, tuple(_layer_count(state, prefix) - 1 for prefix in prefixes)
+
+
+def _pyramid_sizes(state: State) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Channels at every stride of a `LitePyramid` with its stem, and bottlenecks at every stride."""
+    prefixes = [f"pyramid.to{stride}." for stride in (4, 8, 16)]
+    widths = len(state["pyramid.encoder.stem.0.weight"]), *(len(state[f"{prefix}0.0.weight"]) for prefix in prefixes)
     return widths, tuple(_layer_count(state, prefix) - 1 for prefix in prefixes)
 
 

@@ -12,11 +12,12 @@ import numpy as np
 
 from models.arrays import F32, U8
 from models.engines.engine import CompiledNetwork
+from models.light.architecture.preprocessing import CropFormat
 from models.light.architecture.sizes import ComponentName
 
 Result = TypeVar("Result")
 Passes = Generator[U8, F32, Result]
-"""The passes over one person: yields a crop (H, W, 3 or 5) uint8, receives its maps, yields the next crop; returns the
+"""The passes over one person: yields a crop (H, W, C) uint8, receives its maps, yields the next crop; returns the
 result."""
 
 
@@ -25,14 +26,14 @@ class LightComponents(Protocol):
 
     Attributes:
         batch_size: images in one call; 1 where an image in a batch has other bits than the image alone.
-        sees_others: whether the surface network's input has the planes of other people beside RGB.
+        crops: what the surface network sees of a person.
     """
 
     batch_size: int
-    sees_others: bool
+    crops: CropFormat
 
     def compiled(self, component: ComponentName, count: int, height: int, width: int) -> CompiledNetwork:
-        """A component for inputs (count, C, height, width); C is 3, or 5 for the surface network with planes."""
+        """A component for inputs (count, C, height, width); C is 3 for the detector, `crops.channels` for the other."""
         ...
 
 

@@ -47,24 +47,24 @@ class CropView:
         return apply_affine(np.linalg.inv(self.to_square_33), xy_2K)
 
 
-def rotated_crop(rgb_HW3: U8, view: CropView) -> U8:
-    """The crop (CROP, CROP, 3) of a view that may be rotated; outside of the frame it is grey."""
+def rotated_crop(rgb_HW3: U8, view: CropView, side: int = CROP) -> U8:
+    """The crop (side, side, 3) of a view that may be rotated; outside of the frame it is grey."""
     corner_24 = view.to_frame(np.array([[0.0, 1, 1, 0], [0, 0, 1, 1]]))
     low_2 = np.clip(np.floor(corner_24.min(1)) - 1, 0, None).astype(int)
     high_2 = np.clip(np.ceil(corner_24.max(1)) + 1, 0, rgb_HW3.shape[1::-1]).astype(int)
     part = rgb_HW3[low_2[1] : high_2[1], low_2[0] : high_2[0]]
     if 0 in part.shape:
-        return np.full((CROP, CROP, 3), int(GREY[0]), np.uint8)
-    to_crop_33 = np.diag([CROP, CROP, 1.0]) @ view.to_square_33 @ _translation(*low_2)
+        return np.full((side, side, 3), int(GREY[0]), np.uint8)
+    to_crop_33 = np.diag([side, side, 1.0]) @ view.to_square_33 @ _translation(*low_2)
     scale = np.linalg.norm(to_crop_33[:2, :2], axis=1).max()
     if scale < 1:  # shrinking must average pixels, which warpAffine does not do
-        size = [max(round(side * scale), 1) for side in part.shape[1::-1]]
+        size = [max(round(length * scale), 1) for length in part.shape[1::-1]]
         to_crop_33 = to_crop_33 @ np.diag([part.shape[1] / size[0], part.shape[0] / size[1], 1.0])
         part = resize_rgb(part, *size)
     crop_CC3 = cv2.warpAffine(
         part,
         between_indices(to_crop_33),
-        (CROP, CROP),
+        (side, side),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=GREY,

@@ -19,7 +19,7 @@ class FloatComponents:
     Attributes:
         batch_size: 1. With torch, an image in a batch has other last bits than the image alone; with OpenVINO a batch
             would save little.
-        sees_others: whether the surface network's input has the planes of other people beside RGB.
+        crops: what the surface network sees of a person.
     """
 
     batch_size = 1
@@ -32,13 +32,13 @@ class FloatComponents:
         detector, surface = load_networks(path)
         if engine == "torch":
             torch.set_num_threads(threads)
-        self.sees_others = surface.others is not None
+        self.crops = surface.sizes.crops
         self._channels = {"detector": 3, "surface": surface.channels}
         self._modules = {"detector": detector, "surface": PickedSurface(surface)}
         self._engine, self._precision, self._threads = engine, precision, threads
 
     def compiled(self, component: ComponentName, count: int, height: int, width: int) -> CompiledNetwork:
-        """A component for inputs (count, C, height, width); C is 3, or 5 for the surface network with planes."""
+        """A component for inputs (count, C, height, width); C is 3 for the detector, `crops.channels` for the other."""
         shape = (count, self._channels[component], height, width)
         return compile_network(
             self._modules[component], shape, engine=self._engine, precision=self._precision, threads=self._threads

@@ -13,7 +13,7 @@ from models.engines.engine import CompiledNetwork, compile_graph, openvino_core
 from models.errors import ModelError
 from models.files.atomic_file import atomic_write
 from models.files.safetensors_file import read_metadata
-from models.light.architecture.sizes import OTHER_PLANES, ComponentName, read_sizes
+from models.light.architecture.sizes import ComponentName, read_sizes
 from models.light.architecture.weight_paths import quantized_path
 
 BATCH_SIZE = 4
@@ -46,11 +46,11 @@ class Int8Components:
         """Raises: ModelError when the graphs beside the weights are missing, damaged, or come from other weights."""
         self._graphs = read_quantized(quantized_path(path), sha256)
         self._threads = threads
-        self.sees_others = read_sizes(path).surface.others
+        self.crops = read_sizes(path).surface.crops
 
     def compiled(self, component: ComponentName, count: int, height: int, width: int) -> CompiledNetwork:
-        """A component for inputs (count, C, height, width); C is 3, or 5 for the surface network with planes."""
-        channels = 3 + OTHER_PLANES * (component == "surface" and self.sees_others)
+        """A component for inputs (count, C, height, width); C is 3 for the detector, `crops.channels` for the other."""
+        channels = self.crops.channels if component == "surface" else 3
         return compile_quantized(getattr(self._graphs, component), (count, channels, height, width), self._threads)
 
 

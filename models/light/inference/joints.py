@@ -9,11 +9,10 @@ import numpy as np
 
 from models.arrays import F32, F64, Float
 from models.body.open_body import MIRROR_JOINT
-from models.light.architecture.preprocessing import CROP
 from models.light.inference.crop_view import CropView
 
-JOINT_CELLS = CROP // 4
-"""Cells per side of a heat map."""
+JOINT_STRIDE = 4
+"""Pixels of a crop per cell of a heat map."""
 REACH = 2
 """Cells on each side of a joint's best cell: the place is their mean, the score their probability."""
 SMOOTHING = np.array([1, 2, 3, 2, 1], np.float32)

@@ -179,13 +179,13 @@ class LightNetwork:
 
     def _neighbours_of_boxes(self, detected: Detections) -> Iterable[Neighbours | None]:
         """For each box of a frame the others, without silhouettes; None where the network does not see them."""
-        if not self.predictor.sees_others:
+        if not self.predictor.crops.others:
             return [None] * len(detected)
         return neighbours_of_each(detected.box_N4, detected.score_N)
 
     def _neighbours(self, people: FramePredictions[Shape]) -> Iterable[Neighbours | None]:
         """For each person of a frame the others; None where the network does not see them."""
-        if not self.predictor.sees_others:
+        if not self.predictor.crops.others:
             return [None] * len(people)
         silhouettes = [FirstSilhouette.of_logit(person.maps_LGG[0], person.region_4) for person in people.person_N]
         return neighbours_of_each(people.box_N4, people.detector_score_N, silhouettes)

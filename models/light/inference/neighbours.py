@@ -53,14 +53,14 @@ class Neighbours:
     score_K: Float
     silhouette_K: tuple[FirstSilhouette, ...] = ()
 
-    def planes(self, view: CropView) -> U8:
-        """The planes (CROP, CROP, 2) of a crop, 0..255: boxes, silhouettes."""
+    def planes(self, view: CropView, side: int = CROP) -> U8:
+        """The planes (side, side, 2) of a crop, 0..255: boxes, silhouettes."""
         corner_X2 = box_corners(np.asarray(self.box_K4, np.float64)).reshape(-1, 2)
         at_2X = view.to_square(corner_X2.T)
-        planes_CC2 = np.zeros((CROP, CROP, 2), np.uint8)
-        planes_CC2[..., 0] = box_plane(at_2X.T.reshape(-1, 4, 2), self.score_K)
+        planes_CC2 = np.zeros((side, side, 2), np.uint8)
+        planes_CC2[..., 0] = box_plane(at_2X.T.reshape(-1, 4, 2), self.score_K, side)
         for one in self.silhouette_K:
-            np.maximum(planes_CC2[..., 1], _silhouette(one, view), out=planes_CC2[..., 1])
+            np.maximum(planes_CC2[..., 1], _silhouette(one, view, side), out=planes_CC2[..., 1])
         return planes_CC2
 
 
@@ -104,10 +104,10 @@ def _silhouette_overlaps(silhouette_N: Sequence[FirstSilhouette]) -> F64:
     return np.asarray(both_NN / np.maximum(area_N[:, None] + area_N - both_NN, 1), np.float64)
 
 
-def _silhouette(one: FirstSilhouette, view: CropView) -> U8:
-    """The probability of a person at the pixels of a view, 0..255."""
+def _silhouette(one: FirstSilhouette, view: CropView, side: int = CROP) -> U8:
+    """The probability of a person at the pixels (side, side) of a view, 0..255."""
     cells = len(one.shown_GG)
-    grid_33, crop_33 = np.diag([cells, cells, 1.0]), np.diag([CROP, CROP, 1.0])
+    grid_33, crop_33 = np.diag([cells, cells, 1.0]), np.diag([side, side, 1.0])
     source_33 = CropView.of_region(one.region_4).to_square_33
     matrix_23 = between_indices(crop_33 @ view.to_square_33 @ np.linalg.inv(grid_33 @ source_33))
-    return np.asarray(cv2.warpAffine(one.shown_GG, matrix_23, (CROP, CROP), flags=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.warpAffine(one.shown_GG, matrix_23, (side, side), flags=cv2.INTER_LINEAR), np.uint8)

@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar, cast
 
 import cv2
+import numpy as np
 
 from models.arrays import F32, F64, U8
+from models.light.architecture.other_people import box_corners, box_plane
 from models.light.architecture.output_maps import split_joints
-from models.light.architecture.preprocessing import CROP, crop_person, crop_region
+from models.light.architecture.preprocessing import CropFormat, crop_person, crop_region
 from models.light.inference.batched_network import BatchedComponent, LightComponents, Passes, Result, run_passes
 from models.light.inference.box_fitting import expanded_box
 from models.light.inference.calibration import Calibration
 from models.light.inference.crop_view import CropView, resample_maps, rotated_crop
 from models.light.inference.ensemble import combine, prediction_confidence, unflip
-from models.light.inference.joints import JOINT_CELLS, REACH, combine_joints, decode_joints
+from models.light.inference.joints import JOINT_STRIDE, REACH, combine_joints, decode_joints
 from models.light.inference.neighbours import Neighbours
 from models.light.inference.roll_alignment import roll_aligned_view, roll_of
 from models.light.inference.surface_assembly import Silhouette, resample_silhouette, resample_surface
@@ -84,6 +86,25 @@ class PersonPrediction(Generic[Shape]):
     passes: tuple[PersonPass, ...]
 
 
+class Beside(NamedTuple):
+    """What a crop may show beside RGB: the person's box and other people; the format says what it shows."""
+
+    box_4: F32
+    neighbours: Neighbours | None
+    crops: CropFormat
+
+    def joined(self, crop_CC3: U8, view: CropView) -> U8:
+        """The crop of a view with its planes: (side, side, C)."""
+        parts = [crop_CC3]
+        if self.crops.others and self.neighbours is not None:
+            parts.append(self.neighbours.planes(view, self.crops.side))
+        if self.crops.own:
+            corner_X2 = box_corners(np.asarray(self.box_4[None], np.float64)).reshape(-1, 2)
+            at_142 = view.to_square(corner_X2.T).T.reshape(1, 4, 2)
+            parts.append(box_plane(at_142, np.ones(1), self.crops.side))
+        return crop_CC3 if len(parts) == 1 else cast(U8, cv2.merge(parts))
+
+
 class CroppedPerson(NamedTuple):
     """A box of a frame with its crop, the region of the frame that the crop covers, and the view of this region."""
 
@@ -92,14 +113,15 @@ class CroppedPerson(NamedTuple):
     crop_CCD: U8
     region_4: F32
     view: CropView
-    neighbours: Neighbours | None
+    beside: Beside
 
     @classmethod
-    def of_box(cls, rgb_HW3: U8, box_4: F32, neighbours: Neighbours | None) -> CroppedPerson:
-        """Crop a box of a frame, with the planes of the neighbours if they are given."""
-        crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4))
+    def of_box(cls, rgb_HW3: U8, box_4: F32, neighbours: Neighbours | None, crops: CropFormat) -> CroppedPerson:
+        """Crop a box of a frame, with the planes of the format."""
+        beside = Beside(box_4, neighbours, crops)
+        crop_CC3, region_4 = crop_person(rgb_HW3, crop_region(box_4), crops.side)
         view = CropView.of_region(region_4)
-        return cls(rgb_HW3, box_4, with_planes(crop_CC3, neighbours, view), region_4, view, neighbours)
+        return cls(rgb_HW3, box_4, beside.joined(crop_CC3, view), region_4, view, beside)
 
     @property
     def expanded_box_4(self) -> F32:
@@ -114,12 +136,7 @@ class CroppedPerson(NamedTuple):
         return found if view is None else found.resampled(view, self.view)
 
     def _crop_of(self, view: CropView) -> U8:
-        return with_planes(rotated_crop(self.rgb_HW3, view), self.neighbours, view)
-
-
-def with_planes(crop_CC3: U8, neighbours: Neighbours | None, view: CropView) -> U8:
-    """The crop of a view, with the planes of the neighbours if they are given: (CROP, CROP, 3 or 5)."""
-    return crop_CC3 if neighbours is None else cast(U8, cv2.merge([crop_CC3, neighbours.planes(view)]))
+        return self.beside.joined(rotated_crop(self.rgb_HW3, view, self.beside.crops.side), view)
 
 
 class PassEnsemble:
@@ -144,7 +161,8 @@ class PassEnsemble:
         """The joints of all passes combined; None where the network has none."""
         found = [one.joint_J3 for one in self.passes if one.joint_J3 is not None]
         size_2 = self._person.region_4[2:] - self._person.region_4[:2]
-        return combine_joints(found, REACH * float(size_2.mean()) / JOINT_CELLS) if found else None
+        cell = float(size_2.mean()) * JOINT_STRIDE / self._person.beside.crops.side
+        return combine_joints(found, REACH * cell) if found else None
 
 
 class AugmentedPredictor:
@@ -157,12 +175,12 @@ class AugmentedPredictor:
         calibration: of the confidence.
 
     Attributes:
-        sees_others: whether the surface network needs the neighbours of a person.
+        crops: what the surface network sees of a person.
     """
 
     def __init__(self, components: LightComponents, *, flip: bool, roll_align: bool, calibration: Calibration) -> None:
-        self.sees_others = components.sees_others
-        self.surface_network = BatchedComponent(components, "surface", CROP, CROP)
+        self.crops = components.crops
+        self.surface_network = BatchedComponent(components, "surface", self.crops.side, self.crops.side)
         self._flip = flip
         self._roll_align = roll_align
         self._calibration = calibration
@@ -175,7 +193,7 @@ class AugmentedPredictor:
         self, rgb_HW3: U8, box_4: F32, neighbours: Neighbours | None = None
     ) -> Passes[PersonPrediction[Silhouette]]:
         """One pass over the crop of a box: the silhouette and the confidence."""
-        person = CroppedPerson.of_box(rgb_HW3, box_4, neighbours)
+        person = CroppedPerson.of_box(rgb_HW3, box_4, neighbours, self.crops)
         first = yield from person.run_pass()
         shape = resample_silhouette(first.maps_LGG, person.region_4, person.expanded_box_4, self._calibration)
         return PersonPrediction(
@@ -201,7 +219,7 @@ class AugmentedPredictor:
             neighbours: the other people of the frame, where the network sees them.
             tta: level of test-time augmentation.
         """
-        person = CroppedPerson.of_box(rgb_HW3, box_4, neighbours)
+        person = CroppedPerson.of_box(rgb_HW3, box_4, neighbours, self.crops)
         if first is None or not self._flip:
             known = yield from person.run_pass()
         else:
@@ -212,7 +230,7 @@ class AugmentedPredictor:
         self, rgb_HW3: U8, prediction: PersonPrediction[SurfaceMap], neighbours: Neighbours | None = None
     ) -> Passes[PersonPrediction[SurfaceMap]]:
         """The prediction with all passes of "full"; the passes that it already has are not repeated."""
-        person = CroppedPerson.of_box(rgb_HW3, prediction.box_4, neighbours)
+        person = CroppedPerson.of_box(rgb_HW3, prediction.box_4, neighbours, self.crops)
         return self._finish(person, prediction.passes, "full")
 
     def _finish(

@@ -50,7 +50,7 @@ class MaskTeacher:
         box_N4 = np.asarray(box_N4, np.float32)
         neighbours = neighbours_of_each(box_N4, np.ones(len(box_N4), np.float32))
         people = self._predictor.run(
-            self._predictor.first_pass(rgb_HW3, box_4, others if self._predictor.sees_others else None)
+            self._predictor.first_pass(rgb_HW3, box_4, others if self._predictor.crops.others else None)
             for box_4, others in zip(box_N4, neighbours, strict=True)
         )
         return tuple(

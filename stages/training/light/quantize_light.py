@@ -17,7 +17,6 @@ from torch import nn
 from models.engines.compiled_network import convert_network
 from models.engines.engine import import_openvino
 from models.files.atomic_file import file_sha256
-from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import PickedSurface
 from models.light.architecture.weight_files import load_networks
 from models.light.architecture.weight_paths import quantized_path
@@ -72,11 +71,15 @@ class QuantizeLight(Stage):
         pool = PhotoPool([Path(shard) for shard in photos.paths])
         seed = self.config.seed
         canvases = DetectorBatches(pool, None, indices=range(1), seed=seed, teacher=None, mix=SheetMix())
-        crops = SurfaceBatches(pool, None, indices=range(1), seed=seed, mix=CALIBRATION_CROPS)
+        crops = SurfaceBatches(
+            pool, None, indices=range(1), seed=seed, sides=(surface.sizes.crop,), mix=CALIBRATION_CROPS
+        )
         made = QuantizedLight(
             source_sha256=file_sha256(path),
             detector=quantized(detector, CANVAS, canvases, self.config.images, in_float=first_and_outputs),
-            surface=quantized(PickedSurface(surface), CROP, crops, self.config.images, channels=surface.channels),
+            surface=quantized(
+                PickedSurface(surface), surface.sizes.crop, crops, self.config.images, channels=surface.channels
+            ),
         )
         write_quantized(quantized_path(path), made)
         yield Written(path=str(quantized_path(path)), frames=0)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.light.architecture.preprocessing import CropFormat
 from models.light.inference.batched_network import BatchedComponent, Passes, as_blob, run_passes
 from models.light.inference.int8_components import BATCH_SIZE, ComponentName
 from models.light.inference.light_network import LightNetwork, open_light
@@ -23,7 +24,7 @@ class SumComponents:
     """Components whose output is the sum of an image's pixels; they record the batch sizes."""
 
     batch_size = 3
-    sees_others = False
+    crops = CropFormat()
 
     def __init__(self) -> None:
         self.compiled_sizes: list[int] = []

@@ -10,13 +10,15 @@ import torch
 
 from models.body.open_body import COCO_KEYPOINTS, MIRROR_JOINT
 from models.light.architecture.output_maps import CANDIDATES, JOINT_ROWS
-from models.light.architecture.preprocessing import CROP
+from models.light.architecture.preprocessing import CROP, CropFormat
 from models.light.architecture.surface_net import GRID, JointLogits
 from models.light.inference.calibration import NEUTRAL
 from models.light.inference.crop_view import CropView, rotation_about
-from models.light.inference.joints import JOINT_CELLS, combine_joints, decode_joints
+from models.light.inference.joints import JOINT_STRIDE, combine_joints, decode_joints
 from models.light.inference.tta import AugmentedPredictor
 from models.losses.light_joints import corner_shares, joint_losses
+
+JOINT_CELLS = CROP // JOINT_STRIDE
 
 pytestmark = pytest.mark.quick
 
@@ -105,7 +107,7 @@ class JointComponents:
     """A network that finds the person's joints at white pixels on grey, and shows no surface."""
 
     batch_size = 1
-    sees_others = False
+    crops = CropFormat()
 
     def __init__(self, joints: bool) -> None:
         self.joints = joints

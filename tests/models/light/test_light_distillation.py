@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from models.body.charts import mirror_maps
-from models.light.architecture.sizes import OTHER_PLANES, SurfaceSizes
+from models.light.architecture.preprocessing import OTHER_PLANES
+from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import SurfaceLogits, SurfaceNet
 from models.light.architecture.weight_files import load_networks
 from models.light.architecture.weight_paths import BUILT_IN

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.light.architecture.output_maps import chart_candidates, split_joints
+from models.light.architecture.output_maps import chart_candidates, person_logit, split_joints
 from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import GRID, PickedSurface, SurfaceNet
 from models.light.inference.crop_view import CropView, resample_maps, rotation_about
@@ -64,6 +64,22 @@ def test_planes_of_other_people_change_nothing_until_they_are_learned() -> None:
         assert net.others is not None
         net.others.weight.normal_()
         assert not torch.equal(*net(crop_2CHW).person)
+
+
+def test_the_logit_of_a_person_in_the_box_is_found_in_the_output() -> None:
+    torch.manual_seed(5)
+    sizes = dataclasses.replace(SMALL, joints=True, thing=True)
+    net = SurfaceNet(sizes).eval()
+    rgb_1CHW = 255 * torch.rand(1, 3, CROP, CROP)
+    with torch.no_grad():
+        assert net.thing is not None
+        wanted = net.thing(net.all_features(rgb_1CHW).whole_NC).item()
+        found_LGG = PickedSurface(net)(rgb_1CHW)[0].numpy()
+        silent_LGG = PickedSurface(SurfaceNet(dataclasses.replace(SMALL, joints=True)).eval())(rgb_1CHW)[0].numpy()
+        alone_LGG = PickedSurface(SurfaceNet(SMALL).eval())(rgb_1CHW)[0].numpy()
+    assert person_logit(found_LGG) == pytest.approx(wanted, abs=1e-5) and wanted != 0
+    assert person_logit(silent_LGG) == person_logit(alone_LGG) == 0
+    assert split_joints(found_LGG)[1].shape == split_joints(silent_LGG)[1].shape  # type: ignore[union-attr]
 
 
 def uniform_maps(*candidates: tuple[int, float, float, float]) -> np.ndarray:

@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from models.light.architecture.preprocessing import CROP, MARGIN, crop_person, crop_region
+from models.light.architecture.preprocessing import CROP, MARGIN, CropFormat, crop_person, crop_region
 from models.light.architecture.surface_net import GRID
 from models.light.inference.batched_network import Passes, Result
 from models.light.inference.calibration import NEUTRAL
 from models.light.inference.crop_view import CropView, resample_maps, rotated_crop, rotation_about
 from models.light.inference.ensemble import combine, prediction_confidence, unflip
 from models.light.inference.logistic import logistic
+from models.light.inference.neighbours import Neighbours
 from models.light.inference.roll_alignment import roll_aligned_view, roll_of
 from models.light.inference.surface_assembly import PERSON_THRESHOLD, resample_surface
 from models.light.inference.tta import LARGE_ROLL, LYING, AugmentedPredictor, PersonPrediction
@@ -73,10 +74,10 @@ class ColourComponents:
         self.passes = 0
 
     batch_size = 1
-    sees_others = False
+    crops = CropFormat()
 
     def compiled(self, component: str, count: int, height: int, width: int) -> Any:
-        assert (component, count, height, width) == ("surface", 1, CROP, CROP)
+        assert (component, count, height, width) == ("surface", 1, self.crops.side, self.crops.side)
 
         def maps(blob_N3CC: np.ndarray) -> np.ndarray:
             self.passes += len(blob_N3CC)
@@ -399,3 +400,34 @@ def test_unflip_reverses_columns_and_exchanges_left_and_right() -> None:
     np.testing.assert_array_equal(back[0], maps[0, :, ::-1])
     assert set(np.unique(back[1])) == set(np.unique(maps[1])) == {23, 24, 2, 9, 10}
     np.testing.assert_allclose(unflip(back), maps, atol=1e-6)
+
+
+class LargeCrops(ColourComponents):
+    """The same with crops of 192 pixels that show the person's own box, and that of others."""
+
+    crops = CropFormat(side=192, others=True, own=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[np.ndarray] = []
+
+    def predict(self, crop_CC3: np.ndarray) -> np.ndarray:
+        self.seen.append(crop_CC3)
+        return super().predict(crop_CC3[..., :3])
+
+
+def test_a_network_may_ask_for_larger_crops_and_for_the_own_box() -> None:
+    rgb, components = person(20), LargeCrops()
+    box_4 = box_of(rgb)
+    other = Neighbours(box_K4=box_4[None] + np.float32(1000), score_K=np.ones(1, np.float32))
+    found = predict(predictor_of(components), rgb, box_4, None, other, tta="full")
+    assert components.passes == 8
+    usual = predict(predictor_of(ColourComponents()), rgb, box_4, tta="full")
+    same = found.surface.labels_hw == usual.surface.labels_hw
+    assert found.surface.labels_hw.any() and same.mean() > 0.97
+    for seen in components.seen:
+        assert seen.shape == (192, 192, 6) and not seen[..., 3:5].any() and set(np.unique(seen[..., 5])) <= {0, 255}
+    first = components.seen[0][..., 5] > 0
+    rows, columns = np.flatnonzero(first.any(1)), np.flatnonzero(first.any(0))
+    assert first[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+    assert len(rows) / 192 == pytest.approx(1 / MARGIN, abs=0.02), "the box, of which the crop is a margin larger"

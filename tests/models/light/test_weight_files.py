@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,8 +12,8 @@ from torch import nn
 
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
+from models.light.architecture.preprocessing import OTHER_PLANES
 from models.light.architecture.sizes import (
-    OTHER_PLANES,
     DetectorSizes,
     LightSizes,
     SurfaceSizes,
@@ -27,6 +28,7 @@ from models.light.architecture.weight_files import (
     read_sizes,
     read_weights,
     surface_sizes,
+    write_weights,
 )
 from models.light.architecture.weight_paths import BUILT_IN
 
@@ -122,3 +124,35 @@ def test_sizes_are_read_back_also_from_older_files() -> None:
     newer_keys = ', "refined": [0, 0], "attention": 0, "joints": false'
     assert newer_keys in sizes_as_json(LightSizes())
     assert sizes_from_json(sizes_as_json(LightSizes()).replace(newer_keys, "")) == LightSizes()
+
+
+def test_a_network_with_an_encoder_is_known_by_its_tensors_and_by_its_file(tmp_path: Path) -> None:
+    sizes = SurfaceSizes(
+        widths=(32, 24, 32, 40),
+        blocks=(0, 1, 2),
+        wide=16,
+        encoder="lite0",
+        crop=192,
+        joints=True,
+        others=True,
+        own=True,
+        thing=True,
+    )
+    net = SurfaceNet(sizes)
+    assert surface_sizes(net.state_dict()) == sizes
+    assert sizes_from_json(sizes_as_json(LightSizes(surface=sizes))).surface == sizes
+    path = tmp_path / "a.safetensors"
+    write_weights(path, PersonDetector().state_dict(), net.state_dict(), LightSizes(surface=sizes))
+    _, again = load_networks(path)
+    assert again.sizes == sizes and again.channels == 6
+    with torch.no_grad():
+        x = torch.rand(1, 6, 192, 192) * 255
+        assert torch.equal(again.eval()(x).person, net.eval()(x).person)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"encoder": "lite9"}, {"crop": 170}, {"crop": 4096}, {"own": True}, {"thing": True}]
+)
+def test_sizes_that_cannot_be_built_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        SurfaceSizes(**wrong)

@@ -43,6 +43,8 @@ STAGES: dict[str, str] = {
     "rounds": "stages.training.rounds:Rounds",
     "label_photos": "stages.training.data.label_photos:LabelPhotos",
     "draw_scenes": "stages.training.data.draw_scenes:DrawScenes",
+    "use_photos": "stages.training.data.use_shards:UsePhotos",
+    "use_scenes": "stages.training.data.use_shards:UseScenes",
     "train_detector": "stages.training.light.train_detector:TrainDetector",
     "train_surface": "stages.training.light.train_surface:TrainSurface",
     "annotated_sets": "stages.training.data.annotated_sets:AnnotatedSetsStage",

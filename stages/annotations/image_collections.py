@@ -54,6 +54,12 @@ class SourceImage:
     mask_M: tuple[Rle | None, ...] = ()
     crowd_mask_K: tuple[Rle | None, ...] = ()
 
+    @property
+    def shows_nobody(self) -> bool:
+        """Whether it is known to show no person: annotations of people and crowds would name them all."""
+        annotated = self.box_M4 is not None and self.crowd_K4 is not None
+        return self.nobody or (annotated and not len(self.box_M4) and not len(self.crowd_K4))  # type: ignore[arg-type]
+
 
 def photo_id(name: str) -> str:
     """The id of a photo: its file name up to the first `_jpg` or dot."""

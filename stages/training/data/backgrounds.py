@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from models.arrays import F64, U8
-from stages.training.data.labelled_photos import DENSE, LABELS, SIDE, is_chart_label
-from stages.training.data.photo_pool import PhotoPool, PoolPerson, PoolPhoto
+from stages.training.data.labelled_photos import DENSE, SIDE, is_chart_label
+from stages.training.data.photo_pool import PhotoPool, PoolPerson, PoolPhoto, nobody_in
 
 TRIES = 8
 MOST_PERSON = 0.04
@@ -45,8 +45,7 @@ def background_person(pool: PhotoPool, random: np.random.Generator) -> PoolPerso
         return None
     index, corner_2, size_2 = found
     box_4 = np.concatenate([corner_2, corner_2 + size_2]).astype(np.float32)
-    label_LL = np.zeros((LABELS, LABELS), np.uint8)
-    return PoolPerson(photo=index, box_4=box_4, region_4=box_4, label_LL=label_LL, weight_LL=label_LL, mask_LL=label_LL)
+    return nobody_in(index, box_4)
 
 
 def place_without_people(

@@ -56,12 +56,17 @@ class SceneFactory:
     photos: PhotoShards
     world: str
     seed: int
+    height: int
 
     def __call__(self) -> Callable[[int], PoolScene]:
         """Choose the windows of photos for backgrounds, the same in every process. Raises: StageError."""
         pool = PhotoPool([Path(path) for path in self.photos.paths])
         backgrounds = tuple(windows(pool, BACKGROUNDS, self.seed))
-        return partial(compact, dataclasses.replace(IMAGE_WORLDS[self.world], background_images=backgrounds), self.seed)
+        world = IMAGE_WORLDS[self.world]
+        if self.height:
+            width = round(self.height * world.width / world.height)
+            world = dataclasses.replace(world, height=self.height, width=width)
+        return partial(compact, dataclasses.replace(world, background_images=backgrounds), self.seed)
 
 
 class DrawScenes(Stage):
@@ -78,6 +83,7 @@ class DrawScenes(Stage):
             count: number of scenes.
             world: name of their world.
             seed: of the scenes and their backgrounds.
+            height: pixels of a scene's height, with the width in proportion; 0: as the world has.
             workers: processes that draw; 0 draws in this one.
         """
 
@@ -85,11 +91,14 @@ class DrawScenes(Stage):
         count: int = 6000
         world: str = "wide"
         seed: int = 0
+        height: int = 0
         workers: int = 0
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
             require_count("workers", self.workers)
+            if self.height and not 120 <= self.height <= 1080:
+                raise ValueError("height must be 0, or 120 to 1080")
 
     def __call__(self, photos: PhotoShards) -> Iterator[SceneShards]:
         """One payload naming all shards."""
@@ -99,7 +108,9 @@ class DrawScenes(Stage):
         paths = [folder / f"{number:04d}.npz" for number in range(-(-self.config.count // PER_SHARD))]
         with chief_first():
             if missing := [path for path in paths if not path.is_file()]:
-                self._draw(missing, SceneFactory(photos=photos, world=self.config.world, seed=self.config.seed))
+                config = self.config
+                made = SceneFactory(photos=photos, world=config.world, seed=config.seed, height=config.height)
+                self._draw(missing, made)
         yield SceneShards(paths=tuple(map(str, paths)))
 
     def _draw(self, paths: Sequence[Path], recipe: SceneFactory) -> None:

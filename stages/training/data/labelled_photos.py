@@ -18,14 +18,15 @@ from models.files.atomic_file import atomic_write
 
 SIDE = 416
 """Pixels of a stored photo's sides."""
-LABELS = 80
-"""Cells of a person's label map along a side."""
+LABELS = 112
+"""Cells of a person's label map along a side; the grid of a crop of 192 pixels has 96 over a smaller region."""
 DENSE = 52
 """Cells of a photo's label map along a side (stride 8)."""
 IGNORE = 255
 """The label of a cell that is not supervised."""
-PERSON, IGNORED = 0, 1
-"""Kinds of boxes: people, and ignored areas (neither person nor background)."""
+PERSON, IGNORED, FALSE = 0, 1, 2
+"""Kinds of boxes: people, ignored areas (neither person nor background), and those in which a box teacher sees a person
+where nobody is."""
 
 
 ABSENT_JOINT, UNKNOWN_JOINT, HIDDEN_JOINT, VISIBLE_JOINT, PLACED_JOINT = -1, 0, 1, 2, 3

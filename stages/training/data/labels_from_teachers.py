@@ -24,6 +24,7 @@ from stages.training.data.face_labels import with_face
 from stages.training.data.fused_pose import posed
 from stages.training.data.labelled_photos import (
     DENSE,
+    FALSE,
     IGNORE,
     IGNORED,
     LABELS,
@@ -47,6 +48,8 @@ NEAR = 0.05
 """A box is expanded by this share of its sides for what lies near it."""
 ASPECTS = (4 / 3, 3 / 2, 3 / 4, 2 / 3)
 """Aspect ratios that a squeezed photo may have had."""
+LEAST_FALSE = 16
+"""Pixels of the shorter side of a box on a thing, in a photo of the stored square's sides, from which it is kept."""
 LEAST_HEIGHT, MOST_PEOPLE = 48, 4
 """Pixels of a person, in a photo of the stored square's area, from which they are labelled; how many: the largest."""
 
@@ -67,8 +70,8 @@ def label_photo(image: SourceImage, teachers: Teachers, seed: int) -> LabelledPh
     """Complete a photo's boxes, estimate its aspect ratio where it is lost, and label its four largest people twice."""
     height, width = image.rgb_HW3.shape[:2]
     square_SS3 = np.asarray(cv2.resize(image.rgb_HW3, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
-    if image.nobody:
-        return empty_photo(image.name, width / height, square_SS3)
+    if image.shows_nobody:
+        return photo_of_nobody(image, square_SS3, teachers.boxes)
     to_square = np.asarray([SIDE / width, SIDE / height] * 2, np.float32)
     known_M4 = None if image.box_M4 is None else image.box_M4 * to_square
     first_M4 = np.zeros((0, 4), np.float32) if known_M4 is None else known_M4
@@ -90,14 +93,17 @@ def label_photo(image: SourceImage, teachers: Teachers, seed: int) -> LabelledPh
     )
 
 
-def empty_photo(name: str, aspect: float, square_SS3: U8) -> LabelledPhoto:
-    """A photo of nobody: all of it is background."""
+def photo_of_nobody(image: SourceImage, square_SS3: U8, boxes: BoxTeacher) -> LabelledPhoto:
+    """A photo of nobody: all of it is background. Where the teacher sees a person it takes a thing for one."""
+    height, width = image.rgb_HW3.shape[:2]
+    box_N4, _ = boxes(image.rgb_HW3)
+    box_N4 = box_N4[(box_N4[:, 2:] - box_N4[:, :2]).min(1, initial=np.inf) * SIDE >= LEAST_FALSE * max(height, width)]
     return LabelledPhoto(
-        name=name,
-        aspect=aspect,
+        name=image.name,
+        aspect=width / height,
         rgb_SS3=square_SS3,
-        box_M4=np.zeros((0, 4), np.float32),
-        kind_M=np.zeros(0, np.uint8),
+        box_M4=(box_N4 * np.array([SIDE / width, SIDE / height] * 2, np.float32)).astype(np.float32),
+        kind_M=np.full(len(box_N4), FALSE, np.uint8),
         dense_DD=np.zeros((DENSE, DENSE), np.uint8),
         people=(),
     )

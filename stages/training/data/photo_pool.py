@@ -12,7 +12,16 @@ from models.arrays import U8, Float
 from models.box_overlap import iou
 from pipeline.stage import StageError
 from stages.annotations.image_collections import held_out
-from stages.training.data.labelled_photos import IGNORE, is_chart_label, mask_of_labels, natural_size, no_joints, no_uv
+from stages.training.data.labelled_photos import (
+    FALSE,
+    IGNORE,
+    LABELS,
+    is_chart_label,
+    mask_of_labels,
+    natural_size,
+    no_joints,
+    no_uv,
+)
 from stages.training.data.shards import map_shard
 
 LEAST_BODY = 0.03
@@ -58,12 +67,19 @@ def other_boxes(own_4: Float, box_M4: Float) -> Float:
     return box_M4 if overlap_M.max(initial=0) < SAME else np.delete(box_M4, int(overlap_M.argmax()), 0)
 
 
+def nobody_in(photo: int, box_4: Float) -> PoolPerson:
+    """A box of a photo that holds nobody."""
+    label_LL = np.zeros((LABELS, LABELS), np.uint8)
+    return PoolPerson(photo=photo, box_4=box_4, region_4=box_4, label_LL=label_LL, weight_LL=label_LL, mask_LL=label_LL)
+
+
 class PhotoPool:
     """All photos and labelled people of a list of shards that may be trained on; held-out photos are left out.
 
     Attributes:
         exact: indices of the people whose silhouette is known in every cell.
         annotated: indices of the photos with such people: their boxes are annotated, too.
+        false: boxes in which a box teacher sees a person where nobody is; all of them is background.
     """
 
     def __init__(self, shards: Sequence[Path]) -> None:
@@ -72,6 +88,7 @@ class PhotoPool:
             raise StageError("there are no labelled photos", "", "run the stage `label_photos` first")
         self.photos: list[PoolPhoto] = []
         self.people: list[PoolPerson] = []
+        self.false: list[PoolPerson] = []
         for shard in shards:
             self._add(map_shard(shard))
         self.exact = [index for index, one in enumerate(self.people) if not (one.mask_LL == IGNORE).any()]
@@ -83,7 +100,9 @@ class PhotoPool:
             if held_out(str(name)):
                 continue
             place[i] = len(self.photos)
-            mine = data["box_photo"] == i
+            mine = (data["box_photo"] == i) & (data["box_kind"] != FALSE)
+            of_things = (data["box_photo"] == i) & (data["box_kind"] == FALSE)
+            self.false += [nobody_in(place[i], box_4) for box_4 in data["box"][of_things]]
             self.photos.append(
                 PoolPhoto(
                     name=str(name),

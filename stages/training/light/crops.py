@@ -22,13 +22,13 @@ from stages.training.data.scene_pool import PoolScene
 from stages.training.light.canvases import mirror_label
 from stages.training.light.crop_geometry import CropTransform, person_crop_transform
 from stages.training.light.mixes import CropMix
-from stages.training.light.other_people import other_people_planes
+from stages.training.light.other_people import other_people_planes, own_plane
 from stages.training.light.video_degradation import video_degraded
 
 TRUNCATED_SIDES = (0.18, 0.14, 0.18, 0.5)
 """Probability that a person is truncated at the left, top, right and bottom."""
-LEAST_VISIBLE_CELLS = 150
-"""Cells of a person's labels that truncation must leave."""
+LEAST_VISIBLE_PIXELS, LEAST_VISIBLE_SHARE = 150, 0.0235
+"""What truncation must leave of a person: pixels of a scene, and the share of a photo's label map."""
 LEAST_PIXELS = 32
 """Pixels along a side of the crop of the most distant person."""
 
@@ -42,6 +42,8 @@ class Crop:
         mask_GG: the silhouette: 0 outside, 1 inside, 255 unknown.
         joint_J3: x and y in pixels of the crop, and a state (see `stages.training.data.labelled_photos`).
         others_CC2: planes of other people (see `other_people_planes`).
+        own_CC: plane of the person's own box, 0..255.
+        person: whether the box holds a person; False where a detector would take a thing for one.
     """
 
     rgb_CC3: U8
@@ -50,7 +52,9 @@ class Crop:
     mask_GG: U8
     uv_2GG: Float
     others_CC2: U8
+    own_CC: U8
     joint_J3: Float = field(default_factory=no_joints)
+    person: bool = True
 
 
 def truncating_window(box_4: F64, random: np.random.Generator) -> F64:
@@ -86,7 +90,7 @@ def truncated_scene(scene: PoolScene, person: int, random: np.random.Generator) 
     window_4 = truncating_window(np.asarray(scene.box_N4[person], np.float64), random)
     rows, columns = window_slices(window_4, scene.label_HW.shape)
     mine = scene.instance_HW[rows, columns] == person + 1
-    if mine.sum() < LEAST_VISIBLE_CELLS:
+    if mine.sum() < LEAST_VISIBLE_PIXELS:
         return scene
     box_N4 = moved_boxes(scene.box_N4, (columns.start, rows.start), mine.shape)
     box_N4[person] = mask_bounds(mine)
@@ -127,7 +131,7 @@ def truncated_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Gene
     kept[window_slices(cells, kept.shape)] = True
     label_LL, mask_LL = (np.where(kept, labels_LL, IGNORE) for labels_LL in (person.label_LL, person.mask_LL))
     body = is_chart_label(label_LL)
-    if body.sum() < LEAST_VISIBLE_CELLS:
+    if body.mean() < LEAST_VISIBLE_SHARE:
         return photo, person
     region_4 = person.region_4 - corner_4
     box_4 = mask_bounds(body) * np.tile(per_cell, 2) + np.tile(region_4[:2], 2)
@@ -224,6 +228,7 @@ def photo_crop(
         mask_GG=mask_GG,
         uv_2GG=_uv_of_photo(person, label_GG, matrix, flip=view.flip),
         others_CC2=other_people_planes(view, box_4, person.other_K4 / np.tile(scale_2, 2), None, side, random),
+        own_CC=own_plane(view, side),
         joint_J3=view.joints(person.joint_J3 / (*scale_2, 1), side),
     )
 
@@ -279,6 +284,7 @@ def scene_crop(
         mask_GG=mine.astype(np.uint8),
         uv_2GG=uv_2GG,
         others_CC2=_others_of_scene(scene, person, view, side, random),
+        own_CC=own_plane(view, side),
         joint_J3=joint_J3,
     )
 

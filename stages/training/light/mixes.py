@@ -23,6 +23,10 @@ class CropMix:
         degraded: with changed colours, and at times with blur, noise or compression.
         distant: of as few pixels as people further away have.
         video_degraded: with photon noise, sharpening and the losses of a codec, at the source's own resolution.
+        cut_boxes: in boxes that cut a side off, as a detector's often do.
+        wider_regions: on a larger region than the box, as where a limb is followed from the frame before.
+        in_front_of_person: with another person behind, synthetic or cut out of a photo.
+        things: of boxes in which a box teacher saw a person where nobody is.
     """
 
     real: float = 0.35
@@ -37,6 +41,10 @@ class CropMix:
     degraded: float = 1.0
     distant: float = 0.2
     video_degraded: float = 0.4
+    cut_boxes: float = 0.0
+    wider_regions: float = 0.0
+    in_front_of_person: float = 0.0
+    things: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number that is no share."""

@@ -11,7 +11,7 @@ import numpy as np
 from models.arrays import F64, U8, Float
 from models.light.architecture.preprocessing import GREY
 from stages.training.data.backgrounds import over, random_background
-from stages.training.data.labelled_photos import HIDDEN_JOINT, SIDE, is_chart_label
+from stages.training.data.labelled_photos import HIDDEN_JOINT, IGNORE, SIDE, is_chart_label
 from stages.training.data.photo_pool import PhotoPool, PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.crops import Crop, warp
@@ -19,16 +19,14 @@ from stages.training.light.other_people import with_box_in_front
 
 LEAST_VISIBLE = 0.4
 """Share of a person's cells that an occluder must leave visible."""
+MOST_UNKNOWN = 0.02
+"""Share of a crop's cells whose silhouette may be unknown where another person is put behind."""
 PLAIN = 0.5
 """Share of objects of one colour; the others show a part of a photo."""
 
 
-def occlude_by_person(crop: Crop, scene: PoolScene, person: int, random: np.random.Generator) -> Crop:
-    """The crop with a person of a synthetic scene in front; unchanged where too little would be left visible.
-
-    The person in front is labelled as background, as all others in a crop are.
-    """
-    side = len(crop.rgb_CC3)
+def placed_person(scene: PoolScene, person: int, side: int, random: np.random.Generator) -> tuple[U8, U8]:
+    """A person of a synthetic scene at a random place of a crop: mask (side, side; 0..255) and RGB."""
     box_4 = np.asarray(scene.box_N4[person], np.float64)
     height = max(box_4[3] - box_4[1], 1.0)
     size = random.uniform(0.7, 1.3) * side / height  # crop pixels for a pixel of the scene
@@ -37,14 +35,13 @@ def occlude_by_person(crop: Crop, scene: PoolScene, person: int, random: np.rand
     matrix = np.array([[1 / size, 0, centre_2[0] - at_2[0] / size], [0, 1 / size, centre_2[1] - at_2[1] / size]])
     mine = (scene.instance_HW == person + 1).astype(np.uint8) * 255
     cover_CC = warp(mine, matrix, side, smooth=True, outside=0)
-    return _with_person_in_front(crop, cover_CC, warp(scene.rgb_HW3, matrix, side, smooth=True, outside=GREY), random)
+    return cover_CC, warp(scene.rgb_HW3, matrix, side, smooth=True, outside=GREY)
 
 
-def occlude_by_real_person(
-    crop: Crop, photo: PoolPhoto, person: PoolPerson, random: np.random.Generator
-) -> Crop:
-    """The crop with a person of a photo in front, cut out by their mask; else as `occlude_by_person`."""
-    side = len(crop.rgb_CC3)
+def placed_real_person(
+    photo: PoolPhoto, person: PoolPerson, side: int, random: np.random.Generator
+) -> tuple[U8, U8]:
+    """The same of a person of a photo, cut out by their mask."""
     scale_2 = np.array(photo.natural, np.float64) / SIDE
     size_2 = (person.box_4[2:] - person.box_4[:2]) * scale_2
     size = random.uniform(0.7, 1.3) * side / max(float(size_2[1]), 1.0)  # crop pixels for a pixel of the natural photo
@@ -57,15 +54,34 @@ def occlude_by_real_person(
     to_cells_23 = np.column_stack([np.diag(step_2 / per_cell_2), (to_photo_23[:, 2] - low_2) / per_cell_2 - 0.5])
     mine_LL = (person.mask_LL == 1).astype(np.uint8) * 255
     cover_CC = warp(mine_LL, to_cells_23, side, smooth=True, outside=0)
-    return _with_person_in_front(
-        crop, cover_CC, warp(photo.rgb_SS3, to_photo_23, side, smooth=True, outside=GREY), random
-    )
+    return cover_CC, warp(photo.rgb_SS3, to_photo_23, side, smooth=True, outside=GREY)
 
 
-def _with_person_in_front(crop: Crop, cover_CC: U8, pixels_CC3: U8, random: np.random.Generator) -> Crop:
-    """`occlude`, and the box of the person in front among the others that the crop shows."""
+def put_in_front(crop: Crop, cover_CC: U8, pixels_CC3: U8, random: np.random.Generator) -> Crop:
+    """The crop with another person in front; unchanged where too little would be left visible.
+
+    The other is labelled as background, as all others in a crop are, and their box is among those that it shows.
+    """
     made = occlude(crop, cover_CC, pixels_CC3)
     return made if made is crop else replace(made, others_CC2=with_box_in_front(made.others_CC2, cover_CC, random))
+
+
+def put_behind(crop: Crop, cover_CC: U8, pixels_CC3: U8, random: np.random.Generator) -> Crop:
+    """The crop with another person behind; unchanged where the silhouette is not known almost everywhere.
+
+    No label changes: only background is covered.
+    """
+    if (crop.mask_GG == IGNORE).mean() > MOST_UNKNOWN:
+        return crop
+    side = len(crop.rgb_CC3)
+    own_GG = np.where(crop.mask_GG == 0, np.uint8(0), np.uint8(255))
+    own_CC = cv2.resize(own_GG, (side, side), interpolation=cv2.INTER_LINEAR)
+    seen_CC = np.minimum(cover_CC, 255 - own_CC)
+    return replace(
+        crop,
+        rgb_CC3=over(pixels_CC3, seen_CC, crop.rgb_CC3),
+        others_CC2=with_box_in_front(crop.others_CC2, seen_CC, random),
+    )
 
 
 def occlude_by_object(crop: Crop, photos: PhotoPool, random: np.random.Generator) -> Crop:

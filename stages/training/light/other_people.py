@@ -59,6 +59,11 @@ def other_people_planes(
     return np.moveaxis(planes_2CC, 0, 2)
 
 
+def own_plane(view: CropTransform, side: int) -> U8:
+    """The plane (side, side) of the person's own box, 0 or 255."""
+    return box_plane(view.to_crop(view.box_42)[None], np.ones(1), side)
+
+
 def jittered(box_K4: Float, share: float, random: np.random.Generator) -> F64:
     """Boxes whose sides are moved at random by shares of their size."""
     size_K2 = box_K4[:, 2:] - box_K4[:, :2]

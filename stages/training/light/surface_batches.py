@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 
+from models.arrays import U8
 from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import SurfaceNet
 from models.losses.light_distillation import SurfaceTeacher, surface_distillation
@@ -19,6 +20,7 @@ from models.losses.light_surface import (
     SurfaceLossConfig,
     body_places,
     surface_losses,
+    thing_loss,
 )
 from stages.training.data.backgrounds import background_person, random_background
 from stages.training.data.labelled_photos import IGNORE
@@ -27,7 +29,13 @@ from stages.training.data.scene_pool import ScenePool, open_pools
 from stages.training.fit import Batch
 from stages.training.light.crops import Crop, photo_crop, scene_crop, truncated_photo, truncated_scene
 from stages.training.light.mixes import CropMix
-from stages.training.light.occluders import occlude_by_object, occlude_by_person, occlude_by_real_person
+from stages.training.light.occluders import (
+    occlude_by_object,
+    placed_person,
+    placed_real_person,
+    put_behind,
+    put_in_front,
+)
 from stages.training.payloads import PhotoShards, SceneShards
 
 LEGS, LEG_FACTOR = frozenset(range(5, 15)), 2.0
@@ -88,30 +96,50 @@ class SurfaceBatches:
         side = self.sides[np.random.default_rng([self.seed, step]).integers(len(self.sides))]
         for index in self.indices:
             random = np.random.default_rng([self.seed, step, index])
-            crops.append(self._background(side, random) or self._person(index, side, random))
+            crops.append(
+                self._background(side, random) or self._thing(side, random) or self._person(index, side, random)
+            )
         return stack_crops(crops)
 
     def _person(self, index: int, side: int, random: np.random.Generator) -> Crop:
         real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)
         crop = self._photo(side, random) if real else self._scene(side, random)
-        return self._occluded_by_object(self._occluded_by_person(crop, random), random)
+        crop = self._in_front_of_person(self._occluded_by_person(crop, random), random)
+        return self._occluded_by_object(crop, random)
 
     def _background(self, side: int, random: np.random.Generator) -> Crop | None:
         if not self.mix.background or not self.photos.people or random.random() >= self.mix.background:
             return None
-        person = background_person(self.photos, random)
-        if person is None:
+        found = background_person(self.photos, random)
+        if found is None:
             return None
-        return photo_crop(self.photos.photos[person.photo], person, side, random, self.mix)
+        crop = photo_crop(self.photos.photos[found.photo], found, side, random, self.mix)
+        return replace(crop, person=False)
+
+    def _thing(self, side: int, random: np.random.Generator) -> Crop | None:
+        if not self.mix.things or not self.photos.false or random.random() >= self.mix.things:
+            return None
+        false = self.photos.false[random.integers(len(self.photos.false))]
+        return replace(photo_crop(self.photos.photos[false.photo], false, side, random, self.mix), person=False)
 
     def _occluded_by_person(self, crop: Crop, random: np.random.Generator) -> Crop:
         if self.scenes is None or random.random() >= self.mix.occluded_by_person:
             return crop
+        return put_in_front(crop, *self._other_person(len(crop.rgb_CC3), random), random)
+
+    def _in_front_of_person(self, crop: Crop, random: np.random.Generator) -> Crop:
+        if self.scenes is None or not self.mix.in_front_of_person or random.random() >= self.mix.in_front_of_person:
+            return crop
+        return put_behind(crop, *self._other_person(len(crop.rgb_CC3), random), random)
+
+    def _other_person(self, side: int, random: np.random.Generator) -> tuple[U8, U8]:
+        """Another person's mask (0..255) and pixels at a random place of a crop, real or synthetic."""
+        assert self.scenes is not None
         if self.photos.exact and random.random() < REAL_OCCLUDERS:
             one = self.photos.people[self.photos.exact[random.integers(len(self.photos.exact))]]
-            return occlude_by_real_person(crop, self.photos.photos[one.photo], one, random)
+            return placed_real_person(self.photos.photos[one.photo], one, side, random)
         index, person = self.scenes.people[random.integers(len(self.scenes.people))]
-        return occlude_by_person(crop, self.scenes.scenes[index], person, random)
+        return placed_person(self.scenes.scenes[index], person, side, random)
 
     def _occluded_by_object(self, crop: Crop, random: np.random.Generator) -> Crop:
         if not self.mix.occluded_by_object or random.random() >= self.mix.occluded_by_object:
@@ -162,11 +190,11 @@ class SurfaceBatchFactory:
 def stack_crops(crops: Sequence[Crop]) -> Batch:
     """Crops as tensors.
 
-    Returns: input of the network (N,5,C,C) uint8, which is a quarter of the traffic of float32 between processes;
-    labels and silhouettes (N,G,G) int64; weights (N,G,G); U and V (N,2,G,G); joints (N,J,3); places on bodies, and
-    those with known U and V.
+    Returns: input of the network with all planes (N,6,C,C) uint8, which is a quarter of the traffic of float32 between
+    processes; labels and silhouettes (N,G,G) int64; weights (N,G,G); U and V (N,2,G,G); joints (N,J,3); whether boxes
+    hold people (N); places on bodies, and those with known U and V.
     """
-    seen = np.stack([np.concatenate([crop.rgb_CC3, crop.others_CC2], 2) for crop in crops])
+    seen = np.stack([np.dstack([crop.rgb_CC3, crop.others_CC2, crop.own_CC]) for crop in crops])
     label = torch.from_numpy(np.stack([crop.label_GG for crop in crops])).long()
     uv = torch.from_numpy(np.stack([crop.uv_2GG for crop in crops]))
     return (
@@ -176,6 +204,7 @@ def stack_crops(crops: Sequence[Crop]) -> Batch:
         torch.from_numpy(np.stack([crop.weight_GG for crop in crops])),
         uv,
         torch.from_numpy(np.stack([crop.joint_J3 for crop in crops])),
+        torch.tensor([crop.person for crop in crops]),
         *body_places(label, uv),
     )
 
@@ -189,14 +218,16 @@ def surface_loss(
 ) -> Mapping[str, torch.Tensor]:
     """The surface network's loss terms on a batch of `SurfaceBatches`, and those of distillation."""
     assert isinstance(net, SurfaceNet)
-    crop, label, mask, weight, uv, joint, body, exact = batch
+    crop, label, mask, weight, uv, joint, person, body, exact = batch
     crop = crop.float()
-    x_NCHW, places = net.features(crop), BodyPlaces(body, exact)
+    (x_NCHW, whole_NC), places = net.all_features(crop), BodyPlaces(body, exact)
     losses: dict[str, torch.Tensor] = {}
     if not net.trunk_frozen:
         losses |= surface_losses(net, x_NCHW, label, mask, weight, uv, places, weighting)._asdict()
     if net.joints is not None:
         losses |= joint_losses(net.joints.logits(x_NCHW), joint, crop.shape[-1])._asdict()
+    if net.thing is not None and not net.trunk_frozen:
+        losses |= {"thing": thing_loss(net.thing(whole_NC)[:, 0], person)}
     if teacher is not None and not net.trunk_frozen:
         losses |= surface_distillation(net, x_NCHW, teacher(crop), metric_uv=weighting.metric_uv)._asdict()
     return losses

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from models.cache import user_path
+from models.light.architecture.imagenet_weights import load_imagenet_weights
 from models.light.architecture.preprocessing import CROP
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import SurfaceNet
@@ -41,16 +42,19 @@ class TrainSurface(Stage):
         """How the surface network is trained.
 
         Attributes:
+            imagenet: weights of the encoder that were trained on ImageNet (`load_imagenet_weights`), for a network that
+                begins from no other weights.
             batch: crops per step, over all workers.
             seed: of the crops and their augmentation.
             sizes: of the network.
-            sides: pixels of a crop's side, one drawn for every step; at inference it is 160.
+            sides: pixels of a crop's side, one drawn for every step; at inference it is sizes.crop.
             mix: the kinds of crops.
             losses: how cells of crops are weighted.
             heads_only: let only the heads for joints learn, on the features of the first weights.
             teacher: a light network (a .safetensors file of any sizes) for distillation, beside the labels.
         """
 
+        imagenet: str = ""
         batch: int = 24
         seed: int = 2
         sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
@@ -68,6 +72,8 @@ class TrainSurface(Stage):
                 raise ValueError("sides must be multiples of 32 from 64 on, at least one")
             if self.losses.extremities < 0:
                 raise ValueError("losses.extremities must not be negative")
+            if self.imagenet and self.sizes.encoder == "none":
+                raise ValueError("imagenet needs a network with an encoder, such as sizes.encoder: lite0")
             if self.heads_only and not self.sizes.joints:
                 raise ValueError("heads_only needs a network with sizes.joints: true")
 
@@ -82,6 +88,9 @@ class TrainSurface(Stage):
         self.sizes = read_sizes(config.first).surface if config.first and config.network else config.sizes
         torch.manual_seed(config.seed)
         net = SurfaceNet(self.sizes)
+        if config.imagenet and not config.first:
+            assert net.pyramid is not None
+            load_imagenet_weights(net.pyramid.encoder, user_path(config.imagenet))
         if config.heads_only:
             net.freeze_trunk()
         self.training = ComponentTraining(net, config, name="surface", threads=threads)

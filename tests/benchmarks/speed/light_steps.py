@@ -31,7 +31,7 @@ SIZES = read_sizes(BUILT_IN).surface
 def batch() -> tuple[torch.Tensor, ...]:
     """A batch as `SurfaceBatches` makes them."""
     random = torch.Generator().manual_seed(0)
-    crop = torch.randint(0, 255, (CROPS, 5, CROP, CROP), generator=random, dtype=torch.uint8)
+    crop = torch.randint(0, 255, (CROPS, 6, CROP, CROP), generator=random, dtype=torch.uint8)
     label = torch.zeros(CROPS, GRID, GRID, dtype=torch.long)
     label[:, 10:70, 25:60] = torch.randint(1, 25, (CROPS, 60, 35), generator=random)
     uv = torch.rand(CROPS, 2, GRID, GRID, generator=random)
@@ -39,7 +39,7 @@ def batch() -> tuple[torch.Tensor, ...]:
     places = body_places(label, uv)
     joints = torch.zeros(CROPS, len(COCO_KEYPOINTS), 3)
     crop = crop.contiguous(memory_format=torch.channels_last)
-    return crop, label, (label > 0).long(), torch.ones(label.shape), uv, joints, *places
+    return crop, label, (label > 0).long(), torch.ones(label.shape), uv, joints, torch.ones(CROPS).bool(), *places
 
 
 def measure(kind: Optimizers) -> str:

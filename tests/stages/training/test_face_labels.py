@@ -24,6 +24,8 @@ from tests.stages.training.plain_mix import PLAIN
 
 pytestmark = pytest.mark.quick
 
+CELLS = 80
+"""Cells of these label maps along a side, two pixels each."""
 REGION = np.array([100.0, 40.0, 260.0, 200.0])
 """Two pixels for a cell of the labels."""
 
@@ -52,7 +54,7 @@ def made_face(presence: float = 1.0, flip_gap: float = 0.01, yaw: float = 0.0) -
 
 def head_labels() -> np.ndarray:
     """A head of which the person's left is on the right, over a torso."""
-    label_LL = np.zeros((LABELS, LABELS), np.uint8)
+    label_LL = np.zeros((CELLS, CELLS), np.uint8)
     label_LL[15:65, 20:40], label_LL[15:65, 40:60], label_LL[65:, 10:70] = 23, 24, 2
     return label_LL
 
@@ -65,7 +67,7 @@ def labelled(face: TeacherFace | None) -> tuple[np.ndarray, np.ndarray]:
 def test_the_cells_of_a_sure_face_have_its_surface() -> None:
     face = made_face()
     label_LL, uv_2LL = labelled(face)
-    chart_LL, true_2LL = face_surface(face.point_K3, REGION, LABELS)
+    chart_LL, true_2LL = face_surface(face.point_K3, REGION, CELLS)
     known_LL = uv_2LL.any(0)
     assert known_LL.sum() > 300 and (known_LL == (chart_LL > 0)).all()
     assert (label_LL[known_LL] == chart_LL[known_LL]).all()
@@ -91,7 +93,7 @@ def test_the_face_is_looked_for_in_twice_the_head() -> None:
     faces = MadeFaces(None)
     with_face(faces, np.zeros((300, 400, 3), np.uint8), REGION, head_labels())  # type: ignore[arg-type]
     np.testing.assert_allclose(faces.asked, (180 - 100, 120 - 100, 180 + 100, 120 + 100))
-    few_LL = np.where(np.arange(LABELS)[:, None] < 18, head_labels(), np.uint8(0))
+    few_LL = np.where(np.arange(CELLS)[:, None] < 18, head_labels(), np.uint8(0))
     few_LL[:, :36], few_LL[:, 40:] = 0, 0
     assert head_square(few_LL, REGION) is None  # four cells of two pixels
 
@@ -121,7 +123,7 @@ def pool_person(uv_2LL: np.ndarray) -> tuple[PoolPhoto, PoolPerson]:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_u_and_v_of_a_photo_stay_on_their_pixels(seed: int) -> None:
-    row, column = np.mgrid[:LABELS, :LABELS]
+    row, column = np.mgrid[:CELLS, :CELLS]
     known_LL = (row > 20) & (row < 50) & (column > 25) & (column < 52)
     photo, person = pool_person(np.where(known_LL, np.stack([column * 3, row * 3]), 0).astype(np.uint8))
     crop = photo_crop(photo, person, CROP, np.random.default_rng(seed), PLAIN)
@@ -143,7 +145,7 @@ def test_u_and_v_of_a_photo_stay_on_their_pixels(seed: int) -> None:
 
 
 def test_places_with_a_known_cell_are_learned_and_no_others() -> None:
-    uv_2LL = np.zeros((2, LABELS, LABELS), np.uint8)
+    uv_2LL = np.zeros((2, CELLS, CELLS), np.uint8)
     photo, without = pool_person(uv_2LL)
     uv_2LL = uv_2LL.copy()
     uv_2LL[:, 30:40, 30:40] = 99

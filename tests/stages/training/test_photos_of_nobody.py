@@ -13,7 +13,7 @@ import pytest
 from models.arrays import F32, U8
 from models.light.architecture.detector_locations import detector_locations
 from stages.training.data.label_photos import LabelPhotos, all_pictures
-from stages.training.data.labelled_photos import DENSE, SIDE, LabelledPhoto, write_shard
+from stages.training.data.labelled_photos import DENSE, FALSE, SIDE, LabelledPhoto, write_shard
 from stages.training.data.labels_from_teachers import Teachers, label_photo
 from stages.training.data.photo_pool import PhotoPool
 from stages.training.light.canvases import CANVAS
@@ -50,7 +50,8 @@ def test_a_photo_of_nobody_is_background_and_its_locations_are_taught_to_be_empt
     photos = [label_photo(image, teachers, 0) for image in all_pictures(LabelPhotos.Config(nobody=(str(folder),)))]
     assert [photo.name for photo in photos] == ["clothes/coat.png", "clothes/hat.png"]
     for photo in photos:
-        assert len(photo.box_M4) == len(photo.kind_M) == len(photo.people) == 0 and not photo.dense_DD.any()
+        assert photo.kind_M.tolist() == [FALSE] and not photo.people and not photo.dense_DD.any()
+        assert photo.box_M4.tolist() == [[0, 0, SIDE, SIDE]], "where the teacher is wrong"
         assert photo.rgb_SS3.shape == (SIDE, SIDE, 3) and photo.aspect == pytest.approx(2 / 3)
 
     write_shard(tmp_path / "0000.npz", photos)

@@ -277,11 +277,15 @@ def test_networks_and_losses_stay_on_the_gpu() -> None:
         cells = torch.zeros(2, CANVAS // 8, CANVAS // 8).long()
         boxes = torch.zeros(2, 24, 4), torch.zeros(2, 24, dtype=torch.int32)
         on_gpu(PersonDetector(), detector_loss, (rgb, *boxes, cells, torch.zeros(2, PLACES, 5)))
-        crop, label = torch.zeros(2, 5, CROP, CROP, dtype=torch.uint8), torch.zeros(2, GRID, GRID).long()
+        crop, label = torch.zeros(2, 6, CROP, CROP, dtype=torch.uint8), torch.zeros(2, GRID, GRID).long()
         shapes = (GRID, GRID), (2, GRID, GRID), (len(COCO_KEYPOINTS), 3)
         weight, uv, joint = (torch.ones(2, *shape) for shape in shapes)
-        net = SurfaceNet(SurfaceSizes(joints=True, others=True))
-        on_gpu(net, surface_loss, (crop, label, label, weight, uv, joint, torch.arange(9), torch.arange(5)))
+        person, places = torch.ones(2, dtype=torch.bool), (torch.arange(9), torch.arange(5))
+        encoded = SurfaceSizes(
+            encoder="lite0", widths=(32, 8, 16, 24), blocks=(0, 0, 1), joints=True, others=True, own=True, thing=True
+        )
+        for sizes in (SurfaceSizes(joints=True, others=True), encoded):
+            on_gpu(SurfaceNet(sizes), surface_loss, (crop, label, label, weight, uv, joint, person, *places))
     places_on.cache_clear()
 
 

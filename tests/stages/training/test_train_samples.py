@@ -28,9 +28,10 @@ from stages.training.light.occluders import (
     LEAST_VISIBLE,
     ellipse,
     occlude,
-    occlude_by_person,
-    occlude_by_real_person,
+    placed_person,
+    placed_real_person,
     post,
+    put_in_front,
     slats,
 )
 from stages.training.light.surface_batches import SurfaceBatches, stack_crops, surface_loss
@@ -67,7 +68,7 @@ def agreement(crop: crops.Crop, flip: bool) -> float:
 def labelled_photo() -> tuple[PoolPhoto, PoolPerson]:
     label = tiles(LABELS, LABELS)
     picture = np.zeros((SIDE, SIDE, 3), np.uint8)
-    picture[100:260, 60:220] = np.kron(grey(label), np.ones((2, 2, 1), np.uint8))
+    picture[100 : 100 + 2 * LABELS, 60 : 60 + 2 * LABELS] = np.kron(grey(label), np.ones((2, 2, 1), np.uint8))
     photo = PoolPhoto(
         name="x",
         natural=(480, 360),
@@ -76,7 +77,7 @@ def labelled_photo() -> tuple[PoolPhoto, PoolPerson]:
         kind_M=np.zeros(0),
         dense_DD=np.zeros((52, 52), np.uint8),
     )
-    region = np.array([60, 100, 220, 260], np.float32)
+    region = np.array([60, 100, 60 + 2 * LABELS, 100 + 2 * LABELS], np.float32)
     person = PoolPerson(
         photo=0,
         box_4=region + np.array([10, 5, -10, -5], np.float32),
@@ -156,7 +157,8 @@ TILE_OF_JOINT = np.arange(JOINTS) * 24 // JOINTS
 
 def with_joints(person: PoolPerson) -> PoolPerson:
     """Each in the middle of its tile; one in four is not known."""
-    at_J2 = person.region_4[:2] + 160 / np.array([6, 4]) * (np.stack([TILE_OF_JOINT % 6, TILE_OF_JOINT // 6], 1) + 0.5)
+    tile_J2 = np.stack([TILE_OF_JOINT % 6, TILE_OF_JOINT // 6], 1) + 0.5
+    at_J2 = person.region_4[:2] + 2 * LABELS / np.array([6, 4]) * tile_J2
     known_J1 = (np.arange(JOINTS) % 4 != 1)[:, None]
     return dataclasses.replace(person, joint_J3=np.concatenate([at_J2, known_J1], 1).astype(np.float32))
 
@@ -249,7 +251,8 @@ def test_who_stands_before_somebody_is_background_and_covers_their_pixels_alone(
     )
     changed = 0
     for seed in range(8):
-        behind = occlude_by_person(crop, front, 0, np.random.default_rng(seed))
+        random = np.random.default_rng(seed)
+        behind = put_in_front(crop, *placed_person(front, 0, CROP, random), random)
         white = (behind.rgb_CC3 > 250).all(axis=2).reshape(GRID, 2, GRID, 2)
         assert (behind.label_GG[white.all(axis=(1, 3))] == 0).all()
         elsewhere = ~(behind.rgb_CC3 != crop.rgb_CC3).any(axis=2).reshape(GRID, 2, GRID, 2).any(axis=(1, 3))
@@ -455,7 +458,8 @@ def test_a_real_person_in_front_hides_what_is_behind_with_their_own_pixels(seed:
     photo, person = labelled_photo()
     front = dataclasses.replace(photo, rgb_SS3=np.where(photo.rgb_SS3 > 0, np.uint8(250), np.uint8(0)))
     crop = scene_crop(scene(), 0, None, CROP, np.random.default_rng(seed), PLAIN)
-    made = occlude_by_real_person(crop, front, person, np.random.default_rng(seed))
+    random = np.random.default_rng(seed)
+    made = put_in_front(crop, *placed_real_person(front, person, CROP, random), random)
     if made is crop:  # too much would be hidden
         return
     gone = (crop.mask_GG == 1) & (made.mask_GG == 0)

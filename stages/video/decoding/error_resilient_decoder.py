@@ -23,6 +23,8 @@ BEFORE_JOIN = 2
 """Packets before a join that FFmpeg calls incomplete, because the counters of another recording follow."""
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders with alpha: FFmpeg's native decoders of these codecs drop the alpha channel of WebM."""
+LATEST_S = Fraction(10**9)
+"""No video is longer; FFmpeg's times are numbers of 64 bits."""
 UNALIGNED = 1
 """FFmpeg's flag `unaligned`: without it, decoders round cropping on the left side down, so that rows begin at multiples
 of 64 bytes, and show hidden columns."""
@@ -108,7 +110,7 @@ class ErrorResilientDecoder:
         """Seek to the last key frame at or before `seconds` of the file's clock; undefined position on failure."""
         self._seeked = True
         try:
-            self._container.seek(int(seconds * av.time_base))
+            self._container.seek(int(min(seconds, LATEST_S) * av.time_base))
         except av.FFmpegError:
             return
         self._decoder.flush_buffers()

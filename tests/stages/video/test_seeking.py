@@ -10,6 +10,7 @@ from typing import Any
 import av
 import pytest
 
+from pipeline.stage import StageError
 from stages.video.decoding import video_frames
 from tests.stages.video.edit_list_files import Edit, with_edits
 from tests.stages.video.numbered_videos import numbered, write_video
@@ -166,3 +167,9 @@ def test_a_cut_file_numbers_its_shown_frames(shared: Path) -> None:
         whole, _ = frames_of(shared / "faults" / name)
         assert late[0][0] == number and late == whole[number:]
         assert not facts["truncated"]
+
+
+@pytest.mark.parametrize("start", [1e12, 1e14, 1e300])
+def test_a_start_that_no_clock_can_hold_is_after_the_end(tmp_path: Path, start: float) -> None:
+    with pytest.raises(StageError, match="no frame lies between start and end"):
+        decoded(video_file(tmp_path / "in.mp4", "libx264"), start=start)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pipeline.packet import Failure
 from pipeline.remote_files import StoreListings, is_remote, path_on_this_machine
-from pipeline.stage import NAME_BYTES, Job
+from pipeline.stage import NAME_BYTES, Job, blocked_working_folder, working_folder
 
 
 class ResolvedPaths:
@@ -67,7 +67,8 @@ class OutputPlaces:
             return Failure(what="the result is a folder", where=job.output, remedy="name a file with -o")
         if there and not job.overwrite:
             return Failure(what="this file exists already", where=job.output, remedy="give --overwrite to replace it")
-        return None
+        local = path_on_this_machine(job.output)
+        return None if local is None else _refusal_of_links(str(local), overwrite=job.overwrite)
 
     def _there(self, output: str, place: str) -> tuple[bool, bool]:
         """Whether something is at a path, and whether it is a folder."""
@@ -77,3 +78,14 @@ class OutputPlaces:
             return True, stat.S_ISDIR(os.stat(place).st_mode)
         except OSError:
             return False, False
+
+
+def _refusal_of_links(output: str, *, overwrite: bool) -> Failure | None:
+    """Why a result must not be made beside the links at its path and at its working folder, or None."""
+    if os.path.islink(output) and not os.path.exists(output) and not overwrite:
+        remedy = "give --overwrite to replace the link, or name another file with -o"
+        return Failure(what="is a link to a file that does not exist", where=output, remedy=remedy)
+    if reason := blocked_working_folder(output):
+        remedy = "remove it, or name another file with -o"
+        return Failure(what=f"is {reason}, where the result is made", where=working_folder(output), remedy=remedy)
+    return None

@@ -16,6 +16,7 @@ from pipeline.files.working_folder import CLAIM as CLAIM
 from pipeline.files.working_folder import NAME_BYTES as NAME_BYTES
 from pipeline.files.working_folder import PARTS as PARTS
 from pipeline.files.working_folder import WHOLE as WHOLE
+from pipeline.files.working_folder import blocked_working_folder as blocked_working_folder
 from pipeline.files.working_folder import closed_folder as closed_folder
 from pipeline.files.working_folder import fitting_name as fitting_name
 from pipeline.files.working_folder import working_folder as working_folder

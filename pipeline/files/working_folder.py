@@ -43,3 +43,15 @@ def working_folder(path: str) -> str:
     """The folder in which a result is made before it gets its name: `OUT.partial`, beside it."""
     name = os.path.basename(path)
     return path[: len(path) - len(name)] + fitting_name(name, ".partial")
+
+
+def blocked_working_folder(path: str) -> str | None:
+    """What is in the place of a result's working folder and is no folder: "a link" or "a file"; None if nothing is.
+
+    A link is refused even if it leads to a folder: a result gets its name by a rename, which ends at a file system, and
+    the folder is removed with all that this program wrote there.
+    """
+    folder = working_folder(path)
+    if os.path.islink(folder):
+        return "a link"
+    return "a file" if os.path.lexists(folder) and not os.path.isdir(folder) else None

@@ -127,6 +127,22 @@ def test_existing_results_are_replaced_only_with_overwrite(folder: Path) -> None
     assert not allowed.refused and allowed.jobs[0].overwrite
 
 
+def test_links_to_nothing_and_blocked_working_folders_are_refused(folder: Path) -> None:
+    (folder / "gone.mp4").symlink_to("absent.mp4")
+    assert refusals(find_inputs(["a.mp4"], "gone.mp4", overwrite=False)) == ["is a link to a file that does not exist"]
+    assert not find_inputs(["a.mp4"], "gone.mp4", overwrite=True).refused
+    (folder / "elsewhere").mkdir()
+    (folder / "1.mp4.partial").symlink_to("elsewhere")
+    (folder / "2.mp4.partial").symlink_to("absent")
+    (folder / "3.mp4.partial").write_bytes(b"x")
+    for name, kind in (("1.mp4", "link"), ("2.mp4", "link"), ("3.mp4", "file")):
+        found = find_inputs(["a.mp4"], name, overwrite=True)
+        assert refusals(found) == [f"is a {kind}, where the result is made"]
+        assert found.refused[0].where == f"{name}.partial" and "-o" in found.refused[0].remedy
+    (folder / "4.mp4.partial").mkdir()
+    assert not find_inputs(["a.mp4"], "4.mp4", overwrite=False).refused
+
+
 def test_an_input_is_never_replaced(folder: Path) -> None:
     (folder / "link.mp4").symlink_to("a.mp4")
     for output in ("a.mp4", "./a.mp4", "link.mp4"):

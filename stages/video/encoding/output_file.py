@@ -8,7 +8,17 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.stage import CLAIM, PARTS, WHOLE, StageError, fitting_name, lock_file, unlock_file, working_folder
+from pipeline.stage import (
+    CLAIM,
+    PARTS,
+    WHOLE,
+    StageError,
+    blocked_working_folder,
+    fitting_name,
+    lock_file,
+    unlock_file,
+    working_folder,
+)
 from stages.video.decoding.paths_and_urls import is_url
 from stages.video.encoding.atomic_writes import sync_and_rename, sync_file
 
@@ -45,8 +55,11 @@ class OutputFile:
         """Create the working folder and lock it; a fresh start removes the files of an earlier run.
 
         Raises:
-            StageError: another run writes this output.
+            StageError: another run writes this output, or something that is no folder is in its place.
         """
+        if reason := blocked_working_folder(self.path):
+            remedy = "remove it, or name another output with -o"
+            raise StageError(f"is {reason}, where the output is made", str(self.folder), remedy)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._acquire_lock()
         if fresh:

@@ -25,8 +25,9 @@ from pipeline.stage import StageError
 from stages.video.decoding.color_conversion import ColorTags, FromRgb
 from stages.video.decoding.resizing import resize_to
 from stages.video.decoding.timestamps import FALLBACK_RATE, reorder_delay
-from stages.video.encoding.atomic_writes import sync_file, sync_folder
+from stages.video.encoding.atomic_writes import sync_folder
 from stages.video.encoding.containers import Container
+from stages.video.encoding.segment_file import SegmentFile
 from stages.video.encoding.segment_manifest import Segment, append_manifest
 from stages.video.encoding.thread_priority import thread_priority_kept
 
@@ -83,7 +84,7 @@ class SegmentEncoder:
         self._from_rgb = FromRgb(spec.tags, spec.pix_fmt)
         self._pts = array("q")
         self._coded: list[int] = []
-        self._file = self._draft.open("wb")
+        self._file = SegmentFile(self._draft)
         self._container = av.open(self._file, "w", format="matroska", options=REPRODUCIBLE)
         self._stream = _video_stream(self._container, spec)
 
@@ -101,8 +102,7 @@ class SegmentEncoder:
         """Close the encoder, sync and rename the file, and add the segment to the manifest."""
         self._mux(self._stream.encode(None))
         self._container.close()
-        sync_file(self._file)
-        self._file.close()
+        self._file.finish()
         self._draft.replace(self._final)
         sync_folder(self._final.parent)
         segment = Segment(name=self._final.name, first=self._first, pts=self._pts, delay=reorder_delay(self._coded))
@@ -111,7 +111,7 @@ class SegmentEncoder:
 
     def discard(self) -> None:
         """Close and remove the open segment."""
-        self._file.close()
+        self._file.discard()
         self._draft.unlink(missing_ok=True)
 
     def _mux(self, packets: Sequence[av.Packet]) -> None:
@@ -119,6 +119,7 @@ class SegmentEncoder:
             assert packet.pts is not None and packet.time_base is not None
             self._coded.append(round(packet.pts * packet.time_base * self._spec.rate))
             self._container.mux(with_new_dts(packet, len(self._coded)))
+        self._file.check()
 
 
 def _video_stream(container: av.container.OutputContainer, spec: EncoderSpec) -> av.VideoStream:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.graph import Graph
+from pipeline.observer import FileRecord, Observer, WorkerDeath
 from pipeline.packet import Failure, Step, Timing, gauges_of, is_result
 from pipeline.stage import Job, PlainError
+
+_SHORT = 40
+"""Texts up to this length are words, of which many files have the same."""
 
 
 @dataclass(slots=True)
@@ -41,6 +48,7 @@ class StreamTally:
         poisoned: messages on packets that passed unprocessed.
         failure: why it ended early.
         interrupted, done: how it ended.
+        counted: whether the sums over ended streams include it.
     """
 
     job: Job
@@ -55,6 +63,7 @@ class StreamTally:
     failure: Failure | None = None
     interrupted: bool = False
     done: bool = False
+    counted: bool = False
 
     @property
     def state(self) -> str:
@@ -72,16 +81,28 @@ class StreamTally:
         return losses
 
 
-class Observer(Protocol):
-    """An observer of a run: it gets every step and restart, in the order in which they become known."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Sums over all streams of a run.
 
-    def step(self, lane: str, stream: int, step: Step) -> None:
-        """The result of one call of a lane on a stream."""
-        ...
+    Attributes:
+        done, failed: number of streams that ended so.
+        frames_in, frames_done, people: see `StreamTally`.
+        poisoned: number of packets that passed unprocessed.
+        stated: sum of the lengths that are known.
+        expected: the same, with the frames that came in place of the lengths of ended streams.
+        unknown: number of streams that have not ended and whose lengths are unknown.
+    """
 
-    def restarted(self, lane: str) -> None:
-        """A process of a lane died."""
-        ...
+    done: int = 0
+    failed: int = 0
+    frames_in: int = 0
+    frames_done: int = 0
+    people: int = 0
+    poisoned: int = 0
+    stated: int = 0
+    expected: int = 0
+    unknown: int = 0
 
 
 class Metrics:
@@ -98,6 +119,8 @@ class Metrics:
         self.lanes = {lane.name: LaneTally() for lane in graph.lanes}
         self.stages = {node.name: Timing() for node in graph.nodes}
         self.streams = {job.index: StreamTally(job) for job in jobs}
+        self._under_way: set[int] = set()
+        self._ended = Counter[str]()
         self.facts: dict[str, Any] = {}
         self.complaints: list[PlainError] = []
         self._listeners: list[Callable[[], None]] = []
@@ -111,15 +134,56 @@ class Metrics:
         """Register an observer of every step and restart."""
         self._observers.append(observer)
 
-    def restarted(self, lane: str) -> None:
+    def restarted(self, lane: str, death: WorkerDeath | None = None) -> None:
         """Count a process of a lane that died and was replaced."""
         self.lanes.setdefault(lane, LaneTally()).restarts += 1
         for observer in self._observers:
-            observer.restarted(lane)
+            observer.restarted(lane, death)
+
+    def recorded(self, record: FileRecord) -> None:
+        """Pass on how an input of a batch ended."""
+        for observer in self._observers:
+            observer.recorded(record)
+
+    def elapsed(self) -> None:
+        """Call the listeners while nothing happens: time has passed."""
+        for listener in self._listeners:
+            listener()
+
+    @property
+    def under_way(self) -> list[StreamTally]:
+        """The streams that have begun and not ended."""
+        for index in list(self._under_way):
+            stream = self.streams[index]
+            if stream.done or stream.failure:
+                try:
+                    self._under_way.remove(index)
+                except KeyError:  # another thread has counted it
+                    continue
+                stream.counted = True
+                self._ended.update(_sums(stream))
+        return [self.streams[index] for index in sorted(self._under_way)]
+
+    def totals(self) -> Totals:
+        """Sums over all streams. Costs as much as there are streams under way, however many there are in all."""
+        sums = Counter[str]()
+        under_way = self.under_way
+        for stream in under_way:
+            sums.update(_sums(stream))
+        sums.update(self._ended)
+        fresh = len(self.streams) - len(under_way) - self._ended["done"] - self._ended["failed"]
+        sums["unknown"] += fresh
+        return Totals(**sums)
+
+    def _begun(self, index: int) -> StreamTally:
+        """The tally of a stream, which counts as under way until it has ended."""
+        if not self.streams[index].counted:
+            self._under_way.add(index)
+        return self.streams[index]
 
     def step(self, lane: str, stream: int, step: Step) -> None:
         """Add the result of one call of a lane on a stream."""
-        tally, entry = self.lanes[lane], self.streams[stream]
+        tally, entry = self.lanes[lane], self._begun(stream)
         tally.packets += step.packets
         for name, timing in step.timings.items():
             tally.busy_s += timing.busy_s
@@ -146,7 +210,7 @@ class Metrics:
 
     def rewound(self, stream: int, frames: int) -> None:
         """Reset a stream that restarts after its first `frames` frames, which are committed."""
-        entry = self.streams[stream]
+        entry = self._begun(stream)
         entry.frames_in = entry.frames_done = frames
         entry.facts.clear()
         entry.results.clear()
@@ -168,7 +232,11 @@ class Metrics:
         self.facts |= other.facts
         theirs = other.streams[stream]
         if result or theirs.failure:
+            theirs.job = self.streams[stream].job
+            theirs.facts = _with_shared_texts(theirs.facts)
+            theirs.results = [_with_shared_texts_in(result, theirs.job.output) for result in theirs.results]
             self.streams[stream] = theirs
+        self._begun(stream)
         if theirs.frames_done and self.first_frame_s is None and result:
             self.first_frame_s = time.perf_counter() - self.started
         for listener in self._listeners:
@@ -176,14 +244,58 @@ class Metrics:
 
     def finished_before(self, stream: int) -> None:
         """Record that the result of an input was finished before the run."""
-        self.streams[stream].done = True
-        self.streams[stream].facts["output"] = self.streams[stream].job.output
+        entry = self._begun(stream)
+        entry.done = True
+        entry.facts["output"] = entry.job.output
 
     def failed(self, stream: int, failure: Failure) -> None:
         """Record why a stream ended early; its first failure is kept."""
-        self.streams[stream].failure = self.streams[stream].failure or failure
+        entry = self._begun(stream)
+        entry.failure = entry.failure or failure
 
     def finish(self) -> None:
         """Stop the clock at the last result; later clean-up does not count."""
         if self.seconds is None:
             self.seconds = time.perf_counter() - self.started
+
+
+def _with_shared_texts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The same facts; what came from other processes has a copy of each key and word for each file of a batch."""
+    return {
+        sys.intern(key): sys.intern(value) if isinstance(value, str) and len(value) <= _SHORT else value
+        for key, value in facts.items()
+    }
+
+
+def _with_shared_texts_in(result: Any, output: str | None) -> Any:
+    path = output if result.path == output else result.path
+    return dataclasses.replace(result, path=path, facts=_with_shared_texts(result.facts))
+
+
+def warnings_of(stream: StreamTally) -> list[str]:
+    """The warnings about a stream, each once."""
+    found = [*stream.facts.get("warnings", []), *stream.poisoned]
+    for result in stream.results:
+        found += result.facts.get("warnings", [])
+    return list(dict.fromkeys(found))
+
+
+def sums_of(stream: StreamTally) -> Totals:
+    """The sums over one stream."""
+    return Totals(**_sums(stream))
+
+
+def _sums(stream: StreamTally) -> dict[str, int]:
+    """What a stream adds to the fields of `Totals`."""
+    ended = stream.done or stream.failure is not None
+    return {
+        "done": int(stream.done and not stream.failure),
+        "failed": int(stream.failure is not None),
+        "frames_in": stream.frames_in,
+        "frames_done": stream.frames_done,
+        "people": stream.people,
+        "poisoned": len(stream.poisoned),
+        "stated": stream.length or 0,
+        "expected": stream.frames_done if ended else stream.length or 0,
+        "unknown": int(not ended and stream.length is None),
+    }

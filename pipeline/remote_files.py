@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -156,12 +156,17 @@ def read(path: str) -> str:
             raise PlainError(f"cannot be read ({error.strerror})", path, "check its permissions") from error
 
 
-def write(path: str, text: str) -> None:
-    """Write a small file atomically: a reader sees either the old or the new one. Raises PlainError."""
+def write(path: str, text: str | Iterable[str]) -> None:
+    """Write a file atomically: a reader sees either the old or the new one. Raises PlainError.
+
+    Args: text: its content, or pieces of it.
+    """
+    pieces = [text] if isinstance(text, str) else text
     if is_remote(path):
         with tempfile.TemporaryDirectory() as folder:
             draft = Path(folder) / posixpath.basename(path)
-            draft.write_text(text, encoding="utf-8")
+            with draft.open("w", encoding="utf-8") as file:
+                file.writelines(pieces)
             publish(draft, path)
         return
     final = Path(path)
@@ -169,7 +174,7 @@ def write(path: str, text: str) -> None:
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
+            file.writelines(pieces)
         _name(draft, final)
     except OSError as error:
         raise PlainError(f"cannot be written ({error.strerror})", path, "free some space") from error

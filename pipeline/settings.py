@@ -82,12 +82,15 @@ class ObserveConfig:
 
     Attributes:
         metrics: port at which Prometheus finds the run's metrics, at `/metrics`.
+        by_stream: whether each input has series of its own there; Prometheus bears a few thousand series, not a
+            series for each file of a batch.
         host: the address that port is bound to.
         log: a file that gets a line of JSON for each event: numbers of streams and frames, no images.
         profile: a file that gets what each stage did when, for https://ui.perfetto.dev (or chrome://tracing).
     """
 
     metrics: int | None = None
+    by_stream: bool = False
     host: str = "127.0.0.1"
     log: str | None = None
     profile: str | None = None

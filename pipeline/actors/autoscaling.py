@@ -54,10 +54,9 @@ def replica_pays_off(times: FrameTimes, *, replicas: int, left: int, start_s: fl
 
 def frames_left(metrics: Metrics, done: int) -> int:
     """Remaining frames of a lane after `done` frames; at least as many again where an input's length is unknown."""
-    streams = metrics.streams.values()
-    known = sum(stream.length or 0 for stream in streams) - done
-    certain = all(stream.length is not None or stream.done or stream.failure for stream in streams)
-    return max(0, known) if certain else max(done, known)
+    totals = metrics.totals()
+    known = totals.stated - done
+    return max(done, known) if totals.unknown else max(0, known)
 
 
 class SpeedMeter:

@@ -90,6 +90,8 @@ def remove_leftovers(job: Job) -> None:
         remote_files.remove(folder)
         return
     here = Path(folder)
+    if not here.is_dir():
+        return
     for made in (*here.glob(f"{SHARDS}*"), *here.glob(f"{WHOLE}*")):  # also of an input that was replaced meanwhile
         shutil.rmtree(made, ignore_errors=True)
     with contextlib.suppress(OSError):  # other files lie in it

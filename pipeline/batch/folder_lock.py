@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,9 +36,11 @@ def lock_folder(folder: str) -> Iterator[None]:
         return
     lock = _acquire(place)
     try:
-        for left in [file for file in place.iterdir() if _DRAFT.fullmatch(file.name)]:
+        with os.scandir(place) as files:
+            drafts = [file.path for file in files if _DRAFT.fullmatch(file.name)]
+        for left in drafts:
             with suppress(OSError):
-                left.unlink()
+                os.unlink(left)
         yield
     finally:
         unlock_file(lock)

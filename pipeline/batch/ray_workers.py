@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from ray.exceptions import RayError
 
 from pipeline.actors.cluster import check_ray, cluster_machine, start_ray, stop_ray
 from pipeline.batch.manifest import Manifest
-from pipeline.batch.run import run_batch
+from pipeline.batch.run import Ended, run_batch
 from pipeline.batch.split_graph import SplitRun
 from pipeline.batch.units import Unit
-from pipeline.batch.worker import BatchWorker, Outcome
+from pipeline.batch.worker import BatchWorker, Outcome, WorkerPlace
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.plan import LanePlan, make_plan, process_environment, read_machine, worker_plan
@@ -24,15 +25,36 @@ from pipeline.stage import Job
 _POLL_S = 0.5
 
 
+@dataclass(slots=True, kw_only=True)
+class _Worker:
+    """A worker.
+
+    Attributes:
+        actor: its process.
+        answer: where it runs, once its process has started.
+        place: the same, when it was looked at.
+    """
+
+    actor: Any
+    answer: Any
+    place: WorkerPlace | None = None
+
+    def has_started(self) -> bool:
+        """Whether the process runs, or did; sets `place`."""
+        if self.place is None and ray.wait([self.answer], timeout=0)[0]:
+            with contextlib.suppress(RayError):
+                self.place = ray.get(self.answer)
+        return self.place is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """A unit on a worker; `up` is ready once the worker's process has started, None for one that worked before."""
+    """A unit on a worker."""
 
     unit: Unit
     job: Job
     shards: tuple[Unit, ...]
-    actor: Any
-    up: Any
+    worker: _Worker
 
 
 class RayWorkers:
@@ -46,7 +68,7 @@ class RayWorkers:
     def __init__(self, parts: SplitRun, mark: str, plan: LanePlan) -> None:
         self._arguments = (ray.put(parts), plan.threads, os.getcwd(), mark)
         self._plan = plan
-        self._idle: list[Any] = []
+        self._idle: list[_Worker] = []
         self._calls: dict[Any, _Call] = {}
 
     @property
@@ -56,51 +78,53 @@ class RayWorkers:
 
     def begin(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> None:
         """Give a unit to an idle or a new worker."""
-        if self._idle:
-            actor, up = self._idle.pop(), None
-        else:
-            actor = self._make()
-            up = actor.__ray_ready__.remote()
-        call = _Call(unit=unit, job=job, shards=tuple(shards), actor=actor, up=up)
-        self._calls[actor.run.remote(unit, job, call.shards)] = call
+        worker = self._idle.pop() if self._idle else self._make()
+        call = _Call(unit=unit, job=job, shards=tuple(shards), worker=worker)
+        self._calls[worker.actor.run.remote(unit, job, call.shards)] = call
 
-    def finished(self) -> list[tuple[Unit, Outcome | None]]:
-        """Units that ended, with their outcomes; None if the worker died. Waits up to half a second."""
+    def finished(self) -> list[Ended]:
+        """Units that ended. Waits up to half a second."""
         self._move_unstarted_units()
         check_ray()
-        ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S) if self._calls else ([], [])
-        ended: list[tuple[Unit, Outcome | None]] = []
-        for ref in ready:
-            call = self._calls.pop(ref)
-            try:
-                ended.append((call.unit, ray.get(ref)))
-                self._idle.append(call.actor)
-            except RayError:  # the process or its machine died: another worker replaces it
-                ray.kill(call.actor)
-                ended.append((call.unit, None))
-        return ended
+        if not self._calls:
+            return []
+        ray.wait(list(self._calls), num_returns=1, timeout=_POLL_S)
+        ready, _ = ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
+        return [self._ended(ref) for ref in ready]
+
+    def _ended(self, ref: Any) -> Ended:
+        call = self._calls.pop(ref)
+        started = call.worker.has_started()
+        try:
+            outcome: Outcome | None = ray.get(ref)
+            self._idle.append(call.worker)
+        except RayError:  # the process or its machine died: another worker replaces it
+            ray.kill(call.worker.actor)
+            outcome = None
+        return Ended(unit=call.unit, outcome=outcome, place=call.worker.place if started else None)
 
     def _move_unstarted_units(self) -> None:
         """Move units of workers that have not started to idle ones: a cluster that lost a machine has less room."""
         for ref, call in list(self._calls.items()):
             if not self._idle:
                 return
-            if call.up is not None and not ray.wait([call.up], timeout=0)[0]:
+            if not call.worker.has_started():
                 del self._calls[ref]
-                ray.kill(call.actor)
+                ray.kill(call.worker.actor)
                 self.begin(call.unit, call.job, call.shards)
 
     def shutdown(self) -> None:
         """End all workers at once; finished shards and results stay, and the same command continues from there."""
-        for actor in [*self._idle, *(call.actor for call in self._calls.values())]:
-            ray.kill(actor)
+        for worker in [*self._idle, *(call.worker for call in self._calls.values())]:
+            ray.kill(worker.actor)
         self._idle.clear()
         self._calls.clear()
 
-    def _make(self) -> Any:
+    def _make(self) -> _Worker:
         variables = process_environment(self._plan.threads)
         options = {"num_cpus": self._plan.cpus, "num_gpus": self._plan.gpus, "runtime_env": {"env_vars": variables}}
-        return ray.remote(BatchWorker).options(**options).remote(*self._arguments)
+        actor: Any = ray.remote(BatchWorker).options(**options).remote(*self._arguments)
+        return _Worker(actor=actor, answer=actor.place.remote())
 
 
 def run_batch_on_ray(

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from pipeline import remote_files
 from pipeline.batch import units as batch_units
-from pipeline.batch.finished_results import remove_leftovers
 from pipeline.batch.manifest import Manifest
 from pipeline.batch.split_graph import SplitRun, fixed_chunk
 from pipeline.batch.units import Unit, UnitQueue
-from pipeline.batch.worker import BatchWorker, Outcome
+from pipeline.batch.worker import BatchWorker, Outcome, WorkerPlace
 from pipeline.interrupts import Interrupt
 from pipeline.media_types import is_image
-from pipeline.metrics import Metrics
+from pipeline.metrics import Metrics, warnings_of
+from pipeline.observer import FileRecord, WorkerDeath
 from pipeline.packet import Failure
 from pipeline.stage import Job
 
 WORKER = "worker"
 """The name of a batch's processes in metrics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A unit that ended.
+
+    Attributes:
+        outcome: None if the worker died.
+        place: of the worker; None if it died before it started.
+    """
+
+    unit: Unit
+    outcome: Outcome | None
+    place: WorkerPlace | None
 
 
 class Workers(Protocol):
@@ -34,8 +50,8 @@ class Workers(Protocol):
         """Give a unit to an idle worker."""
         ...
 
-    def finished(self) -> list[tuple[Unit, Outcome | None]]:
-        """Units that ended since the last call, with their outcomes; None if the worker died. May wait briefly."""
+    def finished(self) -> list[Ended]:
+        """Units that ended since the last call. May wait briefly."""
         ...
 
 
@@ -44,7 +60,7 @@ class LocalWorker:
 
     def __init__(self, worker: BatchWorker) -> None:
         self._worker = worker
-        self._ended: list[tuple[Unit, Outcome | None]] = []
+        self._ended: list[Ended] = []
 
     @property
     def free(self) -> bool:
@@ -53,9 +69,9 @@ class LocalWorker:
 
     def begin(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> None:
         """See `Workers`; the unit is done when this returns."""
-        self._ended.append((unit, self._worker.run(unit, job, shards)))
+        self._ended.append(Ended(unit=unit, outcome=self._worker.run(unit, job, shards), place=self._worker.place()))
 
-    def finished(self) -> list[tuple[Unit, Outcome | None]]:
+    def finished(self) -> list[Ended]:
         """See `Workers`."""
         ended, self._ended = self._ended, []
         return ended
@@ -89,6 +105,15 @@ def run_batch(
     metrics.finish()
 
 
+@dataclass(slots=True)
+class _Effort:
+    """What was spent on an input so far: seconds of work, the machines that worked, and deaths of workers."""
+
+    seconds: float = 0.0
+    nodes: dict[str, None] = field(default_factory=dict)
+    restarts: int = 0
+
+
 class _Batch:
     def __init__(
         self, parts: SplitRun, jobs: Sequence[Job], metrics: Metrics, workers: Workers, manifest: Manifest
@@ -96,63 +121,98 @@ class _Batch:
         self._parts, self._metrics, self._workers, self._manifest = parts, metrics, workers, manifest
         self._jobs = {job.index: job for job in jobs}
         self._shards: dict[int, list[Unit]] = {}
-        self._queue = UnitQueue(waiting=tuple(Unit(kind=_first_kind(parts, job), index=job.index) for job in jobs))
+        self._efforts: dict[int, _Effort] = {}
+        self._queue = UnitQueue(Unit(kind=_first_kind(parts, job), index=job.index) for job in jobs)
 
     @property
     def over(self) -> bool:
         """Whether every input is done or failed."""
-        return batch_units.is_empty(self._queue)
+        return self._queue.is_empty
 
     def assign(self) -> None:
         """Give a unit to every idle worker, as long as there are units."""
-        while self._workers.free and (unit := batch_units.next_unit(self._queue)) is not None:
-            self._queue = batch_units.unit_started(self._queue, unit)
+        while self._workers.free and (unit := self._queue.take()) is not None:
             self._workers.begin(unit, self._jobs[unit.index], self._shards.get(unit.index, ()))
 
     def collect(self) -> Iterator[tuple[Job, Any]]:
         """Record the units that ended, and queue the units that follow from them."""
-        for unit, outcome in self._workers.finished():
-            tally = self._metrics.streams[unit.index]
-            if tally.failure:  # another unit of the input failed before
-                self._queue = batch_units.unit_done(self._queue, unit)
-            elif outcome is None:
-                self._died(unit)
-            else:
-                self._metrics.absorb(unit.index, outcome.metrics, result=unit.kind in ("whole", "tail"))
-                yield from self._ended(unit, outcome)
+        receipts: list[tuple[Job, Any]] = []
+        for ended in self._workers.finished():
+            receipts += self._take(ended)
+        self._manifest.settle()
+        self._metrics.elapsed()
+        yield from receipts
 
-    def _ended(self, unit: Unit, outcome: Outcome) -> Iterator[tuple[Job, Any]]:
+    def _take(self, ended: Ended) -> list[tuple[Job, Any]]:
+        unit, outcome = ended.unit, ended.outcome
         tally = self._metrics.streams[unit.index]
-        if tally.failure:
-            self._fail(unit, tally.failure)
-            return
+        if tally.failure:  # another unit of the input failed before
+            self._queue.done(unit)
+            return []
+        effort = self._efforts.setdefault(unit.index, _Effort())
+        if ended.place is not None:
+            effort.nodes[ended.place.node] = None
+        if outcome is None:
+            effort.restarts += 1
+            self._died(ended)
+            return []
+        effort.seconds += outcome.seconds
+        self._metrics.absorb(unit.index, outcome.metrics, result=unit.kind in ("whole", "tail"))
+        return self._follow(ended, outcome)
+
+    def _follow(self, ended: Ended, outcome: Outcome) -> list[tuple[Job, Any]]:
+        unit = ended.unit
+        if self._metrics.streams[unit.index].failure:
+            self._queue.failed(unit)
+            self._record(ended)
+            return []
         following: tuple[Unit, ...] = ()
         if unit.kind == "probe":
             assert self._parts.whole.settings.batch is not None
             chunk = fixed_chunk(self._parts)
             following = batch_units.split_input(unit.index, outcome.length, self._parts.whole.settings.batch, chunk)
             self._shards[unit.index] = [part for part in following if part.kind == "shard"]
-        self._queue = batch_units.unit_done(self._queue, unit, following)
-        if unit.kind in ("whole", "tail"):
-            self._manifest.note(tally)
-            remove_leftovers(self._jobs[unit.index])
-            yield from ((self._jobs[unit.index], receipt) for receipt in tally.results)
+        self._queue.done(unit, following)
+        if unit.kind not in ("whole", "tail"):
+            return []
+        self._record(ended)
+        return [(self._jobs[unit.index], receipt) for receipt in self._metrics.streams[unit.index].results]
 
-    def _died(self, unit: Unit) -> None:
+    def _died(self, ended: Ended) -> None:
         """A worker died during a unit: retry the unit, or end its input at the second death."""
-        self._metrics.restarted(WORKER)
-        again = batch_units.worker_died(self._queue, unit)
-        if again is not None:
-            self._queue = again
+        unit, place, job = ended.unit, ended.place, self._jobs[ended.unit.index]
+        again = self._queue.died(unit)
+        node, process = (place.node, place.process) if place else ("", None)
+        self._metrics.restarted(WORKER, WorkerDeath(node=node, process=process, input=job.name, again=again))
+        if again:
             return
         what = "the process of a worker died twice (killed, or out of memory)"
         remedy = "free some memory, or lower batch.workers"
-        self._fail(unit, Failure(what=what, where=self._jobs[unit.index].name, remedy=remedy))
+        self._metrics.failed(unit.index, Failure(what=what, where=job.name, remedy=remedy))
+        self._queue.failed(unit)
+        self._record(ended)
 
-    def _fail(self, unit: Unit, failure: Failure) -> None:
-        self._metrics.failed(unit.index, failure)
-        self._queue = batch_units.input_failed(self._queue, unit)
-        self._manifest.note(self._metrics.streams[unit.index])
+    def _record(self, ended: Ended) -> None:
+        """Record how an input ended; its result, if there is one, is made."""
+        index, outcome = ended.unit.index, ended.outcome
+        job, tally, effort = self._jobs[index], self._metrics.streams[index], self._efforts.pop(index)
+        self._shards.pop(index, None)
+        record = FileRecord(
+            stream=index,
+            input=job.name,
+            output=None if tally.failure else job.output,
+            state=tally.state,
+            frames=tally.frames_done,
+            seconds=round(effort.seconds, 3),
+            node=", ".join(effort.nodes),
+            worker=str(ended.place or ""),
+            restarts=effort.restarts,
+            warnings=tuple(warnings_of(tally)),
+            error=str(tally.failure.error()) if tally.failure else None,
+        )
+        source = outcome.source if outcome is not None else remote_files.stamp(job.input)
+        self._manifest.note(job, record, source, outcome.result if outcome is not None else None)
+        self._metrics.recorded(record)
 
 
 def _first_kind(parts: SplitRun, job: Job) -> batch_units.UnitKind:

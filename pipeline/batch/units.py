@@ -1,4 +1,4 @@
-"""The units of a batch and their order: pure functions on frozen state.
+"""The units of a batch and their order.
 
 A short input is one unit: the whole run on one worker. A long video is split: its shards (the source up to the first
 stage that needs order) run on any workers in parallel, and its tail follows when all of them are done.
@@ -7,6 +7,8 @@ stage that needs order) run on any workers in parallel, and its tail follows whe
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -36,48 +38,67 @@ class Unit:
     tries: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitQueue:
-    """Waiting units, in order, and running units."""
+    """Waiting units, in order, and running units. Every method takes as long for a million inputs as for one.
 
-    waiting: tuple[Unit, ...]
-    running: tuple[Unit, ...] = ()
+    Args:
+        first: the first unit of each input; they are taken from it one by one.
+    """
 
+    def __init__(self, first: Iterable[Unit]) -> None:
+        self._inputs = iter(first)
+        self._next_input = next(self._inputs, None)
+        self._ahead: deque[Unit] = deque()
+        self._running = 0
+        self._tails: dict[int, Unit] = {}
+        self._open_shards: dict[int, int] = {}
 
-def is_empty(queue: UnitQueue) -> bool:
-    """Whether no unit waits and none runs."""
-    return not queue.waiting and not queue.running
+    @property
+    def is_empty(self) -> bool:
+        """Whether no unit waits and none runs."""
+        return not (self._ahead or self._next_input or self._tails or self._running)
 
+    def take(self) -> Unit | None:
+        """The unit for an idle worker, which runs from now on; None if none can start now.
 
-def next_unit(queue: UnitQueue) -> Unit | None:
-    """The unit for an idle worker: the first whose predecessors are done; a tail waits for its shards."""
-    busy = {unit.index for unit in (*queue.waiting, *queue.running) if unit.kind == "shard"}
-    return next((unit for unit in queue.waiting if unit.kind != "tail" or unit.index not in busy), None)
+        Units of inputs that have begun come first, so that inputs finish in their order.
+        """
+        if self._ahead:
+            self._running += 1
+            return self._ahead.popleft()
+        if self._next_input is None:
+            return None
+        unit, self._next_input = self._next_input, next(self._inputs, None)
+        self._running += 1
+        return unit
 
+    def done(self, unit: Unit, following: tuple[Unit, ...] = ()) -> None:
+        """A unit is done; the units that follow from it wait before all others, a tail until its shards are done."""
+        self._running -= 1
+        shards = [one for one in following if one.kind != "tail"]
+        self._ahead.extendleft(reversed(shards))
+        for tail in (one for one in following if one.kind == "tail"):
+            self._tails[tail.index], self._open_shards[tail.index] = tail, len(shards)
+        if unit.kind == "shard" and unit.index in self._open_shards:
+            self._open_shards[unit.index] -= 1
+            if not self._open_shards[unit.index]:
+                del self._open_shards[unit.index]
+                self._ahead.appendleft(self._tails.pop(unit.index))
 
-def unit_started(queue: UnitQueue, unit: Unit) -> UnitQueue:
-    """The queue after a worker has started a unit."""
-    waiting = tuple(other for other in queue.waiting if other != unit)
-    return replace(queue, waiting=waiting, running=(*queue.running, unit))
+    def failed(self, unit: Unit) -> None:
+        """An input failed during a unit: its remaining units are dropped."""
+        self._running -= 1
+        self._ahead = deque(other for other in self._ahead if other.index != unit.index)
+        self._tails.pop(unit.index, None)
+        self._open_shards.pop(unit.index, None)
 
-
-def unit_done(queue: UnitQueue, unit: Unit, following: tuple[Unit, ...] = ()) -> UnitQueue:
-    """The queue after a unit; the units that follow from it come first, so that inputs finish in their order."""
-    running = tuple(other for other in queue.running if other != unit)
-    return replace(queue, waiting=(*following, *queue.waiting), running=running)
-
-
-def input_failed(queue: UnitQueue, unit: Unit) -> UnitQueue:
-    """The queue after an input failed: its remaining units are dropped."""
-    waiting = tuple(other for other in queue.waiting if other.index != unit.index)
-    return unit_done(replace(queue, waiting=waiting), unit)
-
-
-def worker_died(queue: UnitQueue, unit: Unit) -> UnitQueue | None:
-    """The queue after a worker died during a unit, which is retried; None when that was the last try."""
-    if unit.tries + 1 >= _TRIES:
-        return None
-    return unit_done(queue, unit, (replace(unit, tries=unit.tries + 1),))
+    def died(self, unit: Unit) -> bool:
+        """A worker died during a unit. Returns whether the unit is tried again; else the input has failed."""
+        if unit.tries + 1 >= _TRIES:
+            return False
+        self._running -= 1
+        self._ahead.appendleft(replace(unit, tries=unit.tries + 1))
+        return True
 
 
 def split_input(index: int, length: int | None, config: BatchConfig, chunk: int) -> tuple[Unit, ...]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import Timeout
 
@@ -31,6 +34,7 @@ from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.packet import failure_of
 from pipeline.plan import LanePlan, Plan
+from pipeline.redaction import secrets_registered
 from pipeline.serial import run_serial
 from pipeline.slot import stage_failure
 from pipeline.stage import CLAIM, Job, PlainError, working_folder
@@ -41,11 +45,35 @@ PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPlace:
+    """Where a worker runs: the name of the machine, and the number of the process."""
+
+    node: str
+    process: int
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.process}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The outcome of a unit: the metrics of its run, and the input's length for a probe."""
+    """The outcome of a unit.
+
+    Attributes:
+        metrics: of its run.
+        length: of the input, for a probe.
+        source: size and date of the input before the unit began (`remote_files.stamp`).
+        result: the same of the result, if the unit made it.
+        place: of the worker.
+        seconds: how long the unit took.
+    """
 
     metrics: Metrics
     length: int | None = None
+    source: Mapping[str, Any] | None = None
+    result: Mapping[str, Any] | None = None
+    place: WorkerPlace | None = None
+    seconds: float = 0.0
 
 
 class BatchWorker:
@@ -65,26 +93,37 @@ class BatchWorker:
         self._threads = threads
         self._mark = mark
 
+    def place(self) -> WorkerPlace:
+        """Where this worker runs."""
+        return WorkerPlace(node=platform.node() or "this machine", process=os.getpid())
+
     def run(self, unit: Unit, job: Job, shards: Sequence[Unit]) -> Outcome:
         """Run a unit of an input. Errors of stages are in the metrics. `shards`: the shards that a tail unit reads."""
-        job.register_secrets()
-        with scratch_folder("densepose-batch-") as place:
+        begun = time.perf_counter()
+        source = remote_files.stamp(job.input)
+        with secrets_registered(job.input, job.output, job.partner), scratch_folder("densepose-batch-") as place:
             try:
-                made_from = source_mark(job, self._mark)
-                here = _with_local_paths(job, place, self._mark)
-                if unit.kind == "shard":
-                    file = shard_file(job, unit.first, self._mark)
-                    return _with_user_paths(job, here, self._shard(unit, here, file, place))
-                files = [(shard.first, shard_file(job, shard.first, self._mark)) for shard in shards]
-                known = [
-                    (first, remote_files.local_copy(file, place)) for first, file in files if remote_files.exists(file)
-                ]
-                config = run_of(self._parts, unit, known, here.input)
-                if unit.kind == "probe":
-                    return _with_user_paths(job, here, self._probe(config.graph, here))
-                return self._result(config, job, here, made_from)
+                outcome = self._outcome(unit, job, shards, place)
             except PlainError as error:
-                return _refused(job, error)
+                outcome = _refused(job, error)
+        made = unit.kind in ("whole", "tail") and not outcome.metrics.streams[job.index].failure
+        result = remote_files.stamp(job.output) if made and job.output else None
+        seconds = time.perf_counter() - begun
+        return dataclasses.replace(outcome, source=source, result=result, place=self.place(), seconds=seconds)
+
+    def _outcome(self, unit: Unit, job: Job, shards: Sequence[Unit], place: Path) -> Outcome:
+        """The outcome of a unit, with copies of remote files in the folder `place`. Raises PlainError."""
+        made_from = source_mark(job, self._mark)
+        here = _with_local_paths(job, place, self._mark)
+        if unit.kind == "shard":
+            file = shard_file(job, unit.first, self._mark)
+            return _with_user_paths(job, here, self._shard(unit, here, file, place))
+        files = [(shard.first, shard_file(job, shard.first, self._mark)) for shard in shards]
+        known = [(first, remote_files.local_copy(file, place)) for first, file in files if remote_files.exists(file)]
+        config = run_of(self._parts, unit, known, here.input)
+        if unit.kind == "probe":
+            return _with_user_paths(job, here, self._probe(config.graph, here))
+        return self._result(config, job, here, made_from)
 
     def _result(self, config: RunConfig, job: Job, here: Job, made_from: str) -> Outcome:
         """Make a result and publish it, unless a worker of a killed batch has done so."""

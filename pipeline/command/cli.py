@@ -9,24 +9,24 @@ import time
 import traceback
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pipeline.batch.folder_lock import lock_folder
-from pipeline.batch.manifest import results_folder
-from pipeline.batch.split_graph import SplitRun, split_run
+from pipeline.batch.manifest import confirmed, results_folder
+from pipeline.batch.split_graph import split_run
 from pipeline.command.arguments import apply_shortcuts, read_arguments
+from pipeline.command.closing import counted, print_ending, print_ending_of_batch, print_message
 from pipeline.command.help import list_configurations
-from pipeline.command.launch import confirm_batch, launch, launch_batch, run_inputs
+from pipeline.command.launch import Batch, launch, launch_batch, open_manifest, run_inputs
 from pipeline.command.preflight import (
     check_output_paths,
     check_settings,
     folders_without_locks,
     refuse_failing_inputs,
 )
-from pipeline.command.progress import Progress
+from pipeline.command.progress import Preparation, Progress
 from pipeline.command.report import left_out_sentence, make_report, write_report
-from pipeline.command.terminal import one_line, plain_terminal
+from pipeline.command.terminal import plain_terminal
 from pipeline.command.zoo_weights import configuration_for_weights
 from pipeline.config import RunConfig, read_config, validate
 from pipeline.inputs import Inputs, has_scheme
@@ -67,21 +67,16 @@ def main(
         try:
             return _main(words, _stage_table() if table is None else table, started, again)
         except KeyboardInterrupt as stop:
-            _print_message("stopped")
+            print_message("stopped")
             return exit_code(stop.args[0] if stop.args else signal.SIGINT)
         except Exception as error:
             if "--debug" in words:
                 print(redacted(traceback.format_exc()), file=sys.stderr)
             if is_plain(error):
-                _print_message(f"error: {error}")
+                print_message(f"error: {error}")
                 return int(getattr(error, "exit_code", FAILED))
-            _print_message(f"error: {type(error).__name__}: {error}; run again with --debug for the traceback")
+            print_message(f"error: {type(error).__name__}: {error}; run again with --debug for the traceback")
             return FAILED
-
-
-def _print_message(sentence: str) -> None:
-    """Print a message on one line, with secrets redacted."""
-    print(one_line(redacted(sentence)), file=sys.stderr)
 
 
 def _stage_table() -> Mapping[str, str]:
@@ -109,35 +104,45 @@ def _main(words: list[str], table: Mapping[str, str], started: float, again: Res
     parts = split_run(config, table) if config.settings.batch else None
     resume = arguments.resume or parts is not None or again is not None
     since = again.since if again is not None and not arguments.resume and parts is None else None
+    preparation = Preparation(sys.stderr)
     inputs = run_inputs(
-        config, arguments.inputs, arguments.output, overwrite=arguments.overwrite, resume=resume, since=since
+        config,
+        arguments.inputs,
+        arguments.output,
+        overwrite=arguments.overwrite,
+        resume=resume,
+        since=since,
+        watch=preparation,
     )
     observe = config.settings.observe
     check_output_paths(inputs, {"--report": arguments.report, "--log": observe.log, "--profile": observe.profile})
     if parts is None:
-        return _carry_out(config, plan, parts, inputs, arguments, started, again)
+        inputs = refuse_failing_inputs(config, inputs, preparation)
+        preparation.end()
+        return _carry_out(config, plan, None, inputs, arguments, started, again)
     with lock_folder(results_folder(inputs.jobs)):
-        confirmed = confirm_batch(config, plan, inputs)
-        return _carry_out(config, plan, parts, confirmed, arguments, started, again)
+        batch = Batch(parts=parts, manifest=open_manifest(config, plan, inputs))
+        inputs = refuse_failing_inputs(config, confirmed(inputs, batch.manifest, preparation), preparation)
+        preparation.end()
+        return _carry_out(config, plan, batch, inputs, arguments, started, again)
 
 
 def _carry_out(
     config: RunConfig,
     plan: Plan,
-    parts: SplitRun | None,
+    batch: Batch | None,
     inputs: Inputs,
     arguments: Namespace,
     started: float,
     again: Restarted | None,
 ) -> int:
-    """Run the inputs, or the batch of `parts`, and print the outcome; returns the exit code."""
-    inputs = refuse_failing_inputs(config, inputs)
+    """Run the inputs, as a batch if there is one, and print the outcome; returns the exit code."""
     if again is None:
         for node in config.graph.nodes:
             for sentence in node.cls.announce(config.stages[node.name]):
-                _print_message(sentence)
+                print_message(sentence)
         for sentence in folders_without_locks(inputs):
-            _print_message(sentence)
+            print_message(sentence)
     metrics = Metrics(config.graph, inputs.jobs, started)
     for index, failure in inputs.refused.items():
         metrics.failed(index, failure)
@@ -145,24 +150,30 @@ def _carry_out(
         if job.index in inputs.standing:
             metrics.finished_before(job.index)
             remove_parts(job.output or "")
-    with interrupt_on_signals(STOPPING if parts is None else STOPPING_BATCH) as interrupt:
+    if batch is not None:
+        print_message(_beginning(inputs))
+    with interrupt_on_signals(STOPPING if batch is None else STOPPING_BATCH) as interrupt:
         if again is not None and again.stopped is not None:
             interrupt.request(again.stopped)
             results = save_interrupted_results(config, inputs.ready, metrics)
-        elif parts is not None:
-            results = launch_batch(parts, plan, inputs, metrics, interrupt, serial=arguments.serial)
+        elif batch is not None:
+            results = launch_batch(batch, plan, inputs, metrics, interrupt, serial=arguments.serial)
         else:
             results = launch(config, plan, inputs.ready, metrics, interrupt, serial=arguments.serial)
         with observing(config.settings.observe, metrics, append=again is not None):
-            _run(results, inputs, metrics)
+            _run(results, inputs, metrics, is_batch=batch is not None)
         if arguments.report:
             _report(metrics, arguments.report, inputs.left_out)
-        code = _verdict(metrics, interrupt, debug=arguments.debug)
+        if batch is None:
+            print_ending(metrics, debug=arguments.debug)
+        else:
+            print_ending_of_batch(metrics, inputs.refused, batch.manifest.path, debug=arguments.debug)
+        code = _verdict(metrics, interrupt)
     if inputs.left_out:
         print(left_out_sentence(inputs.left_out), file=sys.stderr)
     unfinished = (index for index, stream in metrics.streams.items() if stream.failure and index not in inputs.refused)
-    if parts is not None and (interrupt.requested or any(True for _ in unfinished)):
-        _print_message(REPEAT)
+    if batch is not None and (interrupt.requested or any(True for _ in unfinished)):
+        print_message(REPEAT)
     return code
 
 
@@ -173,16 +184,24 @@ def set_thread_limits(threads: Any) -> None:
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
 
 
-def _run(results: Iterator[tuple[Job, Any]], inputs: Inputs, metrics: Metrics) -> None:
-    """Run to the end and show the progress."""
-    for job in inputs.ready:
-        if job.output and not has_scheme(job.output):
-            _make_folder(job)
+def _beginning(inputs: Inputs) -> str:
+    """The first line of a batch: what there is to do."""
+    parts = [counted(len(inputs.jobs), "input"), f"{len(inputs.ready)} to do"]
+    parts += [f"{len(inputs.standing)} finished before"] if inputs.standing else []
+    return " · ".join([*parts, f"{len(inputs.refused)} refused"] if inputs.refused else parts)
+
+
+def _run(results: Iterator[tuple[Job, Any]], inputs: Inputs, metrics: Metrics, *, is_batch: bool) -> None:
+    """Run to the end and show the progress, and each result unless it is one of a batch."""
+    outputs = (job.output for job in inputs.ready if job.output and not has_scheme(job.output))
+    for folder in dict.fromkeys(os.path.dirname(output) or "." for output in outputs):
+        _make_folder(folder)
     progress = Progress(metrics, sys.stderr)
     metrics.listen(progress.show)
+    metrics.observe(progress)
     try:
         for job, receipt in results:
-            if is_result(receipt) and receipt.path:
+            if is_result(receipt) and receipt.path and not is_batch:
                 progress.say(_written(job, receipt, metrics.streams[job.index]))
     finally:
         metrics.finish()
@@ -197,13 +216,12 @@ def _report(metrics: Metrics, path: str, left_out: Sequence[str]) -> None:
         metrics.complaints.append(error)
 
 
-def _make_folder(job: Job) -> None:
-    folder = Path(job.output or ".").parent
+def _make_folder(folder: str) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
     except OSError as error:
         what = f"this folder cannot be made ({error.strerror})"
-        raise PlainError(what, str(folder), "name another with -o") from error
+        raise PlainError(what, folder, "name another with -o") from error
 
 
 def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
@@ -211,50 +229,13 @@ def _written(job: Job, receipt: Any, stream: StreamTally) -> str:
     ending = " · stopped early" if stream.interrupted and not annotated else ""
     if receipt.facts.get("salvaged"):
         ending = " · a partial result; its parts stay"
-    frames = f" ({_counted(receipt.frames, 'frame')})" if receipt.frames else ""  # a training has none
+    frames = f" ({counted(receipt.frames, 'frame')})" if receipt.frames else ""  # a training has none
     return f"{job.name or job.stem} → {receipt.path}{frames}{ending}"
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _computed_on(metrics: Metrics) -> str:
-    """The device that the network of a run took, or several did."""
-    facts = [metrics.facts, *(stream.facts for stream in metrics.streams.values())]
-    devices = dict.fromkeys(str(one["device"]) for one in facts if one.get("device"))
-    return "".join(f", on {'the CPU' if device == 'cpu' else device}" for device in devices)
-
-
-def _verdict(metrics: Metrics, interrupt: Interrupt, *, debug: bool) -> int:
-    """Print warnings, errors and the summary at the end; returns the exit code."""
-    streams = list(metrics.streams.values())
-    for stream in streams:
-        warnings = [*stream.facts.get("warnings", []), *stream.poisoned]
-        for result in stream.results:
-            warnings += result.facts.get("warnings", [])
-        for warning in dict.fromkeys(warnings):
-            _print_message(f"warning: {stream.job.name}: {warning}")
-        if stream.failure:
-            _print_message(f"error: {stream.failure.error()}")
-            if debug and stream.failure.trace:
-                print(redacted(stream.failure.trace), file=sys.stderr)
-        for loss in stream.given_up:
-            _print_message(f"error: {stream.job.name}: {loss}")
-        for facts in (stream.facts, *(result.facts for result in stream.results)):
-            for note in facts.get("notes", []):
-                _print_message(note)
-    for complaint in metrics.complaints:
-        _print_message(f"error: {complaint}")
-    done = sum(stream.done for stream in streams)
-    frames = sum(stream.frames_done for stream in streams)
-    seconds = metrics.seconds or 0.0
-    if done:
-        has_frames = any(result.frames for stream in streams for result in stream.results)
-        counted = f": {_counted(frames, 'frame')} in {seconds:.1f} s" if has_frames else f" in {seconds:.1f} s"
-        rate = f", {frames / seconds:.1f} fps" if seconds and frames and has_frames else ""
-        _print_message(f"{done} of {_counted(len(streams), 'input')} done{counted}{rate}{_computed_on(metrics)}")
+def _verdict(metrics: Metrics, interrupt: Interrupt) -> int:
+    """The exit code."""
     if interrupt.requested:
         return exit_code(interrupt.number)
-    wrong = metrics.complaints or any(stream.failure or stream.given_up for stream in streams)
+    wrong = metrics.complaints or any(stream.failure or stream.given_up for stream in metrics.streams.values())
     return FAILED if wrong else DONE

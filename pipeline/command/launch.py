@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.actors.cluster import quieten
-from pipeline.batch.manifest import Manifest, confirmed, results_folder
+from pipeline.batch.manifest import Manifest, results_folder
 from pipeline.batch.run import LocalWorker, run_batch, settings_mark
 from pipeline.batch.split_graph import SplitRun
 from pipeline.batch.worker import BatchWorker
@@ -32,6 +33,7 @@ from pipeline.recovery import settings_of
 from pipeline.remote_files import is_remote
 from pipeline.serial import run_serial
 from pipeline.stage import Job
+from pipeline.watch import Watch
 
 
 def run_inputs(
@@ -42,6 +44,7 @@ def run_inputs(
     overwrite: bool,
     resume: bool = False,
     since: float | None = None,
+    watch: Watch | None = None,
 ) -> Inputs:
     """The jobs of a run: the named inputs, else the demo clip, or the single job of a run that makes its own material.
 
@@ -68,8 +71,9 @@ def run_inputs(
         if not config.demo.is_file():
             raise ConfigError("the demo clip is missing", str(config.demo), "name an input, or restore the clip")
         names = [os.path.relpath(config.demo)]
-    ending = config.settings.result
-    return find_inputs(names, output, overwrite=overwrite, resume=resume, since=since, ending=ending)
+    return find_inputs(
+        names, output, overwrite=overwrite, resume=resume, since=since, ending=config.settings.result, watch=watch
+    )
 
 
 def cannot_be_parallel(plan: Plan, jobs: Sequence[Job]) -> bool:
@@ -101,28 +105,41 @@ def launch(
     return run_ray(config, plan, jobs, metrics, interrupt)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A batch: the runs of its units, and its manifest."""
+
+    parts: SplitRun
+    manifest: Manifest
+
+
 def launch_batch(
-    parts: SplitRun, plan: Plan, inputs: Inputs, metrics: Metrics, interrupt: Interrupt, *, serial: bool
+    batch: Batch, plan: Plan, inputs: Inputs, metrics: Metrics, interrupt: Interrupt, *, serial: bool
 ) -> Iterator[tuple[Job, Any]]:
     """Run a batch over Ray workers, or one unit after the other in this process.
 
-    Arguments, receipts and errors as for `pipeline.batch.run.run_batch`; inputs as `confirm_batch` returned them.
+    Arguments, receipts and errors as for `pipeline.batch.run.run_batch`; inputs as `confirmed` returned them.
     """
-    if not inputs.ready:
-        return iter(())
-    fetch_assets(parts.whole)
+    if inputs.ready:
+        fetch_assets(batch.parts.whole)
+        yield from _run_batch(batch, plan, inputs.ready, metrics, interrupt, serial=serial)
+    batch.manifest.close()
+
+
+def _run_batch(
+    batch: Batch, plan: Plan, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt, *, serial: bool
+) -> Iterator[tuple[Job, Any]]:
+    parts, manifest = batch.parts, batch.manifest
     mark = settings_mark(settings_of(parts.whole, plan))
-    manifest = Manifest(results_folder(inputs.jobs), mark)
     if serial:
         worker = BatchWorker(parts, max(lane.threads for lane in plan.lanes), os.getcwd(), mark)
-        return run_batch(parts, inputs.ready, metrics, interrupt, LocalWorker(worker), manifest)
+        return run_batch(parts, jobs, metrics, interrupt, LocalWorker(worker), manifest)
     quieten(parts.whole.settings.ray.address)
     from pipeline.batch.ray_workers import run_batch_on_ray
 
-    return run_batch_on_ray(parts, inputs.ready, metrics, interrupt, manifest, mark)
+    return run_batch_on_ray(parts, jobs, metrics, interrupt, manifest, mark)
 
 
-def confirm_batch(config: RunConfig, plan: Plan, inputs: Inputs) -> Inputs:
-    """The inputs of a batch, where those that its manifest lists as done are skipped. Raises PlainError."""
-    mark = settings_mark(settings_of(config, plan))
-    return confirmed(inputs, Manifest(results_folder(inputs.jobs), mark))
+def open_manifest(config: RunConfig, plan: Plan, inputs: Inputs) -> Manifest:
+    """The manifest of a batch. Raises PlainError."""
+    return Manifest(results_folder(inputs.jobs), settings_mark(settings_of(config, plan)))

@@ -14,6 +14,7 @@ from pipeline.packet import Failure, failure_of
 from pipeline.plan import LARGEST_IMAGE_VARIABLE
 from pipeline.remote_files import is_remote, path_on_this_machine
 from pipeline.stage import closed_folder, is_plain
+from pipeline.watch import Watch, watched
 
 NO_LOCKS = "this file system has no locks: do not start a second run that writes the same results"
 
@@ -71,13 +72,13 @@ def check_settings(config: RunConfig) -> None:
             raise UsageError(error.what, error.where, error.remedy) from error
 
 
-def refuse_failing_inputs(config: RunConfig, inputs: Inputs) -> Inputs:
+def refuse_failing_inputs(config: RunConfig, inputs: Inputs, watch: Watch | None = None) -> Inputs:
     """Refuse inputs that a stage cannot process, if that is known before the start; returns all inputs.
 
     Raises UsageError if all inputs are refused for the same reason.
     """
     failures: dict[int, Failure] = {}
-    for job in inputs.ready:
+    for job in watched(inputs.ready, "checks", watch):
         try:
             for node in config.graph.nodes:
                 node.cls.check(config.stages[node.name], job)

@@ -8,16 +8,80 @@ from typing import TextIO
 
 from pipeline.command.terminal import one_line
 from pipeline.metrics import Metrics
+from pipeline.observer import FileRecord, WorkerDeath
+from pipeline.packet import Step
 from pipeline.redaction import redacted
 
 _BAR_EVERY_S = 0.2
 _LINE_EVERY_S = 10.0
 _BAR_WIDTH = 24
 _RATE_AFTER_S = 0.5
+_PREPARATION_AFTER_S = 2.0
+_END_FROM_S, _DAY_FROM_S = 600.0, 72_000.0
+"""From this remaining time on, its end is named, and its day too."""
+
+
+class _StatusLine:
+    """A line that changes in place on a terminal; elsewhere, each change is a line of its own."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.on_terminal = out.isatty()
+        self._out = out
+        self._shown_at = time.perf_counter()
+        self._length = 0
+        self._last = ""
+
+    def is_due(self, now: float, first_after_s: float | None = None) -> bool:
+        """Whether the last change was long enough ago; `first_after_s`: for the first one."""
+        every = _BAR_EVERY_S if self.on_terminal else _LINE_EVERY_S
+        return now - self._shown_at >= (every if self._last or first_after_s is None else first_after_s)
+
+    def show(self, text: str, now: float) -> None:
+        """Change the line. A line that would only be repeated is not written."""
+        self._shown_at = now
+        if self.on_terminal:
+            self._out.write("\r" + text.ljust(self._length))
+            self._length = len(text)
+        elif text != self._last:
+            self._out.write(text + "\n")
+        self._last = text
+        self._out.flush()
+
+    def say(self, sentence: str) -> None:
+        """Write a message on a line of its own, with the secrets of addresses redacted."""
+        self.erase()
+        self._out.write(one_line(redacted(sentence)) + "\n")
+        self._out.flush()
+
+    def erase(self) -> None:
+        """Remove the line from a terminal."""
+        if self._length:
+            self._out.write("\r" + " " * self._length + "\r")
+            self._out.flush()
+            self._length = 0
+
+
+class Preparation:
+    """A `Watch` that shows how far a long preparation is; a short one shows nothing."""
+
+    def __init__(self, out: TextIO) -> None:
+        """Args: out: where to write."""
+        self._line = _StatusLine(out)
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` things were gone over, unless something was shown a moment ago."""
+        now = time.perf_counter()
+        if self._line.is_due(now, _PREPARATION_AFTER_S):
+            self._line.show(f"preparing: {done} of {total} {what}", now)
+
+    def end(self) -> None:
+        """Remove the line."""
+        self._line.erase()
 
 
 class Progress:
-    """Shows the progress of a run on a stream; `show` may be called at any rate.
+    """Shows the progress of a run on a stream; `show` may be called at any rate. It also observes the run: failed files
+    and dead workers of a batch are named at once.
 
     Args:
         metrics: of the run.
@@ -26,67 +90,74 @@ class Progress:
 
     def __init__(self, metrics: Metrics, out: TextIO) -> None:
         self._metrics = metrics
-        self._out = out
-        self._terminal = out.isatty()
-        self._shown_at = time.perf_counter()
-        self._length = 0
+        self._line = _StatusLine(out)
+        totals = metrics.totals()
+        self._ended_before = totals.done + totals.failed
 
     def show(self) -> None:
         """Write the progress, unless it was written a moment ago."""
         now = time.perf_counter()
-        if now - self._shown_at < (_BAR_EVERY_S if self._terminal else _LINE_EVERY_S):
-            return
-        self._shown_at = now
-        text = describe(self._metrics, now)
-        if self._terminal:
-            text = bar(self._metrics) + text
-            self._out.write("\r" + text.ljust(self._length))
-            self._length = len(text)
-        else:
-            self._out.write(text + "\n")
-        self._out.flush()
+        if self._line.is_due(now):
+            text = describe(self._metrics, now, self._ended_before)
+            self._line.show(bar(self._metrics) + text if self._line.on_terminal else text, now)
 
     def say(self, sentence: str) -> None:
         """Write a message on a line of its own, with the secrets of addresses redacted."""
-        if self._terminal and self._length:
-            self._out.write("\r" + " " * self._length + "\r")
-            self._length = 0
-        self._out.write(one_line(redacted(sentence)) + "\n")
-        self._out.flush()
+        self._line.say(sentence)
+
+    def step(self, lane: str, stream: int, step: Step) -> None:
+        """Nothing is said: `show` reads the sums."""
+
+    def restarted(self, lane: str, death: WorkerDeath | None) -> None:
+        """Say that a worker of a batch died."""
+        if death is not None:
+            place = f"process {death.process} on {death.node}" if death.process else "before it had started"
+            again = "; this is tried once more" if death.again else ""
+            self.say(f"a worker died ({place}; killed, or out of memory) at {death.input}{again}")
+
+    def recorded(self, record: FileRecord) -> None:
+        """Say why an input of a batch failed."""
+        if record.error:
+            self.say(f"error: {record.error}")
 
     def end(self) -> None:
         """Remove the bar."""
-        if self._terminal and self._length:
-            self._out.write("\r" + " " * self._length + "\r")
-            self._out.flush()
+        self._line.erase()
 
 
-def describe(metrics: Metrics, now: float) -> str:
-    """One line: frames, frames per second, people per frame, and remaining time where the length is known.
+def describe(metrics: Metrics, now: float, ended_before: int = 0) -> str:
+    """One line: inputs, frames, frames per second, people per frame, and the remaining time where it can be estimated.
 
     Where people annotate, it has the number of finished images instead.
+
+    Args:
+        metrics: of the run.
+        now: the `time.perf_counter()`.
+        ended_before: number of inputs that had ended when the run began.
     """
-    streams = list(metrics.streams.values())
-    frames = sum(stream.frames_done for stream in streams)
-    begun = sum(stream.frames_in for stream in streams)
+    totals, streams = metrics.totals(), metrics.under_way
     parts = []
-    if len(streams) > 1:
-        parts.append(f"{sum(stream.done for stream in streams)}/{len(streams)} inputs")
-    total = _total(metrics)
+    if len(metrics.streams) > 1:
+        parts.append(f"{totals.done}/{len(metrics.streams)} inputs")
+        parts += [f"{totals.failed} failed"] if totals.failed else []
     annotated = [stream.gauges["finished_images"] for stream in streams if "finished_images" in stream.gauges]
     if annotated:
         return " · ".join([*parts, f"finished images: {sum(annotated):.0f}"])
-    parts.append(f"{frames}/{total} frames" if total else f"{frames} frames")
-    working = now - metrics.started - (metrics.first_frame_s or 0.0)
-    fps = frames / working if metrics.first_frame_s is not None and working > _RATE_AFTER_S else 0.0
-    if fps or not frames:
+    expected = None if totals.unknown else totals.expected
+    parts.append(f"{totals.frames_done}/{expected} frames" if expected else f"{totals.frames_done} frames")
+    working = 0.0 if metrics.first_frame_s is None else now - metrics.started - metrics.first_frame_s
+    fps = totals.frames_done / working if working > _RATE_AFTER_S else 0.0
+    if fps or not totals.frames_done:
         parts.append(f"{fps:.1f} fps" if fps else "starting")
-    if begun:
-        parts.append(f"{sum(stream.people for stream in streams) / begun:.1f} people a frame")
+    if totals.frames_in:
+        parts.append(f"{totals.people / totals.frames_in:.1f} people a frame")
     for stream in streams:
         parts += _measured(stream.gauges)
-    if total and fps:
-        parts.append(f"{_clock(max(0.0, (total - frames) / fps))} left")
+    if expected and fps:
+        parts.append(_left((expected - totals.frames_done) / fps))
+    elif (ended := totals.done + totals.failed - ended_before) > 1 and working > _RATE_AFTER_S:
+        open_inputs = len(metrics.streams) - totals.done - totals.failed
+        parts.append(_left(open_inputs * working / (ended - 1)))  # the first one ended when `working` began
     return " · ".join(parts)
 
 
@@ -101,22 +172,25 @@ def _measured(gauges: Mapping[str, float]) -> list[str]:
 
 
 def bar(metrics: Metrics) -> str:
-    """The bar of finished frames; empty where the length is unknown."""
-    total = _total(metrics)
-    if not total:
+    """The bar of finished frames, or of ended inputs where a length is unknown; empty if there is neither."""
+    totals, inputs = metrics.totals(), len(metrics.streams)
+    if not totals.unknown and totals.expected:
+        share = totals.frames_done / totals.expected
+    elif inputs > 1:
+        share = (totals.done + totals.failed) / inputs
+    else:
         return ""
-    share = min(1.0, sum(stream.frames_done for stream in metrics.streams.values()) / total)
-    full = int(share * _BAR_WIDTH)
-    return "█" * full + "░" * (_BAR_WIDTH - full) + f" {share:4.0%} "
+    full = int(min(1.0, share) * _BAR_WIDTH)
+    return "█" * full + "░" * (_BAR_WIDTH - full) + f" {min(1.0, share):4.0%} "
 
 
-def _total(metrics: Metrics) -> int | None:
-    """The sum of the frames of all inputs, where every length is known."""
-    lengths = [
-        stream.frames_done if stream.done or stream.failure else stream.length for stream in metrics.streams.values()
-    ]
-    known = [length for length in lengths if length is not None]
-    return sum(known) if len(known) == len(lengths) and any(known) else None
+def _left(seconds: float) -> str:
+    """The remaining time; where it is long, also the time of day at the end."""
+    left = max(0.0, seconds)
+    if left < _END_FROM_S:
+        return f"{_clock(left)} left"
+    end = time.localtime(time.time() + left)
+    return f"{_clock(left)} left, until {time.strftime('%H:%M' if left < _DAY_FROM_S else '%a %d %b %H:%M', end)}"
 
 
 def _clock(seconds: float) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from typing import Any
 
 from pipeline.observe.line_file import LineFile
+from pipeline.observer import FileRecord, WorkerDeath
 from pipeline.packet import Step, gauges_of, is_result
 from pipeline.redaction import redacted_data
 
@@ -16,7 +18,8 @@ class EventLog:
 
     Every line has `time` (seconds since 1970), `event` and `stream`. Events: `packet` (a lane processed `frames` frames
     in `seconds`; `first` is the first of them, `people` the number of people in them), `gauges`, `written`, `poisoned`,
-    `failed`, `ended`, `restarted`.
+    `failed`, `ended`, `restarted`. A batch has `file` for each input that ended (the fields of `FileRecord`), and
+    `restarted` has the fields of `WorkerDeath`.
     """
 
     def __init__(self, path: str, *, append: bool = False) -> None:
@@ -48,9 +51,14 @@ class EventLog:
         elif step.ended and not step.pending:
             self._write("ended", stream, lane=lane)
 
-    def restarted(self, lane: str) -> None:
+    def restarted(self, lane: str, death: WorkerDeath | None = None) -> None:
         """Log that a process of a lane died and was replaced."""
-        self._write("restarted", None, lane=lane)
+        self._write("restarted", None, lane=lane, **({} if death is None else dataclasses.asdict(death)))
+
+    def recorded(self, record: FileRecord) -> None:
+        """Log how an input of a batch ended."""
+        facts = {key: value for key, value in dataclasses.asdict(record).items() if value not in (None, ())}
+        self._write("file", facts.pop("stream"), **facts)
 
     def close(self) -> None:
         """Close the file."""

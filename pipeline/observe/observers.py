@@ -34,7 +34,7 @@ def observing(config: ObserveConfig, metrics: Metrics, *, append: bool = False) 
             stack.callback(_close, trace, metrics)
             metrics.observe(trace)
         if config.metrics is not None:
-            prometheus = _prometheus(metrics, config.host, config.metrics)
+            prometheus = _prometheus(metrics, config.host, config.metrics, by_stream=config.by_stream)
             stack.callback(prometheus.close)
             metrics.observe(prometheus)
         yield
@@ -47,9 +47,9 @@ def _close(watcher: EventLog | PerfettoTrace, metrics: Metrics) -> None:
         metrics.complaints.append(watcher.file.refusal)
 
 
-def _prometheus(metrics: Metrics, host: str, port: int) -> PrometheusMetrics:
+def _prometheus(metrics: Metrics, host: str, port: int, *, by_stream: bool) -> PrometheusMetrics:
     from pipeline.observe.prometheus import (
         PrometheusMetrics,  # its web server is slow to load
     )
 
-    return PrometheusMetrics(metrics, host, port)
+    return PrometheusMetrics(metrics, host, port, by_stream=by_stream)

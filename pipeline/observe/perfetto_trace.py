@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from pipeline.observe.line_file import LineFile
+from pipeline.observer import FileRecord, WorkerDeath
 from pipeline.packet import Step
 
 MICRO = 1_000_000
@@ -39,8 +40,11 @@ class PerfettoTrace:
                 args=facts,
             )
 
-    def restarted(self, lane: str) -> None:
+    def restarted(self, lane: str, death: WorkerDeath | None = None) -> None:
         """Does nothing: the new process has its own group."""
+
+    def recorded(self, record: FileRecord) -> None:
+        """Does nothing: the spans of a batch stay with its workers."""
 
     def close(self) -> None:
         """End the JSON list, as strict readers need, and close the file."""

@@ -6,15 +6,18 @@ import shutil
 import socket
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler
 
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from pipeline.metrics import Metrics
+from pipeline.metrics import Metrics, sums_of
+from pipeline.observer import FileRecord, WorkerDeath
 from pipeline.packet import Step
 from pipeline.stage import PlainError
 
@@ -22,6 +25,13 @@ BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 PREFIX = "densepose_"
 PATIENCE_S = 10.0
 """A connection is closed after this time."""
+COUNTERS = {
+    "frames_in": ("frames_in", "Frames that the source gave."),
+    "frames_done": ("frames_done", "Frames that left the last stage."),
+    "people": ("people", "People found, added over frames."),
+    "poisoned": ("packets_poisoned", "Packets passed on unprocessed."),
+}
+"""Fields of `Totals`, with the names and descriptions of their counters."""
 GPU_QUERY = ("--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits")
 
 
@@ -48,9 +58,15 @@ class _Request(WSGIRequestHandler):
 class PrometheusMetrics(Collector):
     """Serves a run's metrics over HTTP from a thread; observes its steps for the histograms."""
 
-    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
-        """Start the server. Raises PlainError for an address that cannot be bound."""
+    def __init__(self, metrics: Metrics, host: str, port: int, *, by_stream: bool = False) -> None:
+        """Start the server. Raises PlainError for an address that cannot be bound.
+
+        Args: by_stream: whether each stream has series of its own.
+        """
         self._metrics = metrics
+        self._by_stream = by_stream
+        self._inputs = Counter[tuple[str, str]]()
+        self._frames = Counter[str]()
         registry = CollectorRegistry()
         registry.register(self)
         self._seconds = Histogram(
@@ -73,8 +89,13 @@ class PrometheusMetrics(Collector):
             if timing.items:
                 self._seconds.labels(stage).observe(timing.busy_s)
 
-    def restarted(self, lane: str) -> None:
+    def restarted(self, lane: str, death: WorkerDeath | None = None) -> None:
         """Counted by the metrics themselves."""
+
+    def recorded(self, record: FileRecord) -> None:
+        """An input of a batch ended."""
+        self._inputs[record.worker, record.state] += 1
+        self._frames[record.worker] += record.frames
 
     def close(self) -> None:
         """Stop the server."""
@@ -85,6 +106,7 @@ class PrometheusMetrics(Collector):
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """The current values of everything but the histograms."""
         yield from self._of_streams()
+        yield from self._of_workers()
         yield from self._of_lanes()
         stage_cpu = CounterMetricFamily(f"{PREFIX}stage_cpu_seconds", "Processor seconds of a stage.", labels=["stage"])
         for name, timing in list(self._metrics.stages.items()):
@@ -93,27 +115,33 @@ class PrometheusMetrics(Collector):
         yield from gpu_metrics()
 
     def _of_streams(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        counters = {
-            "frames_in": "Frames that the source gave.",
-            "frames_done": "Frames that left the last stage.",
-            "people": "People found, added over frames.",
-        }
-        streams = list(self._metrics.streams.items())
-        for key, about in counters.items():
-            family = CounterMetricFamily(f"{PREFIX}{key}", about, labels=["stream"])
-            for index, tally in streams:
-                family.add_metric([str(index)], getattr(tally, key))
+        """The sums over all streams, or one series for each stream; and what live streams measure."""
+        labels = ["stream"] if self._by_stream else []
+        rows: list[tuple[list[str], Any]] = [([], self._metrics.totals())]
+        if self._by_stream:
+            rows = [([str(index)], sums_of(tally)) for index, tally in list(self._metrics.streams.items())]
+        for field, (name, about) in COUNTERS.items():
+            family = CounterMetricFamily(f"{PREFIX}{name}", about, labels=labels)
+            for values, sums in rows:
+                family.add_metric(values, getattr(sums, field))
             yield family
-        poisoned = CounterMetricFamily(f"{PREFIX}packets_poisoned", "Packets passed on unprocessed.", labels=["stream"])
-        for index, tally in streams:
-            poisoned.add_metric([str(index)], len(tally.poisoned))
-        yield poisoned
-        for name in sorted({name for _, tally in streams for name in dict(tally.gauges)}):
+        live = self._metrics.under_way
+        for name in sorted({name for tally in live for name in dict(tally.gauges)}):
             gauge = GaugeMetricFamily(f"{PREFIX}live_{name}", "Reported by a live stage.", labels=["stream"])
-            for index, tally in streams:
+            for tally in live:
                 if name in tally.gauges:
-                    gauge.add_metric([str(index)], tally.gauges[name])
+                    gauge.add_metric([str(tally.job.index)], tally.gauges[name])
             yield gauge
+
+    def _of_workers(self) -> Iterator[CounterMetricFamily]:
+        """What the workers of a batch made."""
+        inputs = CounterMetricFamily(f"{PREFIX}inputs", "Inputs that ended.", labels=["worker", "state"])
+        for (worker, state), count in list(self._inputs.items()):
+            inputs.add_metric([worker, state], count)
+        frames = CounterMetricFamily(f"{PREFIX}worker_frames", "Frames of results.", labels=["worker"])
+        for worker, count in list(self._frames.items()):
+            frames.add_metric([worker], count)
+        yield from (inputs, frames)
 
     def _of_lanes(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         packets = CounterMetricFamily(f"{PREFIX}lane_packets", "Packets that a lane took.", labels=["lane"])

@@ -14,7 +14,7 @@ from pipeline.batch.manifest import Manifest
 from pipeline.config import read_config
 from pipeline.conversion import ConfigError, convert
 from pipeline.inputs import live_input
-from pipeline.metrics import StreamTally
+from pipeline.observer import FileRecord
 from pipeline.packet import Failure
 from pipeline.redaction import (
     address_key,
@@ -25,6 +25,7 @@ from pipeline.redaction import (
     without_registered_secrets,
     without_secrets,
 )
+from pipeline.remote_files import StoreListings
 from pipeline.slot import stage_failure
 from pipeline.stage import Job, StageError
 
@@ -128,12 +129,23 @@ def test_a_batch_knows_its_inputs_again_without_their_secrets(tmp_path: Path) ->
     result.write_bytes(b"film")
     address = "http://me:secret@host/film.mp4?token=secret"
     job = Job(index=0, input=address, output=str(result), stem="film")
-    tally = StreamTally(job, done=True, frames_done=3)
-    manifest = Manifest(str(tmp_path), "settings")
-    manifest.note(tally)
-    assert Manifest(str(tmp_path), "settings").is_current(job)
+    record = FileRecord(
+        stream=0,
+        input=job.name,
+        output=job.output,
+        state="done",
+        frames=3,
+        seconds=1.0,
+        node="here",
+        worker="here:1",
+        restarts=0,
+    )
+    manifest, stores = Manifest(str(tmp_path), "settings"), StoreListings()
+    manifest.note(job, record, None, stores.stamp(str(result)))
+    manifest.close()
+    assert Manifest(str(tmp_path), "settings").is_current(job, stores)
     other = dataclasses.replace(job, input=address.replace("token=secret", "token=other"))
-    assert not Manifest(str(tmp_path), "settings").is_current(other)
+    assert not Manifest(str(tmp_path), "settings").is_current(other, stores)
     assert "secret" not in (tmp_path / "batch.json").read_text()
 
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from pipeline.actors.autoscaling import FrameTimes, SpeedMeter, frames_left, replica_pays_off
-from pipeline.packet import Timing
+from pipeline.graph import Graph
+from pipeline.metrics import LaneTally, Metrics
+from pipeline.packet import Step, Timing
+from pipeline.stage import Job
 
 pytestmark = pytest.mark.quick
 
@@ -39,21 +42,23 @@ def test_no_replica_starts_where_another_lane_or_the_cores_are_the_limit() -> No
     )
 
 
-def stream(length: int | None, *, done: bool = False) -> Any:
-    """A stream's tally, as far as it matters here."""
-    return SimpleNamespace(length=length, done=done, failure=None)
-
-
-def metrics_of(*streams: Any, **parts: Any) -> Any:
-    """Metrics, as far as they matter here."""
-    return SimpleNamespace(streams=dict(enumerate(streams)), **parts)
+def metrics_with(*lengths: int | None, done: int | None = None) -> Metrics:
+    """The metrics of streams of these lengths, all of which have begun, one of which may be done."""
+    jobs = [Job(index=index, input=str(index), output=None, stem="") for index in range(len(lengths))]
+    metrics = Metrics(Graph(lanes=()), jobs)
+    metrics.lanes["a"] = LaneTally()
+    for index, length in enumerate(lengths):
+        metrics.step("a", index, Step(started=1, length=length))
+    if done is not None:
+        metrics.streams[done].done = True
+    return metrics
 
 
 def test_frames_left_are_counted_where_lengths_are_known_and_guessed_elsewhere() -> None:
-    assert frames_left(metrics_of(stream(100), stream(50, done=True)), 60) == 90
-    assert frames_left(metrics_of(stream(100)), 130) == 0  # the container was wrong
-    assert frames_left(metrics_of(stream(None)), 60) == 60  # as many again
-    assert frames_left(metrics_of(stream(500), stream(None)), 60) == 440
+    assert frames_left(metrics_with(100, 50, done=1), 60) == 90
+    assert frames_left(metrics_with(100), 130) == 0  # the container was wrong
+    assert frames_left(metrics_with(None), 60) == 60  # as many again
+    assert frames_left(metrics_with(500, None), 60) == 440
 
 
 def lane(name: str, *stages: str) -> Any:
@@ -66,7 +71,7 @@ def test_the_stopwatch_leaves_out_first_packets_and_waiting(on_gpu: tuple[str, .
     lanes = (lane("a", "read"), lane("b", "think", "guess"))
     tallies = {"a": SimpleNamespace(packets=1), "b": SimpleNamespace(packets=1)}
     slow = Timing(busy_s=9.0, cpu_s=9.0, items=10)
-    metrics = metrics_of(stages={"read": slow, "think": slow, "guess": slow}, lanes=tallies)
+    metrics: Any = SimpleNamespace(stages={"read": slow, "think": slow, "guess": slow}, lanes=tallies)
     watch = SpeedMeter(lanes, on_gpu, metrics)
     for index in (0, 1):
         watch.note(index)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,10 +22,10 @@ from models.light.architecture.weight_files import write_weights
 from pipeline.batch import folder_lock, ray_workers
 from pipeline.batch import units as batch_units
 from pipeline.batch.manifest import Manifest
-from pipeline.batch.run import LocalWorker, run_batch
+from pipeline.batch.run import Ended, LocalWorker, run_batch
 from pipeline.batch.split_graph import split_run
 from pipeline.batch.units import Unit, UnitQueue
-from pipeline.batch.worker import BatchWorker, Outcome
+from pipeline.batch.worker import BatchWorker, WorkerPlace
 from pipeline.command.cli import main
 from pipeline.config import RunConfig
 from pipeline.interrupts import Interrupt
@@ -166,19 +168,20 @@ class Killed(BaseException):
 @pytest.fixture
 def killed(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], tuple[list[str], Path]]:
-    """A batch of a picture whose driver is killed when the result has its name, before the manifest knows of it.
+) -> Callable[..., tuple[list[str], Path]]:
+    """A batch of a picture whose driver is killed when the result has its name, before or after it was recorded.
 
-    Gives the command, and the result. `there` is what stands before the folder's name: `file://` for a store.
+    Gives the command, and the result. `there` is what stands before the folder's name: `file://` for a store; `moment`
+    is the method of the manifest that is not reached.
     """
 
-    def run(there: str) -> tuple[list[str], Path]:
+    def run(there: str, moment: str = "note") -> tuple[list[str], Path]:
         picture = tmp_path / "in" / "photo.png"
         picture.parent.mkdir()
         cv2.imwrite(str(picture), np.full((48, 64, 3), 90, np.uint8))
         command = [str(picture), "-o", f"{there}{tmp_path}/out/", "-c", "batch", "--serial", *settings]
         with monkeypatch.context() as patch:
-            patch.setattr(Manifest, "note", _killing)
+            patch.setattr(Manifest, moment, _killing)
             with pytest.raises(Killed):
                 main(command)
         result = tmp_path / "out" / "photo.densepose.png"
@@ -192,14 +195,16 @@ def _killing(*_: object) -> None:
     raise Killed
 
 
+@pytest.mark.parametrize("moment", ["note", "_remove_marks", "close"])
 @pytest.mark.parametrize("there", ["", "file://"])
-def test_a_finished_result_that_was_not_recorded_is_recognised(
-    killed: Callable[[str], tuple[list[str], Path]], there: str
+def test_a_finished_result_is_recognised_whenever_the_driver_was_killed(
+    killed: Callable[..., tuple[list[str], Path]], there: str, moment: str
 ) -> None:
-    command, result = killed(there)
+    command, result = killed(there, moment)
     made = result.stat().st_mtime_ns
     (result.parent / "batch.json.0123abcd.draft").write_text("half of it")
     (result.parent / "batch.lock").touch()  # of a driver that was killed
+    (result.parent / f"{result.name}.partial").mkdir(exist_ok=True)
     (result.parent / f"{result.name}.partial" / "claim.lock").touch()  # and of its worker
     assert main(command) == 0
     assert result.stat().st_mtime_ns == made
@@ -209,7 +214,7 @@ def test_a_finished_result_that_was_not_recorded_is_recognised(
 
 @pytest.mark.parametrize("there", ["", "file://"])
 def test_a_file_of_the_users_under_a_results_name_stays(
-    killed: Callable[[str], tuple[list[str], Path]], there: str, capsys: pytest.CaptureFixture[str]
+    killed: Callable[..., tuple[list[str], Path]], there: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command, result = killed(there)
     result.write_bytes(b"mine")
@@ -221,7 +226,7 @@ def test_a_file_of_the_users_under_a_results_name_stays(
 
 
 def test_a_finished_result_of_another_input_is_not_used(
-    killed: Callable[[str], tuple[list[str], Path]], capsys: pytest.CaptureFixture[str]
+    killed: Callable[..., tuple[list[str], Path]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command, result = killed("")
     made = result.read_bytes()
@@ -259,8 +264,8 @@ def test_a_worker_finds_what_a_worker_of_a_killed_batch_made_meanwhile(
     assert (first.frames_done, second.frames_done, second.results) == (3, 3, [])
 
 
-def _manifest(out: Path) -> dict[str, dict[str, str]]:
-    entries: dict[str, dict[str, str]] = json.loads((out / "batch.json").read_text())["inputs"]
+def _manifest(out: Path) -> dict[str, dict[str, Any]]:
+    entries: dict[str, dict[str, Any]] = json.loads((out / "batch.json").read_text())["inputs"]
     return entries
 
 
@@ -281,32 +286,67 @@ def test_shards_hold_whole_packets_and_the_last_goes_to_the_end(length, chunk, e
 
 
 def test_a_tail_waits_for_its_shards_and_workers_take_the_next_unit() -> None:
-    queue = UnitQueue(waiting=(*batch_units.split_input(0, 6000, BatchConfig(), 1), Unit(kind="whole", index=1)))
-    first, second, other = (_begin(queue, count)[-1] for count in (1, 2, 3))
+    queue = UnitQueue([Unit(kind="probe", index=0), Unit(kind="whole", index=1)])
+    probe = queue.take()
+    assert probe is not None
+    queue.done(probe, batch_units.split_input(0, 6000, BatchConfig(), 1))
+    first, second, other = (queue.take() for _ in range(3))
+    assert first and second and other
     assert (first.first, second.kind, other.index) == (0, "shard", 1)
-    queue, _ = _state(queue, 3)
-    assert batch_units.next_unit(queue) is None
-    queue = batch_units.unit_done(batch_units.unit_done(queue, first), second)
-    assert batch_units.next_unit(queue) == Unit(kind="tail", index=0)
+    assert queue.take() is None
+    queue.done(first)
+    assert queue.take() is None and not queue.is_empty
+    queue.done(second)
+    tail = queue.take()
+    assert tail == Unit(kind="tail", index=0)
+    queue.done(tail)
+    queue.done(other)
+    assert queue.is_empty
+
+
+def test_units_of_inputs_that_have_begun_come_first_in_their_order() -> None:
+    queue = UnitQueue(Unit(kind="probe", index=index) for index in range(3))
+    probe = queue.take()
+    assert probe is not None
+    queue.done(probe, batch_units.split_input(0, 6000, BatchConfig(), 1))
+    assert [(unit.index, unit.first) for _ in range(4) if (unit := queue.take())] == [(0, 0), (0, 3000), (1, 0), (2, 0)]
 
 
 def test_a_worker_that_dies_twice_under_a_unit_ends_its_input() -> None:
-    queue, (unit,) = _state(UnitQueue(waiting=(Unit(kind="whole", index=0), Unit(kind="whole", index=1))), 1)
-    again = batch_units.worker_died(queue, unit)
-    assert again is not None
-    queue, (retried,) = _state(again, 1)
-    assert (retried.index, retried.tries) == (0, 1)
-    assert batch_units.worker_died(queue, retried) is None
-    queue = batch_units.input_failed(queue, retried)
-    assert [left.index for left in queue.waiting] == [1] and not queue.running
+    queue = UnitQueue([Unit(kind="whole", index=0), Unit(kind="whole", index=1)])
+    unit = queue.take()
+    assert unit is not None and queue.died(unit)
+    retried = queue.take()
+    assert retried is not None and (retried.index, retried.tries) == (0, 1)
+    assert not queue.died(retried)
+    queue.failed(retried)
+    last = queue.take()
+    assert last == Unit(kind="whole", index=1) and queue.take() is None
+    queue.done(last)
+    assert queue.is_empty
+
+
+def test_a_failed_input_drops_its_remaining_units() -> None:
+    queue = UnitQueue([Unit(kind="probe", index=0), Unit(kind="whole", index=1)])
+    probe = queue.take()
+    assert probe is not None
+    queue.done(probe, batch_units.split_input(0, 9000, BatchConfig(), 1))
+    first, second = queue.take(), queue.take()
+    assert first and second
+    queue.failed(first)
+    queue.done(second)  # it ran when the input failed
+    last = queue.take()
+    assert last == Unit(kind="whole", index=1)
+    queue.done(last)
+    assert queue.is_empty
 
 
 class DyingOnce:
-    """A ray_workers whose process ends under its first unit."""
+    """Workers of which the first dies during its first unit."""
 
     def __init__(self, worker: BatchWorker) -> None:
         self._next = LocalWorker(worker)
-        self._died: list[tuple[Unit, None]] = []
+        self._died: list[Ended] = []
         self._deaths = 0
 
     @property
@@ -318,9 +358,9 @@ class DyingOnce:
             self._next.begin(unit, job, shards)
         else:
             self._deaths += 1
-            self._died.append((unit, None))
+            self._died.append(Ended(unit=unit, outcome=None, place=WorkerPlace(node="far", process=7)))
 
-    def finished(self) -> list[tuple[Unit, Outcome | None]]:
+    def finished(self) -> list[Ended]:
         died, self._died = self._died, []
         return [*died, *self._next.finished()]
 
@@ -334,9 +374,15 @@ def test_a_worker_that_died_is_counted_and_its_unit_done_by_the_next(
     manifest = Manifest(str(tmp_path / "results"), "mark")
     dying = DyingOnce(BatchWorker(parts, 1, os.getcwd(), "mark"))
     receipts = list(run_batch(parts, jobs, metrics, Interrupt(), dying, manifest))
+    manifest.close()
     assert sorted(job.index for job, receipt in receipts if is_result(receipt)) == [0, 1]
     assert metrics.lanes["worker"].restarts == 1
     assert all(tally.state == "done" for tally in metrics.streams.values())
+    first, second = _manifest(tmp_path / "results").values()
+    here = platform.node()
+    assert (first["restarts"], first["node"], first["frames"]) == (1, f"far, {here}", 3)
+    assert (second["restarts"], second["node"], second["worker"]) == (0, here, f"{here}:{os.getpid()}")
+    assert min(float(entry["seconds"]) for entry in (first, second)) > 0
 
 
 def test_a_batch_serves_rays_dashboard_on_request(
@@ -359,17 +405,3 @@ def test_a_batch_serves_rays_dashboard_on_request(
         with pytest.raises(PlainError, match="no Ray in this test"):
             list(ray_workers.run_batch_on_ray(parts, jobs, Metrics(config.graph, jobs), Interrupt(), manifest, "mark"))
     assert asked == [True, False]
-
-
-def _begin(queue: UnitQueue, count: int) -> tuple[Unit, ...]:
-    return _state(queue, count)[1]
-
-
-def _state(queue: UnitQueue, count: int) -> tuple[UnitQueue, tuple[Unit, ...]]:
-    begun: list[Unit] = []
-    for _ in range(count):
-        unit = batch_units.next_unit(queue)
-        assert unit is not None
-        queue = batch_units.unit_started(queue, unit)
-        begun.append(unit)
-    return queue, tuple(begun)

@@ -22,6 +22,7 @@ from pipeline.observe.event_log import EventLog
 from pipeline.observe.observers import observing
 from pipeline.observe.perfetto_trace import PerfettoTrace
 from pipeline.observe.prometheus import PrometheusMetrics, gpu_metrics
+from pipeline.observer import FileRecord, WorkerDeath
 from pipeline.packet import Failure, Span, Step, Timing
 from pipeline.plan import make_plan
 from pipeline.serial import run_serial
@@ -54,8 +55,7 @@ def run_watched(
 def test_figures_are_those_of_the_run(toy_config: Callable[..., RunConfig], toy_jobs: Callable[..., list[Job]]) -> None:
     port = free_port()
     metrics, seen = run_watched(toy_config(), toy_jobs("7", "5"), ObserveConfig(metrics=port))
-    assert seen["densepose_frames_in_total", "0"] == metrics.streams[0].frames_in == 7
-    assert seen["densepose_frames_done_total", "1"] == 5
+    assert seen["densepose_frames_in_total",] == seen["densepose_frames_done_total",] == 12
     for lane, tally in metrics.lanes.items():
         assert seen["densepose_lane_packets_total", lane] == tally.packets
         assert seen["densepose_lane_restarts_total", lane] == 0
@@ -67,9 +67,54 @@ def test_figures_are_those_of_the_run(toy_config: Callable[..., RunConfig], toy_
         samples(port)
 
 
+def test_each_input_has_series_of_its_own_on_request(toy_config, toy_jobs) -> None:
+    observe = ObserveConfig(metrics=free_port(), by_stream=True)
+    metrics, seen = run_watched(toy_config(), toy_jobs("7", "5"), observe)
+    assert seen["densepose_frames_in_total", "0"] == metrics.streams[0].frames_in == 7
+    assert seen["densepose_frames_done_total", "1"] == 5
+    assert ("densepose_frames_in_total",) not in seen
+
+
+def test_the_series_of_a_batch_do_not_grow_with_its_files(toy_config) -> None:
+    counts = []
+    for files in (3, 300):
+        jobs = [Job(index=index, input=f"{index}.mp4", output=None, stem="") for index in range(files)]
+        metrics, port = Metrics(toy_config().graph, jobs), free_port()
+        figures = PrometheusMetrics(metrics, "127.0.0.1", port)
+        metrics.observe(figures)
+        for index in range(files):
+            metrics.step("out", index, Step(started=2, finished=2))
+            metrics.streams[index].done = True
+            worker, state = ("far:7", "done") if index % 3 else ("near:8", "failed")
+            metrics.recorded(
+                FileRecord(
+                    stream=index,
+                    input="a",
+                    output=None,
+                    state=state,
+                    frames=2,
+                    seconds=1.0,
+                    node="",
+                    worker=worker,
+                    restarts=0,
+                )
+            )
+        try:
+            seen = samples(port)
+        finally:
+            figures.close()
+        assert seen["densepose_frames_done_total",] == 2 * files
+        assert seen["densepose_inputs_total", "done", "far:7"] == files * 2 // 3
+        assert seen["densepose_inputs_total", "failed", "near:8"] == files // 3
+        assert seen["densepose_worker_frames_total", "far:7"] == files * 4 // 3
+        counts.append(len(seen))
+    assert counts[0] == counts[1]
+
+
 def test_gauges_restarts_and_queues_are_served(toy_config: Callable[..., RunConfig]) -> None:
     config = toy_config()
     metrics = Metrics(config.graph, [Job(index=0, input="a", output=None, stem="a")])
+    metrics.step("out", 0, Step())
     metrics.streams[0].gauges |= {"dropped": 12, "latency_p95_s": 0.25}
     metrics.lanes["out"].waiting = 3
     metrics.restarted("compute")
@@ -136,6 +181,19 @@ def test_the_log_records_failures_and_restarts(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [line["event"] for line in lines] == ["poisoned", "restarted", "failed"]
     assert lines[2]["said"] == "a.mp4, frame 3: it broke; mend it" and lines[2]["stream"] == 4
+
+
+def test_the_log_records_files_and_deaths_of_a_batch(tmp_path: Path) -> None:
+    log = EventLog(str(tmp_path / "a.jsonl"))
+    log.restarted("worker", WorkerDeath(node="far", process=7, input="a.mp4", again=True))
+    known = {"state": "failed", "frames": 0, "seconds": 1.5, "node": "far", "worker": "far:8", "restarts": 1}
+    log.recorded(FileRecord(stream=4, input="http://me:secret@x/a.mp4", output=None, error="broken", **known))
+    log.close()
+    died, ended = (json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines())
+    assert (died["event"], died["lane"], died["node"], died["process"]) == ("restarted", "worker", "far", 7)
+    assert (died["input"], died["again"]) == ("a.mp4", True)
+    del ended["time"]
+    assert ended == {"event": "file", "stream": 4, "input": "http://x/a.mp4", "error": "broken", **known}
 
 
 def test_the_trace_accounts_for_every_stage(

@@ -1,0 +1,103 @@
+"""The last lines of a run: warnings, errors, and the summary."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator, Sequence
+
+from pipeline.command.terminal import one_line
+from pipeline.metrics import Metrics, StreamTally, warnings_of
+from pipeline.redaction import redacted
+
+NAMED = 20
+"""A batch prints at most this number of warnings, of refusals, and of names of failed files."""
+
+
+def print_message(sentence: str) -> None:
+    """Print a message on one line, with secrets redacted."""
+    print(one_line(redacted(sentence)), file=sys.stderr)
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things in words."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def print_ending(metrics: Metrics, *, debug: bool) -> None:
+    """Print the warnings, errors and notes of every input, and the summary; with `debug` tracebacks, too."""
+    for stream in metrics.streams.values():
+        for line in _warnings(stream):
+            print_message(line)
+        if stream.failure:
+            print_message(f"error: {stream.failure.error()}")
+        _print_rest(stream, debug=debug)
+    _print_summary(metrics)
+
+
+def print_ending_of_batch(metrics: Metrics, refused: Collection[int], manifest: str, *, debug: bool) -> None:
+    """As `print_ending`, but long lists are cut, and the summary names failed files.
+
+    Args:
+        metrics: of the run.
+        refused: inputs that did not start; failures of others were printed when they happened.
+        manifest: the file that has all records.
+        debug: whether tracebacks are printed.
+    """
+    streams = list(metrics.streams.values())
+    failed = [stream for stream in streams if stream.failure]
+    _print_some([line for stream in streams for line in _warnings(stream)], f"warnings: {manifest} has all")
+    refusals = [f"error: {one.failure.error()}" for one in failed if one.failure and one.job.index in refused]
+    _print_some(refusals, "refused inputs")
+    for stream in streams:
+        _print_rest(stream, debug=debug)
+    _print_summary(metrics)
+    if restarts := sum(lane.restarts for lane in metrics.lanes.values()):
+        print_message(f"{counted(restarts, 'worker')} died")
+    if failed:
+        more = f", and {len(failed) - NAMED} more: {manifest} has all" if len(failed) > NAMED else ""
+        names = ", ".join(stream.job.name for stream in failed[:NAMED])
+        print_message(f"{counted(len(failed), 'input')} failed: {names}{more}")
+
+
+def _print_some(lines: Sequence[str], more: str) -> None:
+    for line in lines[:NAMED]:
+        print_message(line)
+    if len(lines) > NAMED:
+        print_message(f"and {len(lines) - NAMED} more {more}")
+
+
+def _warnings(stream: StreamTally) -> Iterator[str]:
+    yield from (f"warning: {stream.job.name}: {warning}" for warning in warnings_of(stream))
+
+
+def _print_rest(stream: StreamTally, *, debug: bool) -> None:
+    """Print the traceback, the losses and the notes of an input."""
+    if debug and stream.failure and stream.failure.trace:
+        print(redacted(stream.failure.trace), file=sys.stderr)
+    for loss in stream.given_up:
+        print_message(f"error: {stream.job.name}: {loss}")
+    for facts in (stream.facts, *(result.facts for result in stream.results)):
+        for note in facts.get("notes", []):
+            print_message(note)
+
+
+def _print_summary(metrics: Metrics) -> None:
+    """Print the errors beside the results, and what was done in which time."""
+    for complaint in metrics.complaints:
+        print_message(f"error: {complaint}")
+    streams = metrics.streams.values()
+    done = sum(stream.done for stream in streams)
+    if not done:
+        return
+    frames, seconds = sum(stream.frames_done for stream in streams), metrics.seconds or 0.0
+    has_frames = any(result.frames for stream in streams for result in stream.results)
+    made = f": {counted(frames, 'frame')} in {seconds:.1f} s" if has_frames else f" in {seconds:.1f} s"
+    rate = f", {frames / seconds:.1f} fps" if seconds and frames and has_frames else ""
+    print_message(f"{done} of {counted(len(streams), 'input')} done{made}{rate}{_computed_on(metrics)}")
+
+
+def _computed_on(metrics: Metrics) -> str:
+    """The device that the network of a run took, or several did."""
+    facts = [metrics.facts, *(stream.facts for stream in metrics.streams.values())]
+    devices = dict.fromkeys(str(one["device"]) for one in facts if one.get("device"))
+    return "".join(f", on {'the CPU' if device == 'cpu' else device}" for device in devices)

@@ -116,8 +116,7 @@ class PageServer:
     async def _check_access(self, request: web.Request, handler: Any) -> web.StreamResponse:
         """Check token and origin, and add security headers to the response."""
         self._connections.request_received(request.protocol)
-        given = request.query.get(COOKIE) or request.cookies.get(COOKIE)
-        if not has_access(given, self._token):
+        if not self.may_enter(token_of(request)):
             return web.Response(
                 status=403, text="the token is missing or wrong: open the address that the program printed\n"
             )
@@ -148,13 +147,22 @@ class PageServer:
         finally:
             self._requests -= 1
 
+    def may_enter(self, token: str | None) -> bool:
+        """Whether a request with this token is answered."""
+        return has_access(token, self._token)
+
     def is_unlimited(self, path: str) -> bool:
         """Whether requests of a path have no time limit, and do not count among the simultaneous ones."""
         return path in self.unlimited
 
-    def opened(self, text: str, content_type: str) -> web.Response:
-        """The page itself; the browser keeps the token as a cookie."""
+    def opened(self, text: str, content_type: str, token: str | None = None) -> web.Response:
+        """The page itself; the browser keeps the token, or another one, as a cookie."""
         response = web.Response(text=text, content_type=content_type)
         if self._token is not None:
-            response.set_cookie(COOKIE, self._token, httponly=True, samesite="Strict")
+            response.set_cookie(COOKIE, token or self._token, httponly=True, samesite="Strict")
         return response
+
+
+def token_of(request: web.Request) -> str | None:
+    """The token that a request gives: in its address, else as a cookie."""
+    return request.query.get(COOKIE) or request.cookies.get(COOKIE)

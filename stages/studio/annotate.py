@@ -59,7 +59,9 @@ class Annotate(Stage):
             people, so that its bias can be measured.
         host: the address that the page is bound to; any other than a loopback address requires a token.
         port: of the page.
-        token: annotators must give it; None = no token for a loopback address, a random one otherwise.
+        token: annotators must give it; None = no token for a loopback address, a random one otherwise. With a token,
+            each name belongs to the browser that took it first.
+        review_token: who reviews and leads the work must give it; None = a random one where there is a token.
         seconds: the page is closed after this time; None = when the run is stopped.
         """
 
@@ -78,6 +80,7 @@ class Annotate(Stage):
         host: str = "127.0.0.1"
         port: int = 8766
         token: str | None = None
+        review_token: str | None = None
         seconds: float | None = None
 
         def __post_init__(self) -> None:
@@ -96,6 +99,10 @@ class Annotate(Stage):
                 raise ValueError("hints is half, which needs propose: true")
             if self.token is None and not is_loopback(self.host):
                 object.__setattr__(self, "token", secrets.token_urlsafe(16))
+            if self.review_token is None and self.token is not None:
+                object.__setattr__(self, "review_token", secrets.token_urlsafe(16))
+            if self.review_token is not None and self.review_token == self.token:
+                raise ValueError("review_token is the token of annotators, must be another one")
 
     @classmethod
     def check_settings(cls, config: Config) -> None:
@@ -115,10 +122,11 @@ class Annotate(Stage):
         if config.check:
             return ()
         host = f"[{config.host}]" if ":" in config.host else config.host
-        query = "" if config.token is None else f"?token={config.token}"
         address = f"http://{host}:{config.port}"
+        queries = ["" if token is None else f"?token={token}" for token in (config.token, config.review_token)]
         return (
-            f"annotate at {address}/{query} and stop with Ctrl-C", f"review finished images at {address}/review{query}",
+            f"annotate at {address}/{queries[0]} and stop with Ctrl-C",
+            f"review finished images at {address}/review{queries[1]}",
         )
 
     @classmethod
@@ -171,7 +179,9 @@ class Annotate(Stage):
         self._workplace = Workplace(
             images, output, copies=self.config.copies, propose=propose, hints=self.config.hints
         )
-        self._page = StudioPage(self.config.host, self.config.port, self.config.token, self._workplace)
+        self._page = StudioPage(
+            self.config.host, self.config.port, self.config.token, self._workplace, self.config.review_token
+        )
         started = time.monotonic()
         while self.config.seconds is None or time.monotonic() - started < self.config.seconds:
             time.sleep(LOOK_EVERY_S)

@@ -15,10 +15,12 @@ from models.body.charts import COARSE_NAMES
 from models.errors import ModelError
 from models.files.json_file import parsed_json
 from pipeline.stage import StageError
-from stages.live.page_server import PageServer
+from stages.live.page_server import PageServer, token_of
 from stages.studio.desk import Message
 from stages.studio.part_views import SIDE, view_directions
+from stages.studio.rights import PROOF_AGE_S, Rights
 from stages.studio.view_pictures import views_png
+from stages.studio.work.work_journal import checked_name
 from stages.studio.workplace import Workplace
 
 FOLDER = Path(__file__).with_name("page")
@@ -34,6 +36,8 @@ FILES = {
 MAX_MESSAGE_BYTES = 8 * 2**20
 PARTS = range(1, 15)
 THUMBNAILS = "/thumbnail/"
+REVIEW_PATHS = ("/decide", "/send_back", "/link")
+TAKEN = "this name belongs to another browser: enter another one, or ask who leads the work for your personal link"
 
 
 class StudioPage(PageServer):
@@ -46,10 +50,13 @@ class StudioPage(PageServer):
     max_bytes = MAX_MESSAGE_BYTES
     port_key = "annotate.port"
 
-    def __init__(self, host: str, port: int, token: str | None, workplace: Workplace) -> None:
-        """Start the server. Raises: StageError as `PageServer.start`."""
+    def __init__(
+        self, host: str, port: int, token: str | None, workplace: Workplace, review_token: str | None = None
+    ) -> None:
+        """Start the server. `review_token`: of who leads the work. Raises: StageError as `PageServer.start`."""
         super().__init__(host, port, token)
         self._workplace = workplace
+        self.rights = Rights(token, review_token, workplace.secret, workplace.is_used)
         # One thread changes the task list. Images, views, previews and the network have their own: clicks never wait.
         # A large image takes seconds: a second thread reads the next one meanwhile.
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="desk")
@@ -77,6 +84,8 @@ class StudioPage(PageServer):
         yield web.get("/proposals/{number}", self._proposals)
         for name, answer in posts.items():
             yield web.post(f"/{name}", self._answering(answer, self._desk))
+        yield web.post("/name", self._name)
+        yield web.post("/link", self._answering(self._link, self._desk))
         yield web.post("/preview", self._answering(work.points.preview, self._previews))
         yield web.post("/guess", self._answering(work.points.guess, self._network))
 
@@ -92,23 +101,55 @@ class StudioPage(PageServer):
         """A handler of messages: JSON in and out; an error's sentence as `error`."""
 
         async def handle(request: web.Request) -> web.Response:
-            if request.content_type != "application/json":
-                return web.json_response({"error": "the message is not JSON"}, status=415)
             try:
-                message = parsed_json(await request.read())
-                if not isinstance(message, dict):
-                    raise StageError("the message is no JSON object", "", "reload the page")
+                message = await _message(request)
+                if (refused := self._refused(request, message)) is not None:
+                    return refused
                 found = await self._loop.run_in_executor(pool, answer, message)
-            except web.HTTPRequestEntityTooLarge:
-                return web.json_response({"error": f"more than {MAX_MESSAGE_BYTES >> 20} MB"}, status=413)
             except (StageError, ModelError, ValueError) as error:
                 return web.json_response({"error": str(error)}, status=400)
             return web.json_response(found, dumps=lambda made: json.dumps(made, separators=(",", ":")))
 
         return handle
 
+    def _refused(self, request: web.Request, message: Message) -> web.Response | None:
+        """The refusal of a message that its browser may not send: as a reviewer, or under another's name."""
+        if message.get("review") is True or request.path in REVIEW_PATHS:
+            if not self.rights.may_review(token_of(request)):
+                what = "reviews have a token of their own: open the review's address that the program printed"
+                return web.json_response({"error": what}, status=403)
+        elif not self.rights.may_be(str(message.get("who")).strip(), request.cookies):
+            return web.json_response({"error": TAKEN}, status=403)
+        return None
+
+    async def _name(self, request: web.Request) -> web.Response:
+        """Give a name to a browser. Fields: `who`; `key`: of a personal link."""
+        try:
+            message = await _message(request)
+            who = checked_name(message.get("who"))
+        except (StageError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        if not self.rights.take(who, request.cookies, str(message.get("key", ""))):
+            return web.json_response({"error": TAKEN}, status=403)
+        response = web.json_response({"who": who})
+        proof = self.rights.proof(who)
+        response.set_cookie(self.rights.cookie(who), proof, max_age=PROOF_AGE_S, httponly=True, samesite="Strict")
+        return response
+
+    def _link(self, message: Message) -> dict[str, Any]:
+        """The personal link of an annotator, for who leads the work. Field: `of`. Raises: StageError."""
+        return {"link": self.rights.link(checked_name(message.get("of")))}
+
+    def may_enter(self, token: str | None) -> bool:
+        """Annotators and who leads them have tokens of their own."""
+        return self.rights.may_enter(token)
+
     async def _page(self, request: web.Request) -> web.Response:
-        return self.opened((FOLDER / "studio.html").read_text(encoding="utf-8"), "text/html")
+        given = token_of(request)
+        if request.path == "/review" and not self.rights.may_review(given):
+            what = "the token of reviews is missing or wrong: open the review's address that the program printed\n"
+            return web.Response(status=403, text=what)
+        return self.opened((FOLDER / "studio.html").read_text(encoding="utf-8"), "text/html", given)
 
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info["file"]
@@ -157,6 +198,22 @@ class StudioPage(PageServer):
         if isinstance(found, bytes):
             return web.Response(body=found, content_type="image/jpeg")
         return web.json_response(found)
+
+
+async def _message(request: web.Request) -> dict[str, Any]:
+    """The JSON object of a request. Raises: ValueError, StageError; HTTP errors for other content and a large one."""
+    if request.content_type != "application/json":
+        text = json.dumps({"error": "the message is not JSON"})
+        raise web.HTTPUnsupportedMediaType(text=text, content_type="application/json")
+    try:
+        message = parsed_json(await request.read())
+    except web.HTTPRequestEntityTooLarge as error:
+        text = json.dumps({"error": f"more than {MAX_MESSAGE_BYTES >> 20} MB"})
+        sizes = {"max_size": MAX_MESSAGE_BYTES, "actual_size": request.content_length or MAX_MESSAGE_BYTES}
+        raise web.HTTPRequestEntityTooLarge(**sizes, text=text, content_type="application/json") from error
+    if not isinstance(message, dict):
+        raise StageError("the message is no JSON object", "", "reload the page")
+    return message
 
 
 def part_table() -> list[dict[str, Any]]:

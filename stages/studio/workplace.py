@@ -65,6 +65,7 @@ class Workplace:
         shown = {name: f"image {number}" if numbered else name for number, name in enumerate(names, start=1)}
         self._desk = Desk(self._journal, shown, clock)
         self._output, self._copies, self._propose = output, copies, propose
+        self.secret = self._journal.secret("names")
         self.pictures = ShownImages({one.task.name: one.path for one in images})
         self.points = PointDesk(self._desk, self._proposed)
         self.reviews = ReviewDesk(self._desk)
@@ -206,6 +207,10 @@ class Workplace:
     def sheet(self, image: str, who: str) -> WorkSheet:
         """What an annotator made of an image."""
         return self._journal.tasks.sheet(image, who)
+
+    def is_used(self, who: str) -> bool:
+        """Whether somebody has annotated under a name."""
+        return who in self._journal.tasks.last_at
 
     def left_out(self) -> list[str]:
         """A sentence for each annotator's work on an image that is in no file."""

@@ -86,6 +86,15 @@ export async function showImages() {
   if (!at("images").open) at("images").showModal();
 }
 
+/** Show the link that gives an annotator's name to the browser in which it is opened. */
+export async function makeLink() {
+  const of = at("linkof").value.trim();
+  try { at("link").value = location.origin + (await post("/link", { who: work.who, of })).link; } catch (error) {
+    at("link").value = /** @type {Error} */ (error).message;
+  }
+  at("link").select();
+}
+
 /** The image is finished; what is left open is told first. */
 export function finish() {
   const open = REVIEW ? leftToDecide() : leftOpen();

@@ -17,7 +17,8 @@
 /** Whether this is the page of reviewers. */
 export const REVIEW = location.pathname === "/review";
 /** The token of the address is kept for all requests; the cookie has it as well. */
-const query = location.search;
+const token = new URLSearchParams(location.search).get("token");
+const query = token === null ? "" : `?token=${encodeURIComponent(token)}`;
 /** Answers of a server that is busy, or of a proxy whose server is being restarted: the request is sent again. */
 const LATER = [408, 502, 503, 504];
 /** @type {Promise<any>} */

@@ -1,7 +1,7 @@
 // The annotation page: begins, draws, and gives keys and pointers to the stage. Everything that annotators do is a message.
 "use strict";
 import { drawing } from "./drawings.js";
-import { end, finish, leave, showImages } from "./images.js";
+import { end, finish, leave, makeLink, showImages } from "./images.js";
 import { keypoints } from "./keypoints.js";
 import { act } from "./messages.js";
 import { parts } from "./parts.js";
@@ -9,7 +9,7 @@ import { people } from "./people.js";
 import { listen } from "./pointers.js";
 import { points } from "./points.js";
 import { review, sentBack } from "./review.js";
-import { get, REVIEW, waiting } from "./server.js";
+import { get, post, REVIEW, waiting, withToken } from "./server.js";
 import { at, button, element, numbers, OUTLINE, person, picture, row, show, trouble, whenShown, work } from "./state.js";
 import { nextPerson, nextStage, setPart, setStage, take } from "./steps.js";
 import { KEYS, RULES, TASKS } from "./words.js";
@@ -136,23 +136,41 @@ document.addEventListener("online-again", () => { at("notice").textContent = "";
 at("stages").onclick = event => { if (event.target.dataset.stage) setStage(event.target.dataset.stage); };
 at("finish").addEventListener("close", () => { if (at("finish").returnValue === "finish") void end("finished"); });
 at("leave").onclick = leave;
+at("makelink").onclick = makeLink;
 at("sendback").addEventListener("close", sentBack);
 listen(picture, () => (work.image ? STAGE[work.stage].tool() : null), () => work.space);
+
+/** Ask for a name until this browser may use it. A personal link has the name, and the key to it. */
+async function logIn() {
+  const given = new URLSearchParams(location.search), key = given.get("key") || "";
+  work.who = given.get("who") || sessionStorage.getItem("who") || "";
+  history.replaceState(null, "", withToken(location.pathname));
+  for (;;) {
+    if (!work.who) {
+      at("login").showModal();
+      await new Promise(done => at("login").addEventListener("close", done, { once: true }));
+      work.who = at("who").value.trim();
+    }
+    try {
+      if (work.who && !REVIEW) await post("/name", { who: work.who, key });
+      if (work.who) break;
+    } catch (error) {
+      at("notyours").textContent = /** @type {Error} */ (error).message;
+      work.who = "";
+    }
+  }
+  sessionStorage.setItem("who", work.who);
+}
 
 async function begin() {
   const found = await get("/parts");
   Object.assign(work, { parts: found.parts, side: found.side });
-  work.who = sessionStorage.getItem("who") || "";
   if (REVIEW) {
     at("welcome").textContent = "Review annotations";
     document.querySelector("[data-stage=review]")?.removeAttribute("hidden");
+    at("links").hidden = false;
   }
-  if (!work.who) {
-    at("login").showModal();
-    await new Promise(done => at("login").addEventListener("close", done, { once: true }));
-    work.who = at("who").value.trim();
-    sessionStorage.setItem("who", work.who);
-  }
+  await logIn();
   await take();
   at("picture").focus();
 }

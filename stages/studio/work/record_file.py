@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from pipeline.stage import StageError
 FORMER_SUFFIX = ".jsonl"
 """Of former journals: text with one record a line."""
 TABLE = "CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, record TEXT NOT NULL)"
+SECRETS = "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, secret TEXT NOT NULL)"
 ADD = "INSERT INTO records (record) VALUES (?)"
 WAIT_S = 10.0
 """Longest wait for another program that reads the file."""
@@ -36,6 +38,7 @@ class RecordFile:
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA synchronous = FULL")
             self._base.execute(TABLE)
+            self._base.execute(SECRETS)
             if not self._base.execute("SELECT 1 FROM records LIMIT 1").fetchone():
                 self._fill(former_records(path.with_suffix(FORMER_SUFFIX)))
         except sqlite3.Error as error:
@@ -46,6 +49,15 @@ class RecordFile:
         """Add a record. Raises: StageError where the disk does not take it; then nothing of it is there."""
         try:
             self._base.execute(ADD, (record,))
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
+
+    def secret(self, name: str) -> str:
+        """A random secret of this file, which is made at first; it is in no export. Raises: StageError."""
+        try:
+            made = secrets.token_hex(32)
+            self._base.execute("INSERT OR IGNORE INTO secrets (name, secret) VALUES (?, ?)", (name, made))
+            return str(self._base.execute("SELECT secret FROM secrets WHERE name = ?", (name,)).fetchone()[0])
         except sqlite3.Error as error:
             raise self._unwritable(error) from error
 

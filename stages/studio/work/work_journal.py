@@ -72,6 +72,10 @@ class WorkJournal:
         self._append(entry_record(entry))
         self.tasks = changed
 
+    def secret(self, name: str) -> str:
+        """A random secret of this work, the same after each start. Raises: StageError."""
+        return self._file.secret(name)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -341,3 +341,28 @@ def test_two_annotators_in_two_browsers(studio: Studio, browser: AnnotatingBrows
     studio.workplace.write()
     names = [one.rest["dp_annotation"]["annotator"] for one in read_dense_set(studio.output).people]
     assert names == ["ann", "bob"]
+
+
+def test_a_name_and_its_personal_link(browser: AnnotatingBrowser, tmp_path: Path) -> None:
+    """Another browser does not get the name, but with the link that the lead's page makes."""
+    shared = Studio(tmp_path, scene_of_a_person(), token="t", review_token="r")
+    other = AnnotatingBrowser(str(browser_program()), tmp_path / "other")
+    try:
+        browser.begin(f"{shared.address}/?token=t", "ann")
+        browser.key("a")
+        browser.wait(f"{PEOPLE} === 1")
+        other.log_in(f"{shared.address}/?token=t", "ann")
+        assert "belongs to another browser" in other.wait("document.getElementById('notyours').textContent")
+        browser.log_in(f"{shared.address}/review?token=r", "lea")
+        browser.wait("document.body.dataset.ready")
+        browser.key("i")
+        browser.run("document.getElementById('linkof').value = 'ann'; document.getElementById('makelink').click()")
+        link = browser.wait("document.getElementById('link').value")
+        assert "1 people" in browser.run("document.getElementById('imagelist').textContent")
+        other.open(link)
+        assert other.wait(f"studio.work.who === 'ann' && {PEOPLE} === 1", 30)
+        assert other.run("location.search") == "?token=t"  # no key in the address that is shown
+        browser.run("sessionStorage.removeItem('who')")
+    finally:
+        other.close()
+        shared.close()

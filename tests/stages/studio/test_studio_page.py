@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
@@ -244,12 +245,65 @@ def test_what_is_confirmed_is_not_refused_where_the_file_cannot_be_written(opene
 
 def test_a_token_and_the_origin_are_asked(opened: Opened) -> None:
     studio = opened(token="open-sesame")
-    assert answer(studio, "/")[0] == answer(studio, "/review")[0] == answer(studio, "/take", {"who": "ann"})[0] == 403
-    assert answer(studio, "/review?token=open-sesame")[0] == 200
+    assert answer(studio, "/")[0] == answer(studio, "/review")[0] == answer(studio, "/name", {"who": "ann"})[0] == 403
     assert answer(studio, "/?token=open-sesame")[0] == 200
-    assert answer(studio, "/take?token=open-sesame", {"who": "ann"}, Origin="http://evil.example")[0] == 403
+    assert answer(studio, "/name?token=open-sesame", {"who": "ann"}, Origin="http://evil.example")[0] == 403
     assert answer(studio, "/parts?token=open-sesame", Host="evil.example")[0] == 403
-    assert answer(studio, "/take", {"who": "ann"}, Cookie="token=open-sesame")[0] == 200
+    assert answer(studio, "/name", {"who": "ann"}, Cookie="token=open-sesame")[0] == 200
+
+
+class Visitor:
+    """A browser that keeps its cookies, and gives a token in each address."""
+
+    def __init__(self, studio: Studio, token: str) -> None:
+        self._studio, self._token = studio, token
+        self._open = urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open
+
+    def post(self, path: str, **message: Any) -> tuple[int, Any]:
+        """Status and JSON of a message."""
+        headers = {"Content-Type": "application/json"}
+        address = f"{self._studio.address}{path}?token={self._token}"
+        request = urllib.request.Request(address, json.dumps(message).encode(), headers)
+        try:
+            with self._open(request, timeout=60) as found:
+                return found.status, json.loads(found.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+
+def test_a_name_belongs_to_the_browser_that_took_it(opened: Opened) -> None:
+    studio = opened(token="t", review_token="r")
+    ann, other, lead = Visitor(studio, "t"), Visitor(studio, "t"), Visitor(studio, "r")
+    box = {"who": "ann", "image": "image0.png", "action": {"do": "box", "person": 1, "box_4": [1, 1, 50, 50]}}
+    assert ann.post("/take", who="ann")[0] == 403  # the name first
+    assert ann.post("/name", who="ann")[0] == 200 and ann.post("/act", **box)[0] == 200
+    assert other.post("/name", who="ann")[0] == 403
+    for path in ("/act", "/take", "/click", "/ask", "/release", "/hand_on", "/images", "/guess", "/preview"):
+        status, refused = other.post(path, **box)
+        assert status == 403 and "belongs to another browser" in refused["error"]
+    studio.close()
+    studio.open()  # the cookie holds, and the name stays taken
+    assert ann.post("/act", **box)[0] == 200 and other.post("/name", who="ann")[0] == 403
+    link = lead.post("/link", of="ann")[1]["link"]
+    given = dict(urllib.parse.parse_qsl(link.partition("?")[2]))
+    assert given["token"] == "t" and other.post("/name", who="bob", key=given["key"])[0] == 200  # bob was free
+    assert ann.post("/name", who="bob", key=given["key"])[0] == 403
+    assert other.post("/name", who="ann", key=given["key"])[0] == 200 and other.post("/act", **box)[0] == 200
+
+
+def test_reviews_have_a_token_of_their_own(opened: Opened) -> None:
+    studio = opened(token="t", review_token="r")
+    ann, lead = Visitor(studio, "t"), Visitor(studio, "r")
+    assert ann.post("/name", who="ann")[0] == 200
+    assert answer(studio, "/review?token=t")[0] == 403 and answer(studio, "/review?token=r")[0] == 200
+    assert answer(studio, "/?token=r")[0] == 200
+    about = {"who": "ann", "image": "image0.png", "person": 1, "item": "box", "choice": "ann", "note": "n", "of": "ann"}
+    for path in ("/decide", "/send_back", "/link"):
+        assert ann.post(path, **about)[0] == ann.post(path, **about, review=True)[0] == 403
+    for path in ("/take", "/act", "/images", "/hand_on", "/ask", "/click", "/release", "/guess", "/preview"):
+        status, refused = ann.post(path, **about, review=True)
+        assert status == 403 and "reviews have a token of their own" in refused["error"]
+    assert lead.post("/images", who="lea", review=True)[0] == 200
 
 
 @pytest.mark.parametrize(

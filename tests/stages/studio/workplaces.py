@@ -56,7 +56,7 @@ class Studio:
 
     def __init__(self, folder: Path, scene: Scene, images: int = 2, **settings: object) -> None:
         self.folder, self.scene, self.port = folder, scene, free_port()
-        self.settings = {"copies": 1, "token": None, **settings}
+        self.settings = {"copies": 1, "token": None, "review_token": None, **settings}
         for number in range(images):
             cv2.imwrite(str(folder / f"image{number}.png"), scene.rgb_HW3[..., ::-1])
         self.output = folder / "people.json"
@@ -73,7 +73,9 @@ class Studio:
         assert isinstance(copies, int) and (token is None or isinstance(token, str))
         found = proposed(self.scene)
         self.workplace = Workplace(images, self.output, copies=copies, propose=lambda name, read: found)
-        self.page = StudioPage("127.0.0.1", self.port, token, self.workplace)
+        review_token = self.settings["review_token"]
+        assert review_token is None or isinstance(review_token, str)
+        self.page = StudioPage("127.0.0.1", self.port, token, self.workplace, review_token)
 
     def close(self) -> None:
         """End it without writing the result: what is kept is in the journal."""

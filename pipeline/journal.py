@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.files.working_folder import CLAIM, PARTS, SAVED, WHOLE, bears_mark, working_folder
 from pipeline.packet import Commit, HeldPacket
 from pipeline.redaction import redacted_data
-from pipeline.stage import CLAIM, PARTS, WHOLE, Job, PlainError, working_folder
+from pipeline.stage import Job, PlainError
 
 KEPT = 2
 """Commits in the file: the last one, and the one before it for a crash right at the end of the input."""
@@ -186,27 +187,22 @@ def is_complete(output: str) -> bool:
     """Whether a result is complete: it has no journal, or got its name after the journal was written."""
     if not os.path.exists(journal_path(output)):
         return True
-    return _is_marked_whole(output)
+    return bears_mark(output, WHOLE)
 
 
-def remove_parts(output: str) -> None:
-    """Remove the parts of a run that was killed right after its result got its name."""
+def is_saved_so_far(output: str) -> bool:
+    """Whether the file under a result's name is a recording that a resumed run continues."""
+    return os.path.exists(journal_path(output)) and bears_mark(output, SAVED)
+
+
+def remove_parts(output: str, mark: str = WHOLE) -> None:
+    """Remove the parts of a result whose file bears a mark under its name: of a run that was killed right then."""
     folder = Path(working_folder(output))
     with contextlib.suppress(OSError):  # other files lie in the folder
-        if _is_marked_whole(output):
+        if bears_mark(output, mark):
             for part in (part for pattern in (*PARTS, CLAIM) for part in folder.glob(pattern)):
                 part.unlink()
             folder.rmdir()
-
-
-def _is_marked_whole(output: str) -> bool:
-    """Whether the recorded size and date of the complete result are those of the file under its name."""
-    try:
-        mark = json.loads((Path(working_folder(output)) / WHOLE).read_text(encoding="utf-8"))
-        facts = os.stat(output)
-    except (OSError, ValueError):
-        return False
-    return mark == {"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
 
 
 def journal_path(output: str) -> Path:

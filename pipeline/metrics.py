@@ -49,6 +49,7 @@ class StreamTally:
         failure: why it ended early.
         interrupted, done: how it ended.
         counted: whether the sums over ended streams include it.
+        kept: which parts stay for a resumed run, as a sentence; empty if none do.
     """
 
     job: Job
@@ -64,6 +65,7 @@ class StreamTally:
     interrupted: bool = False
     done: bool = False
     counted: bool = False
+    kept: str = ""
 
     @property
     def state(self) -> str:
@@ -236,6 +238,7 @@ class Metrics:
             theirs.facts = _with_shared_texts(theirs.facts)
             theirs.results = [_with_shared_texts_in(result, theirs.job.output) for result in theirs.results]
             self.streams[stream] = theirs
+            theirs.kept = ""  # the same command continues a batch, without --resume
         self._begun(stream)
         if theirs.frames_done and self.first_frame_s is None and result:
             self.first_frame_s = time.perf_counter() - self.started

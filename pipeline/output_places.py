@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Sequence
 
+from pipeline.journal import is_saved_so_far
 from pipeline.packet import Failure
 from pipeline.remote_files import StoreListings, is_remote, path_on_this_machine
 from pipeline.stage import NAME_BYTES, Job, blocked_working_folder, working_folder
@@ -65,7 +66,7 @@ class OutputPlaces:
         there, is_folder = self._there(job.output, place)
         if is_folder:
             return Failure(what="the result is a folder", where=job.output, remedy="name a file with -o")
-        if there and not job.overwrite:
+        if there and not (job.overwrite or is_saved_so_far(job.output)):
             return Failure(what="this file exists already", where=job.output, remedy="give --overwrite to replace it")
         local = path_on_this_machine(job.output)
         return None if local is None else _refusal_of_links(str(local), overwrite=job.overwrite)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.config import RunConfig
+from pipeline.files.working_folder import SAVED
 from pipeline.graph import Graph
-from pipeline.journal import NAMES, Journal
+from pipeline.journal import NAMES, Journal, remove_parts
 from pipeline.metrics import Metrics
 from pipeline.packet import FROM_THE_START, Commit, Restart
 from pipeline.plan import Plan
@@ -35,6 +35,13 @@ class Recovery:
         identities = {job.index: _identity(settings, job, replayable=self._replayable) for job in jobs}
         self._journals = {job.index: Journal.of(job, identities[job.index]) for job in jobs}
         self._left: set[int] = set()
+        self._begun: set[int] = set()
+        self._outputs = {job.index: job.output for job in jobs}
+
+    @property
+    def replayable(self) -> bool:
+        """Whether the source can repeat its packets; else the results are recordings."""
+        return self._replayable
 
     def begin(self, job: Job) -> Restart:
         """Where an input begins: with `resume`, after the last commit of an earlier run.
@@ -43,12 +50,14 @@ class Recovery:
             PlainError: an unfinished result exists and neither `resume` nor `overwrite` is set, or another run made it.
         """
         try:
-            return self._begun(job)
+            restart = self._beginning(job)
+            self._begun.add(job.index)
+            return restart
         except OSError as error:  # a folder that may not be read, a name that is too long
             what = f"the parts of an earlier run cannot be looked for ({error.strerror})"
             raise PlainError(what, job.output or "", "name another output with -o") from error
 
-    def _begun(self, job: Job) -> Restart:
+    def _beginning(self, job: Job) -> Restart:
         journal = self._journals[job.index]
         if job.resume and not (job.overwrite and journal.is_foreign()):
             if journal.path is not None and journal.path.parent.is_dir():
@@ -65,6 +74,17 @@ class Recovery:
     def has_left(self, index: int) -> bool:
         """Whether an earlier run left parts that this run is to resume."""
         return index in self._left
+
+    def begins(self, job: Job) -> bool:
+        """Whether the parts on the disk are this run's: it has begun the input, or can resume it."""
+        if job.resume and not self.has_begun(job.index):
+            with contextlib.suppress(PlainError):
+                self.begin(job)
+        return self.has_begun(job.index)
+
+    def has_begun(self, index: int) -> bool:
+        """Whether this run has begun an input."""
+        return index in self._begun
 
     def loses(self, index: int, restart: Restart) -> bool:
         """Whether parts are left that a start from the beginning would delete, of a source that cannot be replayed."""
@@ -93,7 +113,9 @@ class Recovery:
             self._journals[commit.stream].append(commit)
 
     def remove(self, index: int) -> None:
-        """Delete the journal of a stream."""
+        """Delete the journal of a stream, and the parts of a recording that has its name."""
+        if not self._replayable:
+            remove_parts(self._outputs[index] or "", SAVED)
         self._journals[index].remove()
 
 
@@ -114,7 +136,8 @@ def one_lane_has_all_states(graph: Graph) -> bool:
 def settings_of(config: RunConfig, plan: Plan) -> str:
     """Everything that decides a result apart from its input: stages, their settings, and their compute threads."""
     lanes = [(lane.name, plan.lane(lane.name).threads, [n.name for n in lane.nodes]) for lane in config.graph.lanes]
-    stages = sorted((name, dataclasses.asdict(stage)) for name, stage in config.stages.items())
+    classes = {node.name: node.cls for node in config.graph.nodes}
+    stages = sorted((name, classes.get(name, Stage).result_settings(keys)) for name, keys in config.stages.items())
     return repr((lanes, stages))
 
 
@@ -152,10 +175,3 @@ def save_partial_results(config: RunConfig, job: Job, metrics: Metrics) -> Itera
             continue
         finally:
             stage.close()
-
-
-def save_interrupted_results(config: RunConfig, jobs: Sequence[Job], metrics: Metrics) -> Iterator[tuple[Job, Any]]:
-    """As `save_partial_results`, for every input of a run that was interrupted and whose processes are gone."""
-    for job in jobs:
-        metrics.streams[job.index].interrupted = True
-        yield from save_partial_results(config, job, metrics)

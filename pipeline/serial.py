@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pipeline.config import RunConfig
+from pipeline.ending import Receipts, saved_at_the_end
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.packet import FROM_THE_START, Packet, Restart, Step, failure_of
@@ -25,7 +27,7 @@ class _DryError(Exception):
 
 def run_serial(
     config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt
-) -> Iterator[tuple[Job, Any]]:
+) -> Receipts:
     """Run every input to its end, one after the other.
 
     Args:
@@ -40,16 +42,9 @@ def run_serial(
 
     Raises PlainError when a stage that all inputs share cannot be built.
     """
-    runner = _Serial(config, plan, metrics, interrupt, Recovery(config, plan, jobs))
-    try:
-        runner.prepare()
-        for job in jobs:
-            if interrupt.requested:
-                break
-            yield from runner.stream(job)
-        metrics.finish()
-    finally:
-        runner.shutdown()
+    recovery = Recovery(config, plan, jobs)
+    runner = _Serial(config, plan, metrics, interrupt, recovery)
+    yield from saved_at_the_end(config, jobs, recovery, metrics, interrupt, runner.run(jobs))
 
 
 class _Serial:
@@ -68,20 +63,27 @@ class _Serial:
         self._recovery = recovery
         self._epoch = 0
 
-    def prepare(self) -> None:
+    def run(self, jobs: Sequence[Job]) -> Receipts:
+        """See `run_serial`."""
+        try:
+            self._prepare()
+            for job in jobs:
+                if self._interrupt.requested:
+                    break
+                yield from self._stream(job)
+            self._metrics.finish()
+        finally:
+            self._shutdown()
+
+    def _prepare(self) -> None:
         """Build the stages that streams share. Raises PlainError."""
         for worker in self._workers:
             step, _ = worker.prepare()
             if step.failure:
                 raise step.failure.error()
 
-    def stream(self, job: Job) -> Iterator[tuple[Job, Any]]:
+    def _stream(self, job: Job) -> Receipts:
         """Run one input from its first packet that is not committed to its last."""
-        yield from self._stream(job)
-        if self._metrics.streams[job.index].failure and self._recovery.has_left(job.index):
-            yield from save_partial_results(self._config, job, self._metrics)
-
-    def _stream(self, job: Job) -> Iterator[tuple[Job, Any]]:
         try:
             restart = self._recovery.begin(job)
             if self._recovery.loses(job.index, restart):
@@ -96,12 +98,12 @@ class _Serial:
         except PlainError as error:
             self._metrics.failed(job.index, failure_of(error))
         except _StreamFailedError:
-            return
+            self._complete_parts(job)
         finally:
             for worker in self._workers:
                 worker.close(job.index)
 
-    def _run(self, job: Job, epoch: int, restart: Restart) -> Iterator[tuple[Job, Any]]:
+    def _run(self, job: Job, epoch: int, restart: Restart) -> Receipts:
         self._carried.clear()
         self._epoch = epoch
         self._metrics.rewound(job.index, restart.frames)
@@ -114,18 +116,26 @@ class _Serial:
                 raise _DryError
             ended = step.ended
             yield from self._onward(0, job, (step, payloads))
-        if ended:
-            self._recovery.remove(job.index)
-        else:
+        if not ended:
             yield from self._keep(job)
+        elif not self._metrics.streams[job.index].given_up:
+            self._recovery.remove(job.index)
         self._metrics.streams[job.index].done = ended
 
-    def shutdown(self) -> None:
+    def _complete_parts(self, job: Job) -> None:
+        """After a failure: let the sinks commit what they have of packets that do not come again."""
+        for worker in () if self._recovery.replayable else self._workers:
+            step, _ = worker.complete_part(job, self._epoch)
+            with suppress(PlainError):  # the reason why the stream failed is known already
+                for commit in step.commits:
+                    self._recovery.commit(commit)
+
+    def _shutdown(self) -> None:
         """Close every stage and collect its facts for the report."""
         for worker in self._workers:
             self._metrics.facts |= worker.shutdown()
 
-    def _onward(self, index: int, job: Job, outcome: Outcome) -> Iterator[tuple[Job, Any]]:
+    def _onward(self, index: int, job: Job, outcome: Outcome) -> Receipts:
         """Record a lane's step, then pass its packets, and the end of the stream, through the later lanes."""
         step, payloads = outcome
         yield from self._note(index, job, step)
@@ -138,7 +148,7 @@ class _Serial:
         if step.ended and index + 1 < len(self._lanes):
             yield from self._onward(index + 1, job, self._workers[index + 1].finish(job, self._epoch))
 
-    def _give(self, index: int, job: Job, packet: Packet, payloads: Mapping[type, Any]) -> Iterator[tuple[Job, Any]]:
+    def _give(self, index: int, job: Job, packet: Packet, payloads: Mapping[type, Any]) -> Receipts:
         """Hand a packet that left a lane to the next one."""
         known = {**self._carried.pop(packet.seq, {}), **payloads}
         lane = self._lanes[index + 1]
@@ -152,7 +162,7 @@ class _Serial:
             outcome = worker.replace(job, packet, wanted)
         yield from self._onward(index + 1, job, outcome)
 
-    def _note(self, index: int, job: Job, step: Step) -> Iterator[tuple[Job, Any]]:
+    def _note(self, index: int, job: Job, step: Step) -> Receipts:
         self._metrics.step(self._lanes[index].name, job.index, step)
         try:
             for commit in step.commits:
@@ -165,7 +175,7 @@ class _Serial:
         if step.failure:
             raise _StreamFailedError
 
-    def _keep(self, job: Job) -> Iterator[tuple[Job, Any]]:
+    def _keep(self, job: Job) -> Receipts:
         """After an interrupt: let every lane save its partial result; without one, the journal stays for a resume."""
         self._metrics.streams[job.index].interrupted = True
         kept = False

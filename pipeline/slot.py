@@ -207,6 +207,10 @@ class Slot:
         if self._held:
             self._refuse(f"ended with {len(self._held)} packets unanswered", job.name, "yield one item per packet")
 
+    def complete_part(self, job: Job, meter: Meter) -> None:
+        """No more packets come to this process: collect the receipts of what the stage makes complete."""
+        meter.receipts += list(self._timed(self.stage.complete_part, job.name, meter))
+
     def interrupt(self, job: Job, meter: Meter) -> None:
         """The run stops early: collect the receipts of what the stage saves."""
         meter.receipts += list(self._timed(self.stage.interrupt, job.name, meter))

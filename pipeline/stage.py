@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeGuard
 
 from pipeline.files.file_lock import lock_file as lock_file
@@ -15,10 +15,13 @@ from pipeline.files.file_lock import unlock_file as unlock_file
 from pipeline.files.working_folder import CLAIM as CLAIM
 from pipeline.files.working_folder import NAME_BYTES as NAME_BYTES
 from pipeline.files.working_folder import PARTS as PARTS
+from pipeline.files.working_folder import SAVED as SAVED
 from pipeline.files.working_folder import WHOLE as WHOLE
+from pipeline.files.working_folder import bears_mark as bears_mark
 from pipeline.files.working_folder import blocked_working_folder as blocked_working_folder
 from pipeline.files.working_folder import closed_folder as closed_folder
 from pipeline.files.working_folder import fitting_name as fitting_name
+from pipeline.files.working_folder import put_mark as put_mark
 from pipeline.files.working_folder import working_folder as working_folder
 from pipeline.media_types import HEIF_BRANDS as HEIF_BRANDS
 from pipeline.media_types import HEIF_OF_ANY_CODEC as HEIF_OF_ANY_CODEC
@@ -221,6 +224,11 @@ class Stage:
         return ()
 
     @classmethod
+    def result_settings(cls, config: Any) -> dict[str, Any]:
+        """The settings on which results depend: a run that resumes another one must have the same."""
+        return asdict(config)
+
+    @classmethod
     def announce(cls, config: Any) -> Sequence[str]:
         """What a user should know of these settings before the start, such as the size of large files: sentences."""
         return ()
@@ -300,6 +308,20 @@ class Stage:
         Called on a sink that gets no packets. The parts themselves stay unchanged.
         """
         return iter(())
+
+    def complete_part(self) -> Iterator[Any]:
+        """A process of another lane died, or the stream fails there, and its packets do not come again.
+
+        A sink makes the part that it works on complete, and yields a receipt that commits.
+        """
+        return iter(())
+
+    def save_complete_parts(self, job: Job) -> Iterator[Any]:
+        """The stream of a source that is not `replayable` ended early: save its complete parts under the final name.
+
+        Called on a sink that gets no packets. The parts themselves stay unchanged.
+        """
+        return self.save_partial_result(job)
 
     def summary(self) -> Mapping[str, Any]:
         """JSON-ready facts for the run's report, called after `flush`.

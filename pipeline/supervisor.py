@@ -25,7 +25,7 @@ from pipeline.interrupts import exit_code, stopping_signals, write_to_terminal
 TRIES = 3
 """How many times Ray may end the child, each time within `SOON_S` of the last, before the supervisor gives up."""
 SOON_S = 600.0
-ENDED, RAY = b"e", b"r"
+ENDED, RAY, RECORDING = b"e", b"r", b"s"
 LOST_STATUS = 1
 CRASHES = (signal.SIGSEGV, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, getattr(signal, "SIGBUS", None))
 DEATH_OF_PARENT = 1
@@ -42,13 +42,19 @@ class Restarted:
     Attributes:
         times: how often it was started again.
         since: when the first start was, in seconds since 1970.
-        stopped: the signal that stopped the run before Ray ended, or None. With a signal, the run only saves its
-            partial results.
+        stopped: the signal that stopped the run before Ray ended, or None.
+        given_up: whether the run is not started any more after this.
     """
 
     times: int
     since: float
     stopped: int | None = None
+    given_up: bool = False
+
+    @property
+    def only_saves(self) -> bool:
+        """Whether the run only saves what an earlier start has left."""
+        return self.given_up or self.stopped is not None
 
 
 Work = Callable[[Restarted | None], int]
@@ -76,6 +82,11 @@ def silence_native_output() -> None:
 def ray_starts() -> None:
     """Report that Ray starts: if this process ends from here on without a report, Ray ended it."""
     _report(RAY)
+
+
+def recording_starts() -> None:
+    """Report that a recording starts: if this process is lost, another one saves what is complete of it."""
+    _report(RECORDING)
 
 
 def restart_program() -> None:
@@ -112,15 +123,26 @@ class _Supervisor:
                 return status
             if ENDED in reports:
                 return reports[-1]
-            if stopped is not None or not _ended_by_ray(status, reports):
-                return exit_code(stopped) if stopped else _report_end(status)
+            if stopped is not None:
+                return exit_code(stopped)
+            if not _ended_by_ray(status, reports):
+                return self._save_recording(_report_end(status), reports, since, signals)
             stopped, now = self._stopped, time.monotonic()
             times, begun = (times + 1 if now - begun < SOON_S else 1), now
             if times >= TRIES and stopped is None:
                 write_to_terminal(GIVEN_UP)
-                return 1
+                return self._save_recording(1, reports, since, signals)
             if stopped is None:
                 write_to_terminal(f"\n{LOST}: it is started again, and the run resumes after its committed parts\n")
+
+    def _save_recording(
+        self, code: int, reports: bytes, since: float, signals: tuple[signal.Signals, ...]
+    ) -> int:
+        """Let a last child save the recording of one that is lost; returns the exit code. In the child: its own."""
+        if RECORDING not in reports:
+            return code
+        status, _ = self._once(Restarted(times=1, since=since, stopped=self._stopped, given_up=True), signals)
+        return status if self._child == 0 else code
 
     def _once(self, again: Restarted | None, signals: tuple[signal.Signals, ...]) -> tuple[int, bytes]:
         """Start the child and wait for it; returns its status and its reports. In the child: the work's exit code."""

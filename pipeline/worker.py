@@ -108,9 +108,24 @@ class LaneWorker:
             stream.pending.clear()
             stream.ended = True
 
-        if job.index not in self._streams:
-            return Step(ended=True), {}
-        return self._run_call(job, epoch, body)
+        return self._run_call(job, epoch, body) if self._is_open(job, epoch) else (Step(ended=True), {})
+
+    def complete_part(self, job: Job, epoch: int) -> Outcome:
+        """Packets of the stream are lost elsewhere: let every stage make complete, and thus commit, what it has."""
+
+        def body(stream: OpenStream, meter: Meter) -> None:
+            for slot in stream.slots:
+                if slot.node.sequential:
+                    slot.complete_part(job, meter)
+
+        return self._run_call(job, epoch, body) if self._is_open(job, epoch) else (Step(), {})
+
+    def _is_open(self, job: Job, epoch: int) -> bool:
+        """Whether a stream is open under an epoch; one under an older epoch is closed."""
+        known = self._streams.get(job.index)
+        if known is not None and known.epoch != epoch:
+            self.close(job.index)
+        return known is not None and known.epoch == epoch
 
     def close(self, index: int) -> None:
         """Close a stream and its stages."""

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
+from pipeline.actors.cluster import check_ray
 from pipeline.actors.lane_actor import LaneActor
 from pipeline.actors.schedule import Call
 from pipeline.config import RunConfig
 from pipeline.packet import FROM_THE_START, Packet, Restart, Step
 from pipeline.plan import Plan, process_environment
 from pipeline.stage import Job
+
+POLL_S = 0.2
+"""Between two looks at whether Ray's own processes live."""
+_PATIENCE_S = 60.0
+"""For a running call, when the lane is to save what it has."""
 
 
 class ActorPool:
@@ -66,15 +72,33 @@ class ActorPool:
         self._ready.discard((lane, replica))
         self._restarts_sent = {sent for sent in self._restarts_sent if sent[:2] != (lane, replica)}
 
-    def interrupt(self, lane: int, job: Job, epoch: int, timeout_s: float) -> Step | None:
+    def interrupt(self, lane: int, job: Job, epoch: int, earlier: Sequence[Any]) -> Step | None:
         """Let a lane save its partial result of a stream; returns None if its actor does not respond.
 
-        An actor that is still starting has nothing to save and is not waited for.
+        An actor that is still starting has nothing to save and is not waited for. To save takes as long as it takes:
+        joining the segments of a day is minutes of work.
+
+        Args:
+            lane, job, epoch: the stream in a lane.
+            earlier: references of the steps of its running calls, which must end soon.
         """
+        return self._answer("interrupt", lane, job, epoch, earlier)
+
+    def complete_part(self, lane: int, job: Job, epoch: int, earlier: Sequence[Any]) -> Step | None:
+        """Let a lane commit what it has of a stream; arguments and result as of `interrupt`."""
+        return self._answer("complete_part", lane, job, epoch, earlier)
+
+    def _answer(self, method: str, lane: int, job: Job, epoch: int, earlier: Sequence[Any]) -> Step | None:
         if (lane, 0) not in self._ready:
             return Step(ended=True)
         try:
-            return ray.get(self._actors[lane, 0].interrupt.remote(job, epoch), timeout=timeout_s)
+            _, busy = ray.wait([*earlier], num_returns=len(earlier), timeout=_PATIENCE_S) if earlier else ([], [])
+            if busy:
+                return None
+            step_ref = getattr(self._actors[lane, 0], method).remote(job, epoch)
+            while not ray.wait([step_ref], timeout=POLL_S)[0]:
+                check_ray()
+            return ray.get(step_ref)
         except RayError:
             return None
 

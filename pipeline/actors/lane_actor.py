@@ -58,6 +58,10 @@ class LaneActor:
         """See `LaneWorker.interrupt`."""
         return self._worker.interrupt(job, epoch)[0]
 
+    def complete_part(self, job: Job, epoch: int) -> Step:
+        """See `LaneWorker.complete_part`."""
+        return self._worker.complete_part(job, epoch)[0]
+
     def restart(self, stream: int, epoch: int, restart: Restart) -> None:
         """See `LaneWorker.restart`."""
         self._worker.restart(stream, epoch, restart)

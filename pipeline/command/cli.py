@@ -9,13 +9,14 @@ import time
 import traceback
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from pipeline.batch.folder_lock import lock_folder
 from pipeline.batch.manifest import confirmed, results_folder
 from pipeline.batch.split_graph import split_run
 from pipeline.command.arguments import apply_shortcuts, read_arguments
-from pipeline.command.closing import counted, print_ending, print_ending_of_batch, print_message
+from pipeline.command.closing import counted, kept_parts_named, print_ending, print_ending_of_batch, print_message
 from pipeline.command.help import list_configurations
 from pipeline.command.launch import Batch, launch, launch_batch, open_manifest, run_inputs
 from pipeline.command.preflight import (
@@ -28,7 +29,8 @@ from pipeline.command.progress import Preparation, Progress
 from pipeline.command.report import left_out_sentence, make_report, write_report
 from pipeline.command.terminal import plain_terminal
 from pipeline.command.zoo_weights import configuration_for_weights
-from pipeline.config import RunConfig, read_config, validate
+from pipeline.config import RawConfig, RunConfig, read_config, validate
+from pipeline.ending import save_interrupted_results
 from pipeline.inputs import Inputs, has_scheme
 from pipeline.interrupts import Interrupt, exit_code, interrupt_on_signals
 from pipeline.journal import remove_parts
@@ -36,13 +38,13 @@ from pipeline.metrics import Metrics, StreamTally
 from pipeline.observe.observers import observing
 from pipeline.packet import is_result
 from pipeline.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, most_threads, read_machine
-from pipeline.recovery import save_interrupted_results
+from pipeline.recovery import Recovery
 from pipeline.redaction import redacted, register_secrets, secrets_registered
 from pipeline.stage import Job, PlainError, is_plain
-from pipeline.supervisor import Restarted
+from pipeline.supervisor import Restarted, recording_starts
 
 DONE, FAILED, USAGE = 0, 1, 2
-STOPPING = "stopping; what is done so far is being written"
+STOPPING = "stopping"
 STOPPING_BATCH = "no further part of the batch begins"
 REPEAT = "run the same command again to make the missing results"
 
@@ -95,6 +97,21 @@ def _main(words: list[str], table: Mapping[str, str], started: float, again: Res
         print(list_configurations(), end="")
         return DONE
     raw = read_config(*configuration_for_weights(arguments.config, arguments.weights, arguments.changes))
+    # A resumed recording that is stopped while the program loads is saved all the same.
+    early = arguments.resume and raw.values.get("inputs") == "live"
+    with interrupt_on_signals(STOPPING) if early else nullcontext() as interrupt:
+        return _validated(raw, arguments, table, started, again, interrupt)
+
+
+def _validated(
+    raw: RawConfig,
+    arguments: Namespace,
+    table: Mapping[str, str],
+    started: float,
+    again: Restarted | None,
+    early: Interrupt | None,
+) -> int:
+    """Validate a configuration, find its inputs and run them; returns the exit code."""
     register_secrets(raw.values)
     set_thread_limits(raw.values.get("threads"))
     apply_shortcuts(raw, arguments, table)
@@ -119,12 +136,12 @@ def _main(words: list[str], table: Mapping[str, str], started: float, again: Res
     if parts is None:
         inputs = refuse_failing_inputs(config, inputs, preparation)
         preparation.end()
-        return _carry_out(config, plan, None, inputs, arguments, started, again)
+        return _carry_out(config, plan, None, inputs, arguments, started, again, early)
     with lock_folder(results_folder(inputs.jobs)):
         batch = Batch(parts=parts, manifest=open_manifest(config, plan, inputs))
         inputs = refuse_failing_inputs(config, confirmed(inputs, batch.manifest, preparation), preparation)
         preparation.end()
-        return _carry_out(config, plan, batch, inputs, arguments, started, again)
+        return _carry_out(config, plan, batch, inputs, arguments, started, again, early)
 
 
 def _carry_out(
@@ -135,14 +152,20 @@ def _carry_out(
     arguments: Namespace,
     started: float,
     again: Restarted | None,
+    early: Interrupt | None,
 ) -> int:
-    """Run the inputs, as a batch if there is one, and print the outcome; returns the exit code."""
+    """Run the inputs, as a batch if there is one, and print the outcome; returns the exit code.
+
+    `early`: stopping signals are turned into this already.
+    """
     if again is None:
         for node in config.graph.nodes:
             for sentence in node.cls.announce(config.stages[node.name]):
                 print_message(sentence)
         for sentence in folders_without_locks(inputs):
             print_message(sentence)
+    if not (config.graph.nodes[0].cls.replayable or (again and again.only_saves)):
+        recording_starts()
     metrics = Metrics(config.graph, inputs.jobs, started)
     for index, failure in inputs.refused.items():
         metrics.failed(index, failure)
@@ -152,15 +175,18 @@ def _carry_out(
             remove_parts(job.output or "")
     if batch is not None:
         print_message(_beginning(inputs))
-    with interrupt_on_signals(STOPPING if batch is None else STOPPING_BATCH) as interrupt:
-        if again is not None and again.stopped is not None:
-            interrupt.request(again.stopped)
-            results = save_interrupted_results(config, inputs.ready, metrics)
+    promise = STOPPING if batch is None else STOPPING_BATCH
+    with nullcontext(early) if early else interrupt_on_signals(promise) as interrupt:
+        if again is not None and again.only_saves:
+            if again.stopped is not None:
+                interrupt.request(again.stopped)
+            recovery = Recovery(config, plan, inputs.ready)
+            results = save_interrupted_results(config, inputs.ready, recovery, metrics, interrupt)
         elif batch is not None:
             results = launch_batch(batch, plan, inputs, metrics, interrupt, serial=arguments.serial)
         else:
             results = launch(config, plan, inputs.ready, metrics, interrupt, serial=arguments.serial)
-        with observing(config.settings.observe, metrics, append=again is not None):
+        with observing(config.settings.observe, metrics, append=again is not None), kept_parts_named(metrics):
             _run(results, inputs, metrics, is_batch=batch is not None)
         if arguments.report:
             _report(metrics, arguments.report, inputs.left_out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from pipeline.command.terminal import one_line
 from pipeline.metrics import Metrics, StreamTally, warnings_of
@@ -31,7 +32,27 @@ def print_ending(metrics: Metrics, *, debug: bool) -> None:
         if stream.failure:
             print_message(f"error: {stream.failure.error()}")
         _print_rest(stream, debug=debug)
+        _print_kept(stream)
     _print_summary(metrics)
+
+
+@contextmanager
+def kept_parts_named(metrics: Metrics) -> Iterator[None]:
+    """Where an error, or a second signal, ends the whole run in the block: say which parts stay."""
+    try:
+        yield
+    except BaseException:
+        for sentence in filter(None, (stream.kept for stream in metrics.streams.values())):
+            print_message(sentence)
+        raise
+
+
+def _print_kept(stream: StreamTally) -> None:
+    """Print which parts of an input stay, and that a stopped one has no result."""
+    if stream.kept:
+        print_message(stream.kept)
+    elif stream.interrupted and stream.job.output and not stream.results:
+        print_message(f"{stream.job.output} is not written: the run was stopped before a part of it was complete")
 
 
 def print_ending_of_batch(metrics: Metrics, refused: Collection[int], manifest: str, *, debug: bool) -> None:

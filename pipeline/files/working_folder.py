@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from contextlib import suppress
+from pathlib import Path
 
 NAME_BYTES = 255
 """The longest file name that the usual file systems accept, in bytes."""
@@ -32,11 +35,13 @@ CLAIM = "claim.lock"
 """The lock file in a working folder while a run makes the result; a second run must not write there."""
 
 
-PARTS = ("journal.*", "segment_*", "joined.*", "picture.*", "manifest.*", "whole.*")
+PARTS = ("journal.*", "segment_*", "joined.*", "picture.*", "manifest.*", "whole.*", "saved.*")
 """The files of this program in a working folder, in the order of their removal when the result has its name. Other
 files in the folder are never removed."""
 WHOLE = "whole.json"
 """Holds the size and date of a whole result that is about to get its name, so that a crash right then is recognised."""
+SAVED = "saved.json"
+"""The same for a recording that was saved under its name while its parts stay: a resumed run replaces the file."""
 
 
 def working_folder(path: str) -> str:
@@ -55,3 +60,39 @@ def blocked_working_folder(path: str) -> str | None:
     if os.path.islink(folder):
         return "a link"
     return "a file" if os.path.lexists(folder) and not os.path.isdir(folder) else None
+
+
+def put_mark(draft: Path, name: str) -> None:
+    """Record the size and date of a file in a working folder that is about to get the result's name.
+
+    Args:
+        draft: the file.
+        name: `WHOLE` or `SAVED`. The mark before it stays valid, for a crash right before the file gets its name.
+
+    Raises OSError.
+    """
+    path = draft.with_name(name)
+    marks = [*_marks(path)[-1:], _facts(draft)]
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(marks, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def bears_mark(output: str, name: str) -> bool:
+    """Whether the file under a result's name is the one that the mark in its working folder describes."""
+    with suppress(OSError):
+        return _facts(output) in _marks(Path(working_folder(output)) / name)
+    return False
+
+
+def _facts(path: str | Path) -> dict[str, int]:
+    facts = os.stat(path)
+    return {"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
+
+
+def _marks(path: Path) -> list[dict[str, int]]:
+    with suppress(OSError, ValueError):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return stored if isinstance(stored, list) else [stored]
+    return []

@@ -54,6 +54,11 @@ class LiveDecode(Stage):
             if self.seconds is not None and self.seconds <= 0:
                 raise ValueError("seconds must be more than 0")
 
+    @classmethod
+    def result_settings(cls, config: Config) -> dict[str, Any]:
+        """Not how the source is opened and how long it is read: what comes of it cannot be repeated anyway."""
+        return {"max_size": config.max_size}
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
         self._capture: Capture | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.stage import Job, Stage, without_secrets
+from pipeline.stage import Job, Stage, StageError, without_secrets
 from stages.live.address import is_broadcast, is_virtual_camera
 from stages.live.broadcast import Broadcast, BroadcastSettings, FrameOutput
 from stages.live.payloads import Captured, Gauges
@@ -18,6 +18,7 @@ from stages.live.timing import LatencyHistogram
 from stages.live.virtual_camera import VirtualCamera
 from stages.payloads import FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
 from stages.video.encode import Encode, opaque
+from stages.video.encoding.containers import container_for
 
 GAUGES_EVERY_S = 1.0
 
@@ -43,9 +44,14 @@ class LiveOutput(Stage):
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
-        """Raises StageError for a file name that is not a video's."""
-        if job.output is not None and not (is_virtual_camera(job.output) or is_broadcast(job.output)):
-            Encode.check(config.encode, job)
+        """Raises StageError for a file name that is not a video's, or whose container needs equal durations."""
+        if job.output is None or not _is_file(job.output):
+            return
+        Encode.check(config.encode, job)
+        container = container_for(job.output)
+        if container.constant_rate:
+            what = f"{container.name.upper()} needs frames of equal duration, and live frames come when they come"
+            raise StageError(what, job.output, "write an .mp4 or .mkv file instead")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
@@ -98,16 +104,23 @@ class LiveOutput(Stage):
         connected = {} if self._output is None else {"output_connected": int(self._output.connected)}
         return Gauges(gauges={**latencies, **connected})
 
-    def flush(self) -> Iterator[Written]:
-        """End of the stream: the file gets its final name, the connection is closed."""
-        yield from self._file.flush()
+    def complete_part(self) -> Iterator[SegmentWritten]:
+        """See `Encode`."""
+        return self._file.complete_part()
+
+    def flush(self) -> Iterator[Written | SegmentWritten]:
+        """End of the stream: the file gets its final name, the connection is closed.
+
+        The segments stay until the runner removes them: if the source was given up, a resumed run continues.
+        """
+        yield from self._file.save_so_far()
         if self._output is not None:
             self._output.close()
         if self._job is not None and (self._job.output is None or self._output is not None):
             place = "" if self._job.output is None else without_secrets(self._job.output)
             yield Written(path=place, frames=self._frames, facts={"audio": "none"})
 
-    def interrupt(self) -> Iterator[Written]:
+    def interrupt(self) -> Iterator[Written | SegmentWritten]:
         """Stopped by the user: the same as the end of the stream."""
         return self.flush()
 
@@ -121,6 +134,10 @@ class LiveOutput(Stage):
     def save_partial_result(self, job: Job) -> Iterator[Written]:
         """See `Encode`."""
         return self._file.save_partial_result(job) if _is_file(job.output) else iter(())
+
+    def save_complete_parts(self, job: Job) -> Iterator[Written]:
+        """See `Encode`."""
+        return self._file.save_complete_parts(job) if _is_file(job.output) else iter(())
 
     def state(self) -> bytes:
         """Start and last time stamp, the number of frames, and the file's segments, as JSON."""

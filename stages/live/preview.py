@@ -60,6 +60,11 @@ class Preview(Stage):
         return Render.needs(config.render)
 
     @classmethod
+    def result_settings(cls, config: Config) -> dict[str, Any]:
+        """The style alone: the page, whose token may be a new one at each start, changes no frame."""
+        return Render.result_settings(config.render)
+
+    @classmethod
     def fetch(cls, config: Config) -> None:
         """Print the page's address. Raises StageError for an atlas or a logo that cannot be used."""
         Render.fetch(config.render)

@@ -69,7 +69,7 @@ class Encode(Stage):
         super().__init__(config, threads=threads)
         self._output: OutputFile | None = None
         self._writer: VideoWriter | None = None
-        self._frames = 0
+        self._frames = self._first = 0
         self._still: Path | None = None
         self._restored: bytes = b""
 
@@ -93,7 +93,7 @@ class Encode(Stage):
             with self._discarding():
                 self.background.start(partial(_add, self._writer, overlay, frames.pts_T.tolist()))
                 self._frames += len(frames)
-                if self._frames % self.config.segment_frames == 0:
+                if (self._frames - self._first) % self.config.segment_frames == 0:
                     self.background.wait()
                     yield from self._writer.committed()
 
@@ -107,6 +107,14 @@ class Encode(Stage):
             self._writer.close()
             self._output.discard()
             raise
+
+    def complete_part(self) -> Iterator[SegmentWritten]:
+        """Close the open segment; yields its receipt."""
+        if self._output is not None and self._writer is not None and self.background is not None:
+            with reported_write_errors(self._output.path):
+                self.background.wait()
+                yield from self._writer.close_open_segment()
+                self._first = self._frames
 
     def flush(self) -> Iterator[Written]:
         """The end of the stream: rename the file to its final name."""
@@ -126,6 +134,20 @@ class Encode(Stage):
             elif self._still is not None:
                 self._output.publish(self._still)
                 yield Written(path=self._output.path, frames=1, facts={"audio": "none"})
+
+    def save_so_far(self) -> Iterator[Written | SegmentWritten]:
+        """The file with all frames gets its name, and the segments stay, so that a resumed run can continue them."""
+        yield from self.complete_part()
+        if self._output is None or self._writer is None or not self._writer.frames:
+            return
+        with reported_write_errors(self._output.path):
+            result = self._writer.finish()
+            self._output.publish_so_far(self._writer.draft)
+            yield Written(
+                path=self._output.path,
+                frames=result.frames,
+                facts={"audio": result.audio, "warnings": result.warnings},
+            )
 
     def interrupt(self) -> Iterator[Written]:
         """The run stops early: the frames so far become `NAME.partial.SUFFIX`, a playable file."""
@@ -151,6 +173,13 @@ class Encode(Stage):
 
     def save_partial_result(self, job: Job) -> Iterator[Written]:
         """Concatenate the complete segments of an earlier run to `NAME.partial.SUFFIX`; the segments stay."""
+        return self._saved_segments(job, final=False)
+
+    def save_complete_parts(self, job: Job) -> Iterator[Written]:
+        """As `save_partial_result`, under the final name."""
+        return self._saved_segments(job, final=True)
+
+    def _saved_segments(self, job: Job, *, final: bool) -> Iterator[Written]:
         known = _resume_info(job)
         if job.output is None or known is None:
             return
@@ -162,8 +191,12 @@ class Encode(Stage):
                 writer.restore_all()
                 if writer.frames:
                     result = writer.finish(early=True)
-                    kept = output.publish_copy(writer.draft)
-                    yield Written(path=kept, frames=result.frames, facts={"partial": True, "salvaged": True})
+                    if final:
+                        output.publish_so_far(writer.draft)
+                        yield Written(path=output.path, frames=result.frames, facts={})
+                    else:
+                        kept = output.publish_copy(writer.draft)
+                        yield Written(path=kept, frames=result.frames, facts={"partial": True, "salvaged": True})
             finally:
                 writer.close()
                 output.tidy()
@@ -204,11 +237,14 @@ class Encode(Stage):
                     segment_frames=self.config.segment_frames,
                     threads=self.config.threads,
                 )
+                known = _resume_info(job) if self._restored else None
+                video = video if known is None else replace(video, width=known[0].width, height=known[0].height)
                 writer = VideoWriter(output.folder, job.output, video, settings)
                 output.prepare(fresh=not self._restored)
                 write_resume_info(output.folder, video, settings)
                 writer.restore(self._restored)
-                self._writer, self._frames, self.background = writer, writer.frames, BackgroundWork()
+                self._writer, self.background = writer, BackgroundWork()
+                self._frames = self._first = writer.frames
         return output
 
     def _write_still(self, frames: FrameChunk, overlay: Overlay) -> None:

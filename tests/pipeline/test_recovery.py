@@ -12,14 +12,16 @@ from toy_runs import MACHINE, Run
 
 from pipeline import recovery
 from pipeline.actors.runner import run_ray
+from pipeline.config import RunConfig
+from pipeline.ending import saved_at_the_end
 from pipeline.graph import build_graph, stage_class
 from pipeline.interrupts import Interrupt
 from pipeline.journal import Journal
 from pipeline.metrics import Metrics
-from pipeline.plan import make_plan
-from pipeline.recovery import one_lane_has_all_states
+from pipeline.plan import Plan, make_plan
+from pipeline.recovery import Recovery, one_lane_has_all_states
 from pipeline.serial import run_serial
-from pipeline.stage import Job
+from pipeline.stage import Job, PlainError
 from pipeline.worker import LaneWorker
 
 QUIET = {"count": {"chunk": 1}, "smooth": {"delay": 0}, "save": {"part": 3}}
@@ -30,6 +32,11 @@ def run(request: pytest.FixtureRequest, ray: bool) -> Run:
     """The runner that a test's `ray` names."""
     chosen: Run = request.getfixturevalue("under_ray" if ray else "serially")
     return chosen
+
+
+def plan_of(config: RunConfig) -> Plan:
+    """The plan on the toys' machine."""
+    return make_plan(config.graph, config.settings, MACHINE)
 
 
 def again(jobs: list[Job]) -> list[Job]:
@@ -278,7 +285,7 @@ def test_frame_numbers_continue_after_the_death_of_such_a_source(
     metrics, _ = under_ray(config, jobs)
     rows = [row[0] for row in json.loads(Path(jobs[0].output).read_text())]
     assert metrics.streams[0].failure is None and metrics.lanes["network"].restarts == 1
-    assert len(rows) % 3 == 0 and rows == [*range(len(rows) - 12), *range(12)]
+    assert rows == [*range(len(rows) - 12), *range(12)]
 
 
 @pytest.mark.parametrize("ray", [False, True])
@@ -310,6 +317,56 @@ def test_a_run_that_cannot_be_resumed_saves_its_partial_result(
     metrics, _ = run(broken, again(jobs))
     assert [receipt.path for receipt in metrics.streams[0].results] == [f"{jobs[0].output}.saved"]
     assert Journal.of(jobs[0]).path.read_bytes().startswith(before)  # under Ray it may have come further
+
+
+@pytest.mark.parametrize(
+    ("keys", "committed", "saved"), [(QUIET, 6, 0), (LIVE, 7, 1)], ids=["replayable", "recording"]
+)
+def test_a_failed_recording_commits_every_frame_and_is_saved(
+    toy_config, toy_jobs, serially: Run, keys, committed: int, saved: int
+) -> None:
+    jobs = toy_jobs("12")
+    metrics, _ = serially(toy_config(square={"at": 7, "do": "raise"}, **keys), jobs)
+    assert Journal.of(jobs[0]).read()[-1].frames == committed
+    assert [result.path for result in metrics.streams[0].results] == [f"{jobs[0].output}.saved"] * saved
+    where = f"{committed} frames are kept in {jobs[0].output}.partial/"
+    assert metrics.streams[0].kept == f"{where}; the same command with --resume continues after them"
+
+
+@pytest.mark.parametrize("ray", [False, True])
+def test_a_resumed_recording_that_is_stopped_before_any_new_packet_gets_its_result(
+    toy_config, toy_jobs, ray: bool, run: Run
+) -> None:
+    jobs = toy_jobs("12")
+    config = toy_config(square={"at": 7, "do": "raise"}, **LIVE)
+    run(config, jobs)
+    stands = Journal.of(jobs[0]).read()[-1].frames
+    interrupt, metrics = Interrupt(), Metrics(config.graph, jobs)
+    interrupt.request()
+    plan = make_plan(config.graph, config.settings, MACHINE)
+    receipts = list((run_ray if ray else run_serial)(config, plan, again(jobs), metrics, interrupt))
+    assert [(receipt.path, receipt.frames) for _, receipt in receipts] == [
+        (f"{jobs[0].output}.partial.json", stands)  # the toy's name for what it saves at a stop
+    ]
+    assert (metrics.streams[0].state, metrics.streams[0].failure) == ("interrupted", None)
+
+
+def test_an_error_of_the_whole_run_saves_its_recordings_first(toy_config, toy_jobs, serially: Run) -> None:
+    jobs = toy_jobs("12")
+    config = toy_config(square={"at": 7, "do": "raise"}, **LIVE)
+    serially(config, jobs)
+    metrics, recovery = Metrics(config.graph, jobs), Recovery(config, plan_of(config), again(jobs))
+
+    def results():
+        recovery.begin(again(jobs)[0])
+        raise PlainError("a lane did not start")
+        yield
+
+    saved = []
+    with pytest.raises(PlainError, match="did not start"):
+        for _, receipt in saved_at_the_end(config, again(jobs), recovery, metrics, Interrupt(), results()):
+            saved.append(receipt.path)
+    assert saved == [f"{jobs[0].output}.saved"] and metrics.streams[0].kept.startswith("7 frames are kept")
 
 
 def test_damaged_or_absent_states_are_no_restart_point(toy_config, toy_jobs, tmp_path, serially: Run) -> None:

@@ -129,6 +129,26 @@ def test_a_program_that_is_killed_is_not_begun_again(tmp_path: Path, root: Path)
     assert "SIGKILL" in done.stderr and "--resume" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("end", "code", "starts"), [("os._exit(1)", 1, 4), ("os.kill(os.getpid(), signal.SIGKILL)", 137, 2)]
+)
+def test_a_recording_that_is_given_up_is_saved_by_a_last_start(
+    tmp_path: Path, root: Path, end: str, code: int, starts: int
+) -> None:
+    body = f"""
+    def main(again):
+        if again is not None and again.only_saves:
+            print("saved", again.stopped)
+            return 0
+        supervisor.ray_starts()
+        supervisor.recording_starts()
+        {end}
+    """
+    done = run(tmp_path, root, body)
+    assert (done.returncode, done.stdout, len(begun(tmp_path))) == (code, "saved None\n", starts)
+    assert "--resume" in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("group", [False, True], ids=["to it alone", "to its group"])
 def test_a_stopping_signal_is_forwarded_once(tmp_path: Path, root: Path, number: int, group: bool) -> None:

@@ -350,6 +350,11 @@ class Save(Stage):
             yield Part(first=self._committed, frames=self.config.part)
             self._committed += self.config.part
 
+    def complete_part(self) -> Iterator[Part]:
+        if len(self._rows) > self._committed:
+            yield Part(first=self._committed, frames=len(self._rows) - self._committed)
+            self._committed = len(self._rows)
+
     def flush(self) -> Iterator[Saved]:
         if self._job is None:
             raise StageError("no numbers at all", "", "count further")

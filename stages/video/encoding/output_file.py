@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -11,16 +10,19 @@ from filelock import FileLock, Timeout
 from pipeline.stage import (
     CLAIM,
     PARTS,
+    SAVED,
     WHOLE,
     StageError,
+    bears_mark,
     blocked_working_folder,
     fitting_name,
     lock_file,
+    put_mark,
     unlock_file,
     working_folder,
 )
 from stages.video.decoding.paths_and_urls import is_url
-from stages.video.encoding.atomic_writes import sync_and_rename, sync_file
+from stages.video.encoding.atomic_writes import sync_and_rename
 
 LOCK_TIMEOUT_S = 5.0
 """A killed process may hold its lock for a moment after its successor has started."""
@@ -38,7 +40,7 @@ class OutputFile:
         self.path = path
         self.folder = Path(working_folder(path))
         self._source = source
-        self._overwrite = overwrite
+        self._overwrite = overwrite or bears_mark(path, SAVED)
         self._lock: FileLock | None = None
         self.check()
 
@@ -74,12 +76,15 @@ class OutputFile:
         """Rename a complete file to the final name and remove the working folder."""
         self.check()
         if any(self.folder.glob("journal.*")):  # a later --resume must see that the result is complete
-            facts = draft.stat()
-            with (self.folder / WHOLE).open("w", encoding="utf-8") as file:
-                json.dump({"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}, file)
-                sync_file(file)
+            put_mark(draft, WHOLE)
         sync_and_rename(draft, Path(self.path))
         self.discard()
+
+    def publish_so_far(self, draft: Path) -> None:
+        """Rename a file to the final name and keep the working folder, from which a resumed run replaces it."""
+        self.check()
+        put_mark(draft, SAVED)
+        sync_and_rename(draft, Path(self.path))
 
     def publish_part(self, draft: Path) -> str:
         """Move the partial result beside the output and remove the working folder; returns the new name."""

@@ -98,6 +98,12 @@ class VideoWriter:
                 )
             self._uncommitted.clear()
 
+    def close_open_segment(self) -> Iterator[SegmentWritten]:
+        """Close the open segment, full or not; yields its receipt. The next frame begins another one."""
+        if self._open is not None:
+            self._close_segment()
+        yield from self.committed()
+
     def finish(self, *, early: bool = False) -> ConcatenatedVideo:
         """Close the last segment and concatenate all into `draft`; early: audio ends with the video."""
         if self._open is not None:

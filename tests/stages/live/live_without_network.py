@@ -111,6 +111,15 @@ class LiveRun:
                     return process
         raise AssertionError(f"no process has {part} open")
 
+    def processes_named(self, part: str) -> list[int]:
+        """Ids of the descendant processes whose command line contains `part`."""
+        found = []
+        for process in below(self._process.pid):
+            with contextlib.suppress(OSError):
+                if part.encode() in Path(f"/proc/{process}/cmdline").read_bytes():
+                    found.append(process)
+        return found
+
     def kill(self) -> None:
         """Kill the program without warning."""
         self._process.kill()

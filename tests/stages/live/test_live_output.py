@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import sys
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.stage import Job, StageError
+from pipeline.journal import remove_parts
+from pipeline.stage import SAVED, Job, StageError, bears_mark
 from stages.live.broadcast import Broadcast, BroadcastSettings
 from stages.live.live_output import LiveOutput
 from stages.live.payloads import Captured, Gauges
@@ -195,14 +197,87 @@ def test_a_file_starts_at_time_zero_and_holds_every_frame(tmp_path: Path) -> Non
     assert isinstance(receipts[-1], Written) and receipts[-1].frames == 25
 
 
-def test_a_stopped_run_leaves_a_complete_file_with_its_final_name(tmp_path: Path) -> None:
-    path = tmp_path / "live.mp4"
+@pytest.mark.parametrize("name", ["live.mp4", "live.mkv", "live.mov"])
+def test_a_stopped_run_leaves_a_complete_file_with_its_final_name(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
     stage = output_stage()
     feed(stage, str(path), range(13))
-    (written,) = stage.interrupt()
+    segment, written = stage.interrupt()
     stage.close()
-    assert written.path == str(path) and os.listdir(tmp_path) == ["live.mp4"]
-    assert len(decoded_frames(path)[0]) == 13
+    assert (segment.first, segment.frames) == (10, 3)  # the open segment is committed, too
+    assert written.path == str(path) and len(decoded_frames(path)[0]) == 13
+    assert bears_mark(str(path), SAVED)
+    remove_parts(str(path), SAVED)  # what the runner does where the recording is over
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_an_open_segment_that_is_made_complete_is_continued_by_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "live.mp4"
+    first = output_stage()
+    feed(first, str(path), range(13))
+    (segment,) = first.complete_part()
+    state = first.state()
+    first.close()
+    second = output_stage()
+    second.restore(state)
+    receipts = feed(second, str(path), range(20, 34))
+    commits = [(segment.first, segment.frames), *((r.first, r.frames) for r in receipts if hasattr(r, "first"))]
+    assert commits == [(10, 3), (13, 10)]
+    list(second.flush())
+    second.close()
+    assert [read_clock(rgb) for rgb in decoded_frames(path)[0]] == [*range(13), *range(20, 34)]
+
+
+def test_a_recording_that_was_saved_so_far_is_replaced_by_the_resumed_run(tmp_path: Path) -> None:
+    path = tmp_path / "live.mp4"
+    first = output_stage()
+    feed(first, str(path), range(14))
+    list(first.complete_part())
+    state = first.state()
+    first.close()
+    for _ in range(2):  # whoever saves it again replaces the file
+        (saved,) = output_stage().save_complete_parts(job(str(path)))
+        assert (saved.path, len(decoded_frames(path)[0])) == (str(path), 14)
+    second = output_stage()
+    second.restore(state)
+    feed(second, str(path), range(14, 20))
+    list(second.flush())
+    second.close()
+    assert [read_clock(rgb) for rgb in decoded_frames(path)[0]] == list(range(20))
+
+
+def test_a_file_that_is_no_part_of_the_recording_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "live.mp4"
+    first = output_stage()
+    feed(first, str(path), range(10))
+    first.close()
+    path.write_bytes(b"somebody's")
+    with pytest.raises(StageError, match="exists already"):
+        feed(output_stage(), str(path), range(10, 12))
+    assert path.read_bytes() == b"somebody's"
+
+
+def test_a_camera_that_comes_back_with_another_size_keeps_the_file_playable(tmp_path: Path) -> None:
+    path = tmp_path / "live.mp4"
+    first = output_stage()
+    feed(first, str(path), range(10))
+    state = first.state()
+    first.close()
+    second = output_stage()
+    second.restore(state)
+    small = dataclasses.replace(VIDEO, width=160, height=96)
+    chunk = FrameChunk(rgb_THW3=np.zeros((1, 96, 160, 3), np.uint8), pts_T=np.array([BEGIN]), first=10, video=small)
+    captured = Captured(captured_s=time.time(), received=11, dropped=0, reconnects=0)
+    list(second(job(str(path)), chunk, Overlay(rgb_THW3=chunk.rgb_THW3), captured))
+    list(second.flush())
+    second.close()
+    assert [rgb.shape for rgb in decoded_frames(path)[0]] == [(HEIGHT, WIDTH, 3)] * 11
+
+
+def test_a_container_for_equal_durations_is_refused_before_the_start() -> None:
+    with pytest.raises(StageError, match="AVI needs frames of equal duration"):
+        LiveOutput.check(LiveOutput.Config(), job("day.avi"))
+    LiveOutput.check(LiveOutput.Config(), job("day.mkv"))
 
 
 def test_a_restart_continues_in_the_same_file_and_time(tmp_path: Path) -> None:

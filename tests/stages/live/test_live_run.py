@@ -183,6 +183,37 @@ def test_a_recording_continues_after_a_process_was_killed(tmp_path: Path) -> Non
     assert json.loads((tmp_path / "r.json").read_text())["lanes"]["out"]["restarts"] == 1
 
 
+def test_a_killed_process_looks_for_its_source_and_whoever_gives_up_or_stops_leaves_the_file(tmp_path: Path) -> None:
+    server = VideoServer(free_port())
+    out, report = tmp_path / "day.mp4", tmp_path / "r.json"
+    words = [server.url, "-o", "day.mp4", "--set", "encode.segment_frames=5", "--report", "r.json"]
+    run = LiveRun(tmp_path, *words, "--set", "live_decode.source.give_up_s=1")
+    try:
+        wait_for(lambda: recorded(out) >= 10, run.output)
+        server.kill()  # from here on it refuses connections
+        recording = run.process_with("day.mp4.partial")
+        for lane in set(run.processes_named("ray::LaneActor")) - {recording}:
+            os.kill(lane, signal.SIGKILL)
+        before = recorded(out)
+        assert run.end() == 1
+    finally:
+        run.end(1) if run.running else None
+        server.kill()
+    assert "was not found again" in run.output() and "Connection refused" in run.output()
+    shown = frames_in_order(out)
+    assert shown >= before and json.loads(report.read_text())["lanes"]["decode"]["restarts"] == 1
+    assert f"{shown} frames are kept in day.mp4.partial/; the same command with --resume" in run.output()
+    again = LiveRun(tmp_path, *words)
+    assert again.end() == 1 and "add --resume to continue after them" in again.output()
+    assert frames_in_order(out) == shown
+    resumed = LiveRun(tmp_path, *words, "--resume")  # other settings of the source are no other recording
+    wait_for(lambda: "looking for the source" in resumed.output(), resumed.output)
+    resumed.stop()
+    assert resumed.end() == 130, resumed.output()
+    assert frames_in_order(out) == shown and not (tmp_path / "day.mp4.partial").exists()
+    assert f"day.mp4 ({shown} frames) · stopped early" in resumed.output()
+
+
 def test_resume_continues_a_recording_after_the_program_was_killed(tmp_path: Path) -> None:
     server = VideoServer(free_port())
     out = tmp_path / "day.mp4"

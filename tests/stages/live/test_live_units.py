@@ -14,6 +14,8 @@ import pytest
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.config import load_config, read_config, validate
 from pipeline.inputs import UsageError, live_input
+from pipeline.plan import make_plan, read_machine
+from pipeline.recovery import settings_of
 from pipeline.stage import StageError
 from stages import STAGES
 from stages.live.address import is_broadcast, is_virtual_camera, read_address
@@ -186,6 +188,16 @@ def test_only_a_page_on_the_network_makes_a_token() -> None:
     assert Preview.Config(host="0.0.0.0", token="mine").token == "mine"
     with pytest.raises(ValueError, match="host is empty"):
         Preview.Config(host="")
+
+
+def test_a_resumed_recording_may_have_another_page_and_other_patience() -> None:
+    changes = ["live_decode.source.give_up_s=5", "live_decode.seconds=9", "preview.host=0.0.0.0", "preview.port=9"]
+    machine = read_machine()
+    marks = set()
+    for settings in ([], changes, ["render.style=parts"], ["live_decode.max_size=320"]):
+        config = load_config("live", settings, STAGES)
+        marks.add(settings_of(config, make_plan(config.graph, config.settings, machine)))
+    assert len(marks) == 3
 
 
 def test_the_live_configuration_is_complete_and_has_no_look_ahead() -> None:

@@ -107,7 +107,7 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("--trust", action="store_true", help="accept downloaded weights whose hash does not fit (network.trust)")
     add("--debug", action="store_true", help="show tracebacks")
     parser.refuse_unknown(argv)
-    return parser.parse_args(argv)
+    return parser.parse_intermixed_args(argv)
 
 
 def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mapping[str, str]) -> None:

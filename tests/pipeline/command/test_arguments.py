@@ -33,3 +33,6 @@ def test_what_is_no_option_or_a_right_one_is_taken() -> None:
     found = read_arguments(["-oout.mp4", "-c=live", "--set", "a=-1", "--set=b.c=--d", "-1", "--", "--file.mp4"])
     assert (found.output, found.config, found.changes) == ("out.mp4", "live", ["a=-1", "b.c=--d"])
     assert found.inputs == ["-1", "--file.mp4"]
+    found = read_arguments(["a.mp4", "-o", "out/", "b.mp4", "--serial", "c.mp4"])
+    assert (found.inputs, found.output, found.serial) == (["a.mp4", "b.mp4", "c.mp4"], "out/", True)
+    assert read_arguments(["-c"]).config is None and read_arguments([]).config == "video"

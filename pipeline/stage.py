@@ -238,6 +238,14 @@ class Stage:
         """Check before the start that this machine has the files and devices that are named; not for a cluster."""
 
     @classmethod
+    def addresses(cls, config: Any) -> Sequence[str]:
+        """Sentences with the addresses of the pages that the stage serves, with their tokens.
+
+        They are printed on the terminal once, as they are; no log and no report has them.
+        """
+        return ()
+
+    @classmethod
     def fetch(cls, config: Any) -> None:
         """Download the files that the stage needs, before anything starts; may show progress on stderr."""
         return

@@ -162,6 +162,8 @@ def _carry_out(
         for node in config.graph.nodes:
             for sentence in node.cls.announce(config.stages[node.name]):
                 print_message(sentence)
+            for sentence in node.cls.addresses(config.stages[node.name]):
+                print(sentence, file=sys.stderr)  # with its token, which redaction would remove
         for sentence in folders_without_locks(inputs):
             print_message(sentence)
     if not (config.graph.nodes[0].cls.replayable or (again and again.only_saves)):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
-from urllib.parse import urlsplit
+import socket
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ IDLE_TIMEOUT_S = 10.0
 """A new connection, or one that is kept open, must send a complete request within this time."""
 REQUEST_TIMEOUT_S = 60.0
 """A request, including its upload, must be answered within this time."""
+ALL_ADDRESSES = ("0.0.0.0", "::")
 MAX_IDLE_CONNECTIONS = 64
 """Connections that have sent no complete request; beyond this number the oldest is closed."""
 
@@ -25,6 +27,28 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def page_address(host: str, port: int, path: str, token: str | None) -> str:
+    """The address at which a browser opens a page, with its token.
+
+    Of a page that is bound to all addresses of this machine it is the one by which others reach it.
+    """
+    seen = reached_address(host) if host in ALL_ADDRESSES else host
+    query = "" if token is None else f"?{urlencode({'token': token})}"
+    return f"http://{f'[{seen}]' if ':' in seen else seen}:{port}{path}{query}"
+
+
+def reached_address(host: str) -> str:
+    """The address of this machine in its network; the loopback address where it is in none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    far, near = ("2001:db8::1", "::1") if ":" in host else ("192.0.2.1", "127.0.0.1")
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((far, 9))  # chooses the interface; nothing is sent
+            return str(probe.getsockname()[0])
+    except OSError:
+        return near
 
 
 def has_access(given: str | None, token: str | None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from pipeline.stage import Job, Stage
 from stages.drawing.render import Render
 from stages.live.latest_frame import LatestFrame
 from stages.live.page import Page
-from stages.live.page_access import is_loopback
+from stages.live.page_access import is_loopback, page_address
 from stages.live.payloads import Captured
 from stages.live.view_style import StyleSwitcher
 from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
@@ -66,12 +65,15 @@ class Preview(Stage):
 
     @classmethod
     def fetch(cls, config: Config) -> None:
-        """Print the page's address. Raises StageError for an atlas or a logo that cannot be used."""
+        """Raises StageError for an atlas or a logo that cannot be used."""
         Render.fetch(config.render)
-        if config.port is not None:
-            host = f"[{config.host}]" if ":" in config.host else config.host
-            query = "" if config.token is None else f"?token={config.token}"
-            sys.stderr.write(f"preview: http://{host}:{config.port}/{query}\n")
+
+    @classmethod
+    def addresses(cls, config: Config) -> Sequence[str]:
+        """The page's address."""
+        if config.port is None:
+            return ()
+        return (f"preview: {page_address(config.host, config.port, '/', config.token)}",)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Start the page. Raises StageError for an atlas that cannot be used, or a port that is in use."""

@@ -16,7 +16,7 @@ from models.inference.open_network import fetch_weights
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage, StageError
 from stages.annotations.coco_people import read_people
-from stages.live.page_access import is_loopback
+from stages.live.page_access import is_loopback, page_address
 from stages.live.payloads import Gauges
 from stages.payloads import Written
 from stages.studio.annotation_check import check_pictures
@@ -117,17 +117,13 @@ class Annotate(Stage):
             fetch_weights(config.network)
 
     @classmethod
-    def announce(cls, config: Config) -> Sequence[str]:
+    def addresses(cls, config: Config) -> Sequence[str]:
         """The addresses of the page, for annotators and for who reviews their work."""
         if config.check:
             return ()
-        host = f"[{config.host}]" if ":" in config.host else config.host
-        address = f"http://{host}:{config.port}"
-        queries = ["" if token is None else f"?token={token}" for token in (config.token, config.review_token)]
-        return (
-            f"annotate at {address}/{queries[0]} and stop with Ctrl-C",
-            f"review finished images at {address}/review{queries[1]}",
-        )
+        page = page_address(config.host, config.port, "/", config.token)
+        review = page_address(config.host, config.port, "/review", config.review_token)
+        return f"annotate at {page} and stop with Ctrl-C", f"review finished images at {review}"
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:

@@ -10,6 +10,8 @@ import socket
 import struct
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from fractions import Fraction
 from functools import partial
@@ -416,9 +418,22 @@ def test_a_port_in_use_is_an_error(running: Callable[..., Running]) -> None:
     assert str(run.port) in str(caught.value)
 
 
-def test_the_address_is_printed_before_the_start(capsys: pytest.CaptureFixture[str]) -> None:
-    Preview.fetch(Preview.Config(host="0.0.0.0", port=9001, token="abc"))
-    assert capsys.readouterr().err == "preview: http://0.0.0.0:9001/?token=abc\n"
+@pytest.mark.parametrize("token", ["abc", "a+b/c&d=e f"])
+def test_the_address_that_is_printed_opens_the_page(token: str) -> None:
+    """Also from other machines: it is none that stands for all addresses."""
+    config = Preview.Config(host="0.0.0.0", port=free_port(), token=token)
+    (told,) = Preview.addresses(config)
+    address = told.removeprefix("preview: ")
+    assert "0.0.0.0" not in address
+    stage = Preview(config)
+    try:
+        with urllib.request.urlopen(address, timeout=30) as found:
+            assert found.status == 200
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(address.partition("?")[0], timeout=30)
+    finally:
+        stage.close()
+    assert Preview.addresses(Preview.Config(port=None)) == ()
 
 
 def test_without_a_port_frames_are_drawn_and_no_page_is_served() -> None:

@@ -90,6 +90,30 @@ def test_a_run_ends_with_the_file_and_the_next_goes_on(folder: Path) -> None:
     assert checked.returncode == 1 and "no person of this file has parts or points to check" in checked.stderr
 
 
+def test_the_printed_addresses_open_the_pages(folder: Path) -> None:
+    """Once on the terminal, with their tokens; no log and no report has them."""
+    words = ["--set", "annotate.host=0.0.0.0", "--set", "annotate.seconds=4"]
+    words += ["--report", str(folder / "report.json"), "--log", str(folder / "log.jsonl")]
+    port = free_port()
+    process = subprocess.Popen(command(folder, port, *words), stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        lines = [process.stderr.readline(), process.stderr.readline()]
+        found = [word for line in lines for word in line.split() if word.startswith("http://")]
+        assert [one.partition("?")[0].rpartition(f":{port}")[2] for one in found] == ["/", "/review"]
+        posted(port, f"/name?{found[0].partition('?')[2]}", {"who": "ann"})  # waits until the page is served
+        for address in found:
+            with urllib.request.urlopen(address, timeout=30) as page:
+                assert page.status == 200 and "DensePose annotation" in page.read().decode()
+        rest = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+        process.communicate()
+    texts = [rest, (folder / "report.json").read_text(), (folder / "log.jsonl").read_text()]
+    tokens = [one.partition("token=")[2] for one in found]
+    assert len(set(tokens)) == 2 and not [token for token in tokens for text in texts if token in text]
+
+
 @pytest.mark.parametrize(
     ("made", "words", "message"),
     [

@@ -167,9 +167,9 @@ def _parsed_size(file: BinaryIO) -> tuple[int, int] | None:
         found = re.search(rb"dataWindow\0box2i\0\x10\0\0\0(.{16})", head, re.DOTALL)
         left, top, right, bottom = struct.unpack("<4i", found[1]) if found else (0, 0, -1, -1)
         return (right - left + 1, bottom - top + 1) if found else None
-    if found := re.match(rb"#\?.*?\n\n[-+]Y (\d+) [-+]X (\d+)\s", head, re.DOTALL):
+    if found := re.match(rb"#\?.*?\n\n[-+]Y (\d{1,18}) [-+]X (\d{1,18})\s", head, re.DOTALL):
         return int(found[2]), int(found[1])
-    if found := re.match(rb"P[fF]\s+(\d+)\s+(\d+)\s", head):
+    if found := re.match(rb"P[fF]\s+(\d{1,18})\s+(\d{1,18})\s", head):
         return int(found[1]), int(found[2])
     return struct.unpack(">2I", head[4:12]) if head[:4] == b"\x59\xa6\x6a\x95" and len(head) > 12 else None
 

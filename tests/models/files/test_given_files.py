@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from models.checkpoints.checkpoint import load_checkpoint
 from models.errors import ModelError
+from models.files.data_pickle import read_data_pickle
 from models.files.image_size import VARIABLE
-from models.files.json_file import parsed_json
+from models.files.json_file import parsed_json, read_json
 from models.files.npz_file import read_arrays
+from models.files.safetensors_file import read_metadata, read_tensors
 from models.light.architecture.sizes import sizes_from_json
 from models.light.architecture.weight_files import read_sizes, read_weights
 
@@ -114,3 +119,40 @@ def test_other_members_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(made.getvalue())
     with pytest.raises(ValueError, match=r"a\.pkl, which is not an array"):
         read_arrays(tmp_path / "a.npz")
+
+
+def whole_files() -> dict[str, tuple[bytes, Callable[[Path], Any]]]:
+    """A small file of each kind, and its reader."""
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, a=np.arange(12.0).reshape(3, 4), b=np.array(["ab", "c"]))
+    tensors = safetensors_of("F32", [2, 3], 24)
+    document = json.dumps({"a": [1, 2.5, {"b": None}], "c": "x"}).encode()
+    pickled = pickle.dumps({"a": np.arange(6).reshape(2, 3), "b": [1, 2.5, "x", None]}, protocol=2)
+    return {
+        "npz": (arrays.getvalue(), read_arrays),
+        "safetensors": (tensors, read_tensors),
+        "metadata": (tensors, read_metadata),
+        "json": (document, read_json),
+        "pickle": (pickled, lambda path: read_data_pickle(io.BytesIO(path.read_bytes()))),
+    }
+
+
+@pytest.mark.parametrize("kind", list(whole_files()))
+def test_bytes_changed_by_chance_give_content_or_one_sentence(tmp_path: Path, kind: str) -> None:
+    whole, read = whole_files()[kind]
+    rng, refused = np.random.default_rng(5), 0
+    words = [b"\xff" * 4, b"\xff\xff\xff\x7f", bytes(4)]
+    for _ in range(150):
+        content = bytearray(whole)
+        for place in rng.integers(0, len(content), 3).tolist():
+            content[place] = int(rng.integers(256))
+        at = int(rng.integers(0, len(content) - 4))
+        if rng.random() < 0.3:
+            content[at : at + 4] = words[int(rng.integers(3))]
+        (tmp_path / "file").write_bytes(content[:at] if rng.random() < 0.1 else content)
+        try:
+            read(tmp_path / "file")
+        except (ValueError, pickle.UnpicklingError) as error:
+            refused += 1
+            assert len(str(error)) < 300
+    assert refused > 20

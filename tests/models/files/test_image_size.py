@@ -89,6 +89,13 @@ def test_files_without_a_size_are_not_read(tmp_path: Path) -> None:
     assert decode_pixels(b"", "a") is None
 
 
+@pytest.mark.parametrize("head", [b"#?RADIANCE\n\n-Y %b +X 5\n", b"#?RADIANCE\n\n-Y 5 +X %b\n", b"PF\n%b 5\n-1\n"])
+def test_a_size_of_thousands_of_digits_is_none(tmp_path: Path, head: bytes) -> None:
+    """Python refuses to read such numbers, with an error of its own."""
+    (tmp_path / "a.hdr").write_bytes(head % (b"9" * 5000))
+    assert read_pixels(tmp_path / "a.hdr") is None
+
+
 def test_an_image_inside_an_icon_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An icon whose header states 16×16 contains a PNG of another size."""
     png = black_png(3000, 3000)

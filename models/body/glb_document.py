@@ -41,7 +41,7 @@ class GlbDocument:
     parents: list[int]
     tables: dict[str, Any]
     binary: memoryview
-    left: int = MAX_VALUES
+    left: int
 
     def numbers(self, accessor: Any, kind: str) -> F64:
         """The values (N, W) of an accessor of floats of a kind: SCALAR, VEC3 or VEC4.
@@ -116,9 +116,8 @@ def parsed_glb(data: bytes) -> GlbDocument:
     nodes = tables["nodes"]
     if len(nodes) > MAX_NODES:
         raise ValueError(f"it has more than {MAX_NODES} nodes")
-    document = GlbDocument(
-        nodes=nodes, parents=_parents(nodes), tables=tables, binary=chunks.get(BINARY_CHUNK, memoryview(b""))
-    )
+    binary = chunks.get(BINARY_CHUNK, memoryview(b""))
+    document = GlbDocument(nodes=nodes, parents=_parents(nodes), tables=tables, binary=binary, left=MAX_VALUES)
     roots = [number for number, parent in enumerate(document.parents) if parent < 0]
     if sum(len(document.below(root)) for root in roots) != len(nodes):
         raise ValueError("a node is below itself")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.body import glb_document
 from models.body.bvh import read_bvh
 from models.body.deepmimic_motion import JOINTS, read_deepmimic
 from models.body.gltf_motion import read_gltf_motions
@@ -157,7 +158,16 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_damaged_glb_files_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.glb").write_bytes(FILES[name])
-    refused(read_glb, tmp_path / "a.glb", "this glTF file")
+    refused(read_glb, tmp_path / "a.glb", "more than 64 chunks" if name == "many chunks" else "this glTF file")
+
+
+def test_values_that_many_channels_share_count_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The document has 16 values; both channels read its two times."""
+    monkeypatch.setattr(glb_document, "MAX_VALUES", 18)
+    path = written(tmp_path / "a.glb", document())
+    assert list(read_glb(path)) == ["rise"]
+    monkeypatch.setattr(glb_document, "MAX_VALUES", 17)
+    refused(read_glb, path, "more than 17 values")
 
 
 def test_weights_and_sizes_are_no_motion(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_files_that_appear_during_the_work_stay_and_the_result_is_beside_them(tm
 
 
 def test_names_that_are_too_long_for_a_further_person_are_cut(tmp_path: Path) -> None:
-    long = "d" * 240 + ".bvh"
+    long = "d" * 245 + ".bvh"
     (receipt,) = animated(Animate(Animate.Config()), job(tmp_path, long), film())
     assert receipt.path == str(tmp_path / long)
     assert len([path for path in tmp_path.iterdir() if path.name.endswith(".person_7.bvh")]) == 1

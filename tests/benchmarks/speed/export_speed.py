@@ -1,6 +1,7 @@
 """CPU milliseconds and kilobytes a frame of each export: `python -m tests.benchmarks.speed.export_speed`.
 
-The frames are one frame of the demo clip with its exact surfaces, shifted from frame to frame.
+The frames are one frame of the demo clip with its exact surfaces, shifted from frame to frame. Bodies are fitted for
+the kinds that need them, which is part of their cost.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from docs.style_pictures import SECOND, exact_frame
 from pipeline.stage import Job
+from stages.bodies.fit import FitBodies
 from stages.payloads import FrameChunk, People, Surfaces
 from stages.results.export import Export, Exporter, ExportRaw
 from stages.results.formats.kinds import KINDS
@@ -47,10 +49,17 @@ def cost(kind: str, given: list[Packet]) -> tuple[float, float]:
         stage: Exporter
         if KINDS[kind].raw:
             raw = ExportRaw(ExportRaw.Config(to={kind: folder}))
-            stage, take = raw, lambda packet: raw(JOB, *packet)
+            stage = raw
+
+            def take(packet: Packet) -> None:
+                raw(JOB, *packet)
         else:
             shown = Export(Export.Config(to={kind: folder}))
-            stage, take = shown, lambda packet: shown(JOB, *packet, None)
+            fit = FitBodies(FitBodies.Config()) if Export.needs(shown.config) else None
+            stage = shown
+
+            def take(packet: Packet) -> None:
+                shown(JOB, *packet, None, None if fit is None else next(iter(fit(*packet))))
         take(given[0])  # what is loaded once
         start = time.process_time()
         for packet in given[1:]:

@@ -14,6 +14,7 @@ import av.container
 
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
+from stages.video.decoding.demuxing import open_container
 from stages.video.decoding.timestamps import (
     MAX_TIMESCALE,
     TickMap,
@@ -46,16 +47,30 @@ class ConcatenatedVideo:
     warnings: list[str]
 
 
-def time_shift(video: VideoInfo, first_pts: int) -> Fraction:
+def time_shift(video: VideoInfo, first_pts: int, container: Container, rate: Fraction) -> Fraction:
     """Seconds to add to the input's times for the output.
 
     A run with `start` begins at 0; negative times are not allowed in files; with a clock that starts late players
-    would wait. In all other cases the shift is 0.
+    would wait. Without time stamps, the first frame would be repeated until its time: such a file begins with whatever
+    of the input begins first, so that video waits for sound at most. In all other cases the shift is 0.
     """
     if video.cut_start is not None:
         return -video.cut_start
     first = first_pts * video.time_base
+    if container.constant_rate:
+        return int((first - _beginning(video, first)) * rate) / rate - first
     return -first if first < 0 or first > LATEST_START_S else Fraction(0)
+
+
+def _beginning(video: VideoInfo, first: Fraction) -> Fraction:
+    """When the first stream of the input begins, in seconds of its clock; at the latest with its first frame."""
+    if video.still or not video.path:
+        return first
+    try:
+        with open_container(video.path) as source:
+            return min(first, Fraction(source.start_time or 0, av.time_base))
+    except StageError:
+        return first
 
 
 def concatenate_segments(
@@ -76,7 +91,7 @@ def concatenate_segments(
         until: end of audio and subtitles, in seconds of the input's clock; None = the input's end.
     """
     source_pts = [pts for segment in segments for pts in segment.pts]
-    shift = time_shift(video, source_pts[0])
+    shift = time_shift(video, source_pts[0], container, spec.rate)
     tick = output_time_base(video.time_base, container.name) if not container.constant_rate else 1 / spec.rate
     pts = strictly_increasing([TickMap(source=video.time_base, output=tick, shift=shift)(p) for p in source_pts])
     ends = [end for end in (video.cut_end, until) if end is not None]
@@ -112,7 +127,7 @@ def _write(
 
 
 def _shift_warnings(shift: Fraction, video: VideoInfo) -> list[str]:
-    if not shift or video.cut_start is not None:
+    if -LATEST_START_S <= shift <= 0 or video.cut_start is not None:
         return []
     return [f"the input's clock starts at {float(-shift):.3f} s; the output starts at 0"]
 

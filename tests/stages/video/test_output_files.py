@@ -110,6 +110,25 @@ def test_avi_refuses_frames_of_different_durations(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
 
 
+def test_avi_begins_with_the_first_frame_of_a_transport_stream(tmp_path: Path) -> None:
+    """Such a stream starts after 1.4 seconds; AVI has no clock, and would repeat the first frame until then."""
+    source = write_video(tmp_path / "in.ts", FRAMES, audio=["aac"], muxer_options={"output_ts_offset": "1.4"})
+    assert frames_of(source)[0][0] > 1
+    run = transcode(source, tmp_path / "out.avi")
+    found = frames_of(tmp_path / "out.avi")
+    assert [number_in(rgb) for _, rgb in found] == list(range(len(FRAMES)))
+    assert "clock" not in run.warnings
+    assert [seconds for seconds, _ in found] == [Fraction(i, 30) for i in range(len(FRAMES))]
+    with av.open(str(tmp_path / "out.avi")) as container:
+        assert container.streams.video[0].frames == len(FRAMES)  # counts empty packets, too
+
+
+def test_avi_waits_for_video_that_begins_after_the_sound(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mkv", FRAMES, pts=[30 + i for i in range(len(FRAMES))], audio=["libmp3lame"])
+    transcode(source, tmp_path / "out.avi")
+    assert frames_of(tmp_path / "out.avi")[1][0] == Fraction(31, 30)
+
+
 def test_an_existing_output_needs_overwrite(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     output.write_bytes(b"precious")

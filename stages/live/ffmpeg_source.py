@@ -22,7 +22,7 @@ from stages.video.decoding.color_conversion import ColorTags, ToRgb, tags_of
 from stages.video.decoding.container_crop import container_crop
 from stages.video.decoding.continuous_clock import clock_of, has_jumps, shift_video
 from stages.video.decoding.deinterlacing import Deinterlacer, TimedFrame
-from stages.video.decoding.demuxing import frame_rate, open_container, packets_of
+from stages.video.decoding.demuxing import frame_rate, open_container, packets_of, shown_ticks, stores_pts
 from stages.video.decoding.error_resilient_decoder import video_decoder
 from stages.video.decoding.hdr_tone_mapping import SDR_TAGS, ToneMap, is_hdr
 from stages.video.decoding.orientation import UPRIGHT, display_matrix, orientation_of_matrix
@@ -181,6 +181,7 @@ class FfmpegSource:
     def _decoded(self, times: deque[tuple[float | None, float]]) -> Iterator[TimedFrame]:
         """Frames in order; appends to `times` the source time of each, and the arrival time of its packet."""
         last, base = time.monotonic(), Fraction(self._stream.time_base or Fraction(1, 90_000))
+        has_pts = stores_pts(self._container)
         for packet in self._packets():
             arrived = time.time()
             try:
@@ -188,7 +189,8 @@ class FfmpegSource:
             except av.FFmpegError:  # a damaged packet, usual after a loss: decoding recovers at the next key frame
                 frames = []
             for frame in frames:
-                times.append((None if frame.pts is None else float(frame.pts * base), arrived))
+                ticks = shown_ticks(frame, has_pts=has_pts)
+                times.append((None if ticks is None else float(ticks * base), arrived))
                 yield TimedFrame(0, frame)
                 last = time.monotonic()
             if time.monotonic() - last > self._watchdog_s:

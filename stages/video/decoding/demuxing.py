@@ -138,6 +138,21 @@ def is_single_image(container: av.container.InputContainer) -> bool:
     return name.endswith("_pipe") or name == "image2" or brand.encode() in IMAGE_BRANDS
 
 
+def stores_pts(container: av.container.InputContainer) -> bool:
+    """False for AVI, which stores frames in the order of decoding and no times at all."""
+    return "avi" not in container.format.name.split(",")
+
+
+def shown_ticks(frame: av.VideoFrame, *, has_pts: bool) -> int | None:
+    """When a frame is shown, in ticks; None if that is unknown.
+
+    Args:
+        has_pts: of `stores_pts`. Without, FFmpeg guesses each PTS, wrongly where several frames are packed into one
+            packet; right is the DTS of the packet with which the decoder gave the frame.
+    """
+    return frame.pts if has_pts or frame.dts is None else frame.dts
+
+
 def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:
     """Nominal frames per second that the container or the codec states, or None."""
     for rate in (stream.guessed_rate, stream.average_rate, stream.base_rate):

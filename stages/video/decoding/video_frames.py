@@ -16,7 +16,15 @@ from stages.payloads import VideoInfo
 from stages.video.decoding.color_conversion import ToRgb, tags_of
 from stages.video.decoding.container_crop import container_crop
 from stages.video.decoding.deinterlacing import Deinterlacer, TimedFrame
-from stages.video.decoding.demuxing import frame_rate, is_single_image, open_container, stated_frames, stream_seconds
+from stages.video.decoding.demuxing import (
+    frame_rate,
+    is_single_image,
+    open_container,
+    shown_ticks,
+    stated_frames,
+    stores_pts,
+    stream_seconds,
+)
 from stages.video.decoding.error_resilient_decoder import ErrorResilientDecoder, video_decoder
 from stages.video.decoding.frame_selection import FrameSelection
 from stages.video.decoding.hdr_tone_mapping import HDR_NAMES, SDR_TAGS, ToneMap, is_hdr
@@ -86,8 +94,8 @@ class VideoFrames:
 
     @property
     def repaired_pts(self) -> int:
-        """Number of frames whose PTS was missing, repeated or backward."""
-        return self._repair.repaired
+        """Number of frames whose stored PTS was missing, repeated or backward."""
+        return self._repair.repaired if stores_pts(self._container) else 0
 
     @property
     def truncated(self) -> bool:
@@ -115,7 +123,10 @@ class VideoFrames:
     def _selected(self) -> Iterator[tuple[int, TimedFrame]]:
         """Every n-th frame between start and end, with its number in the whole video."""
         beginning = self._beginning()
-        timed = self._deinterlacer(TimedFrame(self._repair(f.pts), f) for f in self._frames())
+        has_pts = stores_pts(self._container)
+        timed = self._deinterlacer(
+            TimedFrame(self._repair(shown_ticks(frame, has_pts=has_pts)), frame) for frame in self._frames()
+        )
         return self._selection.choose(
             (item.pts * self._time_base - beginning, (self._skipped + count, item)) for count, item in enumerate(timed)
         )

@@ -63,12 +63,13 @@ def time_shift(video: VideoInfo, first_pts: int, container: Container, rate: Fra
 
 
 def _beginning(video: VideoInfo, first: Fraction) -> Fraction:
-    """When the first stream of the input begins, in seconds of its clock; at the latest with its first frame."""
+    """When sound or video of the input begins, whichever is earlier, in seconds of the input's clock."""
     if video.still or not video.path:
         return first
     try:
         with open_container(video.path) as source:
-            return min(first, Fraction(source.start_time or 0, av.time_base))
+            known = [(one.start_time, one.time_base) for one in source.streams.audio]
+            return min([first, *(ticks * tick for ticks, tick in known if ticks is not None and tick is not None)])
     except StageError:
         return first
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -20,7 +21,7 @@ from stages.video.decoding.timestamps import (
     reorder_delay,
     strictly_increasing,
 )
-from tests.stages.video.numbered_videos import number_in, numbered, times_of, write_video
+from tests.stages.video.numbered_videos import frames_of, number_in, numbered, times_of, write_video
 from tests.stages.video.video_runs import decoded, transcode
 
 pytestmark = pytest.mark.quick
@@ -133,6 +134,56 @@ def test_repeated_and_backward_times_of_a_file(tmp_path: Path, times: list[int],
     assert all(a < b for a, b in itertools.pairwise(output))
     frames, _ = decoded(tmp_path / "out.mp4")
     assert [number_in(rgb) for chunk in frames for rgb in chunk.rgb_THW3] == list(range(len(times)))
+
+
+DIVX_PACKED = b"\0\0\1\xb2DivX503b1393p"
+"""User data by which decoders of MPEG-4 know that a B-frame is in the packet of the frame before it."""
+PICTURE = b"\0\0\1\xb6"
+NOT_CODED = PICTURE + b"\x50\xc5\x7f"
+"""A picture without content, in place of the packet whose B-frame is packed (ISO/IEC 14496-2, 6.2.5)."""
+
+
+def write_packed(path: Path) -> Path:
+    """Numbered frames in AVI as XviD and DivX 5 write them: I, P+B, nothing, P+B, nothing …"""
+    with av.open(str(path), "w") as output:
+        options = {"bf": "1", "g": "100", "b_strategy": "0"}
+        stream: Any = output.add_stream("mpeg4", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        coded = []
+        for number in range(21):
+            frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            coded += [bytes(packet) for packet in stream.encode(frame)]
+        coded += [bytes(packet) for packet in stream.encode(None)]
+        first = coded[0].index(PICTURE)
+        packed = [coded[0][:first] + DIVX_PACKED + coded[0][first:]]
+        for p_frame, b_frame in zip(coded[1::2], coded[2::2], strict=True):
+            packed += [p_frame + b_frame, NOT_CODED]
+        for number, content in enumerate(packed):
+            packet = av.Packet(content)
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            output.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi"])
+def test_packed_frames_of_avi_are_even(tmp_path: Path, suffix: str) -> None:
+    run = transcode(write_packed(tmp_path / "in.avi"), tmp_path / f"out.{suffix}")
+    found = frames_of(tmp_path / f"out.{suffix}")
+    assert [number_in(rgb) for _, rgb in found] == list(range(21)) and run.warnings == ""
+    assert {b - a for (a, _), (b, _) in itertools.pairwise(found)} == {Fraction(1, 25)}
+
+
+def test_files_with_packed_frames_that_failed_once(shared: Path, tmp_path: Path) -> None:
+    source = shared / "faults" / "second" / "xvid_lib.avi"
+    if not source.is_file():
+        pytest.skip("xvid_lib.avi is not in the shared folder")
+    for output in (tmp_path / "out.mp4", tmp_path / "out.avi"):
+        assert transcode(source, output).facts["repaired_pts"] == 0
+        times = times_of(output)
+        assert len(times) == 48 and {b - a for a, b in itertools.pairwise(times[1:])} == {Fraction(1, 25)}
+    assert times_of(tmp_path / "out.mp4")[0] == Fraction(4, 25)  # as FFmpeg shows it
 
 
 def test_missing_times_follow_the_nominal_rate(tmp_path: Path) -> None:

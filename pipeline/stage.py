@@ -23,6 +23,7 @@ from pipeline.files.working_folder import closed_folder as closed_folder
 from pipeline.files.working_folder import fitting_name as fitting_name
 from pipeline.files.working_folder import put_mark as put_mark
 from pipeline.files.working_folder import working_folder as working_folder
+from pipeline.import_path import module_command as module_command
 from pipeline.media_types import HEIF_BRANDS as HEIF_BRANDS
 from pipeline.media_types import HEIF_OF_ANY_CODEC as HEIF_OF_ANY_CODEC
 from pipeline.media_types import IMAGE_BRANDS as IMAGE_BRANDS

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import shlex
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline import supervisor
 from pipeline.actors.ray_folder import keep_token_in, make_ray_folder, remove_ray_folder
 from pipeline.files.scratch_folders import Scratch
+from pipeline.import_path import ROOMS, ROOMS_FOLDER, link_rooms
 from pipeline.interrupts import keep_signal_handlers
 from pipeline.plan import Machine
 from pipeline.redaction import redacted
@@ -32,7 +34,8 @@ _QUIET = {
 }
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """With 0, Ray assumes that this machine is in no cluster and listens on 127.0.0.1 only."""
-_NOT_SHIPPED = ["runs", ".venv", ".git", "**/__pycache__"]
+_NOT_SHIPPED = ["/*", *(f"!/{room}" for room in (*ROOMS, "configs")), "**/__pycache__"]
+"""In the syntax of `.gitignore`: all of the clone but the rooms and the configurations."""
 _SILENT: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 _ANSWER_S = 10.0
 _STARTS = 4
@@ -71,7 +74,6 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
     Returns True if it was started here: the caller must then stop it. Raises PlainError.
     """
     quieten(address)
-    _let_children_import()
     try:
         import ray
     except ImportError as error:
@@ -105,18 +107,41 @@ def start_ray(address: str | None, cpus: int, store: int, gpus: float = 0, *, da
     return True
 
 
-def _let_children_import() -> None:
-    """Let Ray's processes import this program: the clone comes first, an installed copy after what a user names."""
-    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    paths = [str(ROOT), *named] if IN_CLONE else [*named, str(ROOT)]
+def _let_children_import(folder: str) -> str:
+    """Let Ray's processes import this program, and only this program of the clone; returns where they start.
+
+    An installed copy comes after what a user names in `PYTHONPATH`. Ray puts the current folder of the process that
+    starts it on the path of its workers.
+
+    Args: folder: Ray's temporary folder.
+    """
+    here = link_rooms(folder, str(ROOT)) if IN_CLONE else folder
+    named = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if not place.endswith(ROOMS_FOLDER)]
+    paths = [here, *named] if IN_CLONE else [*named, str(ROOT)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))
+    return here
+
+
+@contextlib.contextmanager
+def _started_from(folder: str) -> Iterator[None]:
+    """Make a folder the current one while the block runs."""
+    try:
+        before: str | None = os.getcwd()
+    except OSError:  # it was removed
+        before = None
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.chdir(before)
 
 
 def _shipped() -> dict[str, Any]:
-    """What the machines of a cluster get: the clone as their working folder, or the installed package as a module."""
+    """What the machines of a cluster get: the rooms of the clone as their working folder, or the installed package."""
     if IN_CLONE:
         return {"working_dir": str(ROOT), "excludes": _NOT_SHIPPED}
-    return {"py_modules": [str(ROOT / PACKAGE)], "excludes": _NOT_SHIPPED}
+    return {"py_modules": [str(ROOT / PACKAGE)], "excludes": ["**/__pycache__"]}
 
 
 def hide_secrets_of_command() -> None:
@@ -157,7 +182,8 @@ def _start_here(options: Mapping[str, Any]) -> str | None:
         _folders.append(folder)
         keep_token_in(Path(folder.path))
         try:
-            context = ray.init(address="local", _temp_dir=folder.path, **options, **_SILENT)
+            with _started_from(_let_children_import(folder.path)):
+                context = ray.init(address="local", _temp_dir=folder.path, **options, **_SILENT)
             return context.dashboard_url or None
         except Exception as error:
             stop_ray()

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
-from pipeline.stage import StageError, without_secrets
+from pipeline.stage import StageError, module_command, without_secrets
 from stages.live.address import scheme_of
 from stages.live.broadcast_process import FRAME_HEADER, FRAME_SENT, BroadcastJob
 from stages.live.connection_loss import Backoff
@@ -23,8 +21,6 @@ from stages.video.decoding.paths_and_urls import has_protocol
 from stages.video.encoding.codec_options import Preset
 from stages.video.encoding.segment_encoder import encoder_rate
 
-IMPORT_FOLDER = Path(__file__).resolve().parents[__name__.count(".")]
-"""The folder from which this module is imported: the clone, or where packages are installed."""
 SCHEME_FORMATS = {"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "rtsps": "rtsp"}
 """FFmpeg's format by scheme; all other schemes carry MPEG-TS."""
 FORMAT_OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}, "flv": {"flvflags": "no_duration_filesize"}}
@@ -181,12 +177,11 @@ class _SenderProcess:
 
     def __init__(self, job: BroadcastJob) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.broadcast_process"],
+            module_command(f"{__package__}.broadcast_process"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env={**os.environ, "PYTHONPATH": str(IMPORT_FOLDER)},
         )
         assert self._process.stdin and self._process.stdout and self._process.stderr
         self._in, self._out, self._err = self._process.stdin, self._process.stdout, self._process.stderr

@@ -69,7 +69,7 @@ def _saved(
 
 def _kept(recovery: Recovery, job: Job) -> str:
     """The sentence for `StreamTally.kept`. Parts that this run may not resume are named by the error that says so."""
-    frames = recovery.point(job.index).frames if job.output and recovery.has_begun(job.index) else 0
+    frames = recovery.kept_frames(job)
     if not job.output or not frames:
         return ""
     counted = "1 frame is" if frames == 1 else f"{frames} frames are"

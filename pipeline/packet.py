@@ -133,6 +133,7 @@ class Commit:
         stream, epoch: of the part.
         packets: number of packets that have left every stage of the lane; a restart decodes those that follow again.
         frames: frames in them.
+        seen: frames in all packets that the lane has taken, those that it holds included.
         receipt: the sink's receipt of the part.
         states: `state()` of the lane's ordered stages, by stage name.
         waiting: the following packets that stages have seen and hold, by `seq`.
@@ -142,6 +143,7 @@ class Commit:
     epoch: int
     packets: int
     frames: int
+    seen: int
     receipt: Any
     states: Mapping[str, bytes]
     waiting: Mapping[int, HeldPacket] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -105,18 +106,31 @@ class Recovery:
         return self.point(index)
 
     def commit(self, commit: Commit) -> None:
-        """Write a commit to the journal. Raises PlainError if that fails.
+        """Write a commit to the journal. Raises PlainError if that fails."""
+        if self._restorable:
+            self._journals[commit.stream].append(commit if self._replayable else without_held_packets(commit))
 
-        A commit with held packets is written only where the source can be replayed: they must be decoded again.
-        """
-        if self._restorable and (self._replayable or not commit.waiting):
-            self._journals[commit.stream].append(commit)
+    def kept_frames(self, job: Job) -> int:
+        """Number of frames in the parts that this run leaves for a resumed one."""
+        records = self._journals[job.index].read() if self.has_begun(job.index) else []
+        part = records[-1].receipt if records else {}
+        return int(part["first"]) + int(part["frames"]) if {"first", "frames"} <= part.keys() else 0
 
     def remove(self, index: int) -> None:
         """Delete the journal of a stream, and the parts of a recording that has its name."""
         if not self._replayable:
             remove_parts(self._outputs[index] or "", SAVED)
         self._journals[index].remove()
+
+
+def without_held_packets(commit: Commit) -> Commit:
+    """The commit where held packets do not come again: a restart is without them, and their holders begin anew."""
+    if not commit.waiting:
+        return commit
+    holders = {one.stage for one in commit.waiting.values()}
+    states = {stage: state for stage, state in commit.states.items() if stage not in holders}
+    packets = commit.packets + len(commit.waiting)
+    return dataclasses.replace(commit, packets=packets, frames=commit.seen, states=states, waiting={})
 
 
 def one_lane_has_all_states(graph: Graph) -> bool:

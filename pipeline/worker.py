@@ -332,6 +332,7 @@ class LaneWorker:
                 epoch=stream.epoch,
                 packets=oldest.seq if oldest else stream.accepted,
                 frames=oldest.first if oldest else stream.frames,
+                seen=stream.frames,
                 receipt=receipt,
                 states=states,
                 waiting=waiting,

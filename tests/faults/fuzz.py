@@ -120,7 +120,7 @@ def notes(folder: Path) -> list[Path]:
     """What a run leaves for one that goes on: a journal, and a shard."""
     journal = Journal(folder / "p.jsonl")
     receipt = SegmentWritten(path="segment", first=0, frames=4)
-    journal.append(Commit(stream=0, epoch=0, packets=1, frames=4, receipt=receipt, states={"a": b"state"}))
+    journal.append(Commit(stream=0, epoch=0, packets=1, frames=4, seen=4, receipt=receipt, states={"a": b"state"}))
     shard = ShardWriter(folder / "q.zip")
     shard.add(
         0,

@@ -231,20 +231,26 @@ def test_an_interrupt_before_any_new_packet_keeps_the_journal(
     assert Path(jobs[0].output).read_bytes() == Path(calm[0].output).read_bytes()
 
 
-def test_what_a_source_cannot_give_again_is_not_waited_for(
-    toy_config, toy_jobs, tmp_path, serially: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(toy_stages.Count, "replayable", False)
-    jobs = toy_jobs("12")
-    stopped(toy_config, jobs, serially, tmp_path / "flag", 9, smooth={"delay": 2})
-    assert Journal.of(jobs[0]).read() == []
-
-
 CAMERA: dict[str, dict[str, list[str]]] = {
     "network": {"stages": ["camera", "square", "use_local"]},
     "out": {"stages": ["watch", "smooth", "save"]},
 }
 LIVE = {"lanes": CAMERA, "camera": {"chunk": 1}, "smooth": {"delay": 0}, "save": {"part": 3}}
+
+
+def test_a_recording_is_committed_without_the_packets_that_a_look_ahead_stage_holds(
+    toy_config, toy_jobs, tmp_path, serially: Run
+) -> None:
+    jobs = toy_jobs("12")
+    keys = {**LIVE, "smooth": {"delay": 2}}
+    config = toy_config(square={"at": 9, "do": "raise_once", "flag": str(tmp_path / "flag")}, **keys)
+    metrics, _ = serially(config, jobs)
+    last = Journal.of(jobs[0]).read()[-1]
+    assert (last.packets, last.frames, last.waiting, sorted(last.states)) == (9, 9, {}, ["save", "watch"])
+    assert metrics.streams[0].kept.startswith("7 frames are kept")
+    metrics, _ = serially(config, again(jobs))
+    assert metrics.streams[0].failure is None  # nothing is committed twice, nothing waits for packets 7 and 8
+    assert [row[0] for row in json.loads(Path(jobs[0].output).read_text())] == [*range(7), *range(12)]
 
 
 @pytest.mark.parametrize("ray", [False, True])

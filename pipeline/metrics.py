@@ -6,7 +6,7 @@ import dataclasses
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,6 +127,8 @@ class Metrics:
         self.complaints: list[PlainError] = []
         self._listeners: list[Callable[[], None]] = []
         self._observers: list[Observer] = []
+        self._speakers: list[Callable[[str], None]] = []
+        self._announced: set[str] = set()
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Register a function that is called after every step."""
@@ -135,6 +137,17 @@ class Metrics:
     def observe(self, observer: Observer) -> None:
         """Register an observer of every step and restart."""
         self._observers.append(observer)
+
+    def speak(self, speaker: Callable[[str], None]) -> None:
+        """Register a function that shows a sentence to the user."""
+        self._speakers.append(speaker)
+
+    def announce(self, sentences: Iterable[str]) -> None:
+        """Show sentences to the user; each once, also where a process is replaced."""
+        for sentence in sentences:
+            for speaker in self._speakers if sentence not in self._announced else ():
+                speaker(sentence)
+            self._announced.add(sentence)
 
     def restarted(self, lane: str, death: WorkerDeath | None = None) -> None:
         """Count a process of a lane that died and was replaced."""
@@ -205,6 +218,7 @@ class Metrics:
             self.first_frame_s = time.perf_counter() - self.started
         if step.failure:
             self.failed(stream, step.failure)
+        self.announce(step.addresses)
         for observer in self._observers:
             observer.step(lane, stream, step)
         for listener in self._listeners:

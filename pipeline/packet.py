@@ -187,6 +187,7 @@ class Step:
         length: frames that the stream will have, when its source knows.
         summary: facts for the stream's entry of the report, given with the last step.
         poisoned: why stages of an ordered lane passed packets unprocessed.
+        addresses: where stages of the lane can be reached, as sentences for the user.
         dry: the source had no packet after the committed ones.
         failure: why the stream cannot continue.
     """
@@ -205,5 +206,6 @@ class Step:
     length: int | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
     poisoned: tuple[Failure, ...] = ()
+    addresses: tuple[str, ...] = ()
     dry: bool = False
     failure: Failure | None = None

@@ -81,6 +81,7 @@ class _Serial:
             step, _ = worker.prepare()
             if step.failure:
                 raise step.failure.error()
+            self._metrics.announce(step.addresses)
 
     def _stream(self, job: Job) -> Receipts:
         """Run one input from its first packet that is not committed to its last."""

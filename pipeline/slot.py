@@ -41,6 +41,7 @@ class Meter:
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     receipts: list[Any] = dataclasses.field(default_factory=list)
     poisoned: list[Failure] = dataclasses.field(default_factory=list)
+    addresses: tuple[str, ...] = ()
     packets: int = 0
     started: int = 0
     finished: int = 0

@@ -239,14 +239,6 @@ class Stage:
         """Check before the start that this machine has the files and devices that are named; not for a cluster."""
 
     @classmethod
-    def addresses(cls, config: Any) -> Sequence[str]:
-        """Sentences with the addresses of the pages that the stage serves, with their tokens.
-
-        They are printed on the terminal once, as they are; no log and no report has them.
-        """
-        return ()
-
-    @classmethod
     def fetch(cls, config: Any) -> None:
         """Download the files that the stage needs, before anything starts; may show progress on stderr."""
         return
@@ -260,6 +252,14 @@ class Stage:
         folder = getattr(config, cls.writes_to) if cls.writes_to else None
         if folder and (reason := closed_folder(folder)):
             raise StageError(f"this folder cannot be used ({reason})", folder, f"name another for `{cls.writes_to}`")
+
+    def addresses(self) -> Sequence[str]:
+        """Sentences with the addresses of the pages that the stage serves now, with their tokens.
+
+        Asked after it is built, and of a source after each item. They are printed on the terminal once, as they are; no
+        log and no report has them.
+        """
+        return ()
 
     def __init__(self, config: Any, *, threads: int = 1) -> None:
         """Args: the stage's own `Config`, and the number of compute threads it may use."""

@@ -51,7 +51,8 @@ class LaneWorker:
                     self._shared[node.name] = self._build(node)
                 except Exception as error:
                     return Step(failure=stage_failure(error, node.name, "")), {}
-        return Step(timings=meter.timings, spans=tuple(meter.spans)), {}
+        addresses = tuple(sentence for stage in self._shared.values() for sentence in stage.addresses())
+        return Step(timings=meter.timings, spans=tuple(meter.spans), addresses=addresses), {}
 
     def restart(self, index: int, epoch: int, restart: Restart) -> None:
         """Restart a stream under another epoch: its next call opens it at the point `restart`."""
@@ -225,6 +226,7 @@ class LaneWorker:
             finished=meter.finished,
             length=length,
             poisoned=tuple(meter.poisoned),
+            addresses=meter.addresses,
             summary=summary_of(stream) if done else {},
         )
         if done:
@@ -245,6 +247,7 @@ class LaneWorker:
             if not stream.dry:
                 self._flush(stream, meter)
             return
+        meter.addresses = tuple(slot.stage.addresses())
         made = slot.as_payloads(item, stream.job.name)
         for payload in made.values():
             meter.made(payload)

@@ -162,6 +162,7 @@ class Coordinator:
         if call.kind == "prepare":
             if step.failure:
                 raise step.failure.error()
+            self._metrics.announce(step.addresses)
             self._pool.ready(call.lane, call.replica)
             self._start_s.setdefault(call.lane, time.monotonic() - sent.at)
             self._state = schedule.call_done(self._state, call, Result())

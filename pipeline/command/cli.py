@@ -162,8 +162,6 @@ def _carry_out(
         for node in config.graph.nodes:
             for sentence in node.cls.announce(config.stages[node.name]):
                 print_message(sentence)
-            for sentence in node.cls.addresses(config.stages[node.name]):
-                print(sentence, file=sys.stderr)  # with its token, which redaction would remove
         for sentence in folders_without_locks(inputs):
             print_message(sentence)
     if not (config.graph.nodes[0].cls.replayable or (again and again.only_saves)):
@@ -227,6 +225,7 @@ def _run(results: Iterator[tuple[Job, Any]], inputs: Inputs, metrics: Metrics, *
     progress = Progress(metrics, sys.stderr)
     metrics.listen(progress.show)
     metrics.observe(progress)
+    metrics.speak(progress.say_address)
     try:
         for job, receipt in results:
             if is_result(receipt) and receipt.path and not is_batch:

@@ -47,10 +47,10 @@ class _StatusLine:
         self._last = text
         self._out.flush()
 
-    def say(self, sentence: str) -> None:
-        """Write a message on a line of its own, with the secrets of addresses redacted."""
+    def say(self, sentence: str, *, with_secrets: bool = False) -> None:
+        """Write a message on a line of its own, with the secrets of addresses redacted unless they are wanted."""
         self.erase()
-        self._out.write(one_line(redacted(sentence)) + "\n")
+        self._out.write(one_line(sentence if with_secrets else redacted(sentence)) + "\n")
         self._out.flush()
 
     def erase(self) -> None:
@@ -104,6 +104,10 @@ class Progress:
     def say(self, sentence: str) -> None:
         """Write a message on a line of its own, with the secrets of addresses redacted."""
         self._line.say(sentence)
+
+    def say_address(self, sentence: str) -> None:
+        """Write the address of a page of this run, with its token."""
+        self._line.say(sentence, with_secrets=True)
 
     def step(self, lane: str, stream: int, step: Step) -> None:
         """Nothing is said: `show` reads the sums."""

@@ -17,6 +17,7 @@ from stages.live.page_access import (
     has_access,
     is_loopback,
     is_same_origin,
+    page_address,
 )
 
 COOKIE = "token"
@@ -68,14 +69,20 @@ class PageServer:
             StageError: the port is in use, or the address does not belong to this machine.
         """
         self._thread.start()
-        self._started.wait(START_TIMEOUT_S)
-        if self._failure is not None:
-            reason = self._failure.strerror or str(self._failure)
+        bound = self._started.wait(START_TIMEOUT_S)
+        if self._failure is not None or not bound:
+            reason = f"it did not start within {START_TIMEOUT_S:g} s"
+            if self._failure is not None:
+                reason = self._failure.strerror or str(self._failure)
             raise StageError(
                 f"the page cannot be served at {self._host}:{self._port} ({reason})",
                 self.port_key,
                 self.port_remedy(),
             )
+
+    def address(self, path: str, token: str | None) -> str:
+        """See `page_address`."""
+        return page_address(self._host, self._port, path, token)
 
     def port_remedy(self) -> str:
         """What to do where the port cannot be used."""

@@ -11,7 +11,7 @@ from pipeline.stage import Job, Stage
 from stages.drawing.render import Render
 from stages.live.latest_frame import LatestFrame
 from stages.live.page import Page
-from stages.live.page_access import is_loopback, page_address
+from stages.live.page_access import is_loopback
 from stages.live.payloads import Captured
 from stages.live.view_style import StyleSwitcher
 from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
@@ -65,15 +65,8 @@ class Preview(Stage):
 
     @classmethod
     def fetch(cls, config: Config) -> None:
-        """Raises StageError for an atlas or a logo that cannot be used."""
+        """As `render`. Raises StageError for an atlas or a logo that cannot be used."""
         Render.fetch(config.render)
-
-    @classmethod
-    def addresses(cls, config: Config) -> Sequence[str]:
-        """The page's address."""
-        if config.port is None:
-            return ()
-        return (f"preview: {page_address(config.host, config.port, '/', config.token)}",)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Start the page. Raises StageError for an atlas that cannot be used, or a port that is in use."""
@@ -83,6 +76,10 @@ class Preview(Stage):
         self._page: Page | None = None
         if config.port is not None:
             self._page = Page(config.host, config.port, config.token, self._latest, self._switcher)
+
+    def addresses(self) -> Sequence[str]:
+        """The address of the page."""
+        return () if self._page is None else (f"preview: {self._page.address('/', self.config.token)}",)
 
     def __call__(
         self,

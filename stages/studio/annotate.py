@@ -16,7 +16,7 @@ from models.inference.open_network import fetch_weights
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage, StageError
 from stages.annotations.coco_people import read_people
-from stages.live.page_access import is_loopback, page_address
+from stages.live.page_access import is_loopback
 from stages.live.payloads import Gauges
 from stages.payloads import Written
 from stages.studio.annotation_check import check_pictures
@@ -117,15 +117,6 @@ class Annotate(Stage):
             fetch_weights(config.network)
 
     @classmethod
-    def addresses(cls, config: Config) -> Sequence[str]:
-        """The addresses of the page, for annotators and for who reviews their work."""
-        if config.check:
-            return ()
-        page = page_address(config.host, config.port, "/", config.token)
-        review = page_address(config.host, config.port, "/review", config.review_token)
-        return f"annotate at {page} and stop with Ctrl-C", f"review finished images at {review}"
-
-    @classmethod
     def check(cls, config: Config, job: Job) -> None:
         """Raises StageError for inputs that are neither images nor videos, for none, for given annotations that are not
         there, for a result of another kind, and for one without journal."""
@@ -206,6 +197,14 @@ class Annotate(Stage):
         note = f"check: {len(wrong)} of {len(told)} people look wrong; {folder / 'findings.txt'} says where"
         self._facts = {"people": len(told), "people_with_findings": len(wrong), "notes": [note]}
         return Written(path=str(folder), frames=0)
+
+    def addresses(self) -> Sequence[str]:
+        """The addresses of the page, for annotators and for who reviews their work."""
+        if self._page is None:
+            return ()
+        page = self._page.address("/", self.config.token)
+        review = self._page.address("/review", self.config.review_token)
+        return f"annotate at {page} and stop with Ctrl-C", f"review finished images at {review}"
 
     def interrupt(self) -> Iterator[Written]:
         """The run is stopped, which is how annotation ends: the result is written."""

@@ -54,6 +54,14 @@ def test_a_line_shows_that_a_live_source_is_away(toy_config, toy_jobs, received:
     assert said not in describe(metrics, now=1.0)
 
 
+def test_an_address_is_announced_once(toy_config, toy_jobs) -> None:
+    metrics, said = metrics_after(toy_config, toy_jobs), []
+    metrics.speak(said.append)
+    metrics.announce(("preview: http://127.0.0.1:1/",))
+    metrics.step("out", 0, Step(addresses=("preview: http://127.0.0.1:1/",)))  # of the process that replaced it
+    assert said == ["preview: http://127.0.0.1:1/"]
+
+
 def test_an_unknown_length_shows_no_share(toy_config, toy_jobs) -> None:
     metrics = metrics_after(toy_config, toy_jobs, Step(started=8))
     assert describe(metrics, now=1.0).startswith("0 frames · starting")

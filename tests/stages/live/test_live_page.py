@@ -36,7 +36,7 @@ from stages.payloads import People as PeopleFound
 from tests.stages.live import waiting
 from tests.stages.live.browser import Browser, browser_program, made_after
 from tests.stages.live.clock_video import CYCLE, HEIGHT, WIDTH, clock_image, free_port, read_clock
-from tests.stages.live.live_without_network import no_people
+from tests.stages.live.live_without_network import LiveRun, no_people
 
 wait_for = partial(waiting.wait_for, seconds=20)
 VIDEO = VideoInfo(path="", width=WIDTH, height=HEIGHT, still=False, rate=Fraction(25), time_base=Fraction(1, 90_000))
@@ -422,18 +422,29 @@ def test_a_port_in_use_is_an_error(running: Callable[..., Running]) -> None:
 def test_the_address_that_is_printed_opens_the_page(token: str) -> None:
     """Also from other machines: it is none that stands for all addresses."""
     config = Preview.Config(host="0.0.0.0", port=free_port(), token=token)
-    (told,) = Preview.addresses(config)
-    address = told.removeprefix("preview: ")
-    assert "0.0.0.0" not in address
     stage = Preview(config)
     try:
+        (told,) = stage.addresses()
+        address = told.removeprefix("preview: ")
+        assert "0.0.0.0" not in address
         with urllib.request.urlopen(address, timeout=30) as found:
             assert found.status == 200
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(address.partition("?")[0], timeout=30)
     finally:
         stage.close()
-    assert Preview.addresses(Preview.Config(port=None)) == ()
+    without = Preview(Preview.Config(port=None))
+    assert without.addresses() == ()
+    without.close()
+
+
+@pytest.mark.parametrize("way", [[], ["--serial"]])
+def test_a_run_whose_port_is_in_use_prints_no_address(way: list[str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = LiveRun(tmp_path, "http://127.0.0.1:9/video.ts", *way, "--set", f"preview.port={port}")
+        assert run.end() == 1
+    assert "preview.port" in run.output() and "preview: http" not in run.output()
 
 
 def test_without_a_port_frames_are_drawn_and_no_page_is_served() -> None:

@@ -43,6 +43,7 @@ STAGES: dict[str, str] = {
     "rounds": "stages.training.rounds:Rounds",
     "label_photos": "stages.training.data.label_photos:LabelPhotos",
     "draw_scenes": "stages.training.data.draw_scenes:DrawScenes",
+    "pair_frames": "stages.training.data.pair_frames:PairFrames",
     "use_photos": "stages.training.data.use_shards:UsePhotos",
     "use_scenes": "stages.training.data.use_shards:UseScenes",
     "train_detector": "stages.training.light.train_detector:TrainDetector",

@@ -43,6 +43,13 @@ class SceneShards:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilmShards:
+    """Shards of pairs of film frames (`stages.training.data.film_pool.FilmPool` reads them)."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorTrained:
     """The detector's checkpoint after a round, and its sizes."""
 

@@ -66,6 +66,11 @@ class CropTransform:
         at_X2 = np.linalg.solve(self.axes_22, (xy_X2.reshape(-1, 2) - self.origin_2).T).T.reshape(xy_X2.shape)
         return np.asarray(at_X2 * (-1, 1) + (1, 0) if self.flip else at_X2, np.float64)
 
+    def to_source(self, at_X2: Float) -> F64:
+        """The inverse of `to_crop`."""
+        at_X2 = at_X2 * (-1, 1) + (1, 0) if self.flip else at_X2
+        return np.asarray(self.origin_2 + at_X2 @ self.axes_22.T, np.float64)
+
     def joints(self, joint_J3: F32, side: int) -> F32:
         """Joints (J,3; x, y in pixels of the source) in pixels of a crop of `side` pixels, flipped where it is."""
         made_J3 = np.concatenate([side * self.to_crop(joint_J3[:, :2]), joint_J3[:, 2:]], 1).astype(np.float32)

@@ -21,6 +21,7 @@ from stages.training.data.photometry import degrade, recolour
 from stages.training.data.scene_pool import PoolScene
 from stages.training.light.canvases import mirror_label
 from stages.training.light.crop_geometry import CropTransform, person_crop_transform
+from stages.training.light.hard_light import hard_light
 from stages.training.light.mixes import CropMix
 from stages.training.light.other_people import other_people_planes, own_plane
 from stages.training.light.video_degradation import video_degraded
@@ -43,6 +44,7 @@ class Crop:
         joint_J3: x and y in pixels of the crop, and a state (see `stages.training.data.labelled_photos`).
         others_CC2: planes of other people (see `other_people_planes`).
         own_CC: plane of the person's own box, 0..255.
+        view: what the crop shows of its image.
         person: whether the box holds a person; False where a detector would take a thing for one.
     """
 
@@ -53,6 +55,7 @@ class Crop:
     uv_2GG: Float
     others_CC2: U8
     own_CC: U8
+    view: CropTransform
     joint_J3: Float = field(default_factory=no_joints)
     person: bool = True
 
@@ -222,13 +225,14 @@ def photo_crop(
     weight_GG = warp(person.weight_LL, matrix, cells, smooth=False, outside=0)
     rgb_CC3 = warp_antialiased(photo.rgb_SS3, view, scale_2, side)
     return Crop(
-        rgb_CC3=camera_augmented(rgb_CC3, view.pixels(scale_2), random, mix),
+        rgb_CC3=camera_augmented(hard_light(rgb_CC3, label_GG, random, mix), view.pixels(scale_2), random, mix),
         label_GG=mirror_label(label_GG) if view.flip else label_GG,
         weight_GG=weight_GG.astype(np.float32) / 255,
         mask_GG=mask_GG,
         uv_2GG=_uv_of_photo(person, label_GG, matrix, flip=view.flip),
         others_CC2=other_people_planes(view, box_4, person.other_K4 / np.tile(scale_2, 2), None, side, random),
         own_CC=own_plane(view, side),
+        view=view,
         joint_J3=view.joints(person.joint_J3 / (*scale_2, 1), side),
     )
 
@@ -278,13 +282,14 @@ def scene_crop(
     joint_J3 = view.joints(scene.joint_NJ3[person], side)
     joint_J3[:, 2][joint_J3[:, 2] == UNKNOWN_JOINT] = ABSENT_JOINT
     return Crop(
-        rgb_CC3=camera_augmented(rgb_CC3, view.pixels(one), random, mix),
+        rgb_CC3=camera_augmented(hard_light(rgb_CC3, label_GG, random, mix), view.pixels(one), random, mix),
         label_GG=label_GG,
         weight_GG=np.ones((cells, cells), np.float32),
         mask_GG=mine.astype(np.uint8),
         uv_2GG=uv_2GG,
         others_CC2=_others_of_scene(scene, person, view, side, random),
         own_CC=own_plane(view, side),
+        view=view,
         joint_J3=joint_J3,
     )
 

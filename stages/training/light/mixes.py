@@ -27,6 +27,10 @@ class CropMix:
         wider_regions: on a larger region than the box, as where a limb is followed from the frame before.
         in_front_of_person: with another person behind, synthetic or cut out of a photo.
         things: of boxes in which a box teacher saw a person where nobody is.
+        twins: in pairs of two views of one photo, which must agree on charts, U and V.
+        film: in pairs of two frames of a film, which must agree along the optical flow.
+        blurred_limbs: with arms or legs blurred by their motion.
+        dark: as in little light.
     """
 
     real: float = 0.35
@@ -45,6 +49,10 @@ class CropMix:
     wider_regions: float = 0.0
     in_front_of_person: float = 0.0
     things: float = 0.0
+    twins: float = 0.0
+    film: float = 0.0
+    blurred_limbs: float = 0.0
+    dark: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number that is no share."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from torch import nn
 from models.arrays import U8
 from models.light.architecture.preprocessing import CROP
 from models.light.architecture.surface_net import SurfaceNet
+from models.losses.light_agreement import agreement_losses
 from models.losses.light_distillation import SurfaceTeacher, surface_distillation
 from models.losses.light_joints import joint_losses
 from models.losses.light_surface import (
@@ -23,8 +26,9 @@ from models.losses.light_surface import (
     thing_loss,
 )
 from stages.training.data.backgrounds import background_person, random_background
+from stages.training.data.film_pool import FilmPool
 from stages.training.data.labelled_photos import IGNORE
-from stages.training.data.photo_pool import PhotoPool
+from stages.training.data.photo_pool import PhotoPool, PoolPerson, PoolPhoto
 from stages.training.data.scene_pool import ScenePool, open_pools
 from stages.training.fit import Batch
 from stages.training.light.crops import Crop, photo_crop, scene_crop, truncated_photo, truncated_scene
@@ -36,6 +40,7 @@ from stages.training.light.occluders import (
     put_behind,
     put_in_front,
 )
+from stages.training.light.twin_crops import TwinCrops, film_twins, photo_twins, stack_twins
 from stages.training.payloads import PhotoShards, SceneShards
 
 LEGS, LEG_FACTOR = frozenset(range(5, 15)), 2.0
@@ -74,10 +79,12 @@ class SurfaceBatches:
         seed: int,
         sides: Sequence[int] = (CROP,),
         mix: CropMix,
+        film: FilmPool | None = None,
     ) -> None:
         """Prepare the sampling of real people.
 
         Args:
+            film: pairs of frames; None for none.
             indices: those of the batch of a step that are made here; a crop depends on its step and index alone.
             sides: pixels of a crop's side, one drawn for every step.
         """
@@ -87,19 +94,39 @@ class SurfaceBatches:
         self.seed = seed
         self.sides = tuple(sides)
         self.mix = mix
+        self.film = film
         weight = np.array([sampling_weight(person.label_LL, person.mask_LL) for person in photos.people])
         self.odds = np.cumsum(weight / max(weight.sum(), 1e-9))
 
     def __call__(self, step: int) -> Batch:
         """The crops of a step, as tensors: see `stack_crops`."""
-        crops = []
+        crops: list[Crop] = []
+        twins: dict[int, TwinCrops] = {}
         side = self.sides[np.random.default_rng([self.seed, step]).integers(len(self.sides))]
         for index in self.indices:
+            if len(crops) > index - self.indices.start:
+                continue  # the second of two twins
             random = np.random.default_rng([self.seed, step, index])
-            crops.append(
-                self._background(side, random) or self._thing(side, random) or self._person(index, side, random)
-            )
-        return stack_crops(crops)
+            found = self._twins(side, random) if index % 2 == 0 and index + 1 in self.indices else None
+            if found is not None:
+                twins[len(crops)] = found
+                crops += found.crop_2
+            else:
+                crops.append(
+                    self._background(side, random) or self._thing(side, random) or self._person(index, side, random)
+                )
+        return stack_crops(crops, twins)
+
+    def _twins(self, side: int, random: np.random.Generator) -> TwinCrops | None:
+        """Two crops of the same skin, of a film or of a photo; None where the mix has another crop."""
+        if not self.mix.twins + self.mix.film:
+            return None
+        drawn = random.random()
+        if self.film is not None and len(self.film) and drawn < self.mix.film:
+            return film_twins(self.film[int(random.integers(len(self.film)))], side, random, self.mix)
+        if not self.mix.film <= drawn < self.mix.film + self.mix.twins or not len(self.odds):
+            return None
+        return photo_twins(*self._real_person(random), side, random, self.mix)
 
     def _person(self, index: int, side: int, random: np.random.Generator) -> Crop:
         real = self.scenes is None or (self.mix.is_real(index) and len(self.odds) > 0)
@@ -147,11 +174,15 @@ class SurfaceBatches:
         return occlude_by_object(crop, self.photos, random)
 
     def _photo(self, side: int, random: np.random.Generator) -> Crop:
+        return photo_crop(*self._real_person(random), side, random, self.mix)
+
+    def _real_person(self, random: np.random.Generator) -> tuple[PoolPhoto, PoolPerson]:
+        """A person of a photo, at times truncated."""
         person = self.photos.people[min(int(np.searchsorted(self.odds, random.random())), len(self.odds) - 1)]
         photo = self.photos.photos[person.photo]
         if random.random() < self.mix.truncated:
             photo, person = truncated_photo(photo, person, random)
-        return photo_crop(photo, person, side, random, self.mix)
+        return photo, person
 
     def _scene(self, side: int, random: np.random.Generator) -> Crop:
         assert self.scenes is not None
@@ -173,6 +204,7 @@ class SurfaceBatchFactory:
     seed: int
     sides: tuple[int, ...]
     mix: CropMix
+    film: tuple[str, ...] = ()
 
     def __call__(self) -> SurfaceBatches:
         """Open the pools. Raises: StageError for shards that cannot be opened."""
@@ -184,15 +216,16 @@ class SurfaceBatchFactory:
             seed=self.seed,
             sides=self.sides,
             mix=self.mix,
+            film=FilmPool([Path(path) for path in self.film]),
         )
 
 
-def stack_crops(crops: Sequence[Crop]) -> Batch:
-    """Crops as tensors.
+def stack_crops(crops: Sequence[Crop], twins: Mapping[int, TwinCrops] = MappingProxyType({})) -> Batch:
+    """Crops as tensors; `twins` are pairs by the index of their first crop.
 
     Returns: input of the network with all planes (N,6,C,C) uint8, which is a quarter of the traffic of float32 between
     processes; labels and silhouettes (N,G,G) int64; weights (N,G,G); U and V (N,2,G,G); joints (N,J,3); whether boxes
-    hold people (N); places on bodies, and those with known U and V.
+    hold people (N); the twins (`stack_twins`); places on bodies, and those with known U and V.
     """
     seen = np.stack([np.dstack([crop.rgb_CC3, crop.others_CC2, crop.own_CC]) for crop in crops])
     label = torch.from_numpy(np.stack([crop.label_GG for crop in crops])).long()
@@ -205,6 +238,7 @@ def stack_crops(crops: Sequence[Crop]) -> Batch:
         uv,
         torch.from_numpy(np.stack([crop.joint_J3 for crop in crops])),
         torch.tensor([crop.person for crop in crops]),
+        *stack_twins(list(twins), list(twins.values()), len(crops[0].label_GG)),
         *body_places(label, uv),
     )
 
@@ -218,7 +252,7 @@ def surface_loss(
 ) -> Mapping[str, torch.Tensor]:
     """The surface network's loss terms on a batch of `SurfaceBatches`, and those of distillation."""
     assert isinstance(net, SurfaceNet)
-    crop, label, mask, weight, uv, joint, person, body, exact = batch
+    crop, label, mask, weight, uv, joint, person, *twins, body, exact = batch
     crop = crop.float()
     (x_NCHW, whole_NC), places = net.all_features(crop), BodyPlaces(body, exact)
     losses: dict[str, torch.Tensor] = {}
@@ -228,6 +262,8 @@ def surface_loss(
         losses |= joint_losses(net.joints.logits(x_NCHW), joint, crop.shape[-1])._asdict()
     if net.thing is not None and not net.trunk_frozen:
         losses |= {"thing": thing_loss(net.thing(whole_NC)[:, 0], person)}
+    if len(twins[0]) and not net.trunk_frozen:
+        losses |= agreement_losses(net, x_NCHW, *twins, metric_uv=weighting.metric_uv)._asdict()
     if teacher is not None and not net.trunk_frozen:
         losses |= surface_distillation(net, x_NCHW, teacher(crop), metric_uv=weighting.metric_uv)._asdict()
     return losses

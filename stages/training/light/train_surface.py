@@ -18,6 +18,7 @@ from models.light.architecture.weight_files import read_sizes
 from models.losses.light_distillation import read_teacher
 from models.losses.light_surface import SurfaceLossConfig
 from pipeline.stage import Stage
+from stages.training.data.use_shards import shards_in
 from stages.training.distributed import indices_of, rank, worker_count
 from stages.training.fit import FitConfig
 from stages.training.light.component_training import ComponentConfig, ComponentTraining, check_component
@@ -49,6 +50,7 @@ class TrainSurface(Stage):
             sizes: of the network.
             sides: pixels of a crop's side, one drawn for every step; at inference it is sizes.crop.
             mix: the kinds of crops.
+            film: folders with shards of `pair_frames`, for `mix.film`.
             losses: how cells of crops are weighted.
             heads_only: let only the heads for joints learn, on the features of the first weights.
             teacher: a light network (a .safetensors file of any sizes) for distillation, beside the labels.
@@ -60,6 +62,7 @@ class TrainSurface(Stage):
         sizes: SurfaceSizes = field(default_factory=SurfaceSizes)
         sides: tuple[int, ...] = (128, CROP)
         mix: CropMix = field(default_factory=CropMix)
+        film: tuple[str, ...] = ()
         losses: SurfaceLossConfig = SHIPPED_LOSSES
         heads_only: bool = False
         teacher: str = ""
@@ -107,6 +110,7 @@ class TrainSurface(Stage):
             seed=config.seed,
             sides=config.sides,
             mix=config.mix,
+            film=shards_in(config.film, "train_surface.film", "pair frames: -c pair_frames") if config.film else (),
         )
         self.training.run(recipe, self._loss, part.last_step(config.fit.steps))
         yield SurfaceTrained(checkpoint=str(self.training.fit.path), sizes=self.sizes)

@@ -25,6 +25,7 @@ from stages.training.light.surface_batches import surface_loss
 from stages.training.optimizers import Optimizers, make_optimizer
 
 CROPS, STEPS, COLD = 24, 10, 4
+NO_TWINS = torch.zeros(0).long(), torch.zeros(0, GRID, GRID, 2), torch.zeros(0).bool()
 SIZES = read_sizes(BUILT_IN).surface
 
 
@@ -39,7 +40,8 @@ def batch() -> tuple[torch.Tensor, ...]:
     places = body_places(label, uv)
     joints = torch.zeros(CROPS, len(COCO_KEYPOINTS), 3)
     crop = crop.contiguous(memory_format=torch.channels_last)
-    return crop, label, (label > 0).long(), torch.ones(label.shape), uv, joints, torch.ones(CROPS).bool(), *places
+    weight, person = torch.ones(label.shape), torch.ones(CROPS).bool()
+    return crop, label, (label > 0).long(), weight, uv, joints, person, *NO_TWINS, *places
 
 
 def measure(kind: Optimizers) -> str:

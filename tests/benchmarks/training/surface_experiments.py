@@ -67,9 +67,10 @@ def trained(name: str, experiment: Experiment, chosen: argparse.Namespace) -> Pa
     settings = {
         "folder": str(folder),
         "start": str(chosen.start),
-        "sides": [CROP],
+        "sides": [changed.get("sizes", {}).get("crop", CROP)],
         "seed": 33,
         **changed,
+        "imagenet": str(chosen.imagenet) if changed.get("imagenet") else "",
         "mix": {**BASE_MIX, **changed.get("mix", {})},
         "losses": {**BASE_LOSSES, **changed.get("losses", {})},
         "sizes": {**asdict(before.surface), **changed.get("sizes", {})},
@@ -138,6 +139,7 @@ def main(given: Sequence[str] | None = None) -> int:
     """Train and score missing experiments, and print the table of all records."""
     parser = arguments(__doc__, scenes=150, steps=1500)
     parser.add_argument("--base", default="base", metavar="NAME", help="the experiment that others are compared with")
+    parser.add_argument("--imagenet", type=Path, default="", help="ImageNet weights, for experiments with an encoder")
     chosen = parser.parse_args(given)
 
     def score(name: str, experiment: Experiment | None) -> Counts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -88,8 +88,13 @@ def _unchanged(tasks: TaskList, image: str, before: History) -> dict[int, Person
     sheets = dict(annotated_sheets(tasks, image))
     return {
         number: work for number, work in before.sheet.people.items()
-        if all(who in sheets and sheets[who].people[key].last_at <= began for who, key in work.sources)
+        if all(_is_older(sheets, who, key, began) for who, key in work.sources)
     }
+
+
+def _is_older(sheets: Mapping[str, WorkSheet], who: str, key: int, began: float) -> bool:
+    """Whether an annotator still has a person, and has not changed them since."""
+    return who in sheets and key in sheets[who].people and sheets[who].people[key].last_at <= began
 
 
 def work_actions(number: int, work: PersonWork) -> Iterator[Change]:

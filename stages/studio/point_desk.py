@@ -40,7 +40,7 @@ class PointDesk:
         pixels = others_pixels(self._desk.journal.tasks, name, self._desk.who(message), work, wanted.part)
         if pixels is None:
             pixels = pixels_to_ask(work, wanted.part, tasks.image(name))
-        return self._desk.add(message, name, replace(wanted, pixels=pixels))
+        return self._desk.add(message, name, replace(wanted, pixels=pixels, auto=True))
 
     def click(self, message: Message) -> dict[str, Any]:
         """Answer a point by a click on a view. Fields: those of the action `answer`, and `click`: x, y in the view;

@@ -34,7 +34,8 @@ def history_record(
         for number, work in sheet.people.items()
     }
     return {
-        "people": people, "status": sheet.status, "undo": len(history.past) - 1, "redo": len(history.undone),
+        "people": people, "next": max([*sheet.people, *sheet.removed], default=0) + 1, "status": sheet.status,
+        "undo": len(history.past) - 1, "redo": len(history.undone),
     }
 
 

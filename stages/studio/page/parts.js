@@ -89,6 +89,13 @@ function lastCorner() {
   show();
 }
 
+/** Take back the last corner of the polygon that is being drawn, if there is one. */
+function takeBack() {
+  if (!work.path || !work.polygon) return false;
+  lastCorner();
+  return true;
+}
+
 function closePolygon() {
   const path = work.path;
   work.path = null;
@@ -145,6 +152,7 @@ export const parts = {
     "[": () => { work.radius = Math.max(1, Math.round(work.radius / 1.25)); },
     "]": () => { work.radius = Math.min(80, Math.ceil(work.radius * 1.25)); },
     enter: () => (work.path ? closePolygon() : setPart(work.part % OUTLINE + 1)),
-    backspace: lastCorner,
+    backspace: lastCorner, escape: () => { work.path = null; },
   },
+  takeBack,
 };

@@ -2,7 +2,7 @@
 "use strict";
 import { act, actTogether } from "./messages.js";
 import { cleanBox, movedBox, sidesAt } from "./pointers.js";
-import { button, element, gate, numbers, person, picture, row, show, trouble, work } from "./state.js";
+import { button, element, gate, numbers, overlapOf, person, picture, row, show, trouble, work } from "./state.js";
 import { choosePerson, paintedParts } from "./steps.js";
 
 const COLOURS = { person: "#57c98a", crowd: "#ffe119", not_person: "#ff6b5e", skipped: "#98a0ad" };
@@ -13,7 +13,7 @@ const taken = { image: "", number: 0 };
 /** Numbers of new people, which nobody else of the image gets. @param {number} [count] */
 function newNumber(count = 1) {
   const image = work.image?.name || "", last = taken.image === image ? taken.number : 0;
-  const first = Math.max(0, last, ...numbers()) + 1;
+  const first = Math.max(last + 1, work.sheet?.next || 1);
   Object.assign(taken, { image, number: first + count - 1 });
   return first;
 }
@@ -21,11 +21,15 @@ function newNumber(count = 1) {
 /** @param {number} number of a person @returns {number[]} */
 const boxOf = number => work.sheet?.people[number].box || [];
 
-/** The proposed boxes that are not accepted yet. */
+/** From this overlap (IoU) on a box is that of a marked person, also where it was corrected. */
+const SAME = 0.5;
+/** The proposed boxes of people who are not marked yet. */
 function newProposals() {
-  const known = numbers().map(number => boxOf(number).join());
-  return work.proposals.filter(one => !known.includes(one.box.join()));
+  const known = numbers().map(boxOf);
+  return work.proposals.filter(one => !known.some(box => overlapOf(box, one.box) >= SAME));
 }
+
+async function remove() { if (person()) await act({ do: "remove", person: work.person }); }
 
 const accepted = gate();
 const accept = () => accepted.run(async () => {
@@ -101,7 +105,8 @@ function panel() {
   const left = newProposals().length;
   const wait = work.proposed ? "no proposed box is left" : "the network looks at the image …";
   const all = left ? button(`accept ${left} proposed box${left > 1 ? "es" : ""} (A)`, accept, false, "accept") : element("small", wait);
-  const kinds = row(Object.entries(KINDS).map(([kind, text]) => button(text, () => setKind(kind), person()?.kind === kind)));
+  const kinds = row([...Object.entries(KINDS).map(([kind, text]) => button(text, () => setKind(kind), person()?.kind === kind)),
+    button("remove (Del)", remove, false, "remove")]);
   return [all, ...(person() ? [kinds] : []), peopleList()];
 }
 
@@ -127,5 +132,5 @@ function partsOf(number) {
 export const people = {
   tool: () => tool, draw, panel,
   keys: { a: accept, enter: accept, q: () => setKind("person"), c: () => setKind("crowd"), x: () => setKind("not_person"),
-    k: () => setKind("skipped") },
+    k: () => setKind("skipped"), delete: remove },
 };

@@ -12,7 +12,8 @@
  *   hint: boolean|null, asked: Record<string, AskedPoint[]>, keypoints: Record<string, [number, number, number]>,
  *   sources: [string, number][], decided: Record<string, string>, notes: {annotator: string, note: string}[]}} Person
  */
-/** @typedef {{people: Record<string, Person>, status: string, undo: number, redo: number}} Sheet */
+/** `next`: the number of the next new person. */
+/** @typedef {{people: Record<string, Person>, next: number, status: string, undo: number, redo: number}} Sheet */
 
 /** Whether this is the page of reviewers. */
 export const REVIEW = location.pathname === "/review";

@@ -101,17 +101,19 @@ export function gate() {
   };
 }
 
+/** How far two boxes overlap: intersection over union. @param {number[]} one @param {number[]} other */
+export function overlapOf(one, other) {
+  const wide = Math.min(one[2], other[2]) - Math.max(one[0], other[0]);
+  const high = Math.min(one[3], other[3]) - Math.max(one[1], other[1]);
+  const area = box => (box[2] - box[0]) * (box[3] - box[1]);
+  return wide > 0 && high > 0 ? wide * high / (area(one) + area(other) - wide * high) : 0;
+}
+
 /** The proposal that overlaps the chosen person best, if any does. */
 export function proposal() {
   const one = person();
   if (!one) return null;
-  const overlap = other => {
-    const wide = Math.min(one.box[2], other[2]) - Math.max(one.box[0], other[0]);
-    const high = Math.min(one.box[3], other[3]) - Math.max(one.box[1], other[1]);
-    const area = box => (box[2] - box[0]) * (box[3] - box[1]);
-    return wide > 0 && high > 0 ? wide * high / (area(one.box) + area(other) - wide * high) : 0;
-  };
-  const best = work.proposals.map(found => ({ share: overlap(found.box), found })).sort((a, b) => b.share - a.share)[0];
+  const best = work.proposals.map(found => ({ share: overlapOf(one.box, found.box), found })).sort((a, b) => b.share - a.share)[0];
   return best && best.share > 0.4 ? best.found : null;
 }
 

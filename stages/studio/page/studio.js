@@ -17,7 +17,8 @@ import { KEYS, RULES, TASKS } from "./words.js";
 /**
  * What a stage is made of: its tool on the image, what it draws over it, its panel and its keys.
  * @typedef {{tool: () => import("./pointers.js").Tool, draw: (context: CanvasRenderingContext2D) => void,
- *   panel: () => Node[], keys: Record<string, () => any>}} StageParts
+ *   panel: () => Node[], keys: Record<string, () => any>, takeBack?: () => boolean}} StageParts
+ * `takeBack` takes a piece back that is not sent yet, and says whether there was one.
  */
 /** @type {Record<import("./state.js").Stage, StageParts>} */
 const STAGE = { review, people, parts, points, keypoints };
@@ -59,10 +60,12 @@ whenShown(() => {
   document.body.dataset.ready = work.image ? work.image.name : "none";
 });
 
+function undo() { if (!STAGE[work.stage].takeBack?.()) void act("undo"); }
+
 function commonButtons() {
   const many = numbers().length > 1 ? [button("next person (N)", () => nextPerson(1))] : [];
   return [
-    button(`undo ${work.sheet?.undo || ""} (Z)`, () => act("undo")),
+    button(`undo ${work.sheet?.undo || ""} (Z)`, undo),
     button(`redo ${work.sheet?.redo || ""} (Y)`, () => act("redo")), ...many,
     button(REVIEW ? "finish review (F)" : "finish image (F)", finish, false, "finish"),
     ...(REVIEW ? [] : [button("leave out", () => end("skipped"))]),
@@ -98,7 +101,7 @@ function partOfKey(event) {
 
 /** @type {Record<string, () => any>} */
 const ALWAYS = {
-  z: () => act("undo"), Z: () => act("redo"), y: () => act("redo"), n: () => nextPerson(1), N: () => nextPerson(-1),
+  z: undo, Z: () => act("redo"), y: () => act("redo"), n: () => nextPerson(1), N: () => nextPerson(-1),
   f: finish, i: showImages, "?": showKeys, "+": () => picture.zoom(1.25), "=": () => picture.zoom(1.25),
   "-": () => picture.zoom(0.8), tab: nextStage,
 };
@@ -110,7 +113,7 @@ addEventListener("keydown", event => {
   if (event.code === "Space") { work.space = true; event.preventDefault(); return; }
   if (event.ctrlKey || event.metaKey) {
     if (!work.image) return;
-    if (event.key === "z") act("undo"); else if (event.key === "y" || event.key === "Z") act("redo"); else return;
+    if (event.key === "z") undo(); else if (event.key === "y" || event.key === "Z") act("redo"); else return;
     event.preventDefault();
     return;
   }

@@ -15,7 +15,8 @@ export const JOINTS = ["nose", "left eye", "right eye", "left ear", "right ear",
   "right ankle"];
 export const KEYS = [
   ["Tab", "next stage"], ["N, Shift N", "next, previous person"], ["F", "image finished"], ["I", "list of images"],
-  ["Z, Shift Z or Y", "undo, redo"], ["space and drag, wheel, + −", "pan, zoom"],
+  ["Z, Shift Z or Y", "undo (of a polygon its last corner), redo"],
+  ["Del, Esc", "people: remove; parts: drop the polygon"], ["space and drag, wheel, + −", "pan, zoom"],
   ["A, Shift A", "accept the proposal: boxes, this part, keypoints; all parts"],
   ["1 … 9, 0, Shift 1 … 4, O", "choose part 1 … 14, the outline"], ["Q, C, X, K", "people: person, crowd, not a person, skip"],
   ["B, G, E, [ ]", "parts: brush, polygon, erase, size of the brush"], ["U", "the outline is all that is painted"],

@@ -212,6 +212,7 @@ READERS: dict[str, Callable[[Any, Size], Any]] = {
     "v": _share,
     "view": _whole(0, VIEWS - 1),
     "hint": _flag,
+    "auto": _flag,
     "guess": _guess,
     "joint": _whole(0, KEYPOINTS - 1),
     "x": _place,

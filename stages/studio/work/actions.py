@@ -26,6 +26,14 @@ class SetBox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remove:
+    """A person is taken away; nobody else gets the number."""
+
+    tag: ClassVar[str] = "remove"
+    person: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetKind:
     """What a box holds."""
 
@@ -57,12 +65,16 @@ class SetOutline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """The pixels of a part that the annotator is asked about; they replace those before, with their answers."""
+    """The pixels of a part that the annotator is asked about; they replace those before, with their answers.
+
+    `auto`: the program chose them by itself, which is no step that anybody undoes.
+    """
 
     tag: ClassVar[str] = "ask"
     person: int
     part: int
     pixels: tuple[tuple[int, int], ...]
+    auto: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +158,7 @@ class SendBack:
     at: float
 
 
-Change = SetBox | SetKind | Paint | SetOutline | Ask | Answer | SetKeypoint | Sources | Decide | SendBack
+Change = SetBox | Remove | SetKind | Paint | SetOutline | Ask | Answer | SetKeypoint | Sources | Decide | SendBack
 """An action on a person."""
 REVIEW_ACTIONS = (Sources, Decide, SendBack)
 """Those that only a reviewer's messages make."""
@@ -179,7 +191,9 @@ class HandOn:
 
 ACTIONS: dict[str, type[Action]] = {
     made.tag: made
-    for made in (SetBox, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SetStatus, Together, *REVIEW_ACTIONS)
+    for made in (
+        *(SetBox, Remove, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SetStatus, Together), *REVIEW_ACTIONS
+    )
 }
 
 

@@ -16,6 +16,7 @@ from stages.studio.work.actions import (
     ImageStatus,
     Paint,
     PersonKind,
+    Remove,
     SendBack,
     SetBox,
     SetKeypoint,
@@ -80,11 +81,13 @@ class WorkSheet:
 
     Attributes:
         people: by their numbers, from 1.
+        removed: the numbers of people who were taken away.
         last_at: time of the last action that remains, seconds since 1970.
         finished_at: time at which the image was finished or left out; None while it is open.
     """
 
     people: Mapping[int, PersonWork] = field(default_factory=dict)
+    removed: frozenset[int] = frozenset()
     status: ImageStatus = "open"
     last_at: float = 0.0
     finished_at: float | None = None
@@ -138,14 +141,19 @@ def after_action(sheet: WorkSheet, action: Action, at: float, seconds: float) ->
     if isinstance(action, SetStatus):
         finished_at = None if action.status == "open" else at
         return replace(sheet, status=action.status, last_at=at, finished_at=finished_at)
+    if sheet.status == "skipped":  # who works on an image that was left out wants it in the result
+        sheet = replace(sheet, status="open", finished_at=None)
+    if isinstance(action, Remove) and action.person in sheet.people:
+        people = {number: work for number, work in sheet.people.items() if number != action.person}
+        return replace(sheet, people=people, removed=sheet.removed | {action.person}, last_at=at)
+    if action.person in sheet.removed:
+        raise StageError(f"person {action.person} was removed", "person", "undo it, or draw a new box")
     if isinstance(action, SetBox) and action.person not in sheet.people:
         before = PersonWork(box_4=action.box_4)
     elif action.person in sheet.people:
         before = sheet.people[action.person]
     else:
         raise StageError(f"there is no person {action.person} in this image", "person", "draw the person's box first")
-    if sheet.status == "skipped":  # who works on an image that was left out wants it in the result
-        sheet = replace(sheet, status="open", finished_at=None)
     changed = CHANGES[type(action)](before, action)
     changed = replace(changed, seconds=before.seconds + seconds, last_at=at)
     return replace(sheet, people={**sheet.people, action.person: changed}, last_at=at)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.stage import StageError
-from stages.studio.work.actions import Action, HandOn, SendBack, Start
+from stages.studio.work.actions import Action, Ask, HandOn, SendBack, Start
 from stages.studio.work.sheet import WorkSheet, after_action
 
 CLAIM_S = 300.0
@@ -216,6 +216,8 @@ def _stepped(history: History, entry: WorkEntry) -> History:
             sheet = after_action(sheet, action, entry.at, 0.0)
         return History(past=(sheet,))
     sheet = after_action(history.sheet, entry.do, entry.at, entry.seconds)
+    if isinstance(entry.do, Ask) and entry.do.auto:
+        return replace(history, past=(*history.past[:-1], sheet))
     return History(past=(*history.past, sheet))
 
 

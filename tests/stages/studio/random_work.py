@@ -19,6 +19,7 @@ from stages.studio.work.actions import (
     Change,
     Decide,
     Paint,
+    Remove,
     SendBack,
     SetBox,
     SetKeypoint,
@@ -50,6 +51,10 @@ def random_mask(rng: Rng, image: TaskImage) -> PixelMask:
 def random_action(rng: Rng, image: TaskImage, sheet: WorkSheet) -> Action:
     """An action that fits the sheet."""
     person = int(rng.integers(1, 4))
+    while person in sheet.removed:
+        person += 3
+    if person in sheet.people and rng.random() < 0.03:
+        return Remove(person=person)
     if person not in sheet.people or rng.random() < 0.1:
         x0, y0 = rng.uniform(0, 20, 2)
         box_4 = (float(x0), float(y0), float(rng.uniform(x0 + 2, image.width)), float(rng.uniform(y0 + 2, 40)))

@@ -166,7 +166,7 @@ def check_document(
         key = person_of.get(before["id"])
         if key is None or not changed[key] or status.get(key[0]) == "skipped":
             assert after.pop(before["id"]) == before
-        elif sheets[key[0]].people[key[1]].kind == "not_person":
+        elif key[1] not in sheets[key[0]].people or sheets[key[0]].people[key[1]].kind == "not_person":
             assert before["id"] not in after
         else:
             touched = {*changed[key], "dp_annotation"}

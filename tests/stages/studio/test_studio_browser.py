@@ -69,9 +69,18 @@ def go_back(browser: AnnotatingBrowser) -> None:
 
 
 def mark_people(browser: AnnotatingBrowser) -> None:
-    """The proposed box, and a drawn one that is undone, done again, corrected and undone."""
+    """The proposed box is corrected and removed; a drawn one is undone, done again, corrected and undone."""
     browser.key("a")
     browser.wait(f"{PEOPLE} === 1")
+    x0, y0 = browser.run("studio.work.sheet.people[1].box.slice(0, 2)")
+    browser.drag([browser.on_image(*at) for at in ((x0, y0), (x0 - 4, y0 - 4), (x0 - 5, y0 - 5))])
+    browser.wait("studio.work.sheet.undo === 2")
+    browser.wait("document.querySelector('#panel small').textContent === 'no proposed box is left'")
+    browser.key("Delete")
+    browser.wait(f"{PEOPLE} === 0 && Boolean(document.querySelector('[data-name=accept]'))")
+    for steps in (2, 1):
+        browser.key("z")
+        browser.wait(f"{PEOPLE} === 1 && studio.work.sheet.undo === {steps}")
     browser.drag([browser.on_image(*at) for at in ((2, 2), (10, 10), (30, 40))])
     browser.wait(f"{PEOPLE} === 2")
     assert np.allclose(browser.run("studio.work.sheet.people[2].box"), [2, 2, 30, 40], atol=1.5)

@@ -102,6 +102,15 @@ def test_no_stroke_is_lost(studio: Studio, browser: AnnotatingBrowser, monkeypat
     """A busy program, a lost connection and a refusal: strokes arrive in order, and the annotator stays in the step."""
     browser.begin(studio.address, "ann")
     browser.run("studio.setStage('parts'); 0")
+    browser.key("g")
+    for corner in ((30, 30), (60, 30), (60, 60)):
+        browser.click(browser.on_image(*(float(studio.scene.box_N4[0][side]) + corner[side] for side in (0, 1))))
+    browser.wait("studio.work.path?.length === 3")
+    browser.key("z")  # takes the last corner back, and no stroke
+    browser.wait("studio.work.path.length === 2")
+    browser.key("Escape")
+    browser.wait("studio.work.path === null && studio.work.sheet.undo === 3")
+    browser.key("b")
     box, before = studio.workplace.sheet("image0.png", "ann").people[1].box_4, browser.run(PAINTED)
     monkeypatch.setattr(studio.page, "_requests", MAX_REQUESTS)  # all others scroll
     for row in (10, 30):

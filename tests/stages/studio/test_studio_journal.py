@@ -25,7 +25,7 @@ SMALL_DISK_KB = 300
 
 def test_a_journal_is_read_again_after_any_cut(tmp_path: Path) -> None:
     """What a power cut leaves of the file's log gives the work up to some action; all of it, if nothing is cut."""
-    did, _ = random_entries(np.random.default_rng(3), 60, undo_share=0.2, review_share=0.4)
+    did, _ = random_entries(np.random.default_rng(3), 120, undo_share=0.2, review_share=0.4)
     assert sum(one.review for one in did) > 10
     path = tmp_path / "people.journal.sqlite"
     journal = WorkJournal(path, IMAGES, copies=1)

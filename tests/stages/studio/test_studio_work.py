@@ -18,12 +18,14 @@ from stages.annotations.coco_people import read_people
 from stages.annotations.densepose_coco import person_record, read_dense_set, write_dense_set
 from stages.studio.image_results import left_out
 from stages.studio.people_file import people_file
+from stages.studio.sheet_records import history_record
 from stages.studio.work.action_messages import action_of
 from stages.studio.work.actions import (
     Answer,
     Ask,
     HandOn,
     Paint,
+    Remove,
     SetBox,
     SetKeypoint,
     SetKind,
@@ -36,6 +38,7 @@ from stages.studio.work.sheet import WorkSheet, after_action
 from stages.studio.work.task_list import (
     CLAIM_S,
     IDLE_S,
+    History,
     TaskImage,
     TaskList,
     WorkEntry,
@@ -273,6 +276,32 @@ def test_only_what_was_annotated_is_in_the_file(tmp_path: Path) -> None:
     assert [one.file_name for one in found.images] == ["c.png", "a.png"] and len(found.people) == 1
     assert "1 of 3 images are not finished (complete: false) and are left out" in found.note
     assert len(read_people(path, unfinished=True).people) == 2
+
+
+def test_a_removed_person_gives_the_number_to_nobody() -> None:
+    """A file to go on with has its own record for each number."""
+    sheet = person_with_points().sheet("a.png", "ann")
+    gone = after_action(sheet, Remove(person=1), 60, 1)
+    assert gone.people == {} and history_record(History(past=(sheet, gone)))["next"] == 2
+    for action in (SetBox(person=1, box_4=(1, 2, 30, 31)), Remove(person=1)):
+        with pytest.raises(StageError, match="person 1 was removed"):
+            after_action(gone, action, 61, 1)
+    tasks = after_entry(person_with_points(), done_by("ann", 60, Remove(person=1)))
+    assert records(tasks) == []
+    assert records(after_entry(tasks, done_by("ann", 61, "undo"))) == records(person_with_points())
+
+
+def test_an_undo_takes_back_what_somebody_did() -> None:
+    """The program's own choice of points is no step, and does not end what can be done again."""
+    ask = Ask(person=1, part=10, pixels=((27, 12),), auto=True)
+    tasks = after_entry(person_with_points(), done_by("ann", 60, "undo"))
+    steps = len(tasks.history("a.png", "ann").past)
+    asked = after_entry(tasks, done_by("ann", 61, ask))
+    found = asked.history("a.png", "ann")
+    assert (len(found.past), len(found.undone)) == (steps, 1)
+    assert [(one.x, one.y) for one in found.sheet.people[1].asked[10]] == [(27, 12)]
+    back = after_entry(asked, done_by("ann", 62, "undo")).sheet("a.png", "ann")
+    assert 5 not in back.people[1].keypoints  # the keypoint, which was set last
 
 
 def test_kinds_in_the_file() -> None:

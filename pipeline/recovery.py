@@ -7,10 +7,12 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline.config import RunConfig
-from pipeline.files.working_folder import SAVED
+from pipeline.files.file_lock import is_locked
+from pipeline.files.working_folder import CLAIM, SAVED, working_folder
 from pipeline.graph import Graph
 from pipeline.journal import NAMES, Journal, remove_parts
 from pipeline.metrics import Metrics
@@ -18,6 +20,9 @@ from pipeline.packet import FROM_THE_START, Commit, Restart
 from pipeline.plan import Plan
 from pipeline.redaction import address_key
 from pipeline.stage import Job, PlainError, Stage
+
+PATIENCE_S = 5.0
+"""A killed process may hold its lock for a moment after its successor has started."""
 
 
 class Recovery:
@@ -48,8 +53,12 @@ class Recovery:
         """Where an input begins: with `resume`, after the last commit of an earlier run.
 
         Raises:
-            PlainError: an unfinished result exists and neither `resume` nor `overwrite` is set, or another run made it.
+            PlainError: another run is writing the result; or an unfinished result exists and neither `resume` nor
+                `overwrite` is set, or another run made it.
         """
+        if job.output and is_locked(Path(working_folder(job.output)) / CLAIM, PATIENCE_S):
+            remedy = "wait until it ends, or name another output with -o"
+            raise PlainError("another run is writing this output", job.output, remedy)
         try:
             restart = self._beginning(job)
             self._begun.add(job.index)

@@ -8,7 +8,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 """What `flock` answers on a file system without locks, such as NFS without its lock service."""
@@ -34,6 +34,21 @@ def lock_file(path: str | Path, patience_s: float) -> FileLock | None:
             os.unlink(path)
         return None
     return lock
+
+
+def is_locked(path: str | Path, patience_s: float) -> bool:
+    """Whether another process holds the lock on a file, also after `patience_s` seconds. The file stays."""
+    if not os.path.isfile(path):
+        return False
+    try:
+        lock = lock_file(path, patience_s)
+    except Timeout:
+        return True
+    except OSError:  # it cannot be opened, or was removed meanwhile
+        return False
+    if lock is not None:
+        lock.release()
+    return False
 
 
 def unlock_file(lock: FileLock | None) -> None:

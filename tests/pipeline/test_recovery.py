@@ -14,6 +14,7 @@ from pipeline import recovery
 from pipeline.actors.runner import run_ray
 from pipeline.config import RunConfig
 from pipeline.ending import saved_at_the_end
+from pipeline.files.file_lock import lock_file, unlock_file
 from pipeline.graph import build_graph, stage_class
 from pipeline.interrupts import Interrupt
 from pipeline.journal import Journal
@@ -21,7 +22,7 @@ from pipeline.metrics import Metrics
 from pipeline.plan import Plan, make_plan
 from pipeline.recovery import Recovery, one_lane_has_all_states
 from pipeline.serial import run_serial
-from pipeline.stage import Job, PlainError
+from pipeline.stage import CLAIM, Job, PlainError
 from pipeline.worker import LaneWorker
 
 QUIET = {"count": {"chunk": 1}, "smooth": {"delay": 0}, "save": {"part": 3}}
@@ -95,6 +96,26 @@ def test_when_all_packets_stand_the_last_part_is_made_again(
     metrics, _ = run(config, again(jobs))
     assert Path(jobs[0].output).read_bytes() == Path(calm[0].output).read_bytes()
     assert metrics.stages["save"].items == 3
+
+
+@pytest.mark.parametrize("wish", [{}, {"resume": True}, {"overwrite": True}, {"resume": True, "overwrite": True}])
+def test_a_result_that_another_run_is_writing_is_left_alone(
+    toy_config, toy_jobs, tmp_path, serially: Run, wish: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = toy_jobs("12")
+    config = stopped(toy_config, jobs, serially, tmp_path / "flag", 7)
+    before = Journal.of(jobs[0]).path.read_bytes()
+    monkeypatch.setattr(recovery, "PATIENCE_S", 0.0)
+    second = [dataclasses.replace(job, **wish) for job in jobs]
+    lock = lock_file(Journal.of(jobs[0]).path.with_name(CLAIM), 0)
+    metrics, _ = serially(config, second)
+    assert str(metrics.streams[0].failure.error()).endswith(
+        "another run is writing this output; wait until it ends, or name another output with -o"
+    )
+    assert Journal.of(jobs[0]).path.read_bytes() == before
+    unlock_file(lock)
+    metrics, _ = serially(config, second)
+    assert metrics.streams[0].failure is None if wish else "add --resume" in str(metrics.streams[0].failure.error())
 
 
 def test_parts_of_other_settings_are_refused_and_kept(toy_config, toy_jobs, tmp_path, serially: Run) -> None:

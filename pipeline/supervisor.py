@@ -19,8 +19,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
+from typing import NoReturn
 
-from pipeline.interrupts import exit_code, stopping_signals, write_to_terminal
+from pipeline.interrupts import exit_code, show_nothing, stopping_signals, write_to_terminal
 
 TRIES = 3
 """How many times Ray may end the child, each time within `SOON_S` of the last, before the supervisor gives up."""
@@ -32,6 +33,8 @@ DEATH_OF_PARENT = 1
 """`PR_SET_PDEATHSIG` of Linux."""
 LOST = "Ray ended (one of its own processes died: killed, or out of memory)"
 GIVEN_UP = f"error: {LOST}, {TRIES} times; run the same command with --resume to continue, or with --serial\n"
+_MOST_FILES = 65_536
+"""More than the number of files that a process has open where it starts."""
 _report_fd: int | None = None
 
 
@@ -68,7 +71,12 @@ def supervise(work: Work) -> int:
     """
     if not hasattr(os, "fork"):
         return work(None)
-    return _Supervisor(work).run()
+    guard = _Guard()
+    supervisor = _Supervisor(work, guard)
+    code = supervisor.run()
+    if not supervisor.is_child:
+        guard.end()
+    return code
 
 
 def silence_native_output() -> None:
@@ -102,11 +110,63 @@ def _report(word: bytes) -> None:
         os.write(_report_fd, word)
 
 
+class _Guard:
+    """A process that ends what is left of the child's session when the supervisor is killed.
+
+    The child itself then ends with the supervisor, but Ray's own processes would live on for minutes.
+    """
+
+    def __init__(self) -> None:
+        """Start the process; it waits for the end of a pipe whose other end this process alone holds."""
+        read_end, self._pipe = os.pipe()
+        self._process = os.fork()
+        if self._process == 0:
+            self._watch(read_end)
+        os.close(read_end)
+
+    def watch(self, session: int) -> None:
+        """Name the session of the child; 0 when it has ended."""
+        with suppress(OSError):  # somebody ended the guard
+            os.write(self._pipe, b"%d " % session)
+
+    def leave(self) -> None:
+        """Close this end of the pipe in the child."""
+        os.close(self._pipe)
+
+    def end(self) -> None:
+        """End the process: there is nothing left to guard."""
+        os.close(self._pipe)
+        with suppress(ChildProcessError):
+            os.waitpid(self._process, 0)
+
+    def _watch(self, read_end: int) -> NoReturn:
+        """The guard's life; it holds no file of the program but the pipe."""
+        os.setsid()
+        for number in stopping_signals():
+            signal.signal(number, signal.SIG_IGN)  # what ends the supervisor ends this process after it
+        show_nothing(0, 1, 2)
+        os.closerange(3, read_end)
+        os.closerange(read_end + 1, _MOST_FILES)
+        sessions = b""
+        while part := os.read(read_end, 4096):
+            sessions = (sessions + part)[-64:]
+        session = int(sessions.split()[-1]) if sessions.split() else 0
+        if session:
+            signal_session(session, signal.SIGKILL)
+        os._exit(0)
+
+
 class _Supervisor:
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, guard: _Guard) -> None:
         self._work = work
+        self._guard = guard
         self._child: int | None = None
         self._stopped: int | None = None
+
+    @property
+    def is_child(self) -> bool:
+        """Whether this process is the child."""
+        return self._child == 0
 
     def run(self) -> int:
         """See `supervise`."""
@@ -152,10 +212,12 @@ class _Supervisor:
         self._child = os.fork()
         if self._child == 0:
             os.close(read_end)
+            self._guard.leave()
             return self._in_the_child(write_end, parent, again, signals, before), b""
         os.close(write_end)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         session = self._child
+        self._guard.watch(session)
         _, status = os.waitpid(session, 0)
         self._child = None
         os.set_blocking(read_end, False)
@@ -166,6 +228,7 @@ class _Supervisor:
         os.close(read_end)
         if ENDED not in reports:
             signal_session(session, signal.SIGKILL)
+        self._guard.watch(0)
         return status, reports
 
     def _in_the_child(

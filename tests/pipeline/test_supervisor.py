@@ -220,6 +220,38 @@ def test_what_ray_leaves_behind_is_ended(tmp_path: Path, root: Path) -> None:
     until(lambda: not lives(int((tmp_path / "other").read_text())))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="sessions are looked up in /proc")
+def test_what_ray_leaves_behind_is_ended_when_the_supervisor_is_killed(tmp_path: Path, root: Path) -> None:
+    body = """
+    def main(again):
+        import subprocess
+        other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], process_group=0)
+        (here / "draft").write_text(str(other.pid))
+        (here / "draft").rename(here / "other")
+        time.sleep(600)
+    """
+    with subprocess.Popen(program(tmp_path, root, body), env={**os.environ, "PYTHONPATH": str(root)}) as process:
+        until((tmp_path / "other").exists)
+        process.kill()
+    until(lambda: not lives(int((tmp_path / "other").read_text())))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+def test_the_guard_holds_no_file_of_the_program_and_ends_with_it(tmp_path: Path, root: Path) -> None:
+    body = """
+    def main(again):
+        (here / "children").write_text(Path(f"/proc/{os.getppid()}/task/{os.getppid()}/children").read_text())
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+    """
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    # Returns when no process holds the pipes any longer.
+    subprocess.run(program(tmp_path, root, body), capture_output=True, timeout=PATIENCE_S, env=environment, check=False)
+    children = [int(pid) for pid in (tmp_path / "children").read_text().split()]
+    assert len(children) == 2
+    until(lambda: not any(lives(pid) for pid in children))
+
+
 def test_what_others_write_to_the_terminal_is_kept_from_it(tmp_path: Path, root: Path) -> None:
     body = """
     def main(again):

@@ -23,6 +23,10 @@ class NetworkConfig:
         kind: "light" (this project's own small network), "zoo" (the published DensePose-RCNN), or "trained" (what a
             training of this project wrote; the file says which network it is).
         weights: "light" (built in), a file (.pkl, .pth, .safetensors), or "zoo:NAME" (downloaded once).
+        detector: which network finds people for the light network, and for trained ones of single people. "yolox":
+            YOLOX-nano, whose weights are built in, and whose training images (COCO) have mixed licences. "open": the
+            detector in the file of the light network's weights; all training data of the built-in one allow commercial
+            use. "auto": "yolox" with the built-in weights, "open" with others.
         backbone, head, legacy, confidence, segm_confidence: which published variant; only for kind "zoo".
         precision: "auto" takes bf16 where the processor multiplies it in hardware; for the light network int8 where the
             processor has it and the file of 8-bit graphs lies beside the weights.
@@ -51,6 +55,7 @@ class NetworkConfig:
 
     kind: Literal["light", "zoo", "trained"] = "light"
     weights: str = "light"
+    detector: Literal["auto", "yolox", "open"] = "auto"
     backbone: Literal["r50", "r101"] = "r50"
     head: Literal["v1convx", "deeplab"] = "v1convx"
     legacy: bool = False
@@ -87,9 +92,11 @@ class NetworkConfig:
             value = getattr(self, name)
             _require(name, None if value == "auto" else value, 1, None)
         requested = [name for name in ("flip", "refine_boxes", "roll_align") if getattr(self, name) is True]
-        if self.kind != "light" and (requested or self.tta != "auto"):
-            key = requested[0] if requested else "tta"
-            raise ModelError("only the light network supports this key", f"network.{key}", "leave it out")
+        requested += ["tta"] if self.tta != "auto" else []
+        if self.kind == "zoo" and self.detector != "auto":
+            requested.append("detector")
+        if self.kind != "light" and requested:
+            raise ModelError("only the light network supports this key", f"network.{requested[0]}", "leave it out")
         if self.kind != "light" and self.precision == "int8":
             raise ModelError("only the light network has int8 graphs", "network.precision", "use auto, fp32 or bf16")
         self._require_device()

@@ -17,7 +17,7 @@ CompiledNetwork = Callable[[F32], F32]
 """A network compiled for one input shape: from float32 (N,3,H,W) to its single output."""
 Engine = Literal["torch", "openvino"]
 Precision = Literal["fp32", "bf16"]
-"""Precision of the arithmetic. The light network also has int8 graphs (`models.light.inference.int8_components`)."""
+"""Precision of the arithmetic. The light network also has int8 graphs (`models.light.inference.graph_components`)."""
 
 
 @cache

@@ -22,8 +22,8 @@ from models.files.atomic_file import atomic_write
 from models.inference.onnx_network import WholeNetwork
 from models.inference.zoo_network import limits_of, load_zoo
 from models.light.architecture.surface_net import PickedSurface
-from models.light.architecture.weight_files import load_networks
-from models.light.architecture.weight_paths import weights_path
+from models.light.architecture.weight_files import load_networks, load_yolox
+from models.light.architecture.weight_paths import YOLOX, uses_yolox, weights_path
 from models.network import NetworkConfig
 
 OPSET = 17
@@ -75,7 +75,7 @@ def graphs_of(config: NetworkConfig, images: Sequence[np.ndarray]) -> list[OnnxG
         ModelError: weights are missing or do not fit, or the network is fully convolutional.
     """
     if config.kind == "light":
-        return light_graphs(weights_path(config.weights), images)
+        return light_graphs(weights_path(config.weights), images, yolox=uses_yolox(config))
     if config.kind == "zoo":
         network, path = load_zoo(config)
         name = config.weights.removeprefix("zoo:") if config.weights.startswith("zoo:") else path.stem
@@ -93,9 +93,13 @@ def graphs_of(config: NetworkConfig, images: Sequence[np.ndarray]) -> list[OnnxG
     return [OnnxGraph(name=name, network=whole, inputs=("rgb",), outputs=whole.names, free=free, examples=examples)]
 
 
-def light_graphs(path: Path, images: Sequence[np.ndarray]) -> list[OnnxGraph]:
-    """The light network's two components; between them the caller selects people and crops them."""
-    detector, surface = load_networks(path)
+def light_graphs(path: Path, images: Sequence[np.ndarray], *, yolox: bool) -> list[OnnxGraph]:
+    """The light network's two components; between them the caller selects people and crops them.
+
+    `yolox`: the detector is YOLOX, not that of the file.
+    """
+    own, surface = load_networks(path)
+    detector = load_yolox(YOLOX) if yolox else own
     floats = [torch.from_numpy(np.ascontiguousarray(one)).permute(2, 0, 1)[None].float() for one in images]
     whole = tuple(one[:, :, : one.shape[2] // 32 * 32, : one.shape[3] // 32 * 32] for one in floats)
     crops = tuple(

@@ -29,7 +29,7 @@ def open_trained(config: NetworkConfig, threads: int) -> Network:
         if about.kind == "fcn":
             return WholeImageNetwork(network, about, name=path.stem, sha256=sha256)
         predictor = SinglePersonPredictor(network, side=about.min_size, scales=about.scales)
-        return SinglePersonNetwork(predictor, person_detector(threads), name=path.stem, sha256=sha256)
+        return SinglePersonNetwork(predictor, person_detector(config, threads), name=path.stem, sha256=sha256)
     device = choose_device("cpu" if config.engine == "openvino" else config.device)
     engine = choose_engine(config.engine, device)
     torch.set_num_threads(1 if engine == "openvino" else threads)
@@ -43,11 +43,11 @@ def open_trained(config: NetworkConfig, threads: int) -> Network:
     )
 
 
-def person_detector(threads: int) -> Network:
-    """The detector for networks that do not detect people: the built-in light network."""
+def person_detector(config: NetworkConfig, threads: int) -> Network:
+    """For networks that do not detect people: the built-in light network, with the configured detector."""
     from models.light.inference.light_network import open_light
 
-    return open_light(NetworkConfig(), threads)
+    return open_light(NetworkConfig(detector=config.detector), threads)
 
 
 def trained_limits(config: NetworkConfig, about: TrainedInfo) -> Limits:

@@ -95,3 +95,8 @@ def test_openvino_on_a_gpu_is_an_error() -> None:
     with pytest.raises(ModelError, match="OpenVINO runs on the CPU"):
         choose_engine("openvino", torch.device("cuda"))
     assert choose_engine("auto", torch.device("cuda")) == "torch"
+
+
+def test_published_networks_have_their_own_detector() -> None:
+    with pytest.raises(ModelError, match=r"network\.detector: only the light network supports this key"):
+        NetworkConfig(kind="zoo", detector="open")

@@ -26,6 +26,7 @@ from models.light.architecture.sizes import (
 from models.light.architecture.surface_net import JointMaps, Planes, SurfaceNet
 from models.light.architecture.weight_paths import REMEDY, require_weights
 from models.light.architecture.widening import widen_weights
+from models.light.architecture.yolox import YoloxDetector
 
 State = Mapping[str, torch.Tensor]
 """The tensors of a component by their names in its state dict."""
@@ -53,6 +54,20 @@ def load_networks(path: Path) -> tuple[PersonDetector, SurfaceNet]:
     load_component(detector, tensors, "detector.", path)
     load_component(surface, tensors, "surface.", path)
     return detector, surface
+
+
+def load_yolox(path: Path) -> YoloxDetector:
+    """YOLOX-nano from its file. Raises: ModelError for a file of something else."""
+    detector = YoloxDetector()
+    load_component(detector, read_weights(path), "detector.", path)
+    return detector
+
+
+def write_yolox(path: Path, detector: YoloxDetector) -> None:
+    """Write YOLOX-nano in half precision. A failure leaves no partial file."""
+    tensors = {f"detector.{name}": value.half().contiguous() for name, value in detector.state_dict().items()}
+    with atomic_write(path) as draft:
+        draft.write_bytes(save(tensors, {"kind": "yolox"}))
 
 
 def write_weights(

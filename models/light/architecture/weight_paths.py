@@ -6,8 +6,11 @@ from pathlib import Path
 
 from models.cache import user_path
 from models.errors import ModelError
+from models.network import NetworkConfig
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "weights" / "light.safetensors"
+YOLOX = BUILT_IN.with_name("yolox_nano.safetensors")
+"""The weights of the detector YOLOX-nano."""
 TRAINING_PHOTOS = BUILT_IN.with_name("light_photos.txt")
 """The photos of Human Dataset v2 on which the built-in weights were trained: split, id and digits of the hash."""
 
@@ -20,9 +23,19 @@ def weights_path(weights: str) -> Path:
     return BUILT_IN if weights == "light" else user_path(weights)
 
 
+def uses_yolox(config: NetworkConfig) -> bool:
+    """Whether YOLOX finds the people of the light network with this configuration."""
+    return config.detector == "yolox" or (config.detector == "auto" and config.weights == "light")
+
+
 def quantized_path(weights: Path) -> Path:
     """`NAME_int8.safetensors`, which holds the 8-bit graphs of `NAME.safetensors`."""
     return weights.with_name(weights.stem + "_int8" + weights.suffix)
+
+
+def graph_path(weights: Path) -> Path:
+    """`NAME_graph.safetensors`, which holds a graph of `NAME.safetensors` in floating point."""
+    return weights.with_name(weights.stem + "_graph" + weights.suffix)
 
 
 def calibration_path(weights: Path) -> Path:

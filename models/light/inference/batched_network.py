@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import Protocol, TypeVar
@@ -13,7 +14,6 @@ import numpy as np
 from models.arrays import F32, U8
 from models.engines.engine import CompiledNetwork
 from models.light.architecture.preprocessing import CropFormat
-from models.light.architecture.sizes import ComponentName
 
 Result = TypeVar("Result")
 Passes = Generator[U8, F32, Result]
@@ -21,20 +21,32 @@ Passes = Generator[U8, F32, Result]
 result."""
 
 
-class LightComponents(Protocol):
-    """Both components of the light network, which can be compiled for images of any size.
+class Component(Protocol):
+    """A component of the light network, which can be compiled for images of any size.
 
     Attributes:
+        channels: of its input: 3, or 5 for a surface network that sees the planes of other people beside RGB.
         batch_size: images in one call; 1 where an image in a batch has other bits than the image alone.
-        crops: what the surface network sees of a person.
     """
 
-    batch_size: int
-    crops: CropFormat
+    @property
+    def channels(self) -> int: ...
 
-    def compiled(self, component: ComponentName, count: int, height: int, width: int) -> CompiledNetwork:
-        """A component for inputs (count, C, height, width); C is 3 for the detector, `crops.channels` for the other."""
+    @property
+    def batch_size(self) -> int: ...
+
+    def compiled(self, count: int, height: int, width: int) -> CompiledNetwork:
+        """The component for inputs (count, channels, height, width)."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LightComponents:
+    """Both components of the light network, and what the surface network sees of a person."""
+
+    detector: Component
+    surface: Component
+    crops: CropFormat
 
 
 class BatchedComponent:
@@ -43,9 +55,9 @@ class BatchedComponent:
     Both batch sizes are compiled when they are first needed (a third of a second each), or by `prepare`.
     """
 
-    def __init__(self, components: LightComponents, component: ComponentName, height: int, width: int) -> None:
-        self._batch_size = components.batch_size
-        self._compile = partial(components.compiled, component, height=height, width=width)
+    def __init__(self, component: Component, height: int, width: int) -> None:
+        self._batch_size = component.batch_size
+        self._compile = partial(component.compiled, height=height, width=width)
         self._bodies: dict[int, CompiledNetwork] = {}
         self._compiling = Lock()
 

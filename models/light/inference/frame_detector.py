@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -9,13 +10,11 @@ import numpy as np
 from models.arrays import F32, I64, U8, Float
 from models.light.architecture.detector_locations import STRIDES, boxes_from_distances, detector_locations
 from models.light.architecture.preprocessing import MEAN, fit_size, resize_rgb
-from models.light.inference.batched_network import BatchedComponent, LightComponents
+from models.light.inference.batched_network import BatchedComponent, Component
+from models.light.inference.calibration import NEUTRAL, Calibration
 from models.light.inference.logistic import logistic
 from models.structures import Detections
 
-LONG_SIDES = (384, 512)
-"""Pixels of the longer side of the detector's input, at least and at most. Enlarging small frames finds small people,
-and so does less shrinking of large frames."""
 MAX_CANDIDATES = 1000
 FLIP_ODDS = 1.25
 """Factor of the odds of the mean score of frame and flipped frame. A person who is detected in only one of them has a
@@ -24,22 +23,48 @@ FLIPPED_DISTANCES = [2, 1, 0, 3]
 """Left, top, right and bottom of a box in the flipped frame."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorTraits:
+    """How a detector is used.
+
+    Attributes:
+        long_sides: pixels of the longer side of its input, at least and at most. Enlarging small frames finds small
+            people, and so does less shrinking of large frames.
+        flips: whether a second pass over the flipped frame is worth its time.
+        scores: makes the scores of detectors comparable, so that one threshold serves all.
+    """
+
+    long_sides: tuple[int, int]
+    flips: bool
+    scores: Calibration = NEUTRAL
+
+
+OPEN_DETECTOR = DetectorTraits(long_sides=(384, 512), flips=True)
+YOLOX_DETECTOR = DetectorTraits(long_sides=(384, 480), flips=False, scores=Calibration(offset=-0.6))
+"""Its scores are lowered, so that a score finds no fewer people than the same score of the open detector, and takes
+fewer things for people: the thresholds of both are then the same."""
+
+
 class FrameDetector:
     """Boxes of people in frames, each frame by itself.
 
     Args:
-        components: of the light network.
+        component, traits: the detector.
         min_score: boxes have a higher score than this.
-        long_side: pixels of the longer side of the detector's input; None: within LONG_SIDES.
-        flip: also run the detector on the flipped frame, for frames that are not enlarged. Scores and log-distances are
-            averaged at each location. Small frames are left out: for them the detector is most of the work.
+        long_side: pixels of the longer side of the detector's input; None: as its traits say.
+        flip: also run the detector on the flipped frame, for frames that are not enlarged, if its traits say so. Scores
+            and log-distances are averaged at each location. Small frames are left out: for them the detector is most of
+            the work.
     """
 
-    def __init__(self, components: LightComponents, *, min_score: float, long_side: int | None, flip: bool) -> None:
-        self._components = components
+    def __init__(
+        self, component: Component, traits: DetectorTraits, *, min_score: float, long_side: int | None, flip: bool
+    ) -> None:
+        self._component = component
         self._min_score = min_score
-        self._long_sides = (long_side, long_side) if long_side else LONG_SIDES
-        self.flip = flip
+        self._long_sides = (long_side, long_side) if long_side else traits.long_sides
+        self._scores = traits.scores
+        self.flip = flip and traits.flips
         self._detectors: dict[tuple[int, int], BatchedComponent] = {}
 
     def detect(self, rgb_THW3: U8) -> list[Detections]:
@@ -53,7 +78,8 @@ class FrameDetector:
         scale_4, size_4 = (np.array(pair * 2, np.float32) for pair in ([width / w, height / h], [width, height]))
         centre_P2, stride_P = detector_locations(*canvas_THW3.shape[1:3])
         detections = []
-        for score_P, distance_P4 in self._predict(canvas_THW3, flip=flip):
+        for told_P, distance_P4 in self._predict(canvas_THW3, flip=flip):
+            score_P = self._scores(told_P.astype(np.float32))
             keep = np.flatnonzero(score_P > self._min_score)
             keep = keep[np.argsort(-score_P[keep], kind="stable")][:MAX_CANDIDATES]
             box_K4 = boxes_from_distances(distance_P4[keep], centre_P2[keep], stride_P[keep]) * scale_4
@@ -65,7 +91,7 @@ class FrameDetector:
     def _predict(self, canvas_THW3: U8, *, flip: bool) -> list[tuple[Float, Float]]:
         """Score (P) and log-distances (P,4) at every location of each canvas."""
         size, canvases = canvas_THW3.shape[1:3], list(canvas_THW3)
-        detector = self._detectors.setdefault(size, BatchedComponent(self._components, "detector", *size))
+        detector = self._detectors.setdefault(size, BatchedComponent(self._component, *size))
         if not flip:
             return [(logistic(row_P5[:, 0]), row_P5[:, 1:]) for row_P5 in detector(canvases)]
         flipped_P = flipped_locations(*size)

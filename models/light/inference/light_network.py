@@ -13,17 +13,15 @@ from typing import Any, Generic, Literal, TypeVar
 import numpy as np
 
 from models.arrays import F32, U8
-from models.engines.engine import Engine, cpu_engine, cpu_precision, has_int8
-from models.errors import ModelError
+from models.engines.engine import cpu_engine
 from models.files.atomic_file import file_sha256
-from models.light.architecture.weight_paths import quantized_path, require_weights, weights_path
-from models.light.inference.batched_network import LightComponents
+from models.light.architecture.weight_paths import require_weights, weights_path
 from models.light.inference.box_fitting import fit_box, trim_surface
 from models.light.inference.calibration import read_calibration
 from models.light.inference.frame_detector import FrameDetector
-from models.light.inference.int8_components import Int8Components, has_graphs_of
 from models.light.inference.neighbours import FirstSilhouette, Neighbours, neighbours_of_each
 from models.light.inference.nms import hard_then_soft_nms
+from models.light.inference.open_components import light_precision, open_components, open_detector
 from models.light.inference.tta import AugmentedPredictor, PersonPrediction, Shape
 from models.network import NetworkConfig, TtaLevel
 from models.structures import Detections, SurfaceMap
@@ -87,8 +85,10 @@ class LightNetwork:
         self.engine = cpu_engine(config.engine)
         self.precision = light_precision(config.precision, self.engine, path, self.sha256)
         self._parallel = threads if config.batch == "auto" else min(config.batch, threads)
-        components = open_components(path, self.sha256, self.engine, self.precision, threads // self._parallel)
-        self._batch_size = components.batch_size
+        per_call = threads // self._parallel
+        components = open_components(path, self.sha256, self.engine, self.precision, per_call)
+        detector, traits = open_detector(config, components, self.engine, per_call)
+        self._batch_size = max(detector.batch_size, components.surface.batch_size)
         self._score_threshold = SCORE_THRESHOLD if config.score_threshold is None else config.score_threshold
         self._nms_threshold = NMS_THRESHOLD if config.nms_threshold is None else config.nms_threshold
         self._max_people = config.max_people or MAX_PEOPLE
@@ -96,13 +96,15 @@ class LightNetwork:
         self._tta = config.tta
         self._workers = ThreadPoolExecutor(self._parallel, thread_name_prefix="light")
         self.detector = FrameDetector(
-            components,
+            detector,
+            traits,
             min_score=self._score_threshold,
             long_side=config.max_size,
             flip=config.flip is not False,
         )
         self.predictor = AugmentedPredictor(
-            components,
+            components.surface,
+            components.crops,
             flip=config.flip is not False,
             roll_align=config.roll_align is not False,
             calibration=read_calibration(path, self.sha256),
@@ -253,34 +255,6 @@ def _split(items: Sequence[T], frames: Sequence[Sized]) -> list[list[T]]:
     """Split a list of all people into one list per frame."""
     rest = iter(items)
     return [list(islice(rest, len(frame))) for frame in frames]
-
-
-def open_components(
-    path: Path, sha256: str, engine: Engine, precision: Literal["fp32", "bf16", "int8"], threads: int
-) -> LightComponents:
-    """The components from a file of weights. Raises: ModelError when a file is damaged or does not fit."""
-    if precision == "int8":
-        return Int8Components(path, sha256, threads=threads)
-    from models.light.inference.float_components import FloatComponents  # imports torch, which is slow
-
-    return FloatComponents(path, engine=engine, precision=precision, threads=threads)
-
-
-def light_precision(
-    wanted: Literal["auto", "fp32", "bf16", "int8"], engine: Engine, weights: Path, sha256: str
-) -> Literal["fp32", "bf16", "int8"]:
-    """The precision to use; "auto" is int8 if the processor supports it and the 8-bit graphs belong to these weights.
-
-    Raises:
-        ModelError: int8 is requested and the engine is not OpenVINO.
-    """
-    if wanted == "int8":
-        if engine != "openvino":
-            raise ModelError("8-bit graphs run only in OpenVINO", "network.precision", "use engine: openvino")
-        return "int8"
-    if wanted == "auto" and engine == "openvino" and has_int8() and has_graphs_of(quantized_path(weights), sha256):
-        return "int8"
-    return cpu_precision(wanted)
 
 
 def open_light(config: NetworkConfig, threads: int) -> LightNetwork:

@@ -17,7 +17,7 @@ from models.arrays import F32, F64, U8
 from models.light.architecture.other_people import box_corners, box_plane
 from models.light.architecture.output_maps import split_joints
 from models.light.architecture.preprocessing import CropFormat, crop_person, crop_region
-from models.light.inference.batched_network import BatchedComponent, LightComponents, Passes, Result, run_passes
+from models.light.inference.batched_network import BatchedComponent, Component, Passes, Result, run_passes
 from models.light.inference.box_fitting import expanded_box
 from models.light.inference.calibration import Calibration
 from models.light.inference.crop_view import CropView, resample_maps, rotated_crop
@@ -169,6 +169,7 @@ class AugmentedPredictor:
     """Predicts people with test-time augmentation; the passes of different people run in batches.
 
     Args:
+        component, crops: the surface network, and what it sees of a person.
         flip: make flipped passes. Without them "adaptive_fast" and "adaptive" make one pass, and "full" cannot be used.
         roll_align: make passes over roll-aligned crops, rotated by the roll of the first pass; without `flip` only for
             lying people. "full" needs both.
@@ -178,9 +179,11 @@ class AugmentedPredictor:
         crops: what the surface network sees of a person.
     """
 
-    def __init__(self, components: LightComponents, *, flip: bool, roll_align: bool, calibration: Calibration) -> None:
-        self.crops = components.crops
-        self.surface_network = BatchedComponent(components, "surface", self.crops.side, self.crops.side)
+    def __init__(
+        self, component: Component, crops: CropFormat, *, flip: bool, roll_align: bool, calibration: Calibration
+    ) -> None:
+        self.crops = crops
+        self.surface_network = BatchedComponent(component, crops.side, crops.side)
         self._flip = flip
         self._roll_align = roll_align
         self._calibration = calibration

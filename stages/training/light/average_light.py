@@ -12,7 +12,7 @@ from torch import nn
 from models.cache import user_path
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
-from models.light.architecture.sizes import LightSizes
+from models.light.architecture.sizes import ComponentName, LightSizes
 from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weight_files import (
     State,
@@ -24,7 +24,6 @@ from models.light.architecture.weight_files import (
     write_weights,
 )
 from models.light.architecture.weight_paths import BUILT_IN
-from models.light.inference.int8_components import ComponentName
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of

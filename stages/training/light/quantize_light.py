@@ -17,10 +17,11 @@ from torch import nn
 from models.engines.compiled_network import convert_network
 from models.engines.engine import import_openvino
 from models.files.atomic_file import file_sha256
+from models.light.architecture.sizes import ComponentName
 from models.light.architecture.surface_net import PickedSurface
 from models.light.architecture.weight_files import load_networks
 from models.light.architecture.weight_paths import quantized_path
-from models.light.inference.int8_components import OpenvinoGraph, QuantizedLight, write_quantized
+from models.light.inference.graph_components import OpenvinoGraph, write_graphs
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.data.photo_pool import PhotoPool
@@ -74,14 +75,12 @@ class QuantizeLight(Stage):
         crops = SurfaceBatches(
             pool, None, indices=range(1), seed=seed, sides=(surface.sizes.crop,), mix=CALIBRATION_CROPS
         )
-        made = QuantizedLight(
-            source_sha256=file_sha256(path),
-            detector=quantized(detector, CANVAS, canvases, self.config.images, in_float=first_and_outputs),
-            surface=quantized(
-                PickedSurface(surface), surface.sizes.crop, crops, self.config.images, channels=surface.channels
-            ),
-        )
-        write_quantized(quantized_path(path), made)
+        net, side, channels = PickedSurface(surface), surface.sizes.crop, surface.channels
+        graphs: dict[ComponentName, OpenvinoGraph] = {
+            "detector": quantized(detector, CANVAS, canvases, self.config.images, in_float=first_and_outputs),
+            "surface": quantized(net, side, crops, self.config.images, channels=channels),
+        }
+        write_graphs(quantized_path(path), file_sha256(path), graphs)
         yield Written(path=str(quantized_path(path)), frames=0)
 
 

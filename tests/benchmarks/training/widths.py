@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import PickedSurface, SurfaceNet
-from models.light.inference.int8_components import compile_quantized
+from models.light.inference.graph_components import GraphComponent
 from stages.training.light.quantize_light import quantized
 
 WIDTHS = (
@@ -87,7 +87,8 @@ def main() -> None:
         graph = quantized(
             PickedSurface(net), sizes.crop, lambda step, seen=pictures: (seen[step],), PICTURES, channels=shape[0]
         )
-        networks[name] = compile_quantized(graph, (1, *shape), threads=1)
+        component = GraphComponent(graph=graph, channels=shape[0], precision="fp32", threads=1, batch_size=1)
+        networks[name] = component.compiled(1, *shape[1:])
     spent: dict[str, list[float]] = {name: [] for name in chosen}
     for call in range(options.calls):
         for name, network in networks.items():

@@ -13,24 +13,23 @@ import cv2
 import numpy as np
 import pytest
 
-from models.light.architecture.preprocessing import CropFormat
 from models.light.inference.batched_network import BatchedComponent, Passes, as_blob, run_passes
-from models.light.inference.int8_components import BATCH_SIZE, ComponentName
+from models.light.inference.graph_components import INT8_BATCH
 from models.light.inference.light_network import LightNetwork, open_light
 from models.network import NetworkConfig, TtaLevel
 
 
-class SumComponents:
-    """Components whose output is the sum of an image's pixels; they record the batch sizes."""
+class SumComponent:
+    """A component whose output is the sum of an image's pixels; it records the batch sizes."""
 
     batch_size = 3
-    crops = CropFormat()
+    channels = 3
 
     def __init__(self) -> None:
         self.compiled_sizes: list[int] = []
         self.calls: list[int] = []
 
-    def compiled(self, component: ComponentName, count: int, height: int, width: int) -> Any:
+    def compiled(self, count: int, height: int, width: int) -> Any:
         self.compiled_sizes.append(count)
 
         def run(x_NCHW: np.ndarray) -> np.ndarray:
@@ -71,19 +70,19 @@ def test_each_person_continues_with_its_own_maps() -> None:
 
 @pytest.mark.parametrize(("count", "calls"), [(0, []), (1, [1]), (3, [3]), (5, [3, 1, 1]), (6, [3, 3])])
 def test_images_run_in_full_batches_and_the_rest_one_by_one(count: int, calls: list[int]) -> None:
-    components = SumComponents()
-    batched = BatchedComponent(components, "surface", 2, 2)
+    component = SumComponent()
+    batched = BatchedComponent(component, 2, 2)
     assert [int(output) for output in batched([image(n) for n in range(count)])] == [12 * n for n in range(count)]
-    assert components.calls == calls
-    assert sorted(components.compiled_sizes) == sorted(set(calls))
+    assert component.calls == calls
+    assert sorted(component.compiled_sizes) == sorted(set(calls))
 
 
 def test_a_prepared_component_is_not_compiled_again() -> None:
-    components = SumComponents()
-    batched = BatchedComponent(components, "surface", 2, 2)
+    component = SumComponent()
+    batched = BatchedComponent(component, 2, 2)
     batched.prepare()
     batched([image(n) for n in range(5)])
-    assert components.compiled_sizes == [1, 3]
+    assert component.compiled_sizes == [1, 3]
 
 
 def test_a_blob_has_channels_first_also_for_a_flipped_image() -> None:
@@ -107,14 +106,14 @@ def predictions(network: LightNetwork, rgb_THW3: np.ndarray) -> list[list[np.nda
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="8-bit graphs run only in OpenVINO")
 @pytest.mark.parametrize("tta", ["adaptive_fast", "adaptive", "full"])
 def test_frames_in_batches_have_the_bits_of_frames_alone(root: Path, tta: TtaLevel) -> None:
-    """In int8, the demo's people in frames of three sizes: boxes, scores, charts, U and V."""
-    network = open_light(NetworkConfig(precision="int8", tta=tta), 1)
+    """Both components in int8, the demo's people in frames of three sizes: boxes, scores, charts, U and V."""
+    network = open_light(NetworkConfig(precision="int8", detector="open", tta=tta), 1)
     with av.open(str(root / "configs" / "demo_walk.mp4")) as clip:
-        frames = [frame.to_ndarray(format="rgb24") for frame in islice(clip.decode(video=0), BATCH_SIZE + 1)]
+        frames = [frame.to_ndarray(format="rgb24") for frame in islice(clip.decode(video=0), INT8_BATCH + 1)]
     for size in ((320, 240), (180, 400), (520, 300)):
         rgb_THW3 = np.stack([cv2.resize(rgb_HW3, size) for rgb_HW3 in frames])
         batched = predictions(network, rgb_THW3)
-        assert sum(len(scores) for _, scores, *_ in batched) > BATCH_SIZE
+        assert sum(len(scores) for _, scores, *_ in batched) > INT8_BATCH
         for t, in_batch in enumerate(batched):
             for one, other in zip(in_batch, *predictions(network, rgb_THW3[t : t + 1]), strict=True):
                 np.testing.assert_array_equal(one, other)

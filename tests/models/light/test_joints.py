@@ -103,7 +103,7 @@ def test_passes_are_weighted_by_score_and_one_wrong_pass_of_three_changes_little
     assert found[:, 2] == pytest.approx(0.8 * 2 / 3, abs=0.01)
 
 
-class JointComponents:
+class JointComponent:
     """A network that finds the person's joints at white pixels on grey, and shows no surface."""
 
     batch_size = 1
@@ -112,8 +112,8 @@ class JointComponents:
     def __init__(self, joints: bool) -> None:
         self.joints = joints
 
-    def compiled(self, component: str, count: int, height: int, width: int) -> Any:
-        assert (component, count, height, width) == ("surface", 1, CROP, CROP)
+    def compiled(self, count: int, height: int, width: int) -> Any:
+        assert (count, height, width) == (1, CROP, CROP)
         return lambda blob_N3CC: np.stack([self.predict(image_3CC) for image_3CC in blob_N3CC])
 
     def predict(self, image_3CC: np.ndarray) -> np.ndarray:
@@ -137,7 +137,8 @@ def test_every_level_gives_the_surfaces_the_joints_of_all_passes(tta: str) -> No
     box_4 = np.array([120, 60, 260, 250], np.float32)
     found = {}
     for joints in (True, False):
-        predictor = AugmentedPredictor(JointComponents(joints), flip=True, roll_align=True, calibration=NEUTRAL)
+        component = JointComponent(joints)
+        predictor = AugmentedPredictor(component, component.crops, flip=True, roll_align=True, calibration=NEUTRAL)
         (first,) = predictor.run([predictor.first_pass(frame_HW3, box_4)])
         (person,) = predictor.run([predictor.predict(frame_HW3, box_4, first, tta=tta)])  # type: ignore[arg-type]
         found[joints] = person

@@ -66,7 +66,7 @@ def colours(crop_CC3: np.ndarray, probability: float = 0.8) -> np.ndarray:
     return maps
 
 
-class ColourComponents:
+class ColourComponent:
     """A surface network that sees colours; it is confident where the person is rolled by less than 30° in the crop."""
 
     def __init__(self, *, confidence: float = 0.9, rolled: float = 0.4) -> None:
@@ -76,8 +76,8 @@ class ColourComponents:
     batch_size = 1
     crops = CropFormat()
 
-    def compiled(self, component: str, count: int, height: int, width: int) -> Any:
-        assert (component, count, height, width) == ("surface", 1, self.crops.side, self.crops.side)
+    def compiled(self, count: int, height: int, width: int) -> Any:
+        assert (count, height, width) == (1, self.crops.side, self.crops.side)
 
         def maps(blob_N3CC: np.ndarray) -> np.ndarray:
             self.passes += len(blob_N3CC)
@@ -98,8 +98,8 @@ def run_one(predictor: AugmentedPredictor, passes: Passes[Result]) -> Result:
     return result
 
 
-def predictor_of(components: Any, *, flip: bool = True, roll_align: bool = True) -> AugmentedPredictor:
-    return AugmentedPredictor(components, flip=flip, roll_align=roll_align, calibration=NEUTRAL)
+def predictor_of(component: Any, *, flip: bool = True, roll_align: bool = True) -> AugmentedPredictor:
+    return AugmentedPredictor(component, component.crops, flip=flip, roll_align=roll_align, calibration=NEUTRAL)
 
 
 def predict(predictor: AugmentedPredictor, *args: Any, **kwargs: Any) -> PersonPrediction[SurfaceMap]:
@@ -201,10 +201,10 @@ def test_rolled_people_get_roll_aligned_passes(angle: int, flip: bool) -> None:
     """2 passes, 4 from `LARGE_ROLL` on; without flips 1, and 2 from `LYING` on."""
     rgb = person(angle)
     box = box_of(rgb)
-    components = ColourComponents()
-    found = predict(predictor_of(components, flip=flip), rgb, box)
+    component = ColourComponent()
+    found = predict(predictor_of(component, flip=flip), rgb, box)
     passes = (4 if abs(angle) > LARGE_ROLL else 2) if flip else (2 if abs(angle) > LYING else 1)
-    assert components.passes == passes
+    assert component.passes == passes
     true = colours(crop_person(rgb, crop_region(box))[0])
     both = (true[0] > 0) & (found.maps_LGG[0] > 0)
     assert both.sum() > 0.9 * (true[0] > 0).sum()
@@ -216,17 +216,17 @@ def test_rolled_people_get_roll_aligned_passes(angle: int, flip: bool) -> None:
 def test_low_confidence_after_two_passes_gives_two_more(confidence: float, passes: int) -> None:
     """An upright person gets no passes 5 and 6, however low the confidence is."""
     rgb = person(0)
-    components = ColourComponents(confidence=confidence)
-    predict(predictor_of(components), rgb, box_of(rgb))
-    assert components.passes == passes
+    component = ColourComponent(confidence=confidence)
+    predict(predictor_of(component), rgb, box_of(rgb))
+    assert component.passes == passes
 
 
 def test_a_rolled_person_of_low_confidence_gets_passes_with_further_rotation() -> None:
     """By 25° to each side of upright."""
     rgb = person(40)
-    components = ColourComponents(confidence=0.6)
-    found = predict(predictor_of(components), rgb, box_of(rgb))
-    assert components.passes == 6
+    component = ColourComponent(confidence=0.6)
+    found = predict(predictor_of(component), rgb, box_of(rgb))
+    assert component.passes == 6
     view = CropView.of_region(found.region_4)
     roll = roll_of(found.maps_LGG, view)
     rolls = [
@@ -241,12 +241,12 @@ def test_a_rolled_person_of_low_confidence_gets_passes_with_further_rotation() -
 def test_full_makes_eight_passes_for_each_person(angle: int, rotation: int) -> None:
     """The last four: rotated to each side, and scaled up and down; whatever the confidence is."""
     rgb = person(angle)
-    components = ColourComponents()
+    component = ColourComponent()
     crops: list[np.ndarray] = []
-    predict_crop = components.predict
-    components.predict = lambda crop: crops.append(crop.astype(np.uint8)) or predict_crop(crop)  # type: ignore[method-assign,func-returns-value]
-    found = predict(predictor_of(components), rgb, box_of(rgb), tta="full")
-    assert components.passes == len(crops) == 8
+    predict_crop = component.predict
+    component.predict = lambda crop: crops.append(crop.astype(np.uint8)) or predict_crop(crop)  # type: ignore[method-assign,func-returns-value]
+    found = predict(predictor_of(component), rgb, box_of(rgb), tta="full")
+    assert component.passes == len(crops) == 8
     inside = CropView.of_region(np.array([0, 0, 1, 1], np.float32))
     rolls = [roll_of(colours(crop), inside) for crop in crops[3:]]
     assert abs(rolls[0]) < 2 and rotation / 2 < rolls[1] < 2 * rotation  # crops are stretched
@@ -268,59 +268,59 @@ def test_adaptive_fast_makes_a_second_pass_for_roll_or_low_confidence(
 ) -> None:
     """The second pass sees the flipped roll-aligned crop."""
     rgb = person(angle)
-    components = ColourComponents(confidence=confidence, rolled=confidence)
+    component = ColourComponent(confidence=confidence, rolled=confidence)
     crops: list[np.ndarray] = []
-    predict_crop = components.predict
-    components.predict = lambda crop: crops.append(crop.astype(np.uint8)) or predict_crop(crop)  # type: ignore[method-assign,func-returns-value]
-    found = predict(predictor_of(components), rgb, box_of(rgb), tta="adaptive_fast")
-    assert (components.passes, len(found.passes)) == (passes, passes)
+    predict_crop = component.predict
+    component.predict = lambda crop: crops.append(crop.astype(np.uint8)) or predict_crop(crop)  # type: ignore[method-assign,func-returns-value]
+    found = predict(predictor_of(component), rgb, box_of(rgb), tta="adaptive_fast")
+    assert (component.passes, len(found.passes)) == (passes, passes)
     inside = CropView.of_region(np.array([0, 0, 1, 1], np.float32))
     if passes == 2:
         assert abs(roll_of(colours(crops[1]), inside)) < 4
-    plain = predictor_of(ColourComponents(), flip=False, roll_align=False)
+    plain = predictor_of(ColourComponent(), flip=False, roll_align=False)
     assert len(predict(plain, rgb, box_of(rgb), tta="adaptive_fast").passes) == 1
 
 
 @pytest.mark.parametrize(("angle", "confidence", "known"), [(0, 0.9, 2), (0, 0.5, 4), (40, 0.9, 4), (40, 0.5, 6)])
 def test_a_prediction_is_extended_to_full_without_repeated_passes(angle: int, confidence: float, known: int) -> None:
     rgb = person(angle)
-    components = ColourComponents(confidence=confidence, rolled=confidence)
-    predictor = predictor_of(components)
+    component = ColourComponent(confidence=confidence, rolled=confidence)
+    predictor = predictor_of(component)
     at_once = predict(predictor, rgb, box_of(rgb), tta="full")
-    assert components.passes == 8
+    assert component.passes == 8
     adaptive = predict(predictor, rgb, box_of(rgb))
-    assert components.passes == 8 + known
+    assert component.passes == 8 + known
     extended = run_one(predictor, predictor.extend_to_full(rgb, adaptive))
-    assert components.passes == 16
+    assert component.passes == 16
     np.testing.assert_array_equal(extended.maps_LGG, at_once.maps_LGG)
     np.testing.assert_array_equal(extended.surface.uv_2hw, at_once.surface.uv_2hw)
 
 
 @pytest.mark.parametrize(("flip", "roll_align", "passes"), [(True, False, 2), (False, True, 1), (False, False, 1)])
 def test_full_needs_flips_and_roll_alignment(flip: bool, roll_align: bool, passes: int) -> None:
-    components = ColourComponents()
+    component = ColourComponent()
     rgb = person(0)
-    predict(predictor_of(components, flip=flip, roll_align=roll_align), rgb, box_of(rgb), tta="full")
-    assert components.passes == passes
+    predict(predictor_of(component, flip=flip, roll_align=roll_align), rgb, box_of(rgb), tta="full")
+    assert component.passes == passes
 
 
 def test_without_roll_alignment_no_crop_is_rotated() -> None:
     rgb = person(90)
     for flip in (False, True):
-        components = ColourComponents()
-        found = predict(predictor_of(components, flip=flip, roll_align=False), rgb, box_of(rgb))
-        assert (components.passes, found.maps_LGG[4].max()) == (1 + flip, np.float32(0.4))
+        component = ColourComponent()
+        found = predict(predictor_of(component, flip=flip, roll_align=False), rgb, box_of(rgb))
+        assert (component.passes, found.maps_LGG[4].max()) == (1 + flip, np.float32(0.4))
 
 
 @pytest.mark.parametrize("angle", [0, 90])
 def test_a_given_first_pass_is_not_repeated(angle: int) -> None:
     rgb = person(angle)
-    components = ColourComponents()
-    predictor = predictor_of(components)
+    component = ColourComponent()
+    predictor = predictor_of(component)
     first = run_one(predictor, predictor.first_pass(rgb, box_of(rgb)))
-    assert components.passes == 1
+    assert component.passes == 1
     whole = predict(predictor, rgb, box_of(rgb), first)
-    assert components.passes == (4 if angle else 2)
+    assert component.passes == (4 if angle else 2)
     np.testing.assert_allclose(whole.maps_LGG, predict(predictor, rgb, box_of(rgb)).maps_LGG, atol=1e-6)
 
 
@@ -402,7 +402,7 @@ def test_unflip_reverses_columns_and_exchanges_left_and_right() -> None:
     np.testing.assert_allclose(unflip(back), maps, atol=1e-6)
 
 
-class LargeCrops(ColourComponents):
+class LargeCrops(ColourComponent):
     """The same with crops of 192 pixels that show the person's own box, and that of others."""
 
     crops = CropFormat(side=192, others=True, own=True)
@@ -417,17 +417,17 @@ class LargeCrops(ColourComponents):
 
 
 def test_a_network_may_ask_for_larger_crops_and_for_the_own_box() -> None:
-    rgb, components = person(20), LargeCrops()
+    rgb, component = person(20), LargeCrops()
     box_4 = box_of(rgb)
     other = Neighbours(box_K4=box_4[None] + np.float32(1000), score_K=np.ones(1, np.float32))
-    found = predict(predictor_of(components), rgb, box_4, None, other, tta="full")
-    assert components.passes == 8
-    usual = predict(predictor_of(ColourComponents()), rgb, box_4, tta="full")
+    found = predict(predictor_of(component), rgb, box_4, None, other, tta="full")
+    assert component.passes == 8
+    usual = predict(predictor_of(ColourComponent()), rgb, box_4, tta="full")
     same = found.surface.labels_hw == usual.surface.labels_hw
     assert found.surface.labels_hw.any() and same.mean() > 0.97
-    for seen in components.seen:
+    for seen in component.seen:
         assert seen.shape == (192, 192, 6) and not seen[..., 3:5].any() and set(np.unique(seen[..., 5])) <= {0, 255}
-    first = components.seen[0][..., 5] > 0
+    first = component.seen[0][..., 5] > 0
     rows, columns = np.flatnonzero(first.any(1)), np.flatnonzero(first.any(0))
     assert first[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
     assert len(rows) / 192 == pytest.approx(1 / MARGIN, abs=0.02), "the box, of which the crop is a margin larger"

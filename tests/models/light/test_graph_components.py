@@ -14,14 +14,13 @@ from models.engines.engine import cpu_precision, has_int8
 from models.errors import ModelError
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.weight_paths import quantized_path
-from models.light.inference.int8_components import (
-    QuantizedLight,
-    compile_quantized,
+from models.light.inference.graph_components import (
+    GraphComponent,
     has_graphs_of,
-    read_quantized,
-    write_quantized,
+    read_graphs,
+    write_graphs,
 )
-from models.light.inference.light_network import light_precision
+from models.light.inference.open_components import light_precision
 from stages.training.light.quantize_light import first_and_outputs, saved
 
 SOURCE = "ab" * 32
@@ -39,17 +38,18 @@ def written(folder: Path) -> Path:
     """A file of two graphs."""
     graph = saved(convert_network(Doubling(), (1, 3, 8, 8)))
     path = quantized_path(folder / "light.safetensors")
-    write_quantized(path, QuantizedLight(source_sha256=SOURCE, detector=graph, surface=graph))
+    write_graphs(path, SOURCE, {"detector": graph, "surface": graph})
     return path
 
 
 def test_graphs_are_read_back_and_run_at_another_size(tmp_path: Path) -> None:
     path = written(tmp_path)
     assert path.name == "light_int8.safetensors"
-    read = read_quantized(path, SOURCE)
+    read = read_graphs(path, SOURCE, ("detector",))
     x = np.random.default_rng(0).random((1, 3, 16, 12), np.float32)
     expected = compile_network(Doubling(), (1, 3, 16, 12), engine="torch", precision="fp32", threads=1)(x)
-    np.testing.assert_allclose(compile_quantized(read.detector, (1, 3, 16, 12), 1)(x), expected, atol=1e-5)
+    component = GraphComponent(graph=read["detector"], channels=3, precision="fp32", threads=1, batch_size=1)
+    np.testing.assert_allclose(component.compiled(1, 16, 12)(x), expected, atol=1e-5)
 
 
 def test_graphs_of_other_weights_are_refused_and_not_chosen(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_graphs_of_other_weights_are_refused_and_not_chosen(tmp_path: Path) -> N
     assert has_graphs_of(path, SOURCE)
     assert not has_graphs_of(path, "cd" * 32)
     with pytest.raises(ModelError, match="other weights"):
-        read_quantized(path, "cd" * 32)
+        read_graphs(path, "cd" * 32, ("detector",))
     chosen = light_precision("auto", "openvino", weights, SOURCE)
     assert (chosen == "int8") == has_int8()
     assert light_precision("auto", "openvino", weights, "cd" * 32) != "int8"
@@ -69,11 +69,11 @@ def test_graphs_of_other_weights_are_refused_and_not_chosen(tmp_path: Path) -> N
 def test_damaged_and_missing_files_and_wrong_engines_are_named(tmp_path: Path) -> None:
     path = quantized_path(tmp_path / "light.safetensors")
     with pytest.raises(ModelError, match="missing"):
-        read_quantized(path, SOURCE)
+        read_graphs(path, SOURCE, ("detector",))
     path.write_bytes(b"not a file of tensors")
-    with pytest.raises(ModelError, match="8-bit"):
-        read_quantized(path, SOURCE)
-    with pytest.raises(ModelError, match="8-bit"):
+    with pytest.raises(ModelError, match="not a file of graphs"):
+        read_graphs(path, SOURCE, ("detector",))
+    with pytest.raises(ModelError, match="not a file of graphs"):
         has_graphs_of(path, SOURCE)
     with pytest.raises(ModelError, match="only in OpenVINO"):
         light_precision("int8", "torch", path, SOURCE)

@@ -18,6 +18,7 @@ from models.files.atomic_file import file_sha256
 from models.light.architecture.weight_paths import require_weights, weights_path
 from models.light.inference.box_fitting import fit_box, trim_surface
 from models.light.inference.calibration import read_calibration
+from models.light.inference.duplicates import distinct_people
 from models.light.inference.frame_detector import FrameDetector
 from models.light.inference.neighbours import FirstSilhouette, Neighbours, neighbours_of_each
 from models.light.inference.nms import hard_then_soft_nms
@@ -169,7 +170,7 @@ class LightNetwork:
                 self.predictor.predict(rgb_HW3, box_4, None, neighbours, tta=tta)
                 for rgb_HW3, box_4, neighbours in boxes
             )
-            return self._keep_best(detected, people)
+            return [_distinct(found) for found in self._keep_best(detected, people)]
         first = self._keep_best(detected, self.predictor.run(self.predictor.first_pass(*box) for box in boxes))
         second = self.predictor.run(
             self.predictor.predict(rgb_HW3, box_4, person, neighbours, tta=tta)
@@ -177,7 +178,7 @@ class LightNetwork:
             for box_4, person, neighbours in zip(one.box_N4, one.person_N, self._neighbours(one), strict=True)
         )
         refined = [Detections(box_N4=people.box_N4, score_N=people.detector_score_N) for people in first]
-        return self._keep_best(refined, second)
+        return [_distinct(found) for found in self._keep_best(refined, second)]
 
     def _neighbours_of_boxes(self, detected: Detections) -> Iterable[Neighbours | None]:
         """For each box of a frame the others, without silhouettes; None where the network does not see them."""
@@ -249,6 +250,17 @@ class LightNetwork:
             surfaces = {**known, **{box_4.tobytes(): trim_surface(person.surface, box_4) for box_4, person in pairs}}
             per_frame.append([surfaces[box_4.tobytes()] for box_4 in box_N4])
         return per_frame
+
+
+def _distinct(found: FramePredictions[SurfaceMap]) -> FramePredictions[SurfaceMap]:
+    """The people of a frame without those who are found twice."""
+    kept = distinct_people([person.surface for person in found.person_N])
+    return FramePredictions(
+        box_N4=found.box_N4[kept],
+        detector_score_N=found.detector_score_N[kept],
+        score_N=found.score_N[kept],
+        person_N=tuple(found.person_N[index] for index in kept),
+    )
 
 
 def _split(items: Sequence[T], frames: Sequence[Sized]) -> list[list[T]]:

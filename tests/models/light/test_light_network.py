@@ -21,6 +21,7 @@ from models.light.architecture.preprocessing import CROP, fit_size
 from models.light.architecture.surface_net import PickedSurface, SurfaceNet
 from models.light.architecture.weight_files import load_networks, read_sizes, write_weights
 from models.light.inference.box_fitting import fit_box
+from models.light.inference.duplicates import distinct_people
 from models.light.inference.light_network import LightNetwork, open_light
 from models.light.inference.nms import hard_nms, soft_nms
 from models.network import NetworkConfig
@@ -67,6 +68,14 @@ def test_engine_is_chosen_openly(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cpu_engine("auto") == "torch"
     with pytest.raises(ModelError, match="pip install openvino"):
         cpu_engine("openvino")
+
+
+def test_a_person_is_found_once(network: LightNetwork) -> None:
+    """No silhouette lies mostly on another."""
+    (found,), features = network.detect(frames()[:1])
+    (surfaces,) = network.surfaces(features, [found.box_N4])
+    assert len(surfaces) > 1
+    assert distinct_people(surfaces) == list(range(len(surfaces)))
 
 
 def test_frames_do_not_depend_on_each_other(network: LightNetwork) -> None:

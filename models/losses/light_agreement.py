@@ -60,6 +60,7 @@ def agreement_losses(
     x_NCHW: torch.Tensor,
     twin_T: torch.Tensor,
     match_TGG2: torch.Tensor,
+    known_K: torch.Tensor,
     flip_T: torch.Tensor,
     *,
     metric_uv: bool,
@@ -71,6 +72,7 @@ def agreement_losses(
         x_NCHW: the crops' features, `net.features`.
         twin_T: int64, indices of crops in the batch; two of them in turn are views of the same skin.
         match_TGG2: for each cell the place x, y in the other view, 0..1, that shows the same skin; UNMATCHED elsewhere.
+        known_K: `matched_cells` of the matches.
         flip_T: whether one of both views is mirrored against the other.
         metric_uv: differences in U and V count by their length on the skin.
     """
@@ -80,15 +82,19 @@ def agreement_losses(
     maps_TCGG = functional.pixel_shuffle(net.read(x_NCHW[twin_T]), 2).float()
     other_TCGG = maps_TCGG.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
     there_TCGG = functional.grid_sample(other_TCGG, match_TGG2 * 2 - 1, align_corners=False)
-    known_TGG = (match_TGG2 >= 0).all(-1)
-    here, there = surface_view(maps_TCGG, known_TGG), surface_view(there_TCGG, known_TGG)
-    flip_K = flip_T[:, None, None].expand(known_TGG.shape)[known_TGG]
+    here, there = surface_view(maps_TCGG, known_K), surface_view(there_TCGG, known_K)
+    flip_K = flip_T[known_K // match_TGG2[0, ..., 0].numel()]
     return gap_between(here, there.mirrored(flip_K), metric_uv=metric_uv)
 
 
-def surface_view(maps_NCGG: torch.Tensor, known_NGG: torch.Tensor) -> SurfaceView:
-    """What the output maps say at known cells."""
-    maps_KC = maps_NCGG.movedim(1, -1)[known_NGG]
+def matched_cells(match_TGG2: torch.Tensor) -> torch.Tensor:
+    """Indices (K) of the cells with a match, crop by crop and row by row. On a GPU this would synchronise."""
+    return (match_TGG2[..., 0] != UNMATCHED).flatten().nonzero()[:, 0]
+
+
+def surface_view(maps_NCGG: torch.Tensor, cell_K: torch.Tensor) -> SurfaceView:
+    """What the output maps say at cells (see `matched_cells`)."""
+    maps_KC = maps_NCGG.movedim(1, -1).flatten(0, 2)[cell_K]
     scale, shift = UV_RANGE
     uv_2K24 = torch.stack([maps_KC[:, U], maps_KC[:, V]]) * scale + shift
     return SurfaceView(maps_KC[:, PERSON][:, 0].sigmoid(), maps_KC[:, PART].log_softmax(1), uv_2K24)

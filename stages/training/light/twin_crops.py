@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from models.arrays import F32, F64
-from models.losses.light_agreement import UNMATCHED
+from models.losses.light_agreement import UNMATCHED, matched_cells
 from stages.training.data.film_pool import FilmPair, moved_by_flow
 from stages.training.data.photo_pool import PoolPerson, PoolPhoto
 from stages.training.light.crop_geometry import CropTransform
@@ -66,17 +66,19 @@ def matched(here: CropTransform, there: CropTransform, cells: int, flow_FF2: F32
 
 
 def stack_twins(first_K: Sequence[int], twins_K: Sequence[TwinCrops], cells: int) -> tuple[torch.Tensor, ...]:
-    """Indices of the crops in the batch, their matches and whether one is mirrored against the other.
+    """Indices of the crops in the batch, their matches, the matched cells, and whether one view is mirrored.
 
     See `models.losses.light_agreement.agreement_losses`.
 
     Args:
         first_K: index of the first crop of each pair; the other follows it.
     """
-    match = [pair.match_2GG2 for pair in twins_K]
+    found = [pair.match_2GG2 for pair in twins_K]
+    match_TGG2 = torch.from_numpy(np.concatenate(found)) if found else torch.zeros(0, cells, cells, 2)
     flips = [one.view.flip != other.view.flip for one, other in (pair.crop_2 for pair in twins_K)]
     return (
         torch.tensor([index for first in first_K for index in (first, first + 1)], dtype=torch.long),
-        torch.from_numpy(np.concatenate(match)) if match else torch.zeros(0, cells, cells, 2),
+        match_TGG2,
+        matched_cells(match_TGG2),
         torch.tensor(flips, dtype=torch.bool).repeat_interleave(2),
     )

@@ -25,7 +25,7 @@ from stages.training.light.surface_batches import surface_loss
 from stages.training.optimizers import Optimizers, make_optimizer
 
 CROPS, STEPS, COLD = 24, 10, 4
-NO_TWINS = torch.zeros(0).long(), torch.zeros(0, GRID, GRID, 2), torch.zeros(0).bool()
+NO_TWINS = torch.zeros(0).long(), torch.zeros(0, GRID, GRID, 2), torch.zeros(0).long(), torch.zeros(0).bool()
 SIZES = read_sizes(BUILT_IN).surface
 
 

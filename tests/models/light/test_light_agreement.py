@@ -12,9 +12,11 @@ from models.light.architecture.surface_net import SurfaceNet
 from models.losses.light_agreement import (
     AGREE_WEIGHT,
     UNMATCHED,
+    Agreement,
     SurfaceView,
     agreement_losses,
     gap_between,
+    matched_cells,
 )
 from models.losses.light_surface import UV_WEIGHT
 
@@ -71,11 +73,17 @@ def test_a_crop_agrees_with_itself_and_not_with_a_shifted_match() -> None:
     cell = (torch.arange(32) + 0.5) / 32
     same = torch.stack([cell.expand(32, 32), cell[:, None].expand(32, 32)], -1)
     twin, flip = torch.tensor([0, 2]), torch.zeros(2, dtype=torch.bool)
+
+    def losses(match: torch.Tensor) -> Agreement:
+        pairs = twin[: len(match)], match, matched_cells(match), flip[: len(match)]
+        return agreement_losses(net, x, *pairs, metric_uv=True)
+
     match = torch.stack([same, same])
-    alike = agreement_losses(net, x, twin, match, flip, metric_uv=True)
+    alike = losses(match)
     assert alike.agree_part.item() < 1e-5 and alike.agree_uv.item() < 1e-5
     moved = (match + 0.25).clamp(max=0.98)
-    assert agreement_losses(net, x, twin, moved, flip, metric_uv=True).agree_part.item() > 1e-3
-    moved[:] = UNMATCHED
-    assert agreement_losses(net, x, twin, moved, flip, metric_uv=True).agree_part.item() == 0
-    assert agreement_losses(net, x, twin[:0], match[:0], flip[:0], metric_uv=True).agree_uv.item() == 0
+    assert losses(moved).agree_part.item() > 1e-3
+    moved[:, 1:] = UNMATCHED
+    assert len(matched_cells(moved)) == 2 * 32 and losses(moved).agree_part.item() > 0
+    assert losses(torch.full_like(moved, UNMATCHED)).agree_part.item() == 0
+    assert losses(match[:0]).agree_uv.item() == 0

@@ -281,7 +281,7 @@ def test_networks_and_losses_stay_on_the_gpu() -> None:
         shapes = (GRID, GRID), (2, GRID, GRID), (len(COCO_KEYPOINTS), 3)
         weight, uv, joint = (torch.ones(2, *shape) for shape in shapes)
         person, places = torch.ones(2, dtype=torch.bool), (torch.arange(9), torch.arange(5))
-        twins = torch.arange(2), torch.rand(2, GRID, GRID, 2), torch.zeros(2, dtype=torch.bool)
+        twins = torch.arange(2), torch.rand(2, GRID, GRID, 2), torch.arange(7), torch.zeros(2, dtype=torch.bool)
         encoded = SurfaceSizes(
             encoder="lite0", widths=(32, 8, 16, 24), blocks=(0, 0, 1), joints=True, others=True, own=True, thing=True
         )

@@ -117,8 +117,9 @@ class LiveOutput(Stage):
         if self._output is not None:
             self._output.close()
         if self._job is not None and (self._job.output is None or self._output is not None):
-            place = "" if self._job.output is None else without_secrets(self._job.output)
-            yield Written(path=place, frames=self._frames, facts={"audio": "none"})
+            sent = self._frames if self._output is None else self._output.facts["sent"]
+            place = without_secrets(self._job.output) if self._job.output is not None and sent else ""
+            yield Written(path=place, frames=sent, facts={"audio": "none"})
 
     def interrupt(self) -> Iterator[Written | SegmentWritten]:
         """Stopped by the user: the same as the end of the stream."""

@@ -329,6 +329,14 @@ def test_a_recording_without_further_frames_can_be_finished_or_salvaged(tmp_path
     assert (written.path, written.frames) == (str(path), 10)
 
 
+def test_the_receipt_of_a_server_that_is_not_there_names_no_output() -> None:
+    stage = output_stage()
+    feed(stage, f"rtmp://127.0.0.1:{free_port()}/live/x", range(3))
+    (written,) = stage.flush()
+    assert (written.path, written.frames) == ("", 0)
+    assert "nothing was sent" in stage.summary()["given_up"][0]
+
+
 def test_latencies_are_measured_and_reported() -> None:
     stage = output_stage()
     feed(stage, None, range(1), age_s=3600.0)  # captured while networks were loaded

@@ -71,6 +71,7 @@ class Decode(Stage):
         self._frames = 0
         self._video_frames: VideoFrames | AnimatedImage | None = None
         self._warnings: list[str] = []
+        self._truncated = False
 
     def __call__(self, job: Job) -> Iterator[FrameChunk]:
         """The frames of `job.input`, at least one.
@@ -122,11 +123,12 @@ class Decode(Stage):
             yield chunk
 
     def _still(self, path: str) -> FrameChunk:
-        rgb_HW3, notes = read_still(path)
-        self._warnings.extend(notes)
-        height, width = rgb_HW3.shape[:2]
+        image = read_still(path)
+        self._warnings.extend(image.notes)
+        self._truncated = image.truncated
+        height, width = image.rgb_HW3.shape[:2]
         size = size_within(width, height, self.config.max_size)
-        rgb_HW3 = resize_to(rgb_HW3, size)
+        rgb_HW3 = resize_to(image.rgb_HW3, size)
         self._frames = 1
         video = VideoInfo(
             path=path, width=size[0], height=size[1], still=True, rate=None, time_base=STILL_TIME_BASE, frames=1
@@ -145,7 +147,7 @@ class Decode(Stage):
             "frames_in": self._frames - (self.config.first_frame if frames else 0),
             "repaired_pts": frames.repaired_pts if frames else 0,
             "dropped": 0,
-            "truncated": frames.truncated if frames else False,
+            "truncated": frames.truncated if frames else self._truncated,
             "warnings": self._warnings + (frames.warnings if frames else []),
         }
 

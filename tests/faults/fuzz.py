@@ -212,7 +212,7 @@ def read_results(path: Path) -> None:
 
 def read_iuv(path: Path) -> None:
     """A picture of IUV, and the same as a picture of persons."""
-    rgb_HW3, _ = read_still(str(path))
+    rgb_HW3 = read_still(str(path)).rgb_HW3
     people_of_iuv(rgb_HW3, None, str(path))
     read_inds(path)
 

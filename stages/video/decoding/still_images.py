@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from models.arrays import U8
 from models.errors import ModelError
@@ -47,6 +49,13 @@ IMAGE_FORMATS = {
 }
 """Pillow's formats to write, by suffix."""
 
+READ_IN_PART = ("JPEG", "MPO", "PNG", "TIFF", "BMP", "GIF", "PPM", "TGA")
+"""Formats whose decoders give the rows before the damage."""
+EMPTY_SHARE = 0.99
+"""An image of which a larger part has one colour shows nothing but the noise at the damage."""
+_READING_IN_PART = threading.Lock()
+"""Guards Pillow's setting, which holds for the whole process."""
+
 EXIF_ORIENTATION = 0x0112
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # damage is reported as an error
 
@@ -68,32 +77,35 @@ def is_still(path: str) -> bool:
         return True
 
 
-def read_still(path: str) -> tuple[U8, list[str]]:
-    """The upright image, uint8 (H,W,3) RGB, and warnings about its conversion.
+@dataclass(frozen=True, slots=True)
+class StillImage:
+    """An image as it is read.
+
+    Attributes:
+        rgb_HW3: upright, uint8 RGB.
+        notes: warnings about the conversion.
+        truncated: whether a part of the file is damaged or missing, so that a part of the image is empty.
+    """
+
+    rgb_HW3: U8
+    notes: list[str]
+    truncated: bool = False
+
+
+def read_still(path: str) -> StillImage:
+    """The upright image in a file.
 
     Alpha is composited over black, 16 bits are rounded to 8, and of several pages the first one that is no preview is
-    read.
+    read. Of a damaged image everything that decodes is shown.
 
     Raises:
-        StageError: the file is damaged, or a raw photo.
+        StageError: nothing of the image decodes, or it is a raw photo.
     """
     if raw_photos.is_raw(path):
         raise raw_photos.refusal(path)
     notes: list[str] = []
     try:
-        with _opened(path) as image:
-            if image.format == "TIFF" and raw_photos.find_full_page(path, image):
-                notes.append("the preview at the start of the file is skipped")
-            if LEFT_OUT in image.info:
-                notes.append(image.info[LEFT_OUT])
-            orientation = EXIF_ORIENTATIONS.get(_exif_orientation(path, image), UPRIGHT)
-            pages = getattr(image, "n_frames", 1)
-            if pages > 1 and image.format in MULTIPAGE_WARNINGS:
-                notes.append(MULTIPAGE_WARNINGS[image.format].format(pages))
-            rgb = _tone_mapped(path, image, notes)
-            if rgb is None:
-                with silenced_stderr() if image.format == "TIFF" else nullcontext():
-                    rgb = rgb_of(image, notes)
+        return StillImage(_read_by_pillow(path, notes), notes)
     except StageError:
         raise
     except ModelError as error:
@@ -101,10 +113,52 @@ def read_still(path: str) -> tuple[U8, list[str]]:
     except Exception as error:  # Pillow passes on every error of its format plugins
         unknown = isinstance(error, UnidentifiedImageError)
         if unknown and not heif.is_heif(path):
-            return _read_by_opencv(path), notes
+            return StillImage(_read_by_opencv(path), notes)
+        partial = None if unknown else _read_what_decodes(path, error)
+        if partial is not None:
+            return partial
         reason = "its headers cannot be read" if unknown else error
         raise StageError(f"is a damaged image ({reason})", path, "copy or save it again") from error
-    return orientation.apply(rgb), notes
+
+
+def _read_by_pillow(path: str, notes: list[str]) -> U8:
+    """The upright image; appends warnings to `notes`. Raises what Pillow raises, StageError and ModelError."""
+    with _opened(path) as image:
+        if LEFT_OUT in image.info:
+            notes.append(image.info[LEFT_OUT])
+        if image.format == "TIFF" and raw_photos.find_full_page(path, image):
+            notes.append("the preview at the start of the file is skipped")
+        orientation = EXIF_ORIENTATIONS.get(_exif_orientation(path, image), UPRIGHT)
+        pages = getattr(image, "n_frames", 1)
+        if pages > 1 and image.format in MULTIPAGE_WARNINGS:
+            notes.append(MULTIPAGE_WARNINGS[image.format].format(pages))
+        rgb = _tone_mapped(path, image, notes)
+        if rgb is None:
+            with silenced_stderr() if image.format == "TIFF" else nullcontext():
+                rgb = rgb_of(image, notes)
+    return orientation.apply(rgb)
+
+
+def _read_what_decodes(path: str, error: Exception) -> StillImage | None:
+    """The part of a damaged image that decodes; None if there is none, or its format cannot be read in part."""
+    notes: list[str] = []
+    try:
+        with _opened(path) as image:
+            if image.format not in READ_IN_PART:
+                return None
+        with _READING_IN_PART:
+            ImageFile.LOAD_TRUNCATED_IMAGES = True
+            try:
+                rgb_HW3 = _read_by_pillow(path, notes)
+            finally:
+                ImageFile.LOAD_TRUNCATED_IMAGES = False
+    except Exception:  # the first error is reported
+        return None
+    # Decoders fill the rest with one colour; it reaches a corner, whatever the orientation.
+    if max((rgb_HW3 == corner).all(-1).mean() for corner in rgb_HW3[[0, 0, -1, -1], [0, -1, 0, -1]]) > EMPTY_SHARE:
+        return None
+    warning = f"the image is damaged or cut short: {error}; the rest of it is empty"
+    return StillImage(rgb_HW3, [*notes, warning], truncated=True)
 
 
 @contextmanager

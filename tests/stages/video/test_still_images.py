@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from pipeline.stage import StageError
 from stages.video.decoding.orientation import EXIF_ORIENTATIONS
@@ -170,14 +170,55 @@ def test_a_video_cannot_be_written_as_an_image(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["in.gif"]
 
 
-def test_a_damaged_image_is_one_plain_error(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
-    for suffix in ("png", "jpg", "webp"):
-        Image.fromarray(noise).save(tmp_path / f"whole.{suffix}")
-        data = (tmp_path / f"whole.{suffix}").read_bytes()
-        (tmp_path / f"cut.{suffix}").write_bytes(data[: len(data) // 2])
-        with pytest.raises(StageError, match="damaged"):
-            decoded(tmp_path / f"cut.{suffix}")
+NOISE = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+
+
+def _cut(folder: Path, suffix: str, share: float, **options: object) -> tuple[Path, np.ndarray]:
+    """A file with the first part of an image, and the pixels of the whole image."""
+    Image.fromarray(NOISE).save(folder / f"whole.{suffix}", **options)
+    data = (folder / f"whole.{suffix}").read_bytes()
+    (folder / f"cut.{suffix}").write_bytes(data[: int(len(data) * share)])
+    with Image.open(folder / f"whole.{suffix}") as image:
+        return folder / f"cut.{suffix}", np.asarray(image.convert("RGB"))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "tif", "gif", "ppm", "tga"])
+def test_a_truncated_image_shows_what_decodes(tmp_path: Path, suffix: str) -> None:
+    path, whole = _cut(tmp_path, suffix, 0.6)
+    run = transcode(path, tmp_path / "out.png")
+    shown = np.asarray(Image.open(tmp_path / "out.png"))
+    right_H = (shown == whole).all(axis=(1, 2))
+    assert shown.shape == whole.shape and 80 <= right_H.sum() <= 120
+    assert run.facts["truncated"] is True
+    assert run.warnings.startswith("the image is damaged or cut short: image file is truncated")
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is False
+    chunks, facts = decoded(tmp_path / f"whole.{suffix}")
+    assert (chunks[0].rgb_THW3[0] == whole).all() and facts["truncated"] is False
+
+
+def test_a_truncated_photo_is_turned_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path, whole = _cut(tmp_path, "jpg", 0.6, exif=exif)
+    chunks, facts = decoded(path)
+    assert facts["truncated"] is True
+    assert (chunks[0].rgb_THW3[0, :, 100:] == np.rot90(whole, -1)[:, 100:]).all()
+
+
+@pytest.mark.parametrize("suffix", ["webp", "jp2"])
+def test_a_damaged_image_without_pixels_is_one_plain_error(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(StageError, match=r"damaged|can be decoded"):
+        decoded(_cut(tmp_path, suffix, 0.5)[0])
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_an_image_that_ends_before_its_pixels_is_one_plain_error(tmp_path: Path, suffix: str) -> None:
+    path, _ = _cut(tmp_path, suffix, 1)
+    data = path.read_bytes()
+    begin = data.index(b"\xff\xda") + 14 if suffix == "jpg" else data.index(b"IDAT") + 8
+    path.write_bytes(data[:begin])
+    with pytest.raises(StageError, match="is a damaged image"):
+        decoded(path)
 
 
 def test_max_size_of_images(tmp_path: Path) -> None:

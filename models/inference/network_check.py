@@ -119,5 +119,5 @@ def _require_file(path: Path, given: str) -> None:
             raise ModelError("this weights file cannot be read (permission denied)", str(path), WRONG_FILE)
         return
     near = difflib.get_close_matches(given.lower(), ["light", *(DOWNLOADED + name for name in ZOO)], n=1)
-    remedy = f"did you mean '{near[0]}'?" if near else "check the name; without one the built-in weights are used"
+    remedy = f"did you mean '{near[0]}'?" if near else "check the name and the current folder"
     raise ModelError("there is no such weights file", str(path), remedy)

@@ -102,7 +102,7 @@ class Render(Stage):
         return [f"{name}: {left_out}" for name in dict.fromkeys(pictures) if (left_out := left_out_text(name))]
 
     @classmethod
-    def fetch(cls, config: Config) -> None:
+    def check_settings(cls, config: Config) -> None:
         """Raises StageError for an atlas or a logo that cannot be used."""
         chosen = (config.atlas, config.layout, *config.atlas_of.values(), *config.logos)
         if _wears_atlas(config) and any(chosen):

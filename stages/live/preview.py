@@ -64,9 +64,9 @@ class Preview(Stage):
         return Render.result_settings(config.render)
 
     @classmethod
-    def fetch(cls, config: Config) -> None:
-        """As `render`. Raises StageError for an atlas or a logo that cannot be used."""
-        Render.fetch(config.render)
+    def check_settings(cls, config: Config) -> None:
+        """Raises StageError for an atlas or a logo that cannot be used."""
+        Render.check_settings(config.render)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Start the page. Raises StageError for an atlas that cannot be used, or a port that is in use."""

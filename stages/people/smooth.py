@@ -75,6 +75,14 @@ class Smooth(Stage):
         """Only RAFT uses a GPU."""
         return config.kind == "flow" and config.search == "raft"
 
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises ModelError for weights of RAFT that cannot be read."""
+        if cls.uses_gpu(config):
+            from stages.people.raft import read_raft  # imports torch, which only this search needs
+
+            read_raft(config.raft_weights)
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """A new stream. Raises ModelError for weights of RAFT that cannot be read."""
         super().__init__(config, threads=threads)

@@ -67,6 +67,11 @@ class Synthesize(Stage):
         width: int = 320
         backgrounds: tuple[str, ...] = ()
 
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises StageError for an unknown world."""
+        check_world_name(config.world)
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Raises StageError for an unknown world or a folder without images."""
         super().__init__(config, threads=threads)

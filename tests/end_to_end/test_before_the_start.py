@@ -15,6 +15,9 @@ from pipeline.command import cli
 from pipeline.command.cli import main
 from pipeline.stage import Job
 
+MINE = "annotated_sets.sets.mine"
+OWN = ["-c", "train_finetune", "--set"]
+
 
 @pytest.fixture
 def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -75,6 +78,12 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["-c", "export_onnx", "--set", "network={device: cuda, kind: zoo, weights: a.mp4}"], "exported on the CPU"),
         (["-c", "evaluate", "--set", "data=vall"], "neither a synthetic world nor a path; did you mean val?"),
         (["-c", "evaluate", "--set", "data=[val, file]"], "data: file: no set of a kind that can be scored"),
+        (["a.mp4", "--atlas", "file"], "render.atlas: file: "),
+        (["a.mp4", "--set", "smooth.search=raft"], "smooth.raft_weights: RAFT needs its weights"),
+        (["a.mp4", "--set", "smooth={search: raft, raft_weights: file}"], "file: not RAFT's weights"),
+        (["-c", "synthetic", "-o", "x.mp4", "--set", "synthesize.world=vall"], "no synthetic world called 'vall'"),
+        ([*OWN, f"{MINE}={{annotations: no.json, images: .}}"], f"{MINE}.annotations: no.json: there is no"),
+        ([*OWN, f"{MINE}={{annotations: file, images: file}}"], f"{MINE}.images: file: there is no such folder"),
         (["-c", "train_light_scratch", "--set", "device=gpu"], "device: expected auto or cpu or cuda"),
         (["-c", "train_light", "--set", "train_surface.start=file"], "file: not a safetensors file"),
         (["-c", "train_rcnn", "--set", "train_network.start=file"], "file: unknown kind of weights file"),
@@ -158,5 +167,5 @@ def test_an_absent_atlas_is_reported_before_the_network_is_loaded(
     monkeypatch.chdir(place)
     monkeypatch.setattr("pipeline.command.launch.run_serial", lambda *_: pytest.fail("the run started"))
     for words in (["--atlas", "absent.png"], ["--atlas", "2=absent.png"]):
-        assert main(["a.mp4", "--serial", *words]) == 1
+        assert main(["a.mp4", "--serial", *words]) == 2
         assert "render.atlas: absent.png: no such image file" in capsys.readouterr().err

@@ -60,7 +60,7 @@ def test_atlases_on_the_command_line_are_settings() -> None:
 
 
 def test_wrong_options_are_one_sentence(clip: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([clip, "-o", "o.mp4", "--serial", "--atlas", "absent.png"]) == 1
+    assert main([clip, "-o", "o.mp4", "--serial", "--atlas", "absent.png"]) == 2
     assert "render.atlas: absent.png: no such image file" in capsys.readouterr().err
     assert main([clip, "-o", "o.mp4", "--serial", "--style", "sepia"]) == 2
     assert "there is no style 'sepia', choose one of texture, parts" in capsys.readouterr().err

@@ -77,6 +77,16 @@ class AnnotatedSetsStage(Stage):
 
         sets: dict[str, SetConfig] = field(default_factory=dict)
 
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises StageError for annotations or images of a set of your own that are not there."""
+        for name, one in config.sets.items():
+            key = f"annotated_sets.sets.{name}"
+            if one.annotations and not Path(one.annotations).is_file():
+                raise StageError("there is no such file", f"{key}.annotations: {one.annotations}", "check the name")
+            if one.images and not Path(one.images).is_dir():
+                raise StageError("there is no such folder", f"{key}.images: {one.images}", "check the name")
+
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Raises StageError if no set is configured."""
         super().__init__(config, threads=threads)

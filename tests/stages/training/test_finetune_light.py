@@ -157,7 +157,7 @@ def test_weights_of_another_kind_are_refused_in_one_sentence(
     drawn: AnnotatedSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     annotations, images = own_folder(drawn, tmp_path, points=True)
-    assert finetune(tmp_path / "run", annotations, images, **{"network.kind": "trained"}) == 1
+    assert finetune(tmp_path / "run", annotations, images, **{"network.kind": "trained"}) == 2
     error = capsys.readouterr().err
     assert "train_finetune_trained" in error and "Traceback" not in error
 

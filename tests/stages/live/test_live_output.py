@@ -266,12 +266,15 @@ def test_a_camera_that_comes_back_with_another_size_keeps_the_file_playable(tmp_
     second = output_stage()
     second.restore(state)
     small = dataclasses.replace(VIDEO, width=160, height=96)
-    chunk = FrameChunk(rgb_THW3=np.zeros((1, 96, 160, 3), np.uint8), pts_T=np.array([BEGIN]), first=10, video=small)
+    rgb_THW3 = clock_image(0.5)[None, ::2, ::2].copy()
+    chunk = FrameChunk(rgb_THW3=rgb_THW3, pts_T=np.array([BEGIN]), first=10, video=small)
     captured = Captured(captured_s=time.time(), received=11, dropped=0, reconnects=0)
     list(second(job(str(path)), chunk, Overlay(rgb_THW3=chunk.rgb_THW3), captured))
     list(second.flush())
     second.close()
-    assert [rgb.shape for rgb in decoded_frames(path)[0]] == [(HEIGHT, WIDTH, 3)] * 11
+    shown = decoded_frames(path)[0]
+    assert {rgb.shape for rgb in shown} == {(HEIGHT, WIDTH, 3)}
+    assert [read_clock(rgb) for rgb in shown] == [*range(10), 500]
 
 
 def test_a_container_for_equal_durations_is_refused_before_the_start() -> None:

@@ -92,8 +92,8 @@ def test_a_run_ends_with_the_file_and_the_next_goes_on(folder: Path) -> None:
 
 def test_the_printed_addresses_open_the_pages(folder: Path) -> None:
     """Once on the terminal, with their tokens; no log and no report has them."""
-    words = ["--set", "annotate.host=0.0.0.0", "--set", "annotate.seconds=4"]
-    words += ["--report", str(folder / "report.json"), "--log", str(folder / "log.jsonl")]
+    words = ["--report", str(folder / "report.json"), "--log", str(folder / "log.jsonl")]
+    words += ["--set", "annotate.host=0.0.0.0"]
     port = free_port()
     process = subprocess.Popen(command(folder, port, *words), stderr=subprocess.PIPE, text=True)
     try:
@@ -105,7 +105,8 @@ def test_the_printed_addresses_open_the_pages(folder: Path) -> None:
         for address in found:
             with urllib.request.urlopen(address, timeout=30) as page:
                 assert page.status == 200 and "DensePose annotation" in page.read().decode()
-        rest = process.communicate(timeout=60)[1]
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=START_S)[1]
     finally:
         process.kill()
         process.communicate()

@@ -18,9 +18,11 @@ import numpy as np
 import onnxruntime
 
 GREY = 114  # of padding
-LONG_SIDES = 384, 512  # the longer side of the detector's input, at least and at most
+LONG_SIDES = 384, 480  # the longer side of the detector's input, at least and at most; 384, 512 for detector: open
+OFFSET = -0.6  # of the detector's logits, which makes its scores comparable; 0 for detector: open
 STRIDES = 8, 16, 32  # of the detector's locations, in the order of its rows
 MIN_SCORE, SAME_BOX, SIGMA = 0.075, 0.7, 0.3
+SHARED = 0.5  # two silhouettes that share more than this part of the smaller one are one person
 CROP, MARGIN, MIN_ASPECT = 160, 1.15, 0.5
 FIT = 0.7  # how far a box moves to the bounds of the surface that was found in it
 
@@ -68,7 +70,7 @@ def detected(detector, rgb_hw3):
         centres.append((np.stack([x, y], -1).reshape(-1, 2) + 0.5) * stride)
         strides.append(np.full((len(centres[-1]), 1), stride))
     centre, stride = np.concatenate(centres), np.concatenate(strides)
-    score = logistic(rows[:, 0])
+    score = logistic(rows[:, 0] + OFFSET)
     reach = np.exp(np.clip(rows[:, 1:], -4, 5)) * stride
     box = np.concatenate([centre - reach[:, :2], centre + reach[:, 2:]], 1) * ([width / w, height / h] * 2)
     box = np.clip(box, 0, [width, height] * 2)
@@ -172,6 +174,25 @@ def fitted(box, iuv, corner):
     return box + FIT * (np.add(bounds, corner * 2) - box)
 
 
+def distinct(people, order):
+    """The indices in `order`, best first, without people who are a better one found again."""
+    pixel_sets = {i: pixel_numbers(*people[i]) for i in order}
+    found = []
+    for i in order:
+        if all(
+            len(pixel_sets[i] & pixel_sets[one]) <= SHARED * min(len(pixel_sets[i]), len(pixel_sets[one]))
+            for one in found
+        ):
+            found.append(i)
+    return found
+
+
+def pixel_numbers(iuv, corner):
+    """The person's pixels in the photo."""
+    rows, columns = np.nonzero(iuv[..., 0])
+    return set(zip(rows + corner[1], columns + corner[0], strict=True))
+
+
 def iuv_image(folder: Path, rgb_hw3):
     """Chart, U and V of every pixel of a photo (H, W, 3) of bytes, as bytes (H, W, 3)."""
     detector, surface = (
@@ -193,7 +214,8 @@ def iuv_image(folder: Path, rgb_hw3):
     image = np.zeros_like(rgb_hw3)
     if people:
         order, _ = kept(np.array(boxes), np.array(scores))
-        for i in sorted(order, key=lambda one: boxes[one][3]):  # who stands lower in the photo is nearer
+        shown = distinct(people, order)
+        for i in sorted(shown, key=lambda one: boxes[one][3]):  # who stands lower in the photo is nearer
             iuv, (x0, y0) = people[i]
             window = image[y0 : y0 + iuv.shape[0], x0 : x0 + iuv.shape[1]]
             window[iuv[..., 0] > 0] = iuv[iuv[..., 0] > 0]

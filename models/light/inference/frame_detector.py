@@ -78,8 +78,8 @@ class FrameDetector:
         scale_4, size_4 = (np.array(pair * 2, np.float32) for pair in ([width / w, height / h], [width, height]))
         centre_P2, stride_P = detector_locations(*canvas_THW3.shape[1:3])
         detections = []
-        for told_P, distance_P4 in self._predict(canvas_THW3, flip=flip):
-            score_P = self._scores(told_P.astype(np.float32))
+        for given_P, distance_P4 in self._predict(canvas_THW3, flip=flip):
+            score_P = self._scores(given_P.astype(np.float32))
             keep = np.flatnonzero(score_P > self._min_score)
             keep = keep[np.argsort(-score_P[keep], kind="stable")][:MAX_CANDIDATES]
             box_K4 = boxes_from_distances(distance_P4[keep], centre_P2[keep], stride_P[keep]) * scale_4

@@ -19,6 +19,7 @@ from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.closing import counted, kept_parts_named, print_ending, print_ending_of_batch, print_message
 from pipeline.command.help import list_configurations
 from pipeline.command.launch import Batch, launch, launch_batch, open_manifest, run_inputs
+from pipeline.command.named_paths import paths_of_settings
 from pipeline.command.preflight import (
     check_output_paths,
     check_settings,
@@ -132,7 +133,8 @@ def _validated(
         watch=preparation,
     )
     observe = config.settings.observe
-    check_output_paths(inputs, {"--report": arguments.report, "--log": observe.log, "--profile": observe.profile})
+    files = {"--report": arguments.report, "--log": observe.log, "--profile": observe.profile}
+    check_output_paths(inputs, files, paths_of_settings(config, raw), overwrite=arguments.overwrite)
     if parts is None:
         inputs = refuse_failing_inputs(config, inputs, preparation)
         preparation.end()

@@ -205,6 +205,11 @@ def remove_parts(output: str, mark: str = WHOLE) -> None:
             folder.rmdir()
 
 
+def has_parts(job: Job) -> bool:
+    """Whether a run left parts of an input's result."""
+    return bool(job.output) and journal_path(job.output or "").parent.is_dir()
+
+
 def journal_path(output: str) -> Path:
     """Where the journal of a result lies."""
     return Path(working_folder(output)) / "journal.jsonl"

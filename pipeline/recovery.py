@@ -14,7 +14,7 @@ from pipeline.config import RunConfig
 from pipeline.files.file_lock import is_locked
 from pipeline.files.working_folder import CLAIM, SAVED, working_folder
 from pipeline.graph import Graph
-from pipeline.journal import NAMES, Journal, remove_parts
+from pipeline.journal import NAMES, Journal, has_parts, remove_parts
 from pipeline.metrics import Metrics
 from pipeline.packet import FROM_THE_START, Commit, Restart
 from pipeline.plan import Plan
@@ -70,7 +70,7 @@ class Recovery:
     def _beginning(self, job: Job) -> Restart:
         journal = self._journals[job.index]
         if job.resume and not (job.overwrite and journal.is_foreign()):
-            if journal.path is not None and journal.path.parent.is_dir():
+            if has_parts(job):
                 self._left.add(job.index)
             journal.check()
             return self.point(job.index)

@@ -160,6 +160,28 @@ def test_an_input_whose_export_is_there_does_not_stop_the_others(
     assert "csv/a.csv: the output exists already" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("export", ["csv=mine.csv", "mot=mine.txt", "prores=mine.mov", "iuv_video=mine.mkv"])
+def test_resume_replaces_an_export_only_of_its_own_earlier_run(
+    place: Path, capsys: pytest.CaptureFixture[str], export: str
+) -> None:
+    mine = place / export.partition("=")[2]
+    mine.write_text("mine")
+    words = ["a.mp4", "-o", "out.mp4", "--export", export, "--serial", "--resume"]
+    assert main(words) == 2
+    assert f"{mine.name}: the output exists already; add --overwrite" in capsys.readouterr().err
+    assert mine.read_text() == "mine"
+    (place / "out.mp4.partial").mkdir()
+    main(words)
+    assert "the run started" in capsys.readouterr().err
+
+
+def test_a_batch_goes_on_where_an_export_is_there(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "csv").mkdir()
+    (place / "csv" / "a.csv").write_text("of the batch")
+    main(["a.mp4", "-o", "out/", "--export", "csv=csv/", "-c", "batch", "--serial"])
+    assert "the run started" in capsys.readouterr().err
+
+
 def test_an_absent_atlas_is_reported_before_the_network_is_loaded(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

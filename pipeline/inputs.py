@@ -59,13 +59,14 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A found input: its path, the failure if it cannot be read, and its media type, if that was looked at; or a file
-    of a folder that is left out."""
+    """A found input: its path, the failure if it cannot be read, its media type, if that was looked at, and whether a
+    folder or a pattern was named in its place; or a file of a folder that is left out."""
 
     path: str
     failure: Failure | None = None
     left_out: bool = False
     kind: Kind | None = None
+    one_of_many: bool = False
 
 
 def find_inputs(
@@ -126,7 +127,7 @@ def _placed(
     left_out = [item.path for item in found if item.left_out]
     found = [item for item in found if not item.left_out]
     several = len(found) > 1
-    target = _target_folder(output, several)
+    target = _target_folder(output, several, may_be_several=any(item.one_of_many for item in found))
     left_out = [path for path in left_out if os.path.realpath(path) != os.path.realpath(target or "")]
     stems = _distinct_stems([item.path for item in found])
     jobs: list[Job] = []
@@ -275,7 +276,7 @@ def _expand(name: str, watch: Watch | None = None) -> list[_Found]:
         return [_Found(name)]
     if glob.has_magic(name):
         matches = sorted(file for file in glob.glob(name, recursive=True) if Path(file).is_file())
-        return [_Found(file) for file in matches] or [_missing(name, "nothing fits this pattern")]
+        return [_Found(file, one_of_many=True) for file in matches] or [_missing(name, "nothing fits this pattern")]
     if name.isdecimal():
         failure = Failure(what="this file does not exist", where=name, remedy=f"for a camera give -c live {name}")
         return [_Found(name, failure)]
@@ -286,7 +287,7 @@ def _in_folder(name: str, files: Sequence[str], folders: Sequence[str], watch: W
     """The media of a folder, then the files that are left out. Files in stores are judged by their names."""
     kinds = {file: kind for file in watched(files, "files", watch) if (kind := media_kind(file)) is not None}
     others = sorted({*files, *folders} - {*kinds})
-    found = [_Found(file, kind=kind) for file, kind in kinds.items()] or [
+    found = [_Found(file, kind=kind, one_of_many=True) for file, kind in kinds.items()] or [
         _missing(name, "no video or image in this folder")
     ]
     return [*found, *(_Found(file, left_out=True) for file in others)]
@@ -296,14 +297,17 @@ def _missing(name: str, what: str) -> _Found:
     return _Found(name, Failure(what=what, where=name, remedy="check the name and the current folder"))
 
 
-def _target_folder(output: str | None, several: bool) -> str | None:
-    """The folder of the results, or None when `output` is a file or the default."""
+def _target_folder(output: str | None, several: bool, *, may_be_several: bool = False) -> str | None:
+    """The folder of the results, or None when `output` is a file or the default.
+
+    Where a folder or a pattern names a single input, a name without suffix is a folder, as for several.
+    """
     if output is None:
         return None
     if os.path.isdir(output) or output.endswith(("/", os.sep)):
         return output
     if not several:
-        return None
+        return output if may_be_several and not Path(output).suffix else None
     if is_called_media(output):
         raise UsageError("several inputs cannot go to one file", f"-o {output}", "name a folder")
     return output

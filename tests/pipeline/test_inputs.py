@@ -90,6 +90,15 @@ def test_a_folder_without_media_names_its_files(folder: Path) -> None:
     assert refusals(found) == ["no video or image in this folder"] and found.left_out == ("empty/readme.md",)
 
 
+@pytest.mark.parametrize("name", ["one", "one/", "one/*.jpg"])
+def test_a_folder_or_pattern_of_one_input_may_have_a_folder_of_results(folder: Path, name: str) -> None:
+    (folder / "one").mkdir()
+    (folder / "one" / "p.jpg").write_bytes(b"x")
+    assert outputs(find_inputs([name], "out", overwrite=False)) == ["out/p.densepose.png"]
+    assert outputs(find_inputs([name], "out.png", overwrite=False)) == ["out.png"]
+    assert outputs(find_inputs(["one/p.jpg"], "out", overwrite=False)) == ["out"]
+
+
 def test_names_that_clash_get_suffix_or_folder(folder: Path) -> None:
     assert outputs(find_inputs(["sub"], "o", overwrite=False)) == [
         "o/a.densepose.mp4",

@@ -440,9 +440,9 @@ def test_the_address_that_is_printed_opens_the_page(token: str) -> None:
 
 @pytest.mark.parametrize("way", [[], ["--serial"]])
 def test_a_run_whose_port_is_in_use_prints_no_address(way: list[str], tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        run = LiveRun(tmp_path, "http://127.0.0.1:9/video.ts", *way, "--set", f"preview.port={port}")
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as silent:
+        port, source = taken.getsockname()[1], f"http://127.0.0.1:{silent.getsockname()[1]}/video.ts"
+        run = LiveRun(tmp_path, source, *way, "--set", f"preview.port={port}")
         assert run.end() == 1
     assert "preview.port" in run.output() and "preview: http" not in run.output()
 

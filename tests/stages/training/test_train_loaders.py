@@ -250,7 +250,7 @@ def test_numbers_below_zero_are_refused() -> None:
         (LabelPhotos.Config, "workers"),
         (DrawScenes.Config, "workers"),
     ):
-        with pytest.raises(ValueError, match=f"{name} must be 0 or more"):
+        with pytest.raises(ValueError, match=f"{name} is -1, must be from 0 to"):
             config(**{name: -1})
 
 

@@ -124,7 +124,7 @@ def test_the_current_folder_leaves_path_and_environment(tmp_path: Path, monkeypa
     monkeypatch.setattr(sys, "path", ["", "/a", str(tmp_path), "."])
     monkeypatch.setattr(sys, "meta_path", [])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", "/a", str(tmp_path), "/b", "."]))
-    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    monkeypatch.setenv("PYTHONSAFEPATH", "")  # so that its former value comes back, in whatever way it is set
     keep_to_own_modules()
     assert sys.path == ["/a"] and os.environ["PYTHONPATH"] == f"/a{os.pathsep}/b"
     assert os.environ["PYTHONSAFEPATH"] == "1"

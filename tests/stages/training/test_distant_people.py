@@ -56,7 +56,8 @@ def test_as_many_are_distant_as_asked_and_none_who_has_few_pixels_already() -> N
 
 def test_a_view_counts_pixels_along_its_longer_side_however_it_is_turned() -> None:
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
-    view = CropTransform(origin_2=np.zeros(2), axes_22=turn @ np.diag([100.0, 50.0]), flip=False)
+    axes_22 = turn @ np.diag([100.0, 50.0])
+    view = CropTransform(origin_2=np.zeros(2), axes_22=axes_22, flip=False, box_42=np.zeros((4, 2)))
     assert view.pixels(np.ones(2)) == pytest.approx(100)
     assert view.pixels(np.full(2, 0.5)) == pytest.approx(50)
 

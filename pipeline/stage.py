@@ -197,8 +197,6 @@ class Stage:
     replayable: ClassVar[bool] = True
     """False for a source that cannot repeat its items, such as a camera: a restarted stream continues with the next
     item, and `resume_after` sets its number."""
-    memory_frames: ClassVar[int | None] = 0
-    """How many frames back the state can depend on; None = unbounded."""
     background: BackgroundWork | None = None
     """The thread for its background work, if it has one."""
     exports: ClassVar[Mapping[str, str]] = {}

@@ -48,7 +48,6 @@ class Animate(Stage):
     """
 
     ordered = True
-    memory_frames = None
     exports: ClassVar[Mapping[str, str]] = {"viewer": "viewer"}
 
     @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,6 @@ class FitBodies(Stage):
     """
 
     ordered = True
-    memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

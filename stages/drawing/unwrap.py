@@ -32,7 +32,6 @@ class Unwrap(Stage):
     """Collects the texture of all people in all frames and writes the atlas of the most visible person at the end."""
 
     ordered = True
-    memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

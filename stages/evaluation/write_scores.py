@@ -46,7 +46,6 @@ class WriteScores(Stage):
     """Collects the scores of all images; at the end prints a table and writes all results into a folder."""
 
     ordered = True
-    memory_frames = None
 
     writes_to = "folder"
 

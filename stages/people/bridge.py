@@ -32,7 +32,6 @@ class Bridge(Stage):
     """
 
     ordered = True
-    memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

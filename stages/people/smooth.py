@@ -45,7 +45,6 @@ class Smooth(Stage):
     """
 
     ordered = True
-    memory_frames = None
     accelerated = True
 
     @dataclass(frozen=True, slots=True, kw_only=True)

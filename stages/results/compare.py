@@ -43,7 +43,6 @@ class Compare(Stage):
     """
 
     ordered = True
-    memory_frames = None
     optional_stages = ("fit",)
 
     @dataclass(frozen=True, slots=True, kw_only=True)

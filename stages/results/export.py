@@ -25,7 +25,6 @@ class Exporter(Stage):
     """The common part of both export stages: opens a writer for each requested kind, and adds every frame to it."""
 
     ordered = True
-    memory_frames = None
     optional_stages = ("fit",)
 
     @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ class WriteShards(Stage):
     """Writes people and surfaces to `job.output`. The file appears under that name only when it is complete."""
 
     ordered = True
-    memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

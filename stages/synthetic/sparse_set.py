@@ -28,7 +28,6 @@ class SparseSet(Stage):
     """
 
     ordered = True
-    memory_frames = None
 
     writes_to = "folder"
 

@@ -30,7 +30,6 @@ class AnnotatedPhotos(Stage):
     """
 
     ordered = True
-    memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

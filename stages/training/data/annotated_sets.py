@@ -69,7 +69,6 @@ class AnnotatedSetsStage(Stage):
     """Names the sets of a training; draws synthetic ones first where they are missing."""
 
     ordered = True
-    memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

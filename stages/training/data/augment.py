@@ -33,7 +33,6 @@ class Augment(Stage):
     """Makes augmented batches from annotated sets."""
 
     ordered = True
-    memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

@@ -33,7 +33,6 @@ class Densify(Stage):
     """
 
     ordered = True
-    memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

@@ -29,7 +29,6 @@ class TrainLift(Stage):
     """A lift out, trained on bodies made anew for every step; resumes from the checkpoint in the run's folder."""
 
     ordered = True
-    memory_frames = None
     writes_to = "folder"
 
     @dataclass(frozen=True, slots=True, kw_only=True)

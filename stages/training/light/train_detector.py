@@ -24,7 +24,6 @@ class TrainDetector(Stage):
     """Trains a person detector on photos and scenes; resumes from the checkpoint in the run's folder."""
 
     ordered = True
-    memory_frames = None
     accelerated = True
     writes_to = "folder"
 

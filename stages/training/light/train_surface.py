@@ -34,7 +34,6 @@ class TrainSurface(Stage):
     """Photos and scenes in, a surface network out; resumes from the checkpoint in the run's folder."""
 
     ordered = True
-    memory_frames = None
     accelerated = True
     writes_to = "folder"
 

@@ -40,7 +40,6 @@ class TrainNetwork(Stage):
     """
 
     ordered = True
-    memory_frames = None
     accelerated = True
     writes_to = "folder"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.arrays import U8, Float, Int
+from models.arrays import U8, Float
 
 CHART_NAMES = (
     "background", "torso back", "torso front", "right hand", "left hand", "left foot", "right foot",
@@ -78,17 +78,3 @@ def mirror_maps(label_HW: U8, uv_2HW: Float) -> tuple[U8, Float]:
     label, uv = label_HW[:, ::-1], uv_2HW[:, :, ::-1]
     mirrored_uv = np.stack(mirror_uv(label, uv[0], uv[1])).astype(uv_2HW.dtype)
     return MIRROR_CHART[label], mirrored_uv
-
-
-def chart_neighbours(face_F3: Int, chart_F: U8) -> dict[int, frozenset[int]]:
-    """For each chart, the charts that share an edge with it."""
-    pairs = np.sort(face_F3[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    owner = np.repeat(chart_F, 3).astype(int)
-    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-    pairs, owner = pairs[order], owner[order]
-    same = (pairs[1:] == pairs[:-1]).all(axis=1) & (owner[1:] != owner[:-1])
-    touching: dict[int, set[int]] = {chart: set() for chart in range(1, 25)}
-    for a, b in zip(owner[1:][same], owner[:-1][same], strict=True):
-        touching[int(a)].add(int(b))
-        touching[int(b)].add(int(a))
-    return {chart: frozenset(others) for chart, others in touching.items()}

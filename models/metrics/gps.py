@@ -40,11 +40,6 @@ def gps_paper(error_M: Float) -> float:
     return gps(error_M, np.ones(len(error_M), np.int64), KAPPA_PAPER_25)
 
 
-def gps_reference(error_M: Float, chart_M: Int) -> float:
-    """GPS with the reference evaluator's constants by true chart; errors in metres."""
-    return gps(error_M, chart_M, KAPPA_REFERENCE_25)
-
-
 def masked_gps(gps_DG: Float, mask_iou_DG: Float) -> Float:
     """GPSm: the geometric mean of GPS and mask IoU; arrays of any equal shapes."""
     return np.sqrt(gps_DG * mask_iou_DG)

@@ -170,20 +170,6 @@ def set_document(dense_set: DenseSet) -> dict[str, Any]:
     }
 
 
-def tracks_of(dense_set: DenseSet) -> dict[tuple[str, int], tuple[AnnotatedPerson, ...]]:
-    """The people of each (video, track), in the order of frames; without people who have no track."""
-    images = {image.id: image for image in dense_set.images}
-    tracks: dict[tuple[str, int], list[AnnotatedPerson]] = {}
-    for person in dense_set.people:
-        video = images[person.image].video
-        if video is not None and person.track is not None:
-            tracks.setdefault((video, person.track), []).append(person)
-    return {
-        key: tuple(sorted(people, key=lambda one: (images[one.image].frame or 0, one.image)))
-        for key, people in tracks.items()
-    }
-
-
 def image_record(image: AnnotatedImage) -> dict[str, Any]:
     """The JSON record of an image."""
     named = {"height": image.height, "width": image.width, "vid_id": image.video, "frame_id": image.frame}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -42,12 +40,6 @@ class PixelMask:
         """A mask whose upper left pixel is (x, y) of the image."""
         rle = encode_mask(inside_hw)
         return cls(x=x, y=y, size=(rle["size"][0], rle["size"][1]), counts=rle["counts"])
-
-    def in_image(self, height: int, width: int) -> Mapping[str, Any]:
-        """COCO's run lengths of the whole image."""
-        whole_HW = np.zeros((height, width), np.uint8)
-        whole_HW[self.y : self.y + self.size[0], self.x : self.x + self.size[1]] = self.inside_hw
-        return encode_mask(whole_HW)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from models.body.charts import COARSE_OF_CHART, MIRROR_CHART, chart_neighbours, mirror_maps, mirror_uv
+from models.body.charts import COARSE_OF_CHART, MIRROR_CHART, mirror_maps, mirror_uv
 from models.body.open_body import KEYPOINT_NAMES, forward_kinematics, load_body, read_body, skin
 from models.errors import ModelError
 
@@ -203,6 +203,20 @@ def landmark_error(body, name):
 @pytest.mark.parametrize("name", sorted(LANDMARKS))
 def test_landmarks_are_near_densepose_landmarks(body, name):
     assert landmark_error(body, name) < LANDMARKS[name][3]
+
+
+def chart_neighbours(face_F3, chart_F):
+    """For each chart, the charts that share an edge with it."""
+    pairs = np.sort(face_F3[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    owner = np.repeat(chart_F, 3).astype(int)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    pairs, owner = pairs[order], owner[order]
+    same = (pairs[1:] == pairs[:-1]).all(axis=1) & (owner[1:] != owner[:-1])
+    touching: dict[int, set[int]] = {chart: set() for chart in range(1, 25)}
+    for a, b in zip(owner[1:][same], owner[:-1][same], strict=True):
+        touching[int(a)].add(int(b))
+        touching[int(b)].add(int(a))
+    return {chart: frozenset(others) for chart, others in touching.items()}
 
 
 def test_neighbouring_charts_share_a_joint(body):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.metrics.gps import KAPPA_REFERENCE_25, gps_paper, gps_reference, masked_gps
+from models.metrics.gps import KAPPA_REFERENCE_25, gps, gps_paper, masked_gps
 
 pytestmark = pytest.mark.quick
 
@@ -25,7 +25,7 @@ def test_an_error_of_thirty_centimetres_counts_one_half() -> None:
 def test_an_error_of_kappa_counts_the_same_on_every_part() -> None:
     for chart in range(1, 25):
         error_M = np.array([KAPPA_REFERENCE_25[chart]])
-        assert gps_reference(error_M, np.array([chart])) == pytest.approx(math.exp(-0.5))
+        assert gps(error_M, np.array([chart]), KAPPA_REFERENCE_25) == pytest.approx(math.exp(-0.5))
 
 
 def test_reference_constants_by_part() -> None:
@@ -44,7 +44,7 @@ def test_equals_the_reference(root: Path) -> None:
     assert len(cases) == 6
     for case in cases:
         error_M = np.array([float(value) for value in case["geodesic"]])
-        assert gps_reference(error_M, np.array(case["chart"])) == pytest.approx(case["gps"], abs=1e-9)
+        assert gps(error_M, np.array(case["chart"]), KAPPA_REFERENCE_25) == pytest.approx(case["gps"], abs=1e-9)
 
 
 def test_gpsm_combines_gps_and_mask_iou() -> None:

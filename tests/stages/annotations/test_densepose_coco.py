@@ -24,7 +24,6 @@ from stages.annotations.densepose_coco import (
     DenseSet,
     Skipped,
     read_dense_set,
-    tracks_of,
     write_dense_set,
 )
 
@@ -110,8 +109,10 @@ def tracked() -> dict[str, Any]:
 
 def test_people_of_posetrack_have_tracks(tmp_path: Path) -> None:
     read = read_dense_set(stored(tmp_path, tracked()))
-    found = {key: [one.id for one in people] for key, people in tracks_of(read).items()}
-    assert found == {("00001", 7): [20, 21, 22], ("00001", 8): [30]}
+    image = {one.id: (one.video, one.frame) for one in read.images}
+    found = [(one.id, one.track, *image[one.image]) for one in read.people]
+    assert found == [(22, 7, "00001", 102), (20, 7, "00001", 100), (21, 7, "00001", 101),
+                     (30, 8, "00001", 101), (31, None, "00001", 101)]
     write_dense_set(tmp_path / "again.json", read)
     assert json.loads((tmp_path / "again.json").read_text()) == tracked()
 

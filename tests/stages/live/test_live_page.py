@@ -310,11 +310,6 @@ def test_a_new_atlas_replaces_the_oldest_and_a_wrong_one_replaces_none() -> None
         switcher.close()
 
 
-def duplicated(content: bytes) -> bytes:
-    """A file in which some bytes are repeated, as in a damaged copy."""
-    return content[:100] + content[60:]
-
-
 def hostile_uploads() -> dict[str, bytes]:
     """Names and contents of damaged image files and of images that are no atlases."""
     made = {}

@@ -9,8 +9,8 @@ from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, F64
 from models.body.open_body import OpenBody, forward_kinematics
-from models.body.retarget import SIDES, frame_of
-from models.body.rotation_vectors import shortest_turn
+from models.body.retarget import SIDES, orthonormal_axes
+from models.body.rotation_vectors import shortest_rotation
 
 RestPose = Literal["t", "a"]
 ARM_DROP: dict[RestPose, float] = {"t": 0.0, "a": 45.0}
@@ -45,10 +45,10 @@ def rest_pose(body: OpenBody, head_B3: F32, pose: RestPose) -> tuple[F32, F32]:
 def _leg(place: dict[str, F64], side: str) -> dict[str, F64]:
     """Thigh and shin point down, the foot stands as in the body's own rest pose."""
     hip, knee, ankle = (place[f"{bone}.{side}"] for bone in ("upperleg01", "lowerleg01", "foot"))
-    down = frame_of(DOWN, LEFT)
+    down = orthonormal_axes(DOWN, LEFT)
     return {
-        f"upperleg01.{side}": down @ frame_of(knee - hip, LEFT).T,
-        f"lowerleg01.{side}": down @ frame_of(ankle - knee, LEFT).T,
+        f"upperleg01.{side}": down @ orthonormal_axes(knee - hip, LEFT).T,
+        f"lowerleg01.{side}": down @ orthonormal_axes(ankle - knee, LEFT).T,
         f"foot.{side}": np.eye(3),
     }
 
@@ -63,10 +63,10 @@ def _arm(place: dict[str, F64], side: str, drop: float) -> dict[str, F64]:
     hinge = np.cross(along, FRONT)
     shoulder, elbow, wrist = (place[f"{bone}.{side}"] for bone in ("upperarm01", "lowerarm01", "wrist"))
     bend = np.cross(elbow - shoulder, wrist - elbow)
-    upper = frame_of(along, hinge) @ frame_of(elbow - shoulder, bend).T
-    fore = frame_of(along, hinge) @ frame_of(wrist - elbow, bend).T
+    upper = orthonormal_axes(along, hinge) @ orthonormal_axes(elbow - shoulder, bend).T
+    fore = orthonormal_axes(along, hinge) @ orthonormal_axes(wrist - elbow, bend).T
     knuckle = {k: place[f"finger{k}-1.{side}"] for k in FINGERS}
-    hand = frame_of(along, FRONT) @ frame_of(knuckle[3] - wrist, knuckle[2] - knuckle[5]).T
+    hand = orthonormal_axes(along, FRONT) @ orthonormal_axes(knuckle[3] - wrist, knuckle[2] - knuckle[5]).T
     turn = Rotation.from_matrix(hand @ fore.T).as_rotvec() @ along
     found = {
         f"upperarm01.{side}": upper,
@@ -77,7 +77,7 @@ def _arm(place: dict[str, F64], side: str, drop: float) -> dict[str, F64]:
     for k in FINGERS:
         joints = [place[f"finger{k}-{joint}.{side}"] for joint in (1, 2, 3)]
         first, second = joints[1] - joints[0], joints[2] - joints[1]
-        third = shortest_turn(first, second) @ second  # the tip is no joint: the finger bends on as it did
+        third = shortest_rotation(first, second) @ second  # the tip is no joint: the finger bends on as it did
         for joint, direction in enumerate((first, second, third), 1):
-            found[f"finger{k}-{joint}.{side}"] = shortest_turn(hand @ direction, along) @ hand
+            found[f"finger{k}-{joint}.{side}"] = shortest_rotation(hand @ direction, along) @ hand
     return found

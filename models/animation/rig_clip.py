@@ -16,7 +16,7 @@ from models.animation.skeletons import FLOOR, HIPS, RigJoint, SkeletonName, skel
 from models.arrays import F32, F64, I32, Float
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
-from models.body.rotation_vectors import shortest_turn
+from models.body.rotation_vectors import shortest_rotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def rig_clip(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose) -> RigC
             child = first_child(parent_J, rest_J3, j)
             if child >= 0 and skeleton != "own":
                 now = np.einsum("tij,j->ti", turn_TJ33[:, j], rest_J3[child] - rest_J3[j])
-                turn_TJ33[:, j] = shortest_turn(now, target_TJ3[:, child] - target_TJ3[:, j]) @ turn_TJ33[:, j]
+                turn_TJ33[:, j] = shortest_rotation(now, target_TJ3[:, child] - target_TJ3[:, j]) @ turn_TJ33[:, j]
     moving = tuple(j for j, joint in enumerate(joints) if parent_J[j] < 0 or joints[parent_J[j]].place == FLOOR)
     place_TJ3 = target_TJ3.astype(np.float32)
     for j, parent in enumerate(parent_J.tolist()):

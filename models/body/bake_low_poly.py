@@ -1,7 +1,8 @@
 """Creates `low_poly.npz`: `python -m models.body.bake_low_poly [OUT]`.
 
-Vertices are chosen as farthest points, each with its mirror image. The distance of two vertices is its root mean square
-over poses, so that fingers that touch at rest are far apart. Then each vertex is fitted by its nearest chosen ones.
+Vertices are chosen as farthest points, each with its mirror image. The distance between two vertices is its root mean
+square over many poses, so fingers that touch in the rest pose are distant. Then weights are fitted with which the
+nearest chosen vertices give each vertex of the body.
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ VERTICES, SOURCES = 500, 12
 FINGER_TURN = 0.25
 """Standard deviation of the rotation vectors of finger bones, radians an axis."""
 NOISE = 0.002
-"""Metres a coordinate, standard deviation: the weights are fitted as if the chosen vertices were disturbed by it, so
-that they stay small."""
+"""Standard deviation, in metres, of a noise of the chosen vertices for which the weights are optimal. It keeps weights
+small."""
 DENSITY = {3: 2.2, 4: 2.2, 5: 1.5, 6: 1.5, 23: 1.5, 24: 1.5}
-"""How much denser the chosen vertices lie on the charts of hands, feet and head."""
+"""Density of the chosen vertices on the charts of hands, feet and head, relative to the other charts."""
 EYE_DENSITY = 0.3
+"""The same on the eyeballs."""
 CHUNK = 500
+"""Number of vertices whose weights are computed together, which limits memory."""
 FOR_TESTS = "mesh2motion/"
-"""Motions of the library that are left for tests."""
+"""First part of the names of motions whose poses are only used in tests."""
 
 
 def random_poses(library: PoseLibrary, chosen_P: Bool, count: int, seed: int) -> F32:
@@ -51,12 +54,12 @@ def random_poses(library: PoseLibrary, chosen_P: Bool, count: int, seed: int) ->
 
 
 def poses_for_tests(library: PoseLibrary) -> Bool:
-    """The poses (P,) that are left for tests."""
+    """Which poses (P,) are only used in tests."""
     return np.array([name.startswith(FOR_TESTS) for name in library.motions])[library.motion_P]
 
 
 def chosen_vertices(posed_VX: F32) -> I64:
-    """`VERTICES` farthest points, from the top of the head; a pair of mirror images at a time."""
+    """`VERTICES` farthest points in pairs of mirror images; the first one is the top of the head."""
     body = load_body()
     chart_V = np.zeros(len(posed_VX), np.int64)
     chart_V[body.face_F3.ravel()] = np.repeat(body.chart_F, 3)
@@ -74,7 +77,7 @@ def chosen_vertices(posed_VX: F32) -> I64:
 
 
 def upsampling(posed_VM3: F32, vertex_L: I64) -> tuple[I64, F64]:
-    """For vertices of the left half the nearest `SOURCES` of the chosen vertices, as indices into them, and weights."""
+    """Indices and weights of the `SOURCES` nearest chosen vertices of each vertex of the left half."""
     posed_VX = posed_VM3.reshape(len(posed_VM3), -1).astype(np.float64) / np.sqrt(posed_VM3.shape[1])
     chosen_LX = posed_VX[vertex_L]
     left = int((load_body().twin_V >= np.arange(len(posed_VX))).sum())

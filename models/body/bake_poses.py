@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import F32, Bool, Index
-from models.body.bvh import read_bvh
-from models.body.deepmimic_motion import read_deepmimic
-from models.body.gltf_motion import read_gltf_motions
+from models.body.bvh_reader import read_bvh
+from models.body.deepmimic_reader import read_deepmimic
+from models.body.gltf_reader import read_gltf_motions
 from models.body.open_body import load_body
 from models.body.pose_library import FORMAT, POSES_FILE, STORED_BONES, UNIT, stored_vectors, without_heading
 from models.body.retarget import RetargetedMotion, SourceSkeleton, retargeted
@@ -24,7 +24,7 @@ from models.body.source_skeletons import character_creator, deepmimic_humanoid, 
 
 POSES = 6000
 MAX_SPEED = 40.0
-"""Radians per second between two frames; a faster joint is an error of the capture."""
+"""Radians per second. A joint that is faster between two frames is an error of the capture."""
 
 LIMITS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "spine05": ((-45, -30, -30), (60, 30, 30)),
@@ -35,35 +35,36 @@ LIMITS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]
     "lowerleg01": ((-25, -30, -30), (160, 30, 30)),
     "foot": ((-50, -50, -45), (80, 50, 45)),
 }
-"""Least and greatest rotation vectors about left, up and front, degrees; those of right bones are mirrored.
+"""Minimum and maximum of the rotation vectors about left, up and front, degrees; those of right bones are mirrored.
 
-They are wide: what exceeds them is an error of the capture.
+They are wide: a rotation outside of them is an error of the capture.
 """
 
 POINTED = 40.0
-"""Degrees by which toes point down where a foot exceeds its limits: captured feet flip over as dancers point them."""
+"""Degrees by which a foot points down that replaces one outside of its limits. Captures of dancers who point their feet
+contain feet that are flipped over."""
 
 CMU = "CMU Graphics Lab Motion Capture Database by IClone-CMU-Mocap; may be copied, modified, redistributed; no resale"
 DEEPMIMIC = "DeepMimic by Xue Bin Peng; MIT"
 MESH2MOTION = "Mesh2Motion's human animations, keyed by hand; CC0"
 
-KEPT_APART = (
+HELD_OUT_MOTIONS = (
     *("cmu/001_01", "cmu/002_04", "cmu/003_01", "cmu/003_02", "cmu/005_16", "cmu/005_17"),
     *("deepmimic/jump", "deepmimic/kick", "deepmimic/spin", "deepmimic/sideflip"),
     *("mesh2motion/backflip", "mesh2motion/jumping-jacks"),
 )
-"""Motions that give no poses, so that tests and scores may use them: fast ones, and all of CMU's subject 3."""
+"""Motions without poses in the library, so that tests and scores can use them: fast ones, and CMU's subject 3."""
 
 JOINTS = (
     *("head", "neck01", "spine01", "spine03"),
     *(f"{bone}.{s}" for bone in ("lowerarm01", "wrist", "finger3-1", "lowerleg01", "foot", "toe2-1") for s in "LR"),
 )
-"""Joints whose places decide how different two poses are."""
+"""Joints whose positions decide how different two poses are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedMotion:
-    """A motion of the open body, where it comes from and under which licence."""
+    """A motion of the open body, with its name and its source and licence."""
 
     name: str
     licence: str
@@ -101,7 +102,7 @@ def beyond_limits(vector_TK3: F32) -> Bool:
 
 
 def with_mended_feet(motion: RetargetedMotion) -> RetargetedMotion:
-    """The motion with pointed feet where they exceed their limits."""
+    """The motion with pointed feet in place of feet outside of their limits."""
     beyond_TK, body = beyond_limits(stored_vectors(motion.turn_TB33)), load_body()
     turn_TB33 = motion.turn_TB33.copy()
     for bone in ("foot.L", "foot.R"):
@@ -122,7 +123,7 @@ def sound_frames(motion: RetargetedMotion) -> Bool:
 
 
 def joint_places(turn_TB33: F32) -> F32:
-    """Places (T, J, 3) of `JOINTS` of the mean body relative to its root, metres."""
+    """Positions (T, J, 3) of `JOINTS` of the mean body relative to its root, metres."""
     body = load_body()
     turned, placed = np.empty_like(turn_TB33), np.zeros(turn_TB33.shape[:3], np.float32)
     for b, parent in enumerate(body.parent_B.tolist()):
@@ -135,7 +136,10 @@ def joint_places(turn_TB33: F32) -> F32:
 
 
 def farthest_points(point_ND: F32, count: int) -> tuple[Index, float]:
-    """Indices of `count` points, each the farthest from those before it, and how far any point is from them."""
+    """Indices of `count` points, each the farthest from those before it, and the largest distance of a point from them.
+
+    `point_ND`: N points.
+    """
     chosen, distance_N = [0], np.linalg.norm(point_ND - point_ND[0], axis=1)
     while len(chosen) < min(count, len(point_ND)):
         chosen.append(int(distance_N.argmax()))
@@ -144,11 +148,11 @@ def farthest_points(point_ND: F32, count: int) -> tuple[Index, float]:
 
 
 def write_poses(sources: tuple[Path, Path, Path], out: Path) -> None:
-    """Read the sources, choose poses that differ most, and write the file."""
-    motions = [one for one in named_motions(*sources) if one.name not in KEPT_APART]
+    """Read the sources, choose the poses that differ most from each other, and write the file."""
+    motions = [motion for motion in named_motions(*sources) if motion.name not in HELD_OUT_MOTIONS]
     vectors, points, origins, dropped = [], [], [], 0
-    for number, one in enumerate(motions):
-        motion = with_mended_feet(one.motion)
+    for number, named in enumerate(motions):
+        motion = with_mended_feet(named.motion)
         frames = np.flatnonzero(sound_frames(motion))
         turn_TB33 = motion.turn_TB33[frames]
         dropped += len(motion.turn_TB33) - len(frames)
@@ -167,8 +171,8 @@ def write_poses(sources: tuple[Path, Path, Path], out: Path) -> None:
         vector_PK3=np.round(np.concatenate(vectors)[chosen] / UNIT).astype(np.int16),
         motion_P=origin_N2[chosen, 0].astype(np.int16),
         frame_P=origin_N2[chosen, 1].astype(np.int16),
-        motions=np.array([one.name for one in motions]),
-        licences=np.array([one.licence for one in motions]),
+        motions=np.array([named.name for named in motions]),
+        licences=np.array([named.licence for named in motions]),
     )
     print(
         f"{out}: {len(chosen)} of {len(point_ND)} frames of {len(motions)} motions, {out.stat().st_size / 1e6:.2f} MB"

@@ -19,10 +19,9 @@ class BodyMotion:
         rotation_TB33, root_T3: the poses, as in `BodyPose`.
         shape_C: scores of the shape's components.
         second_T: time of each frame, seconds.
-        confidence_TJ: how sure each keypoint is, 0..1.
+        confidence_TJ: confidence of each keypoint, 0..1.
         seen_TB: visible share of each bone's skin, 0..1.
-        camera: the camera in whose frame the motion is given. None for a motion in upright axes, with y up and the
-            floor at y = 0.
+        camera: the camera in whose frame the motion is given; None for a motion in upright axes.
     """
 
     rotation_TB33: F32
@@ -34,7 +33,7 @@ class BodyMotion:
     camera: PinholeCamera | None
 
     def moved(self, axes_33: Float, shift_3: Float) -> BodyMotion:
-        """The motion after a turn and a shift: a point p comes to `axes_33 @ p + shift_3`."""
+        """The motion after a rotation and a shift: a point p moves to `axes_33 @ p + shift_3`."""
         rotation_TB33 = self.rotation_TB33.copy()
         rotation_TB33[:, 0] = axes_33 @ rotation_TB33[:, 0]
         root_T3 = self.root_T3 @ axes_33.T + shift_3

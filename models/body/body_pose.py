@@ -13,13 +13,13 @@ from models.body.open_body import blend_transforms, bone_transforms, forward_kin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyPose:
-    """The pose, place and shape of one person.
+    """The pose, position and shape of one person.
 
     Attributes:
         rotation_B33: rotation of each bone relative to its parent, in the body's rest axes (x = the person's left,
-            y = up, z = front), as `forward_kinematics` takes it. The root's takes the rest axes into the frame in which
-            `root_3` stands: the camera's (x right, y down, z forward), unless said otherwise.
-        root_3: place of the root bone's head, metres.
+            y = up, z = front), as `forward_kinematics` takes it. The rotation of the root is from the rest axes to the
+            frame of `root_3`: the camera's (x right, y down, z forward), unless a function says otherwise.
+        root_3: position of the root bone's head, metres.
         shape_C: scores of the shape's components.
     """
 
@@ -44,14 +44,14 @@ def posed_keypoints(pose: BodyPose) -> F32:
 
 
 def posed_bones(pose: BodyPose) -> tuple[F32, F32]:
-    """Rotations (B, 3, 3) and places of the heads (B, 3) of all bones in the frame of the pose."""
+    """Rotations (B, 3, 3) and positions of the heads (B, 3) of all bones in the frame of the pose."""
     body = load_body()
     head_B3 = body.bone_mean_B3 + np.tensordot(pose.shape_C, body.bone_component_CB3, axes=1)
     return forward_kinematics(body, head_B3, pose.rotation_B33, pose.root_3)
 
 
 def _moved(pose: BodyPose, head_B3: F32, weight_NB: F32, rest_N3: F32) -> F32:
-    """Points of the rest pose with its bone heads, moved by linear blend skinning."""
+    """Points of the rest pose after linear blend skinning. `head_B3`: heads of the bones in the rest pose."""
     posed = forward_kinematics(load_body(), head_B3, pose.rotation_B33, pose.root_3)
     blended_N34 = blend_transforms(weight_NB, bone_transforms(head_B3, *posed))
     return np.einsum("nij,nj->ni", blended_N34[:, :, :3], rest_N3) + blended_N34[:, :, 3]

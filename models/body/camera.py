@@ -15,20 +15,21 @@ from models.arrays import F32, Float
 from models.errors import ModelError
 
 DEFAULT_FIELD = math.radians(60)
-"""Angle that the larger side of an image spans, where nothing tells the focal length."""
+"""Field of view of the larger side of an image whose focal length is unknown."""
 FILM_DIAGONAL_MM = math.hypot(36, 24)
-"""Diagonal of the film to which cameras state an equivalent focal length (CIPA DCG-001)."""
+"""Diagonal of a frame of 35 mm film, to which equivalent focal lengths refer (CIPA DCG-001)."""
 FOCAL_LENGTH, FOCAL_LENGTH_35MM = 0x920A, 0xA405
 RESOLUTION_X, RESOLUTION_UNIT = 0xA20E, 0xA210
 PIXELS_X, PIXELS_Y = 0xA002, 0xA003
-"""Tags of EXIF (CIPA DC-008): focal lengths in mm, pixels of the sensor per unit, size of the photo as it was taken."""
+"""Tags of EXIF (CIPA DC-008): focal lengths in mm, pixels of the sensor per unit, size of the photo before edits."""
 MM_PER_UNIT = {2: 25.4, 3: 10.0}
+"""Millimetres of the units that `RESOLUTION_UNIT` can state: inch and centimetre."""
 CROPPED = 0.02
-"""Relative change of a photo's aspect from which it is taken as cropped."""
+"""A photo counts as cropped if its aspect differs from that before edits by a larger share."""
 WIDEST, NARROWEST = math.radians(150), math.radians(2)
-"""Angles over the larger side outside of which a stated focal length is taken as wrong."""
+"""A stated focal length counts as wrong if the larger side's field of view is outside of these angles."""
 NEAR = 0.05
-"""Least depth in metres with which points are projected."""
+"""Smallest depth in metres for projections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class PinholeCamera:
         return (point_N3[:, :2] / depth_N1 * self.focal_px + self.center_2).astype(np.float32)
 
     def rays(self, xy_N2: Float) -> F32:
-        """The points at depth 1 (N, 3) that pixels show."""
+        """Directions (N, 3) of the rays through pixels, with z = 1."""
         flat_N2 = (xy_N2 - self.center_2) / self.focal_px
         return np.concatenate([flat_N2, np.ones((len(flat_N2), 1))], axis=1).astype(np.float32)
 
@@ -79,10 +80,10 @@ def centred_camera(focal_px: float, width: int, height: int) -> PinholeCamera:
 
 
 def exif_camera(tags: Mapping[int, object], width: int, height: int) -> PinholeCamera | None:
-    """The camera of a still photo by its EXIF tags, or None where they do not tell a sound focal length.
+    """The camera of a photo from its EXIF tags, or None where they give no plausible focal length.
 
-    The equivalent focal length of 35 mm film is read first, then the focal length with the sensor's resolution. A photo
-    whose aspect differs from that of the photo as it was taken is cropped: its tags tell nothing.
+    The equivalent focal length of 35 mm film is used if it is stated, else the focal length with the sensor's
+    resolution. A cropped photo gives None.
 
     Args:
         tags: the tags of the EXIF directory, by number, as Pillow's `getexif().get_ifd(0x8769)` gives them.

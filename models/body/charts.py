@@ -46,7 +46,7 @@ CHARTS_AT_JOINT: dict[str, frozenset[int]] = {
 
 
 def mirrored_name(name: str) -> str:
-    """Name of the part or joint on the other side."""
+    """The name of the part or joint on the other side of the body."""
     for side, other in (("left", "right"), ("right", "left")):
         if side in name:
             return name.replace(side, other)
@@ -74,7 +74,7 @@ def mirror_uv(label: U8, u: Float, v: Float) -> tuple[Float, Float]:
 
 
 def mirror_maps(label_HW: U8, uv_2HW: Float) -> tuple[U8, Float]:
-    """Label and UV maps of the horizontally flipped image: columns reversed, sides exchanged, background still 0."""
+    """Label and UV maps of the horizontally flipped image: columns are reversed, left and right charts exchanged."""
     label, uv = label_HW[:, ::-1], uv_2HW[:, :, ::-1]
     mirrored_uv = np.stack(mirror_uv(label, uv[0], uv[1])).astype(uv_2HW.dtype)
     return MIRROR_CHART[label], mirrored_uv

@@ -1,4 +1,4 @@
-"""The open body as it was fitted to one person of one frame."""
+"""The result of a fit of the open body to one person of one frame."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class FittedBody:
     Attributes:
         pose: the body.
         camera: the camera that shows it.
-        confidence_J: how sure each keypoint is, 0..1.
+        confidence_J: confidence of each keypoint, 0..1.
         seen_B: visible share of each bone's skin, 0..1.
-        residual: mean distance of the fitted surface points from where the picture shows them, relative to the
+        residual: mean distance between projected points of the surface and their image points, relative to the
             person's size in pixels.
         is_person: probability that this is a person.
         height_stated: whether the user stated the person's height, so that size and distance are known.

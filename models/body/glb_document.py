@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from models.arrays import F64
-from models.body.skeletal_motion import require_places
+from models.body.skeletal_motion import require_coordinates
 from models.files.json_file import parsed_json
 
 MAX_JSON_BYTES, MAX_CHUNKS, MAX_NODES = 16 * 2**20, 64, 10_000
-"""Larger documents are refused: lists of JSON take up to thirty times their bytes."""
+"""Larger documents are refused: parsed JSON takes up to thirty times its bytes in memory."""
 MAX_VALUES = 2**25
-"""Floats that are read of one file; many channels may name the same ones."""
+"""Maximum number of floats that are read from one file: many channels can name the same large accessor."""
 
 JSON_CHUNK, BINARY_CHUNK = 0x4E4F534A, 0x004E4942
 FLOAT = 5126
@@ -30,18 +30,18 @@ class GlbDocument:
     """The parts of a file.
 
     Attributes:
-        nodes: as in the file.
-        parents: of each node; −1: none.
+        nodes: the nodes, as in the file.
+        parents: index of the parent of each node; −1 for none.
         tables: all lists of the document, by name.
         binary: the binary chunk.
-        left: number of floats that may still be read.
+        values_left: number of floats that may still be read.
     """
 
     nodes: list[dict[str, Any]]
     parents: list[int]
     tables: dict[str, Any]
     binary: memoryview
-    left: int
+    values_left: int
 
     def numbers(self, accessor: Any, kind: str) -> F64:
         """The values (N, W) of an accessor of floats of a kind: SCALAR, VEC3 or VEC4.
@@ -59,32 +59,32 @@ class GlbDocument:
             raise ValueError("an animation is stored as a sparse accessor, which is not read")
         if inside + size > entry_count(view["byteLength"]) or within + inside + size > len(self.binary):
             raise ValueError("an accessor reaches beyond the file")
-        self.left -= width * count
-        if self.left < 0:
+        self.values_left -= width * count
+        if self.values_left < 0:
             raise ValueError(f"its animations have more than {MAX_VALUES} values")
         values = np.frombuffer(self.binary, "<f4", width * count, within + inside).reshape(count, width)
-        return require_places(values.astype(np.float64))
+        return require_coordinates(values.astype(np.float64))
 
-    def below(self, node: int) -> list[int]:
+    def descendants(self, node: int) -> list[int]:
         """A node and all nodes below it, parents first."""
         order = [node]
-        for one in order:
-            order.extend(self.nodes[one].get("children", ()))
+        for parent in order:
+            order.extend(self.nodes[parent].get("children", ()))
         return order
 
-    def above(self, node: int) -> list[int]:
-        """The nodes above a node, the nearest first."""
+    def ancestors(self, node: int) -> list[int]:
+        """The nodes above a node, its parent first."""
         found = [self.parents[node]]
         while found[-1] >= 0:
             found.append(self.parents[found[-1]])
         return found[:-1]
 
     def vector(self, node: int, key: str, rest: tuple[float, ...]) -> F64:
-        """A node's own translation or rotation at rest. Raises: ValueError."""
+        """A node's translation or rotation in the rest pose. Raises: ValueError."""
         value = np.array(self.nodes[node].get(key, rest), np.float64)
         if value.shape != (len(rest),):
             raise ValueError(f"the {key} of a node has not {len(rest)} numbers")
-        return require_places(value)
+        return require_coordinates(value)
 
 
 def item_of(items: Any, index: Any) -> Any:
@@ -117,15 +117,15 @@ def parsed_glb(data: bytes) -> GlbDocument:
     if len(nodes) > MAX_NODES:
         raise ValueError(f"it has more than {MAX_NODES} nodes")
     binary = chunks.get(BINARY_CHUNK, memoryview(b""))
-    document = GlbDocument(nodes=nodes, parents=_parents(nodes), tables=tables, binary=binary, left=MAX_VALUES)
+    document = GlbDocument(nodes=nodes, parents=_parents(nodes), tables=tables, binary=binary, values_left=MAX_VALUES)
     roots = [number for number, parent in enumerate(document.parents) if parent < 0]
-    if sum(len(document.below(root)) for root in roots) != len(nodes):
+    if sum(len(document.descendants(root)) for root in roots) != len(nodes):
         raise ValueError("a node is below itself")
     return document
 
 
 def _chunks(data: bytes) -> dict[int, memoryview]:
-    """The chunks by kind, not copied."""
+    """The chunks by kind, as views of the data."""
     chunks, at, whole, count = {}, 12, memoryview(data), 0
     while at + 8 <= len(data):
         size, kind = struct.unpack_from("<II", data, at)

@@ -1,7 +1,7 @@
-"""A low-poly open body: 500 of its vertices, and the fixed matrix that gives all vertices from these.
+"""A low-poly open body: 500 of its vertices, and the fixed matrix that computes all vertices from these.
 
-A network that predicts a mesh predicts these vertices. Every vertex of the body is a weighted sum of the same twelve of
-them in every pose and shape; the weights sum to 1. `bake_low_poly.py` writes the file.
+A network that predicts a mesh predicts these 500 vertices. Each vertex of the body is a weighted sum of twelve of them,
+with the same weights in every pose and shape; the weights sum to 1. `bake_low_poly.py` writes the file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REMEDY = "create it: python -m models.body.bake_low_poly"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LowPoly:
-    """L vertices of the body, and how all its V vertices follow from them.
+    """L vertices of the body, and the matrix that computes all its V vertices from them.
 
     Attributes:
         vertex_L: the vertices.

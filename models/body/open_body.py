@@ -1,6 +1,6 @@
 """The open body: shape, skeleton and skinning. It is read from `open_body.npz`, which `bake_body.py` writes.
 
-Axes: x = the person's left, y = up, z = front; metres; at rest the feet stand on y = 0.
+Axes: x = the person's left, y = up, z = front; metres. In the rest pose the soles are at y = 0.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class OpenBody:
     phenotypes: tuple[str, ...]
 
     def rest(self, score_C: F32) -> tuple[F32, F32]:
-        """Rest vertices (V, 3) and bone heads (B, 3) of a shape, with the feet on y = 0."""
+        """Rest vertices (V, 3) and bone heads (B, 3) of a shape, with the soles at y = 0."""
         vertex = self.mean_V3 + np.einsum("c,cvi->vi", np.asarray(score_C, np.float32), self.component_CV3)
         head = self.bone_mean_B3 + np.tensordot(score_C, self.bone_component_CB3, axes=1)
         floor = np.array([0, vertex[:, 1].min(), 0], np.float32)
@@ -134,8 +134,8 @@ def bone_transforms(head_B3: F32, global_B33: F32, position_B3: F32) -> F32:
 def blend_transforms(weight_VB: F32, transform_B12: F32) -> F32:
     """Transforms of bones blended by skin weights (V, 3, 4).
 
-    The product is made in pieces that are too small for the linear algebra library to use threads. With threads it is
-    much slower on a busy machine.
+    The product is computed in blocks so small that the linear algebra library uses no threads. With threads it is much
+    slower on a busy machine.
     """
     result = np.empty((len(weight_VB), 12), np.float32)
     for start in range(0, len(weight_VB), 200):
@@ -164,7 +164,7 @@ def read_body(path: Path) -> OpenBody:
 
 
 def _whole(half: Mapping[str, Any]) -> OpenBody:
-    """Left half and its mirror image. Vertices in the middle are shared and lie exactly at x = 0."""
+    """Left half and its mirror image. Both share the vertices in the middle, whose x is exactly 0."""
     middle = np.abs(half["mean_V3"][:, 0]) < 1e-6
     left = len(middle)
     twin_of_left = np.where(middle, np.arange(left), left + np.cumsum(~middle) - 1)
@@ -200,7 +200,7 @@ def _both(left_V3: F32, middle: Bool) -> F32:
 
 
 def _keypoints(half: Mapping[str, Any], middle: Bool) -> F32:
-    """Symmetric regressors over both halves: a right joint is the mirror image of the left one."""
+    """Symmetric regressors over both halves: each right joint is the mirror image of the left one."""
     near, far = half["keypoint_near_KV"].astype(np.float32), half["keypoint_far_KV"].astype(np.float32)
     full = np.concatenate([near, far[:, ~middle]], axis=1)
     flipped = np.concatenate([np.where(middle, near, far), near[:, ~middle]], axis=1)

@@ -21,7 +21,7 @@ UNIT = np.pi / 32767
 TRUNK = ("root", "spine05", "spine04", "spine03", "spine02", "spine01", "neck01", "neck02", "neck03", "head")
 LIMBS = ("clavicle", "upperarm01", "lowerarm01", "lowerarm02", "wrist", "upperleg01", "lowerleg01", "foot", "toe1-1")
 STORED_BONES = (*TRUNK, *(f"{bone}.{side}" for bone in LIMBS for side in "LR"))
-"""Bones whose rotations are stored; all toes turn as `toe1-1`, and the other bones rest."""
+"""Bones whose rotations are stored. All toes have the rotation of `toe1-1`; other bones have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,8 @@ class PoseLibrary:
 
     Attributes:
         vector_PK3: rotation vectors of `STORED_BONES` relative to their parents, radians; the root faces +z.
-        motion_P: number of the motion that each pose comes from.
-        frame_P: its frame there.
+        motion_P: index of each pose's motion.
+        frame_P: index of its frame in this motion.
         motions: names of the motions, as `cmu/005_06`.
         licences: source and licence of each motion.
     """
@@ -43,7 +43,7 @@ class PoseLibrary:
     licences: tuple[str, ...]
 
     def has_hands(self, pose: int) -> bool:
-        """Whether the source of a pose told how the hands are turned."""
+        """Whether the source of a pose contains rotations of the hands."""
         return not self.motions[int(self.motion_P[pose])].startswith("deepmimic/")
 
 
@@ -68,7 +68,7 @@ def load_poses() -> PoseLibrary:
 
 
 def stored_vectors(turn_TB33: F32) -> F32:
-    """Rotation vectors (T, K, 3) of `STORED_BONES` from rotations of all bones; headings are kept."""
+    """Rotation vectors (T, K, 3) of `STORED_BONES` from rotations of all bones; headings do not change."""
     index = [load_body().bone(name) for name in STORED_BONES]
     vector = Rotation.from_matrix(turn_TB33[:, index].reshape(-1, 3, 3).astype(np.float64)).as_rotvec()
     return vector.reshape(len(turn_TB33), len(index), 3).astype(np.float32)
@@ -87,7 +87,7 @@ def all_bones(vector_K3: F32) -> F32:
 
 
 def mirrored_vectors(vector_K3: F32) -> F32:
-    """The mirror image of a pose: sides exchanged, turns about up and front reversed."""
+    """The mirror image of a pose: sides are exchanged, rotations about the up and front axes are reversed."""
     twin = [
         STORED_BONES.index(name[:-1] + {"L": "R", "R": "L"}[name[-1]] if "." in name else name) for name in STORED_BONES
     ]
@@ -95,15 +95,16 @@ def mirrored_vectors(vector_K3: F32) -> F32:
 
 
 def without_heading(turn_T33: F32) -> F32:
-    """Rotations of the root without their turn about the vertical axis (see `headings`)."""
+    """Rotations of the root without their heading (see `headings`)."""
     turn = Rotation.from_rotvec(-headings(turn_T33)[:, None] * np.array([0.0, 1, 0])).as_matrix()
     return np.asarray(turn @ turn_T33, np.float32)
 
 
 def headings(turn_T33: F32) -> F64:
-    """Turns of the root about the vertical axis (T,), radians; 0: towards +z.
+    """Headings of the root (T,): the angle about the vertical axis from +z to the body's front, radians.
 
-    The heading is where the front points, or the head's opposite where somebody lies on the back or the belly.
+    The front of a lying person is vertical. Then the heading is from the head to the feet on the back, and from the
+    feet to the head on the belly.
     """
     front_T3, up_T3 = turn_T33[:, :, 2].astype(np.float64), turn_T33[:, :, 1].astype(np.float64)
     flat = np.hypot(front_T3[:, 0], front_T3[:, 2]) < 0.5

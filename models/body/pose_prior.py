@@ -1,8 +1,8 @@
 """The prior of poses: how probable a pose is before a picture is seen.
 
-It is a Gaussian with full covariance over the rotation vectors of all rotations but the root's, as a camera may look
-from anywhere. It comes from the poses of real people in `real_poses.npz` alone and from their mirror images. So it
-holds no pose of a synthetic world, and none of the motions that `bake_poses.KEPT_APART` names.
+It is a Gaussian with full covariance over the rotation vectors of all rotations but the root's: a camera may see a
+person from any side. It is computed from the poses of real people in `real_poses.npz` and their mirror images. So it
+contains no pose of a synthetic world, and none of the motions in `bake_poses.HELD_OUT_MOTIONS`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from models.body.reduced_pose import NECK, ROTATIONS, SPINE
 TURNED = ROTATIONS[1:]
 """The rotations that have a prior; X = 3 · 18 numbers."""
 SLACK = 0.06
-"""Standard deviation, radians, that is added to every angle: sources turn some joints about one axis only."""
+"""Standard deviation in radians that is added to every angle: some sources rotate joints about one axis only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def load_pose_prior() -> PosePrior:
 
 
 def prior_of(library: PoseLibrary) -> PosePrior:
-    """The prior of a library. A person of n poses weighs √n, so that nobody outweighs all others."""
+    """The prior of a library. All n poses of a person together weigh √n, so that no person dominates."""
     vector_PR3 = library_vectors(library)
     weight_P = np.concatenate([person_weights(library)] * 2)
     sample_PX = np.concatenate([vector_PR3, _mirrored(vector_PR3)]).reshape(len(weight_P), -1)
@@ -68,7 +68,10 @@ def library_vectors(library: PoseLibrary) -> F64:
 
 
 def person_weights(library: PoseLibrary) -> F64:
-    """Weight of each pose: 1 / √n for one of n poses of a person; other sources than CMU name motions, no persons."""
+    """The weight of each pose (P,): 1 / √n for a person of n poses.
+
+    Sources other than CMU name no persons, so there each motion counts as a person.
+    """
     people = [name.split("_")[0] if name.startswith("cmu/") else name for name in library.motions]
     of_P = [people[motion] for motion in library.motion_P]
     count = Counter(of_P)
@@ -76,6 +79,6 @@ def person_weights(library: PoseLibrary) -> F64:
 
 
 def _mirrored(vector_PR3: F64) -> F64:
-    """Mirror images: sides exchanged, turns about up and front reversed."""
+    """Mirror images: sides are exchanged, rotations about the up and front axes are reversed."""
     twins = [TURNED.index(name[:-1] + {"L": "R", "R": "L"}[name[-1]] if "." in name else name) for name in TURNED]
     return vector_PR3[:, twins] * np.array([1.0, -1, -1])

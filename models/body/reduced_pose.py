@@ -1,7 +1,7 @@
-"""The pose by which a body is fitted: 19 rotations, a place and a shape.
+"""The pose that a fit changes: 19 rotations, a position and a shape.
 
-Spine and neck turn as one each: every bone of the group turns by an equal part. All other bones keep their place at
-rest in their parent.
+The bones of the spine share one rotation, and so do those of the neck: each takes an equal part of it. All other bones
+keep their rotation in the rest pose.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ LIMBS = (
     *("upperleg01", "lowerleg01", "foot"),
 )
 ROTATIONS = ("root", "spine", "neck", *(f"{name}.{side}" for side in "LR" for name in LIMBS))
-"""Names of the rotations; but for spine and neck the name is that of the bone."""
-TURNS = 3 * len(ROTATIONS)
-PLACE = slice(TURNS, TURNS + 3)
-"""The place among the parameters, which are in order: three for each rotation, place, shape."""
+"""Names of the rotations: `spine`, `neck`, and the names of single bones."""
+ROTATION_PARAMETERS = 3 * len(ROTATIONS)
+ROOT_POSITION = slice(ROTATION_PARAMETERS, ROTATION_PARAMETERS + 3)
+"""Indices of the root's position. The parameters are three numbers of each rotation, the position, the shape scores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,25 +48,25 @@ class ReducedPose:
         return rotation_logarithm(self.rotation_R33)
 
     def moved(self, step_P: F64) -> ReducedPose:
-        """The pose after a step of all parameters: R ← exp(δ)·R for rotations, a sum for place and shape."""
-        turn_R33 = rotation_exponential(step_P[:TURNS].reshape(-1, 3))
+        """The pose after a step of all parameters: R ← exp(δ)·R for rotations, a sum for position and shape."""
+        turn_R33 = rotation_exponential(step_P[:ROTATION_PARAMETERS].reshape(-1, 3))
         return ReducedPose(
-            rotation_R33=turn_R33 @ self.rotation_R33, root_3=self.root_3 + step_P[PLACE],
-            shape_C=self.shape_C + step_P[PLACE.stop :],
+            rotation_R33=turn_R33 @ self.rotation_R33, root_3=self.root_3 + step_P[ROOT_POSITION],
+            shape_C=self.shape_C + step_P[ROOT_POSITION.stop :],
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrivenBones:
-    """The D bones that the rotations turn, group by group; parents come first.
+    """The D driven bones: those that `ROTATIONS` rotate. Parents come first.
 
     Attributes:
         bone_D: index of the bone in the body.
-        parent_D: index of the next driven bone above; −1 for the root.
-        group_D: rotation that turns the bone.
-        share_D: the bone's part of that rotation.
-        carrier_B: the driven bone with which each bone of the body moves.
-        start_R: first driven bone of each rotation.
+        parent_D: index of the nearest driven bone above it; −1 for the root.
+        group_D: index of the rotation that rotates the bone.
+        share_D: the part of that rotation that the bone takes, 0..1.
+        carrier_B: for each bone of the body the driven bone with which it moves.
+        start_R: for each rotation its first driven bone.
     """
 
     bone_D: I32
@@ -98,7 +98,7 @@ def driven_bones() -> DrivenBones:
 
 @cache
 def shared_bones() -> Index:
-    """Those of the driven bones that turn by a part of a rotation."""
+    """Indices of the driven bones that take only a part of a rotation."""
     return np.flatnonzero(driven_bones().share_D < 1)
 
 
@@ -121,7 +121,7 @@ def whole_pose(reduced: ReducedPose) -> BodyPose:
 
 
 def reduced_pose(pose: BodyPose) -> ReducedPose:
-    """The nearest reduced pose: the product of the rotations of spine and neck, and the other rotations as they are."""
+    """The nearest reduced pose. The rotations of spine and neck are the products of those of their bones."""
     driven = driven_bones()
     rotation_D33 = pose.rotation_B33[driven.bone_D].astype(np.float64)
     rotation_R33 = rotation_D33[driven.start_R]

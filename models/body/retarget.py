@@ -1,8 +1,8 @@
-"""Carries a motion from another skeleton over to the open body, bone by bone.
+"""Retargets a motion from another skeleton to the open body, bone by bone.
 
-Each bone of the body follows a joint of the source: their orientations differ by a constant rotation, which comes from
-directions that both skeletons have (along a limb, across its hinge, up from the sole). Directions of limbs are kept
-exactly; lengths are the body's own.
+Each bone of the body follows a joint of the source: their orientations differ by a constant rotation. It is computed
+from directions that both skeletons have: along a limb, across its hinge, up from the sole. The result has exactly the
+source's directions of limbs, and the body's lengths.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ from models.body.skeletal_motion import SkeletalMotion, posed_skeleton
 
 SIDES = ("L", "R")
 LEFT, UP = np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
+TOE_BEND = (-1.0, 0.15)
+"""Radians about the left axis that toes bend at most: up, and down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Follow:
-    """What a bone of the body follows.
+class FollowedJoint:
+    """The joint of the source that a bone of the body follows.
 
     Attributes:
         joint: joint of the source.
-        rest_33: the body's axes (left, up, front) at rest, in the joint's axes.
-        other, share: a second joint with its axes, and its share (0..1) in the orientation.
+        rest_33: the body's axes (left, up, front) in the rest pose, in the joint's axes.
+        other: a second joint and the same axes in it, for a bone between two joints.
+        share: weight of the second joint in the orientation, 0..1.
     """
 
     joint: str
@@ -42,19 +45,19 @@ class Follow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSkeleton:
-    """How the body follows a skeleton.
+    """A skeleton from which motions are retargeted.
 
     Attributes:
-        world_33: takes the source's axes to the body's (left, up, front).
-        bones: bones of the body, and what each follows; other bones keep their place at rest in their parent.
-        leg: hip, knee and ankle of the left leg, from which its length is measured.
+        world_33: rotation from the source's axes to the body's (left, up, front).
+        bones: bones of the body, and the joint that each follows; other bones keep their rotation in the rest pose.
+        leg: hip, knee and ankle of the left leg. Its length decides the scale.
         toes: joints that the toes of the left and the right foot follow, if any.
     """
 
     world_33: F64
-    bones: Mapping[str, Follow]
+    bones: Mapping[str, FollowedJoint]
     leg: tuple[str, ...]
-    toes: tuple[Follow, Follow] | None = None
+    toes: tuple[FollowedJoint, FollowedJoint] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,7 @@ class RetargetedMotion:
 
     Attributes:
         turn_TB33: rotation of each bone relative to its parent, in the body's rest axes, as in `forward_kinematics`.
-        root_T3: place of the root, metres, for the mean body; the source's origin is kept.
+        root_T3: position of the root, metres, for the mean body; the source's origin is kept.
         frame_time: seconds from one frame to the next.
     """
 
@@ -72,8 +75,8 @@ class RetargetedMotion:
     frame_time: float
 
 
-def frame_of(along_3: npt.ArrayLike, across_3: npt.ArrayLike) -> F64:
-    """Orthonormal axes as columns: along, what of `across` is perpendicular to it, and their cross product."""
+def orthonormal_axes(along_3: npt.ArrayLike, across_3: npt.ArrayLike) -> F64:
+    """Orthonormal axes as columns: `along`, the part of `across` that is perpendicular to it, their cross product."""
     along = np.asarray(along_3, np.float64) / np.linalg.norm(along_3)
     across = np.asarray(across_3, np.float64)
     across = across - (across @ along) * along
@@ -83,10 +86,10 @@ def frame_of(along_3: npt.ArrayLike, across_3: npt.ArrayLike) -> F64:
 
 @cache
 def rest_frames() -> dict[str, F64]:
-    """Axes of the body's limbs at rest, by bone.
+    """Axes of the body's limbs in the rest pose, by bone. The columns are as in `orthonormal_axes`.
 
-    Thigh, shin: along it, and the knee's axis. Upper arm, forearm: along it, and the elbow's axis. Wrist: towards the
-    middle knuckle, and from the little finger's knuckle to the index finger's. Foot, toe: up, and left.
+    The first two axes are: along the limb and the hinge of the knee or elbow (thigh, shin, upper arm, forearm); to the
+    middle knuckle, and from the little finger's knuckle to the index finger's (wrist); up and left (foot, toe).
     """
     body = load_body()
     head = {name: body.bone_mean_B3[b].astype(np.float64) for b, name in enumerate(body.bones)}
@@ -96,30 +99,30 @@ def rest_frames() -> dict[str, F64]:
         fore = head[f"wrist.{s}"] - head[f"lowerarm01.{s}"]
         elbow = np.cross(upper, fore)
         frames |= {
-            f"upperarm01.{s}": frame_of(upper, elbow),
-            f"lowerarm01.{s}": frame_of(fore, elbow),
-            f"wrist.{s}": frame_of(
+            f"upperarm01.{s}": orthonormal_axes(upper, elbow),
+            f"lowerarm01.{s}": orthonormal_axes(fore, elbow),
+            f"wrist.{s}": orthonormal_axes(
                 head[f"finger3-1.{s}"] - head[f"wrist.{s}"], head[f"finger2-1.{s}"] - head[f"finger5-1.{s}"]
             ),
-            f"upperleg01.{s}": frame_of(head[f"lowerleg01.{s}"] - head[f"upperleg01.{s}"], LEFT),
-            f"lowerleg01.{s}": frame_of(head[f"foot.{s}"] - head[f"lowerleg01.{s}"], LEFT),
-            f"foot.{s}": frame_of(UP, LEFT),
-            f"toe.{s}": frame_of(UP, LEFT),
+            f"upperleg01.{s}": orthonormal_axes(head[f"lowerleg01.{s}"] - head[f"upperleg01.{s}"], LEFT),
+            f"lowerleg01.{s}": orthonormal_axes(head[f"foot.{s}"] - head[f"lowerleg01.{s}"], LEFT),
+            f"foot.{s}": orthonormal_axes(UP, LEFT),
+            f"toe.{s}": orthonormal_axes(UP, LEFT),
         }
     return frames
 
 
 def retargeted(motion: SkeletalMotion, source: SourceSkeleton) -> RetargetedMotion:
-    """The same motion of the open body. Raises ModelError if the skeleton lacks a joint of the source's table."""
+    """The motion on the open body. Raises ModelError if the skeleton lacks a joint that `source` names."""
     body = load_body()
     turned_TJ33, placed_TJ3 = posed_skeleton(motion)
 
-    def followed(follow: Follow) -> F64:
-        own = source.world_33 @ turned_TJ33[:, motion.joint(follow.joint)] @ follow.rest_33
+    def followed(follow: FollowedJoint) -> F64:
+        first_T33 = source.world_33 @ turned_TJ33[:, motion.joint(follow.joint)] @ follow.rest_33
         if follow.other is None or follow.share == 0:
-            return own
+            return first_T33
         joint, rest_33 = follow.other
-        return _between(own, source.world_33 @ turned_TJ33[:, motion.joint(joint)] @ rest_33, follow.share)
+        return _between(first_T33, source.world_33 @ turned_TJ33[:, motion.joint(joint)] @ rest_33, follow.share)
 
     turn_TB33 = np.tile(np.eye(3), (len(turned_TJ33), len(body.bones), 1, 1))
     global_TB33 = np.empty_like(turn_TB33)
@@ -140,14 +143,14 @@ def retargeted(motion: SkeletalMotion, source: SourceSkeleton) -> RetargetedMoti
 
 
 def _between(first_T33: F64, second_T33: F64, share: float) -> F64:
-    """Rotations on the shortest way from one to another."""
+    """Rotations between the first and the second ones (spherical interpolation)."""
     first = Rotation.from_matrix(first_T33)
     way = (first.inv() * Rotation.from_matrix(second_T33)).as_rotvec()
     return np.asarray((first * Rotation.from_rotvec(share * way)).as_matrix())
 
 
 def _half_turn(forearm_T33: F64, wrist_T33: F64, side: str) -> F64:
-    """Half of the wrist's turn about the forearm, which the lower half of the forearm takes."""
+    """Half of the wrist's rotation about the forearm: the lower half of the forearm takes it."""
     axis = rest_frames()[f"lowerarm01.{side}"][:, 0]
     x, y, z, w = Rotation.from_matrix(np.swapaxes(forearm_T33, 1, 2) @ wrist_T33).as_quat().T
     angle = 2 * np.arctan2(np.stack([x, y, z], axis=1) @ axis, w)
@@ -156,10 +159,10 @@ def _half_turn(forearm_T33: F64, wrist_T33: F64, side: str) -> F64:
 
 
 def _toe_bend(foot_T33: F64, toe_T33: F64) -> F64:
-    """The toes' turn about the axis across the foot; the rest of a joint in the shoe is noise."""
+    """The toes' rotation about the axis across the foot. Other rotations of a joint inside a shoe are noise."""
     relative = np.swapaxes(foot_T33, 1, 2) @ toe_T33
     angle = np.arctan2(relative[:, 2, 1], relative[:, 1, 1])
-    return np.asarray(Rotation.from_rotvec(np.clip(angle, -1.0, 0.15)[:, None] * LEFT).as_matrix())
+    return np.asarray(Rotation.from_rotvec(np.clip(angle, *TOE_BEND)[:, None] * LEFT).as_matrix())
 
 
 def _leg_length() -> float:

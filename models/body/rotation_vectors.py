@@ -1,4 +1,4 @@
-"""Rotation vectors: exponential, logarithm, and their derivatives; shortest turns, and quaternions over time."""
+"""Rotation vectors: exponential, logarithm, and their derivatives; shortest rotations, and quaternions over time."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ def rotation_logarithm(rotation_N33: Float) -> F64:
     They come from the quaternion, as the row of its outer product with itself that has the largest diagonal element
     (Shepperd, 1978).
     """
-    own, twin = np.asarray(rotation_N33, np.float64), np.swapaxes(rotation_N33, 1, 2)
-    diagonal_N3 = np.einsum("nii->ni", own)
+    matrix_N33, transposed_N33 = np.asarray(rotation_N33, np.float64), np.swapaxes(rotation_N33, 1, 2)
+    diagonal_N3 = np.einsum("nii->ni", matrix_N33)
     trace_N1 = diagonal_N3.sum(axis=1, keepdims=True)
-    outer_N44 = np.empty((len(own), 4, 4))
-    outer_N44[:, :3, :3] = own + twin
+    outer_N44 = np.empty((len(matrix_N33), 4, 4))
+    outer_N44[:, :3, :3] = matrix_N33 + transposed_N33
     outer_N44[:, range(3), range(3)] = 1 + 2 * diagonal_N3 - trace_N1
-    outer_N44[:, 3, :3] = outer_N44[:, :3, 3] = (own - twin)[:, (2, 0, 1), (1, 2, 0)]
+    outer_N44[:, 3, :3] = outer_N44[:, :3, 3] = (matrix_N33 - transposed_N33)[:, (2, 0, 1), (1, 2, 0)]
     outer_N44[:, 3, 3] = 1 + trace_N1[:, 0]
     largest_N = np.einsum("nii->ni", outer_N44).argmax(axis=1)
-    row_N4 = outer_N44[np.arange(len(own)), largest_N]
+    row_N4 = outer_N44[np.arange(len(matrix_N33)), largest_N]
     sign_N1 = np.where(row_N4[:, 3:] < 0, -1.0, 1.0)
     axis_N3, sine_N = sign_N1 * row_N4[:, :3], np.linalg.norm(row_N4[:, :3], axis=1)
     angle_N = 2 * np.arctan2(sine_N, np.abs(row_N4[:, 3]))
     return np.asarray(axis_N3 * (angle_N / np.maximum(sine_N, 1e-300))[:, None], np.float64)
 
 
-def shortest_turn(from_3: Float, to_3: Float) -> F64:
-    """The smallest rotation (…, 3, 3) that takes directions (…, 3) of any length to others; opposite ones stay."""
-    one = from_3 / np.linalg.norm(from_3, axis=-1, keepdims=True)
-    other = to_3 / np.linalg.norm(to_3, axis=-1, keepdims=True)
-    cross = np.cross(one, other)
-    cosine = np.sum(one * other, axis=-1, keepdims=True)
+def shortest_rotation(from_3: Float, to_3: Float) -> F64:
+    """The smallest rotations (…, 3, 3) from some directions (…, 3) to others; the identity for opposite directions."""
+    unit_from = from_3 / np.linalg.norm(from_3, axis=-1, keepdims=True)
+    unit_to = to_3 / np.linalg.norm(to_3, axis=-1, keepdims=True)
+    cross = np.cross(unit_from, unit_to)
+    cosine = np.sum(unit_from * unit_to, axis=-1, keepdims=True)
     sine = np.linalg.norm(cross, axis=-1, keepdims=True)
     vector = cross * np.arctan2(sine, cosine) / np.maximum(sine, 1e-12)
     return Rotation.from_rotvec(vector.reshape(-1, 3)).as_matrix().reshape(*cross.shape, 3)

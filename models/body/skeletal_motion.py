@@ -1,4 +1,4 @@
-"""Motion of a skeleton, whatever file it came from: names, bones, and a rotation of every joint in every frame."""
+"""The motion of a skeleton, as all readers of motions return it: bones, and a rotation of each joint in each frame."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from models.errors import ModelError
 
 AXES = {"X": 0, "Y": 1, "Z": 2}
 MAX_FRAMES, MAX_JOINT_FRAMES = 2**19, 2**22
-"""Longer motions are refused, and those with more rotations: these take 151 MB."""
-MAX_PLACE = 1e9
-"""Places and angles beyond this, in units of the file, are damage; sums along a skeleton stay finite."""
+"""Motions with more frames, or more rotations (joints times frames), are refused: these take 151 MB."""
+MAX_COORDINATE = 1e9
+"""Files with larger coordinates or angles are damaged. With this limit, sums along a skeleton are finite."""
 NAME_LENGTH = 200
-"""The longest name of a joint."""
+"""Maximum length of a joint's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +25,9 @@ class SkeletalMotion:
     Attributes:
         names: names of the joints.
         parent_J: index of the parent; −1 for the root, which is first; parents come before their children.
-        offset_J3: place of each joint in its parent's axes; the root's is 0.
+        offset_J3: position of each joint in its parent's axes; the root's is 0.
         rotation_TJ33: rotation of each joint's axes relative to its parent's; the root's relative to the world.
-        position_T3: place of the root in the world.
+        position_T3: position of the root in the world.
         frame_time: seconds from one frame to the next.
     """
 
@@ -46,21 +46,21 @@ class SkeletalMotion:
 
 
 def require_motion_size(frames: int, joints: int) -> None:
-    """Raises: ValueError for more frames, or more joints in all frames, than are read."""
+    """Check the size of a motion. Raises: ValueError for one that is larger than the limits of this module."""
     most = min(MAX_FRAMES, MAX_JOINT_FRAMES // max(joints, 1))
     if frames > most:
         raise ValueError(f"it has more than {most} frames of {joints} joints")
 
 
-def require_places(value: F64) -> F64:
-    """The values themselves. Raises: ValueError if some are not finite, or beyond `MAX_PLACE`."""
-    if not (np.abs(value) <= MAX_PLACE).all():
+def require_coordinates(value: F64) -> F64:
+    """The given values. Raises: ValueError if one of them is not finite, or larger than `MAX_COORDINATE`."""
+    if not (np.abs(value) <= MAX_COORDINATE).all():
         raise ValueError("some of its values are not finite, or too large")
     return value
 
 
 def posed_skeleton(motion: SkeletalMotion) -> tuple[F32, F32]:
-    """Rotations (T, J, 3, 3) and places (T, J, 3) of all joints in the world."""
+    """Rotations (T, J, 3, 3) and positions (T, J, 3) of all joints in the world."""
     turned, placed = np.empty_like(motion.rotation_TJ33), np.empty(motion.rotation_TJ33.shape[:3], np.float32)
     for j, parent in enumerate(motion.parent_J.tolist()):
         if parent < 0:
@@ -72,7 +72,7 @@ def posed_skeleton(motion: SkeletalMotion) -> tuple[F32, F32]:
 
 
 def euler_rotations(angle_TA: F64, axes: str) -> F32:
-    """Rotations (T, 3, 3): the product of turns about X, Y or Z in the order of `axes`; angles in radians."""
+    """Rotations (T, 3, 3): the product of rotations about X, Y or Z in the order of `axes`; angles in radians."""
     result = np.tile(np.eye(3), (len(angle_TA), 1, 1))
     for k, axis in enumerate(axes):
         first, second = (AXES[axis] + 1) % 3, (AXES[axis] + 2) % 3

@@ -1,8 +1,8 @@
-"""Points of the open body's skin, prepared for reduced poses.
+"""Points of the open body's skin in a form from which their positions in a reduced pose are computed fast.
 
-Under linear blend skinning a point is a sum over the driven bones d: p = Σ G_d·o_d + w_d·x_d. G_d is the rotation of
-the bone and x_d the place of its head. w_d is the point's skin weight. o_d is w_d times the point at rest, relative to
-the bone's head at rest; it is linear in the shape.
+With linear blend skinning a point is a sum over the driven bones d: p = Σ G_d·o_d + w_d·x_d. G_d is the rotation of
+the bone, x_d the position of its head, and w_d the point's skin weight. The offset o_d is w_d times the vector from the
+bone's head to the point in the rest pose. It is linear in the shape.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class SkinnedPoints:
     Attributes:
         weight_DN: skin weights w.
         offset_D3N: offsets o of the mean shape, or of a given shape.
-        component_CD3N: their change with each score of the shape; no components where the shape is given.
+        component_CD3N: derivative of the offsets by each shape score; C = 0 where the shape is given.
     """
 
     weight_DN: F64
@@ -36,7 +36,7 @@ class SkinnedPoints:
 def points_on_faces(face_N: Int, weight_N3: Float, shape_C: F64 | None = None) -> SkinnedPoints:
     """Points on faces with barycentric weights, as `ChartLookup` finds them for chart, U and V.
 
-    A given shape makes them much cheaper: they do not change with it.
+    With a given shape their derivatives by the shape are left out, which saves most of the time.
     """
     return _weighted_vertices(load_body().face_F3[face_N], weight_N3, shape_C)
 
@@ -49,25 +49,25 @@ def vertex_points(vertex_N: Int) -> SkinnedPoints:
 @cache
 def keypoint_points() -> SkinnedPoints:
     """The keypoints of `KEYPOINT_NAMES`."""
-    used_each = [np.flatnonzero(share_V) for share_V in load_body().keypoint_KV]
-    each = [
+    used_of_each = [np.flatnonzero(share_V) for share_V in load_body().keypoint_KV]
+    keypoints = [
         _weighted_vertices(used[None], share_V[None, used])
-        for used, share_V in zip(used_each, load_body().keypoint_KV, strict=True)
+        for used, share_V in zip(used_of_each, load_body().keypoint_KV, strict=True)
     ]
-    return joined_points(each)
+    return joined_points(keypoints)
 
 
-def joined_points(each: Sequence[SkinnedPoints]) -> SkinnedPoints:
-    """All points, in order."""
+def joined_points(parts: Sequence[SkinnedPoints]) -> SkinnedPoints:
+    """The points of all parts, in order."""
     return SkinnedPoints(
-        weight_DN=np.concatenate([one.weight_DN for one in each], axis=1),
-        offset_D3N=np.concatenate([one.offset_D3N for one in each], axis=2),
-        component_CD3N=np.concatenate([one.component_CD3N for one in each], axis=3),
+        weight_DN=np.concatenate([points.weight_DN for points in parts], axis=1),
+        offset_D3N=np.concatenate([points.offset_D3N for points in parts], axis=2),
+        component_CD3N=np.concatenate([points.component_CD3N for points in parts], axis=3),
     )
 
 
-def of_shape(points: SkinnedPoints, shape_C: F64) -> SkinnedPoints:
-    """Points of the mean shape and its components, as those of one shape."""
+def points_of_shape(points: SkinnedPoints, shape_C: F64) -> SkinnedPoints:
+    """The points of one shape, from points whose shape was free."""
     components = len(shape_C)
     change = shape_C @ points.component_CD3N.reshape(components, -1)
     return SkinnedPoints(

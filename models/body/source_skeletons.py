@@ -1,4 +1,4 @@
-"""Which joint of a source each bone of the open body follows, for three skeletons."""
+"""Three skeletons of captured motions: for each bone of the open body the joint that it follows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F64
-from models.body.retarget import SIDES, Follow, SourceSkeleton, frame_of, rest_frames
+from models.body.retarget import SIDES, FollowedJoint, SourceSkeleton, orthonormal_axes, rest_frames
 
 Triple = tuple[float, float, float]
 
@@ -25,8 +25,8 @@ CREATOR_STANDING: dict[str, Triple] = {
     "CC_Base_L_Clavicle": (-8.6, 14.7, -87.4),
     "CC_Base_R_Clavicle": (-8.6, -14.7, 87.4),
 }
-"""Orientation of trunk joints of Character Creator's rig in a person who stands: the mean over walks, made
-symmetric; rotation vectors in degrees about left, up and front."""
+"""Orientations of trunk joints of Character Creator's rig in a standing person, as rotation vectors in degrees about
+left, up and front. They are means over walks, made symmetric."""
 
 GAME_RIG_STANDING: dict[str, Triple] = {
     "pelvis": (14.5, 0, 0),
@@ -38,41 +38,43 @@ GAME_RIG_STANDING: dict[str, Triple] = {
     "clavicle_l": (-78.4, -41.3, -36.4),
     "clavicle_r": (-78.4, 41.3, 36.4),
 }
-"""The same for Mesh2Motion's rig, at rest."""
+"""The same for Mesh2Motion's rig in its rest pose."""
 
 Trunk = Mapping[str, tuple[str, str, float]]
-"""By bone of the body: a joint, another joint, and the other's share."""
+"""For each bone of the body: a joint, a second joint, and the share of the second."""
 
 Limbs = Mapping[str, tuple[str, Triple, Triple]]
-"""By bone of the body: the joint of each side, and in the left one's axes the two directions of `rest_frames`."""
+"""For each bone of the body: the joint's name without its side, and the first two axes of `rest_frames`, in the axes of
+the left joint."""
 
 
 def _standing(degrees_3: npt.ArrayLike) -> F64:
-    """The body's axes in those of a joint whose orientation in a standing person is given."""
+    """The body's axes in the axes of a joint. `degrees_3`: the joint's orientation in a standing person."""
     return np.asarray(Rotation.from_rotvec(degrees_3, degrees=True).as_matrix()).T
 
 
-def _trunk(standing: Mapping[str, Triple], rows: Trunk) -> dict[str, Follow]:
+def _trunk(standing: Mapping[str, Triple], rows: Trunk) -> dict[str, FollowedJoint]:
     return {
-        bone: Follow(
+        bone: FollowedJoint(
             joint=joint, rest_33=_standing(standing[joint]), other=(other, _standing(standing[other])), share=share
         )
         for bone, (joint, other, share) in rows.items()
     }
 
 
-def _limbs(rows: Limbs, joint_of: Mapping[str, str]) -> dict[str, Follow]:
-    """Limbs of both sides of a rig whose right joints have the mirrored axes of the left ones.
+def _limbs(rows: Limbs, joint_of: Mapping[str, str]) -> dict[str, FollowedJoint]:
+    """Limbs of both sides of a rig in which each right joint has the mirrored axes of the left one.
 
-    Directions change x, and axes of turns y and z. The second direction is an axis, but at the wrist.
+    A mirror image reverses the x of a direction, but y and z of a rotation axis. The second vector of each row is a
+    rotation axis; only at the wrist it is a direction.
     """
     found = {}
     for side in SIDES:
         for bone, (joint, first, second) in rows.items():
             mirror = np.array([1.0, 1, 1] if side == "L" else [-1.0, 1, 1])
             along, across = mirror * first, (mirror if bone == "wrist" or side == "L" else -mirror) * second
-            rest_33 = frame_of(along, across) @ rest_frames()[f"{bone}.{side}"].T
-            found[f"{bone}.{side}"] = Follow(joint=joint_of[side].format(joint), rest_33=rest_33)
+            rest_33 = orthonormal_axes(along, across) @ rest_frames()[f"{bone}.{side}"].T
+            found[f"{bone}.{side}"] = FollowedJoint(joint=joint_of[side].format(joint), rest_33=rest_33)
     return found
 
 
@@ -90,7 +92,7 @@ def _rig(standing: Mapping[str, Triple], trunk: Trunk, limbs: Limbs, joint_of: M
 def character_creator() -> SourceSkeleton:
     """Character Creator's rig, in which the CMU motions of IClone-CMU-Mocap are kept: y up, front +z, centimetres.
 
-    Limbs lie along y of their joint. Knees turn about −x, elbows about an axis between x and z.
+    Limbs point along y of their joint. Knees rotate about −x, elbows about an axis between x and z.
     """
     elbow = (0.859, 0.033, 0.512)
     rows = {
@@ -122,7 +124,7 @@ def character_creator() -> SourceSkeleton:
 
 @cache
 def game_rig() -> SourceSkeleton:
-    """Mesh2Motion's human rig, named like Unreal's mannequin: y up, front +z, metres. Limbs lie along y."""
+    """Mesh2Motion's human rig, named like Unreal's mannequin: y up, front +z, metres. Limbs point along y."""
     elbow, left = (0.955, 0.0, -0.297), (1.0, 0.0, 0.0)
     trunk = {
         "root": ("pelvis", "pelvis", 0.0),
@@ -152,15 +154,15 @@ def game_rig() -> SourceSkeleton:
 
 @cache
 def deepmimic_humanoid() -> SourceSkeleton:
-    """DeepMimic's humanoid: x front, y up, z right, metres; at rest it stands with its arms down. It has no hands."""
+    """DeepMimic's humanoid: x front, y up, z right, metres. In the rest pose its arms point down. It has no hands."""
     world = np.array([[0, 0, -1.0], [0, 1, 0], [1, 0, 0]])
     rest = world.T
     down, left, right = (0, -1, 0), (0, 0, -1), (0, 0, 1)
-    bones = {"root": Follow(joint="root", rest_33=rest)}
+    bones = {"root": FollowedJoint(joint="root", rest_33=rest)}
     for k, name in enumerate(("spine05", "spine04", "spine03", "spine02", "spine01")):
-        bones[name] = Follow(joint="root", rest_33=rest, other=("chest", rest), share=(k + 1) / 5)
+        bones[name] = FollowedJoint(joint="root", rest_33=rest, other=("chest", rest), share=(k + 1) / 5)
     for k, name in enumerate(("neck01", "neck02", "neck03", "head")):
-        bones[name] = Follow(joint="chest", rest_33=rest, other=("neck", rest), share=(k + 1) / 4)
+        bones[name] = FollowedJoint(joint="chest", rest_33=rest, other=("neck", rest), share=(k + 1) / 4)
     for s, side in zip(SIDES, ("left", "right"), strict=True):
         limbs = {
             "upperarm01": ("shoulder", down, right),
@@ -170,6 +172,6 @@ def deepmimic_humanoid() -> SourceSkeleton:
             "foot": ("ankle", (0, 1, 0), left),
         }
         for bone, (joint, along, across) in limbs.items():
-            rest_33 = frame_of(along, across) @ rest_frames()[f"{bone}.{s}"].T
-            bones[f"{bone}.{s}"] = Follow(joint=f"{side}_{joint}", rest_33=rest_33)
+            rest_33 = orthonormal_axes(along, across) @ rest_frames()[f"{bone}.{s}"].T
+            bones[f"{bone}.{s}"] = FollowedJoint(joint=f"{side}_{joint}", rest_33=rest_33)
     return SourceSkeleton(world_33=world, bones=bones, leg=("left_hip", "left_knee", "left_ankle"))

@@ -13,11 +13,10 @@ from models.body.open_body import load_body
 
 
 class TorchBody(nn.Module):
-    """Vertices, points of the surface, keypoints and bones of posed bodies.
+    """Vertices, points of the surface, keypoints and bones of N posed bodies.
 
-    Poses are given as in `BodyPose`, with N rows: rotations (N, B, 3, 3), places of the root (N, 3), scores of the
-    shape (N, C). Results are metres in the frame of the poses, in the module's dtype. Only the vertices that a result
-    needs are computed.
+    Poses are as in `BodyPose`: rotations (N, B, 3, 3), positions of the root (N, 3), shape scores (N, C). Results are
+    metres in the frame of the poses, in the module's dtype. Only the vertices that a result needs are computed.
     """
 
     mean_V3: Tensor
@@ -46,7 +45,7 @@ class TorchBody(nn.Module):
         self._levels = _levels(self._parents)
 
     def bones(self, rotation_NB33: Tensor, root_N3: Tensor, shape_NC: Tensor) -> tuple[Tensor, Tensor]:
-        """Rotations (N, B, 3, 3) and places of the heads (N, B, 3) of all bones."""
+        """Rotations (N, B, 3, 3) and positions of the heads (N, B, 3) of all bones."""
         head_NB3 = self._heads(shape_NC)
         turned: list[Tensor] = [rotation_NB33[:, 0]] * len(self._parents)
         placed: list[Tensor] = [root_N3] * len(self._parents)
@@ -64,13 +63,13 @@ class TorchBody(nn.Module):
     def vertices(
         self, rotation_NB33: Tensor, root_N3: Tensor, shape_NC: Tensor, vertex_U: Tensor | None = None
     ) -> Tensor:
-        """The given vertices (N, U, 3); all of them without `vertex_U`."""
+        """The vertices (N, U, 3) with the indices `vertex_U`, or all of them."""
         return self.vertices_and_turns(rotation_NB33, root_N3, shape_NC, vertex_U)[0]
 
     def vertices_and_turns(
         self, rotation_NB33: Tensor, root_N3: Tensor, shape_NC: Tensor, vertex_U: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The same, and how the skin is turned there from rest: blended rotations (N, U, 3, 3)."""
+        """The vertices (N, U, 3), and the linear part of the skin's transform at each of them (N, U, 3, 3)."""
         turned_NB33, placed_NB3 = self.bones(rotation_NB33, root_N3, shape_NC)
         shift_NB3 = placed_NB3 - (turned_NB33 @ self._heads(shape_NC)[..., None])[..., 0]
         transform_NB12 = torch.cat([turned_NB33.flatten(2), shift_NB3], dim=2)
@@ -95,12 +94,12 @@ class TorchBody(nn.Module):
         return self.keypoint_JU @ self.vertices(rotation_NB33, root_N3, shape_NC, self.used_U)
 
     def _heads(self, shape_NC: Tensor) -> Tensor:
-        """Heads of the bones at rest (N, B, 3)."""
+        """Heads of the bones in the rest pose (N, B, 3)."""
         return self.head_B3 + torch.einsum("nc,cbi->nbi", shape_NC, self.component_CB3)
 
 
 def _levels(parents: list[int]) -> list[list[int]]:
-    """Bones of equal depth below the root."""
+    """Lists of bones of equal depth, from the children of the root on."""
     depth: list[int] = []
     for parent in parents:
         depth.append(depth[parent] + 1 if parent >= 0 else 0)

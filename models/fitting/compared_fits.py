@@ -1,4 +1,4 @@
-"""Ways from the predicted surface of a person to a body, which evaluations compare."""
+"""Methods that compute a body from the predicted surface of a person. Evaluations compare them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from models.body.camera import PinholeCamera, default_camera
 from models.body.fitted_body import FittedBody
 from models.body.open_body import load_body
 from models.body.reduced_pose import whole_pose
+from models.fitting.initial_poses import pose_at_origin
 from models.fitting.joint_fit import fit_joints
 from models.fitting.least_squares import library_prior
 from models.fitting.lifted_start import lifted_start
-from models.fitting.starts import resting_pose
 from models.fitting.surface_fit import SurfaceFitSettings, fit_surface
 from models.lift.lift_weights import built_in_lift
 from models.structures import SurfaceMap
@@ -24,16 +24,16 @@ from models.surface.body_image import body_image
 from models.surface.keypoints import person_keypoints
 
 BodyMethod = Callable[[SurfaceMap, PinholeCamera], FittedBody | None]
-"""The body under a surface in a camera's frame; None where too little of the person is seen."""
+"""Takes a surface and the camera; returns the body in the camera's frame, or None where too few points are visible."""
 
 
 def searched_body(surface: SurfaceMap, camera: PinholeCamera) -> FittedBody | None:
-    """A fit to the surface that begins at the starts which the surface's own points tell."""
+    """A fit to the surface that starts at poses from PnP instead of the lift."""
     return fit_surface(surface, camera, SurfaceFitSettings(lifted=False))
 
 
 def lifted_body(surface: SurfaceMap, camera: PinholeCamera) -> FittedBody | None:
-    """The mesh in one pass: the body that the lift tells. Its confidence is 0, because nothing is known of it."""
+    """The body of the mesh that the lift predicts, without a fit to the surface. Its confidences are 0: unknown."""
     start = lifted_start(surface, camera, library_prior(), built_in_lift())
     if start is None:
         return None
@@ -52,13 +52,13 @@ def body_of_joints(surface: SurfaceMap, camera: PinholeCamera) -> FittedBody | N
 METHODS: Mapping[str, BodyMethod] = MappingProxyType(
     {"dense": fit_surface, "searched": searched_body, "lift": lifted_body, "joints": body_of_joints}
 )
-"""The fit as in use, which begins where the lift puts the body; the fit without the lift; the lift alone; the fit to
-joints alone."""
+"""`dense`: the fit that the stage `fit` uses, which starts at the lift; `searched`: the fit without the lift; `lift`:
+the lift without a fit; `joints`: the fit to joints alone."""
 
 
 def prepare_methods() -> None:
-    """Load what the methods need by a body of each, so that the time of the first person does not include it."""
-    camera, resting = default_camera(320, 240), resting_pose(library_prior().mean_X)
+    """Compute one body with each method. This loads all files, so that later measurements of time exclude loading."""
+    camera, resting = default_camera(320, 240), pose_at_origin(library_prior().mean_X)
     rotation_R33 = resting.rotation_R33.copy()
     rotation_R33[0] = np.diag([1.0, -1.0, -1.0])
     ahead = replace(resting, rotation_R33=rotation_R33, root_3=np.array([0.0, 0.0, 3.0]))

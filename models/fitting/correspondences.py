@@ -1,4 +1,4 @@
-"""Which points of the skin a fit is held to, and where they lie in the picture."""
+"""Correspondences of a fit: points of the body's skin, and their image points."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from models.surface.charted_mesh import open_body_mesh
 from models.surface.keypoints import OnGridWithHeads, person_keypoints
 
 POINTS = 200
+"""Number of points that are drawn from a surface."""
 FINGER_SHARE = 0.3
-"""Points that move more with the fingers are left out: a fit does not bend fingers."""
-LEAST_CONFIDENCE = 0.05
-MOST_PIXELS = 16_000
-"""Of the pixels of larger people every second, third … row and column is used."""
+"""Points whose skin weights of the fingers have a larger sum are left out, because a fit does not bend fingers."""
+MIN_CONFIDENCE = 0.05
+"""Pixels of a lower confidence are drawn as often as pixels of this confidence."""
+MAX_PIXELS = 16_000
+"""Of people with more pixels only every second, third … row and column is used, which costs less time."""
 CELLS = 8
-"""Cells along U and V of a chart in which seen skin is counted."""
+"""Number of cells along U, and along V, of a chart. The visible skin is measured in such cells."""
 VISIBLE_SHARE = 0.5
-"""One view shows at most about half of the skin of a bone."""
+"""Share of a bone's skin that one camera can see: about half."""
 
 
 class SurfaceOfPerson(OnGridWithHeads, Protocol):
@@ -39,17 +41,17 @@ class SurfaceOfPerson(OnGridWithHeads, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correspondences:
-    """What one person shows.
+    """The points and joints of one person in an image.
 
     Attributes:
         skin: N points of the skin.
-        shape_C: the shape of the skin; None: unknown.
-        pixel_N2: where they are in the frame, pixels.
-        chart_N: their charts, 1..24.
-        joint_J3: the 17 keypoints as x, y, score; score 0: unknown.
+        shape_C: the shape of the body; None if it is unknown.
+        pixel_N2: image points of the skin's points, pixels of the frame.
+        chart_N: charts of the points, 1..24.
+        joint_J3: the 17 keypoints as x, y, score; a score of 0 means unknown.
         size: the longer side of the person's box, pixels.
-        seen_B: share of the skin of every bone that is seen; 1 is as much as one view shows.
-        confidence: mean confidence of the surface, or of the known joints without a surface; 1 where none is stated.
+        seen_B: visible share of the skin of each bone; 1 is as much as one camera can see.
+        confidence: mean confidence of the surface, or of the known joints without a surface; 1 without confidences.
     """
 
     skin: SkinnedPoints
@@ -65,9 +67,15 @@ class Correspondences:
 def correspondences(
     surface: SurfaceOfPerson, count: int = POINTS, shape_C: F64 | None = None
 ) -> Correspondences:
-    """Points drawn evenly by confidence; a chart's share is the square root of its sum of confidence.
+    """Points that are drawn from a surface in proportion to confidence, and the surface's joints.
 
-    Equal surfaces give equal points. `shape_C`: the person's shape, if it is known.
+    The number of a chart's points grows with the square root of its sum of confidence, so small charts get points, too.
+    The draw is deterministic: equal surfaces give equal points.
+
+    Args:
+        surface: the person's predicted surface.
+        count: number of points, before those of fingers are left out.
+        shape_C: the person's shape, if it is known.
     """
     every = _stride(surface.labels_hw)
     labels_hw = np.ascontiguousarray(surface.labels_hw[::every, ::every])
@@ -77,7 +85,7 @@ def correspondences(
     confidence_M = np.ones(len(chart_M))
     if surface.confidence_hw is not None:
         stated_M = surface.confidence_hw[::every, ::every].reshape(-1)[at_M]
-        confidence_M = stated_M.astype(np.float64).clip(LEAST_CONFIDENCE, 1)
+        confidence_M = stated_M.astype(np.float64).clip(MIN_CONFIDENCE, 1)
     chosen = _drawn(chart_M, confidence_M, count)
     found = open_body_lookup()(chart_M[chosen], *uv_2M[:, chosen].astype(np.float64))
     finger_N = np.einsum("nk,nk->n", _finger_share()[load_body().face_F3[found.face_M]], found.weight_M3)
@@ -95,14 +103,14 @@ def correspondences(
 
 
 def _stride(labels_hw: U8) -> int:
-    """Every so many rows and columns are enough to draw points from."""
-    return max(1, math.ceil(math.sqrt(int(np.count_nonzero(labels_hw)) / MOST_PIXELS)))
+    """The step between used rows, and between used columns, which leaves at most `MAX_PIXELS` pixels of the person."""
+    return max(1, math.ceil(math.sqrt(int(np.count_nonzero(labels_hw)) / MAX_PIXELS)))
 
 
 def _size(labels_hw: U8) -> float:
-    """The longer side of the person's box, pixels; 1 for nobody."""
-    sides = [np.flatnonzero(labels_hw.any(axis=axis)) for axis in (0, 1)]
-    return float(max(one[-1] - one[0] + 1 if len(one) else 1 for one in sides))
+    """The longer side of the person's box, pixels; 1 for an empty surface."""
+    covered = [np.flatnonzero(labels_hw.any(axis=axis)) for axis in (0, 1)]
+    return float(max(at_N[-1] - at_N[0] + 1 if len(at_N) else 1 for at_N in covered))
 
 
 def _drawn(chart_M: U8, confidence_M: F64, count: int) -> Index:
@@ -124,7 +132,7 @@ def _finger_share() -> F64:
 
 
 def _seen(chart_M: U8, u_M: Float, v_M: Float) -> F64:
-    """Seen share of the skin of every bone; a bone that is not driven has the share of the one that it moves with."""
+    """Visible share (B,) of the skin of each bone; a bone that is not driven has the share of its driven bone."""
     cell_M = ((chart_M.astype(int) - 1) * CELLS + np.minimum((v_M * CELLS).astype(int), CELLS - 1)) * CELLS
     skin_QD = _skin_of_cells()
     hit_Q = np.bincount(cell_M + np.minimum((u_M * CELLS).astype(int), CELLS - 1), minlength=len(skin_QD)) > 0

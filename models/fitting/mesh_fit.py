@@ -1,4 +1,4 @@
-"""The pose of the open body whose skin lies nearest to a predicted low-poly mesh."""
+"""The pose of the open body whose skin is nearest to a predicted low-poly mesh."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from models.body.reduced_pose import ReducedPose
 from models.body.rotation_vectors import rotation_logarithm
 from models.body.skinned_points import SkinnedPoints, vertex_points
 from models.fitting.correspondences import FINGER_SHARE
-from models.fitting.least_squares import POSE, SHAPE, Normal
-from models.fitting.starts import resting_pose
+from models.fitting.initial_poses import pose_at_origin
+from models.fitting.least_squares import POSE, SHAPE, PoseGaussian
 
-SPREAD_M = 0.03
-"""Standard deviation of a vertex; all vertices together weigh as `TOTAL` independent ones."""
-TOTAL = 60.0
-STEPS = 4
-EVERY = 3
-"""Every so many vertices are used."""
-DAMPING = 1e-3
-CONVERGED = 2e-3
-TORSO = ("root", "spine05", "spine04", "spine03", "spine02", "spine01")
+VERTEX_SPREAD_M, INDEPENDENT_VERTICES = 0.03, 60.0
+"""Standard deviation of a predicted vertex, metres. Errors of neighbours are alike, so all vertices together weigh as
+much as this number of independent ones."""
+VERTEX_STRIDE = 3
+"""Every third vertex is used: more cost time and change nothing."""
+STEPS, DAMPING, CONVERGED = 4, 1e-3, 2e-3
+"""Maximum number of Gauss–Newton steps, their relative damping, and the relative fall of the squared distance below
+which they end."""
+TRUNK_BONES = ("root", "spine05", "spine04", "spine03", "spine02", "spine01")
 
 
-def pose_of_mesh(point_L3: F64, prior: Normal) -> ReducedPose:
-    """The reduced pose by Gauss–Newton, in the frame of the mesh; fingers do not count.
+def pose_of_mesh(point_L3: F64, prior: PoseGaussian) -> ReducedPose:
+    """The reduced pose in the frame of the mesh, by Gauss–Newton. Vertices of the fingers are not used.
 
     Args:
-        point_L3: the low-poly vertices, metres.
-        prior: of poses.
+        point_L3: the predicted low-poly vertices, metres.
+        prior: the prior of poses, which decides what the mesh leaves open.
     """
     skin, used = _skin()
     goal_N3 = point_L3[used]
     pose = _upright(goal_N3, prior)
-    weight, before = TOTAL / len(used) / SPREAD_M**2, np.inf
+    weight, previous = INDEPENDENT_VERTICES / len(used) / VERTEX_SPREAD_M**2, np.inf
     for _ in range(STEPS):
         posed = posed_with_derivatives(skin, pose)
         slope_XP = posed.jacobian_N3P.reshape(-1, posed.jacobian_N3P.shape[2])
-        away_N3 = posed.point_N3 - goal_N3
-        hessian_PP, gradient_P = weight * (slope_XP.T @ slope_XP), weight * (away_N3.ravel() @ slope_XP)
+        error_N3 = posed.point_N3 - goal_N3
+        hessian_PP, gradient_P = weight * (slope_XP.T @ slope_XP), weight * (error_N3.ravel() @ slope_XP)
         vector_X = rotation_logarithm(pose.rotation_R33[1:]).ravel() - prior.mean_X
         hessian_PP[POSE, POSE] += prior.precision_XX
         gradient_P[POSE] += prior.precision_XX @ vector_X
@@ -53,38 +53,38 @@ def pose_of_mesh(point_L3: F64, prior: Normal) -> ReducedPose:
         gradient_P[SHAPE] += pose.shape_C
         hessian_PP += DAMPING * np.diag(np.diag(hessian_PP))
         pose = pose.moved(np.asarray(-np.linalg.solve(hessian_PP, gradient_P), np.float64))
-        after = float(np.square(away_N3).sum())
-        if after > (1 - CONVERGED) * before:
+        squared = float(np.square(error_N3).sum())
+        if squared > (1 - CONVERGED) * previous:
             break
-        before = after
+        previous = squared
     return pose
 
 
-def _upright(goal_N3: F64, prior: Normal) -> ReducedPose:
-    """The mean pose, turned and moved so that its trunk lies on the mesh's (Kabsch, 1976)."""
+def _upright(goal_N3: F64, prior: PoseGaussian) -> ReducedPose:
+    """The mean pose, rotated and moved so that its trunk is nearest to the mesh's trunk (Kabsch, 1976)."""
     skin, _ = _skin()
-    resting = resting_pose(prior.mean_X)
+    resting = pose_at_origin(prior.mean_X)
     trunk = _trunk()
-    one_T3, other_T3 = posed_points(skin, resting)[trunk], goal_N3[trunk]
-    turn_33 = Rotation.align_vectors(other_T3 - other_T3.mean(0), one_T3 - one_T3.mean(0))[0].as_matrix()
+    body_N3, mesh_N3 = posed_points(skin, resting)[trunk], goal_N3[trunk]
+    turn_33 = Rotation.align_vectors(mesh_N3 - mesh_N3.mean(0), body_N3 - body_N3.mean(0))[0].as_matrix()
     rotation_R33 = resting.rotation_R33.copy()
     rotation_R33[0] = turn_33 @ rotation_R33[0]
     turned = replace(resting, rotation_R33=rotation_R33)
-    return replace(turned, root_3=other_T3.mean(0) - posed_points(skin, turned)[trunk].mean(0))
+    return replace(turned, root_3=mesh_N3.mean(0) - posed_points(skin, turned)[trunk].mean(0))
 
 
 @cache
 def _skin() -> tuple[SkinnedPoints, Index]:
-    """The low-poly vertices that do not move with fingers, prepared, and their indices."""
+    """The low-poly vertices that are used, as points of the skin, and their indices."""
     body, vertex_L = load_body(), load_low_poly().vertex_L
     fingers = [b for b, name in enumerate(body.bones) if name.startswith("finger")]
-    used = np.flatnonzero(body.weight_VB[vertex_L][:, fingers].sum(axis=1) < FINGER_SHARE)[::EVERY]
+    used = np.flatnonzero(body.weight_VB[vertex_L][:, fingers].sum(axis=1) < FINGER_SHARE)[::VERTEX_STRIDE]
     return vertex_points(vertex_L[used]), used
 
 
 @cache
 def _trunk() -> Index:
-    """Of these the vertices that move most with the trunk."""
+    """Indices of those used vertices that move mostly with the bones of the trunk."""
     body, (_, used) = load_body(), _skin()
-    bones = [body.bone(name) for name in TORSO]
+    bones = [body.bone(name) for name in TRUNK_BONES]
     return np.flatnonzero(body.weight_VB[load_low_poly().vertex_L[used]][:, bones].sum(axis=1) > 0.5)

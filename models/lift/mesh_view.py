@@ -8,7 +8,7 @@ import numpy as np
 
 from models.arrays import F32, F64, Float
 from models.body.camera import PinholeCamera
-from models.body.rotation_vectors import shortest_turn
+from models.body.rotation_vectors import shortest_rotation
 
 MARGIN = 1.15
 """Scale of the square against the box around the seen vertices."""
@@ -40,7 +40,7 @@ class MeshView:
         middle_2 = (low_2 + high_2) / 2
         ray_3 = np.array([*(middle_2 - camera.center_2) / camera.focal_px, 1.0])
         return cls(
-            middle_2=middle_2, side_2=side_2, turn_33=shortest_turn(ray_3, np.array([0.0, 0, 1])),
+            middle_2=middle_2, side_2=side_2, turn_33=shortest_rotation(ray_3, np.array([0.0, 0, 1])),
             number_2=np.log([side_2[0] / side_2[1], side_2[1] / camera.focal_px]).astype(np.float32),
         )
 

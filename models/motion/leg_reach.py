@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from models.arrays import F64, Float
 from models.body.open_body import load_body
-from models.body.rotation_vectors import shortest_turn
+from models.body.rotation_vectors import shortest_rotation
 
 LONGEST = 0.999
 """Share of the length of thigh and shin that a leg may reach: a straight knee has no bending direction."""
@@ -45,7 +45,7 @@ def turns_to_reach(hip_T3: Float, knee_T3: Float, ankle_T3: Float, left_T3: Floa
     way_T = np.clip(np.linalg.norm(way_T3, axis=1), np.abs(first_T - second_T) + 1e-3, LONGEST * (first_T + second_T))
     cosine_T = (way_T**2 - first_T**2 - second_T**2) / (2 * first_T * second_T)
     knee = Rotation.from_rotvec((np.arccos(np.clip(cosine_T, -1, 1)) - bent_T)[:, None] * hinge_T3)
-    return LegTurns(hip_T33=shortest_turn(thigh_T3 + knee.apply(shin_T3), way_T3), knee_T33=knee.as_matrix())
+    return LegTurns(hip_T33=shortest_rotation(thigh_T3 + knee.apply(shin_T3), way_T3), knee_T33=knee.as_matrix())
 
 
 def with_reaching_leg(

@@ -11,7 +11,7 @@ import numpy as np
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.fitting.surface_fit import fit_surface
-from models.fitting.track_fit import followed_body
+from models.fitting.track_fit import tracked_body
 from pipeline.stage import Stage
 from stages.bodies.body_height import HEIGHTS_M, at_height
 from stages.bodies.fit_state import FittingMemory, memory_from_bytes, memory_to_bytes
@@ -142,7 +142,7 @@ class FitBodies(Stage):
         for n in (named[index] for index in self._large([seen[n][1] for n in named])):
             identity, surface = seen[n]
             _, known = memory.followed.get(identity, (0, None))
-            if (followed := followed_body(known, surface, camera, second)) is not None:
+            if (followed := tracked_body(known, surface, camera, second)) is not None:
                 memory.followed[identity] = frame, followed
                 found[n] = identity, followed.body
         memory.count += len(found)

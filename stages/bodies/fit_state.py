@@ -12,7 +12,7 @@ import numpy as np
 from models.body.body_pose import BodyPose
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
-from models.fitting.track_fit import FollowedBody
+from models.fitting.track_fit import TrackedBody
 from stages.bodies.waiting_bodies import ChunkOfBodies, FrameFits, WaitingBodies
 from stages.payloads import U8, Bodies
 from stages.people.surface_arrays import NamedArrays, SavedArrays, arrays_from_bytes, arrays_to_bytes
@@ -36,7 +36,7 @@ class FittingMemory:
     """
 
     waiting: WaitingBodies
-    followed: dict[int, tuple[int, FollowedBody]] = field(default_factory=dict)
+    followed: dict[int, tuple[int, TrackedBody]] = field(default_factory=dict)
     last_frame: int = -1
     thumbnail: U8 = field(default_factory=lambda: NO_THUMBNAIL)
     count: int = 0
@@ -97,31 +97,31 @@ def memory_from_bytes(state: bytes) -> FittingMemory:
     )
 
 
-def _followed_to_arrays(followed: Mapping[int, tuple[int, FollowedBody]]) -> NamedArrays:
+def _followed_to_arrays(followed: Mapping[int, tuple[int, TrackedBody]]) -> NamedArrays:
     known = [one for _, one in followed.values()]
-    whole = [(key, frame, one.frames, one.before is not None) for key, (frame, one) in followed.items()]
+    whole = [(key, frame, one.frames, one.previous is not None) for key, (frame, one) in followed.items()]
     arrays: NamedArrays = {
         "followed": np.array(whole, np.int64).reshape(-1, 4),
-        "followed times": np.array([(one.second, one.second_before, one.usual) for one in known], np.float64),
+        "followed times": np.array([(one.second, one.previous_second, one.mean_residual) for one in known], np.float64),
     }
     arrays |= bodies_to_arrays("last", [one.body for one in known])
-    return arrays | bodies_to_arrays("before", [one.before for one in known if one.before is not None])
+    return arrays | bodies_to_arrays("before", [one.previous for one in known if one.previous is not None])
 
 
-def _followed_from_arrays(arrays: SavedArrays) -> dict[int, tuple[int, FollowedBody]]:
+def _followed_from_arrays(arrays: SavedArrays) -> dict[int, tuple[int, TrackedBody]]:
     last, before = bodies_from_arrays("last", arrays), iter(bodies_from_arrays("before", arrays))
     found = {}
     for row, (identity, frame, frames, has_before) in enumerate(arrays["followed"].tolist()):
-        second, second_before, usual = arrays["followed times"][row].tolist()
+        second, previous_second, mean_residual = arrays["followed times"][row].tolist()
         found[identity] = (
             frame,
-            FollowedBody(
+            TrackedBody(
                 body=last[row],
-                before=next(before) if has_before else None,
+                previous=next(before) if has_before else None,
                 second=second,
-                second_before=second_before,
+                previous_second=previous_second,
                 frames=frames,
-                usual=usual,
+                mean_residual=mean_residual,
             ),
         )
     return found

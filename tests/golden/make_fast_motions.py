@@ -15,9 +15,9 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, RotationSpline
 
 from models.arrays import F32
-from models.body.bake_poses import KEPT_APART, with_mended_feet
-from models.body.bvh import read_bvh
-from models.body.deepmimic_motion import read_deepmimic
+from models.body.bake_poses import HELD_OUT_MOTIONS, with_mended_feet
+from models.body.bvh_reader import read_bvh
+from models.body.deepmimic_reader import read_deepmimic
 from models.body.pose_library import STORED_BONES, UNIT, stored_vectors
 from models.body.retarget import retargeted
 from models.body.source_skeletons import character_creator, deepmimic_humanoid
@@ -62,7 +62,7 @@ def main(cmu: Path, deepmimic: Path) -> None:
     """Write the file beside this script."""
     vectors, roots, lengths = [], [], []
     for source, start, end in WINDOWS.values():
-        assert source in KEPT_APART
+        assert source in HELD_OUT_MOTIONS
         folder, name = source.split("/")
         if folder == "cmu":
             read = read_bvh(cmu / "All_BVH" / "subjects" / name[:3] / f"{name}.bvh")

@@ -27,7 +27,7 @@ from models.body.body_pose import posed_bones
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.fitting.surface_fit import fit_surface
-from models.fitting.track_fit import TrackFitSettings, followed_body
+from models.fitting.track_fit import TrackFitSettings, tracked_body
 from models.motion.film_measures import film_joints, film_measures
 from stages.bodies.pose_window import steadied
 from stages.payloads import PersonSurface
@@ -96,7 +96,7 @@ def followed(
     """One frame after the other."""
     known = None
     for t, surface in enumerate(surfaces):
-        known = followed_body(known, surface, camera, t / FPS, settings) or known
+        known = tracked_body(known, surface, camera, t / FPS, settings) or known
         yield known.body if known is not None else None
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import F32, Float
-from models.body.bake_poses import KEPT_APART, NamedMotion, named_motions, sound_frames, with_mended_feet
+from models.body.bake_poses import HELD_OUT_MOTIONS, NamedMotion, named_motions, sound_frames, with_mended_feet
 from models.body.open_body import forward_kinematics, load_body
 from models.body.pose_library import STORED_BONES, all_bones, load_poses, mirrored_vectors
 from stages.world.bodies.far_poses import far_pose
@@ -97,7 +97,7 @@ def of_world(name: str) -> Callable[[Rng], Pose]:
 
 def apart(sources: Sequence[Path]) -> list[NamedMotion]:
     """The motions that gave no pose to the library."""
-    return [one for one in named_motions(*sources) if one.name in KEPT_APART]
+    return [one for one in named_motions(*sources) if one.name in HELD_OUT_MOTIONS]
 
 
 def turns_of(motions: Sequence[NamedMotion], count: int) -> dict[str, F32]:

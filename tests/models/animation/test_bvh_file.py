@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from models.animation.bvh_file import bvh_text, continuous_angles
 from models.animation.rig_clip import rig_clip
 from models.animation.skeletons import SkeletonName
-from models.body.bvh import parsed_bvh
+from models.body.bvh_reader import parsed_bvh
 from models.body.skeletal_motion import euler_rotations, posed_skeleton
 from tests.models.animation.clips import library_motion
 

@@ -19,7 +19,7 @@ from models.animation.skeletons import SkeletonName
 from models.animation.skinned_mesh import skinned_mesh
 from models.body.body_motion import BodyMotion
 from models.body.body_pose import posed_vertices
-from models.body.gltf_motion import read_gltf_motions
+from models.body.gltf_reader import read_gltf_motions
 from models.body.rotation_vectors import continuous_quaternions
 from models.body.skeletal_motion import posed_skeleton
 from models.errors import ModelError

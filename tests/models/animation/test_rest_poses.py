@@ -9,7 +9,7 @@ import pytest
 
 from models.animation.rest_poses import RestPose, rest_pose
 from models.body.open_body import load_body, skin
-from models.body.rotation_vectors import shortest_turn
+from models.body.rotation_vectors import shortest_rotation
 from tests.models.animation.clips import SHAPE
 
 pytestmark = pytest.mark.quick
@@ -58,7 +58,7 @@ def test_the_two_sides_mirror_each_other() -> None:
 def test_the_shortest_turn_takes_one_direction_to_the_other() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=(2, 50, 3))
-    turned = np.einsum("nij,nj->ni", shortest_turn(one, other), one)
+    turned = np.einsum("nij,nj->ni", shortest_rotation(one, other), one)
     np.testing.assert_allclose(np.cross(turned, other), 0, atol=1e-9)
     assert (np.sum(turned * other, axis=1) > 0).all()
-    np.testing.assert_allclose(shortest_turn(one, 3 * one), np.tile(np.eye(3), (50, 1, 1)), atol=1e-7)
+    np.testing.assert_allclose(shortest_rotation(one, 3 * one), np.tile(np.eye(3), (50, 1, 1)), atol=1e-7)

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 from models.body import glb_document
-from models.body.bvh import read_bvh
-from models.body.deepmimic_motion import JOINTS, read_deepmimic
-from models.body.gltf_motion import read_gltf_motions
+from models.body.bvh_reader import read_bvh
+from models.body.deepmimic_reader import JOINTS, read_deepmimic
+from models.body.gltf_reader import read_gltf_motions
 from models.body.skeletal_motion import MAX_FRAMES
 from models.errors import ModelError
-from tests.models.body.test_bvh import ARM
-from tests.models.body.test_gltf_motion import VALUES, document, written
+from tests.models.body.test_bvh_reader import ARM
+from tests.models.body.test_gltf_reader import VALUES, document, written
 
 pytestmark = pytest.mark.quick
 

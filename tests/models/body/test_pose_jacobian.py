@@ -15,11 +15,11 @@ from models.body.pose_jacobian import (
     PosedPoints,
     posed_points,
     posed_with_derivatives,
-    projected_rows,
+    projection_jacobian,
 )
 from models.body.reduced_pose import ROTATIONS, ReducedPose, driven_bones, reduced_pose, whole_pose
 from models.body.rotation_vectors import left_jacobian, rotation_exponential, rotation_logarithm
-from models.body.skinned_points import SkinnedPoints, keypoint_points, of_shape, points_on_faces, vertex_points
+from models.body.skinned_points import SkinnedPoints, keypoint_points, points_of_shape, points_on_faces, vertex_points
 from models.surface.chart_lookup import ChartLookup
 from models.surface.charted_mesh import open_body_mesh
 
@@ -106,19 +106,19 @@ def test_projected_derivatives_equal_finite_differences(known_shape):
     points = points_on_faces(*where, pose.shape_C if known_shape else None)
     posed = PosedPoints(points, pose)
     scale_N = np.linspace(1, 2, 60)
-    ray_2N = posed.places[:2] / posed.places[2]
-    row_YL = projected_rows(posed.arms, posed.shaped, scale_N / posed.places[2], ray_2N)
+    ray_2N = posed.positions[:2] / posed.positions[2]
+    row_YL = projection_jacobian(posed.lever_arms, posed.shape_jacobian, scale_N / posed.positions[2], ray_2N)
     found_2NP = (row_YL.T @ posed.basis).reshape(2, 60, -1)
     moved_N3P = finite_differences(points_on_faces(*where), pose)[:, :, : found_2NP.shape[2]]
     expected_2NP = (moved_N3P[:, :2] - ray_2N.T[:, :, None] * moved_N3P[:, 2:]).transpose(1, 0, 2)
-    np.testing.assert_allclose(found_2NP, expected_2NP * (scale_N / posed.places[2])[:, None], atol=1e-6)
+    np.testing.assert_allclose(found_2NP, expected_2NP * (scale_N / posed.positions[2])[:, None], atol=1e-6)
 
 
 def test_points_of_a_known_shape_are_the_same_points():
     pose, where = random_reduced(9), random_face_points(50, 9)
     expected = posed_points(points_on_faces(*where), pose)
     np.testing.assert_allclose(posed_points(points_on_faces(*where, pose.shape_C), pose), expected, atol=1e-12)
-    shaped = of_shape(points_on_faces(*where), pose.shape_C)
+    shaped = points_of_shape(points_on_faces(*where), pose.shape_C)
     np.testing.assert_allclose(posed_points(shaped, pose), expected, atol=1e-12)
 
 

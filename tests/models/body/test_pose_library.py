@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.arrays import F32
-from models.body.bake_poses import KEPT_APART, beyond_limits, farthest_points, sound_frames, with_mended_feet
+from models.body.bake_poses import HELD_OUT_MOTIONS, beyond_limits, farthest_points, sound_frames, with_mended_feet
 from models.body.open_body import forward_kinematics, load_body
 from models.body.pose_library import (
     POSES_FILE,
@@ -35,7 +35,7 @@ def test_every_pose_has_a_source_that_products_may_use() -> None:
 
 
 def test_motions_for_scores_give_no_poses() -> None:
-    assert set(load_poses().motions).isdisjoint(KEPT_APART)
+    assert set(load_poses().motions).isdisjoint(HELD_OUT_MOTIONS)
     assert not any(motion.startswith("cmu/003") for motion in load_poses().motions)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from models.body.bake_poses import KEPT_APART
+from models.body.bake_poses import HELD_OUT_MOTIONS
 from models.body.pose_library import PoseLibrary, load_poses
 from models.body.pose_prior import (
     TURNED,
@@ -41,7 +41,7 @@ def test_people_whom_the_prior_has_not_seen_are_likelier_than_under_independent_
 
 
 def test_the_prior_holds_no_motion_that_is_kept_for_scores():
-    assert not set(KEPT_APART) & set(load_poses().motions)
+    assert not set(HELD_OUT_MOTIONS) & set(load_poses().motions)
 
 
 def test_nobody_outweighs_all_others():

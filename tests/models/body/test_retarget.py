@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from models.arrays import F32
-from models.body.bvh import parsed_bvh
-from models.body.deepmimic_motion import COLUMNS, read_deepmimic
+from models.body.bvh_reader import parsed_bvh
+from models.body.deepmimic_reader import COLUMNS, read_deepmimic
 from models.body.open_body import forward_kinematics, load_body
 from models.body.retarget import RetargetedMotion, retargeted
 from models.body.skeletal_motion import SkeletalMotion, posed_skeleton

@@ -10,7 +10,7 @@ from models.body.body_pose import posed_keypoints
 from models.body.open_body import KEYPOINT_NAMES, load_body
 from models.body.rotation_vectors import rotation_exponential
 from models.fitting.surface_fit import EXACT
-from models.fitting.track_fit import FollowedBody, TrackFitSettings, followed_body
+from models.fitting.track_fit import TrackedBody, TrackFitSettings, tracked_body
 
 FPS, FRAMES = 30.0, 16
 SETTINGS = TrackFitSettings(fit=EXACT)
@@ -32,10 +32,10 @@ def kick() -> list[RenderedPerson]:
 
 
 @pytest.fixture(scope="module")
-def followed(kick: list[RenderedPerson]) -> list[FollowedBody]:
+def followed(kick: list[RenderedPerson]) -> list[TrackedBody]:
     known, found = None, []
     for t, frame in enumerate(kick):
-        known = followed_body(known, frame, CAMERA, t / FPS, SETTINGS)
+        known = tracked_body(known, frame, CAMERA, t / FPS, SETTINGS)
         assert known is not None
         found.append(known)
     return found
@@ -48,27 +48,27 @@ def ankle(bodies: list[np.ndarray]) -> np.ndarray:
     return np.linalg.norm(np.diff(path, axis=0), axis=1) * FPS
 
 
-def test_the_peak_speed_of_a_kick_is_kept(kick: list[RenderedPerson], followed: list[FollowedBody]) -> None:
+def test_the_peak_speed_of_a_kick_is_kept(kick: list[RenderedPerson], followed: list[TrackedBody]) -> None:
     true = ankle([one.keypoint_J3 for one in kick]).max()
     found = ankle([posed_keypoints(one.body.pose) for one in followed]).max()
     assert true > 2.5
     assert abs(found / true - 1) < 0.15
 
 
-def test_the_shape_settles(followed: list[FollowedBody]) -> None:
+def test_the_shape_settles(followed: list[TrackedBody]) -> None:
     shapes = [one.body.pose.shape_C for one in followed]
     assert all(np.array_equal(shapes[SETTINGS.shape_frames], later) for later in shapes[SETTINGS.shape_frames :])
 
 
-def test_a_jump_begins_anew(followed: list[FollowedBody]) -> None:
+def test_a_jump_begins_anew(followed: list[TrackedBody]) -> None:
     elsewhere = person(1500, 2.6)
-    found = followed_body(followed[-1], elsewhere, CAMERA, FRAMES / FPS, SETTINGS)
-    assert found is not None and found.before is None
+    found = tracked_body(followed[-1], elsewhere, CAMERA, FRAMES / FPS, SETTINGS)
+    assert found is not None and found.previous is None
     away = posed_keypoints(found.body.pose)[:17] - elsewhere.keypoint_J3[:17]
     assert np.linalg.norm(away - away[11:13].mean(axis=0), axis=1).mean() < 0.08
 
 
-def test_nobody_is_followed_where_nothing_is_seen(followed: list[FollowedBody]) -> None:
+def test_nobody_is_followed_where_nothing_is_seen(followed: list[TrackedBody]) -> None:
     blank = person(3, 0.0)
     blank.labels_hw[:] = 0
-    assert followed_body(followed[-1], blank, CAMERA, 1.0, SETTINGS) is None
+    assert tracked_body(followed[-1], blank, CAMERA, 1.0, SETTINGS) is None

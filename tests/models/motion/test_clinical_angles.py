@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from models.arrays import F64
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
-from models.body.rotation_vectors import shortest_turn
+from models.body.rotation_vectors import shortest_rotation
 from models.motion.clinical_angles import CLINICAL_ANGLES, _axes_at_rest, angle_rows, clinical_angles
 from tests.models.motion.motions import still_motion
 
@@ -47,7 +47,7 @@ def turn_globally(motion: BodyMotion, bone: str, turn_33: F64) -> None:
 def point_along(motion: BodyMotion, bone: str, end: str, toward: tuple[float, float, float]) -> None:
     body, placed = load_body(), places(motion)[1]
     way_3 = placed[body.bone(end)] - placed[body.bone(bone)]
-    turn_globally(motion, bone, shortest_turn(way_3[None], np.array([toward], np.float64))[0])
+    turn_globally(motion, bone, shortest_rotation(way_3[None], np.array([toward], np.float64))[0])
 
 
 def angle(motion: BodyMotion, name: str) -> float:

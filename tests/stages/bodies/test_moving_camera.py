@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from models.animation.take import from_origin
 from models.body.body_pose import posed_bones
-from models.body.bvh import read_bvh
+from models.body.bvh_reader import read_bvh
 from models.body.fitted_body import FittedBody
 from pipeline.stage import Job
 from stages.bodies.animate import Animate

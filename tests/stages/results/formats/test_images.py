@@ -43,7 +43,7 @@ def film(path: Path) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
 
 
-def frame_of(path: Path, number: int) -> np.ndarray:
+def orthonormal_axes(path: Path, number: int) -> np.ndarray:
     with av.open(str(path)) as file:
         return next(islice(file.decode(video=0), number, None)).to_ndarray(format="rgb24")
 
@@ -175,7 +175,7 @@ def test_part_colours_follow_the_charts(tmp_path: Path) -> None:
 
 
 def common_colours(path: Path, frame: int, least: int) -> np.ndarray:
-    picture = frame_of(path, frame).reshape(-1, 3)
+    picture = orthonormal_axes(path, frame).reshape(-1, 3)
     colours, count = np.unique(picture, axis=0, return_counts=True)
     return colours[count >= least].astype(int)
 
@@ -196,7 +196,7 @@ def test_magicanimates_own_videos_have_these_colours(shared: Path, name: str) ->
 def test_vid2denseposes_video_has_parula_on_black(shared: Path) -> None:
     """The right half shows its network's image, scaled, so only the colours of large areas are pure."""
     path = shared / "assets/real_iuv/vid2densepose/old_side_by_side.mp4"
-    picture = frame_of(path, 60)
+    picture = orthonormal_axes(path, 60)
     colours, count = np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
     saturated = colours.max(axis=1).astype(int) - colours.min(axis=1) > 60
     common = colours[saturated & (count > 900)].astype(int)

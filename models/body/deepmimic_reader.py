@@ -1,6 +1,6 @@
 """Reads the motions of DeepMimic's humanoid: JSON with one row of numbers a frame.
 
-Source of the format: Peng et al., DeepMimic, SIGGRAPH 2018; the joints' places are those of its `humanoid3d.txt`.
+Source of the format: Peng et al., DeepMimic, SIGGRAPH 2018; joint positions from its `humanoid3d.txt`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from models.body.skeletal_motion import (
     SkeletalMotion,
     euler_rotations,
     quaternion_rotations,
+    require_coordinates,
     require_motion_size,
-    require_places,
 )
 from models.errors import ModelError
 from models.files.bounded_file import read_bounded
@@ -41,11 +41,11 @@ JOINTS: tuple[tuple[str, str, tuple[float, float, float], int], ...] = (
     ("left_elbow", "left_shoulder", (0, -0.274788, 0), 1),
     ("left_wrist", "left_elbow", (0, -0.258947, 0), 0),
 )
-"""Name, parent, place in the parent's axes (metres), and numbers a frame: 4 a quaternion w, x, y, z, 1 an angle about z
-in radians, 0 a joint that does not turn."""
+"""Of each joint: name, parent, position in the parent's axes (metres), and how many numbers its rotation has in a
+frame: 4 for a quaternion w, x, y, z; 1 for an angle about z in radians; 0 for none."""
 
 COLUMNS = 4 + sum(joint[3] for joint in JOINTS)
-"""Numbers a frame: its duration, the root's place, and the joints' rotations."""
+"""Numbers in a frame: its duration, the root's position, and the joints' rotations."""
 
 
 def read_deepmimic(path: Path) -> SkeletalMotion:
@@ -68,7 +68,7 @@ def _rows(document: Any) -> F64:
         raise ValueError('its "Frames" hold something that is not a number')
     require_motion_size(len(rows), len(JOINTS))
     try:
-        value_TC = require_places(np.array(rows, np.float64))
+        value_TC = require_coordinates(np.array(rows, np.float64))
     except OverflowError as error:
         raise ValueError("some numbers are too large") from error
     if value_TC[0, 0] <= 0:

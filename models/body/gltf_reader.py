@@ -12,26 +12,32 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from models.arrays import F32, F64
 from models.body.glb_document import GlbDocument, item_of, parsed_glb
-from models.body.skeletal_motion import SkeletalMotion, require_motion_size, require_places
+from models.body.skeletal_motion import SkeletalMotion, require_coordinates, require_motion_size
 from models.errors import ModelError
 from models.files.bounded_file import read_bounded
 
 MAX_GLB_BYTES = 512 * 2**20
 """Larger files are refused."""
 KINDS = {"rotation": "VEC4", "translation": "VEC3"}
-"""What of a node is read, and how it is stored; sizes of nodes and weights of shapes move no bones."""
+"""The animated properties of a node that are read, and their type in the file. Others move no bones."""
 STRUCTURE = (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, struct.error)
-"""Errors of a document that has another structure than that of glTF."""
+"""Errors that reading a document raises if it does not have the structure of glTF."""
 
 Channels = Mapping[tuple[int, str], tuple[F64, F64]]
 
 
 def read_gltf_motions(path: Path, root: str, frame_time: float = 1 / 30) -> dict[str, SkeletalMotion]:
-    """The animations of a GLB file, by name, of the joint `root` and all below it, sampled every `frame_time` seconds.
+    """The animations of a GLB file by name: motions of the node `root` and all nodes below it.
 
-    Bones keep their lengths: only the root moves. What is above the root turns and moves with it.
+    The length of a bone is constant: translations are read of the root only. Rotations and translations of nodes above
+    the root are added to its own.
 
-    Raises: ModelError if the file cannot be read, is too large, is not whole, or has no node of that name.
+    Args:
+        path: the file.
+        root: name of the root joint.
+        frame_time: seconds between the frames of the result.
+
+    Raises: ModelError if the file cannot be read, is too large, is incomplete, or has no node of that name.
     """
     try:
         return _motions(parsed_glb(read_bounded(path, MAX_GLB_BYTES)), root, frame_time)
@@ -43,12 +49,12 @@ def read_gltf_motions(path: Path, root: str, frame_time: float = 1 / 30) -> dict
 
 
 def _motions(document: GlbDocument, root: str, frame_time: float) -> dict[str, SkeletalMotion]:
-    """All animations that move nodes, resampled; together they are as large as one motion may be."""
+    """All animations that move nodes, resampled. All together have at most as many frames as one motion may have."""
     names = [str(node.get("name", "")) for node in document.nodes]
     if root not in names:
         raise ValueError(f"it has no node {root!r}")
-    order = document.below(names.index(root))
-    joints, frames, moving = len(order) + len(document.above(order[0])), 0, {}
+    order = document.descendants(names.index(root))
+    joints, frames, moving = len(order) + len(document.ancestors(order[0])), 0, {}
     for number, animation in enumerate(document.tables.get("animations", ())):
         if channels := _channels(document, animation):
             first = min(times[0] for times, _ in channels.values())
@@ -63,7 +69,7 @@ def _motions(document: GlbDocument, root: str, frame_time: float) -> dict[str, S
 
 
 def _channels(document: GlbDocument, animation: dict[str, Any]) -> Channels:
-    """Times and values of what an animation moves, by node and path."""
+    """Times and values of an animation's channels, by node and property."""
     channels: dict[tuple[int, str], tuple[F64, F64]] = {}
     for channel in animation["channels"]:
         node, path = channel["target"].get("node"), channel["target"]["path"]
@@ -86,9 +92,9 @@ def _channels(document: GlbDocument, animation: dict[str, Any]) -> Channels:
 def _motion(
     document: GlbDocument, channels: Channels, order: list[int], at_T: F64, frame_time: float
 ) -> SkeletalMotion:
-    """One animation at the times `at_T`, of the nodes of `order`."""
-    turns = [_turns(document, channels, n, at_T) for n in order]
-    turns[0], position_T3 = _in_world(document, channels, at_T, order[0])
+    """The motion of the nodes of `order` in one animation at the times `at_T`."""
+    rotations = [_rotations(document, channels, n, at_T) for n in order]
+    rotations[0], position_T3 = _in_world(document, channels, at_T, order[0])
     row = {node: number for number, node in enumerate(order)}
     parent_J = [-1, *(row[document.parents[n]] for n in order[1:])]
     offset_J3 = [np.zeros(3), *(document.vector(n, "translation", (0.0, 0.0, 0.0)) for n in order[1:])]
@@ -96,14 +102,14 @@ def _motion(
         names=tuple(str(document.nodes[n].get("name", "")) for n in order),
         parent_J=np.array(parent_J, np.int32),
         offset_J3=np.array(offset_J3, np.float32),
-        rotation_TJ33=np.stack(turns, axis=1),
+        rotation_TJ33=np.stack(rotations, axis=1),
         position_T3=position_T3,
         frame_time=frame_time,
     )
 
 
-def _turns(document: GlbDocument, channels: Channels, node: int, at_T: F64) -> F32:
-    """Rotations (T, 3, 3) of a node in its parent: animated, or at rest."""
+def _rotations(document: GlbDocument, channels: Channels, node: int, at_T: F64) -> F32:
+    """Rotations (T, 3, 3) of a node relative to its parent; that of the rest pose if it is not animated."""
     keys = channels.get((node, "rotation"))
     if keys is None or len(keys[0]) == 1:
         quaternion = document.vector(node, "rotation", (0.0, 0.0, 0.0, 1.0)) if keys is None else keys[1][0]
@@ -114,8 +120,8 @@ def _turns(document: GlbDocument, channels: Channels, node: int, at_T: F64) -> F
     return np.asarray(turn.as_matrix(), np.float32)
 
 
-def _moves(document: GlbDocument, channels: Channels, node: int, at_T: F64) -> F64:
-    """Places (T, 3) of a node in its parent: animated, or at rest."""
+def _positions(document: GlbDocument, channels: Channels, node: int, at_T: F64) -> F64:
+    """Positions (T, 3) of a node relative to its parent; that of the rest pose if it is not animated."""
     keys = channels.get((node, "translation"))
     if keys is None:
         return np.tile(document.vector(node, "translation", (0.0, 0.0, 0.0)), (len(at_T), 1))
@@ -123,9 +129,11 @@ def _moves(document: GlbDocument, channels: Channels, node: int, at_T: F64) -> F
 
 
 def _in_world(document: GlbDocument, channels: Channels, at_T: F64, node: int) -> tuple[F32, F32]:
-    """Rotations (T, 3, 3) and places (T, 3) of a node in the world."""
-    turn, place = _turns(document, channels, node, at_T), _moves(document, channels, node, at_T)
-    for above in document.above(node):
-        outer = _turns(document, channels, above, at_T)
-        turn, place = outer @ turn, _moves(document, channels, above, at_T) + np.einsum("tij,tj->ti", outer, place)
-    return turn, require_places(place).astype(np.float32)
+    """Rotations (T, 3, 3) and positions (T, 3) of a node in the world."""
+    rotation_T33 = _rotations(document, channels, node, at_T)
+    position_T3 = _positions(document, channels, node, at_T)
+    for ancestor in document.ancestors(node):
+        outer_T33 = _rotations(document, channels, ancestor, at_T)
+        rotation_T33 = outer_T33 @ rotation_T33
+        position_T3 = _positions(document, channels, ancestor, at_T) + np.einsum("tij,tj->ti", outer_T33, position_T3)
+    return rotation_T33, require_coordinates(position_T3).astype(np.float32)

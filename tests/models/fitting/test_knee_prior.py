@@ -9,7 +9,7 @@ from posed_people import CAMERA, FACING, rendered
 from models.body.body_pose import posed_keypoints
 from models.body.open_body import KEYPOINT_NAMES, load_body
 from models.fitting.joint_fit import fit_joints
-from models.fitting.straight_knees import KNEE_X, SPREAD, STRAIGHT, knee_cost, knee_slopes
+from models.fitting.knee_prior import KNEE_X, SPREAD, STRAIGHT, knee_cost, knee_slopes
 
 
 @pytest.mark.parametrize("away", [0.0, 0.5, 1.5])

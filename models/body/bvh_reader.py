@@ -18,8 +18,8 @@ from models.body.skeletal_motion import (
     NAME_LENGTH,
     SkeletalMotion,
     euler_rotations,
+    require_coordinates,
     require_motion_size,
-    require_places,
 )
 from models.errors import ModelError
 from models.files.bounded_file import read_bounded
@@ -55,10 +55,10 @@ class _Hierarchy:
 def read_bvh(path: Path) -> SkeletalMotion:
     """The motion of a BVH file.
 
-    The end of a chain ("End Site") becomes a joint named after its parent with " end". Joints below the root keep
-    their offsets: their position channels are not used.
+    The end of a chain ("End Site") becomes a joint with its parent's name and " end". Position channels are used of the
+    root only: the offsets of other joints are constant.
 
-    Raises: ModelError if the file cannot be read, is too large, or is not whole.
+    Raises: ModelError if the file cannot be read, is too large, or is incomplete.
     """
     try:
         return parsed_bvh(read_bounded(path, MAX_BYTES))
@@ -86,7 +86,7 @@ def parsed_bvh(text: bytes) -> SkeletalMotion:
             for k, channel in enumerate(channels):
                 if channel.endswith("position"):
                     position_T3[:, "XYZ".index(channel[0])] += value[:, k]
-    offset_J3 = require_places(np.array(tree.offsets, np.float64)).astype(np.float32)
+    offset_J3 = require_coordinates(np.array(tree.offsets, np.float64)).astype(np.float32)
     offset_J3[0] = 0
     return SkeletalMotion(
         names=tuple(tree.names),
@@ -168,11 +168,11 @@ def _frames(text: bytes, first: int, tree: _Hierarchy) -> tuple[int, float, F64]
         there += len(block)
     if there != len(value_N):
         raise ValueError(f"it has {there} values for {count} frames of {channels} channels")
-    return count, frame_time, require_places(value_N).reshape(count, channels)
+    return count, frame_time, require_coordinates(value_N).reshape(count, channels)
 
 
 def _blocks(text: bytes, first: int) -> Iterator[list[bytes]]:
-    """The words after a place, those of about `BLOCK` bytes at a time."""
+    """The words of the text from `first` on, in lists of about `BLOCK` bytes."""
     space = re.compile(rb"\s")
     while first < len(text):
         found = space.search(text, first + BLOCK)

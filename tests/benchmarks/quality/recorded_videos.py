@@ -28,7 +28,7 @@ from stages.people.densepose import DensePose
 from stages.people.detect import Detect
 from stages.video.decode import Decode
 from stages.world.video_scenes import video_scene
-from stages.world.video_worlds import VIDEO_WORLDS
+from stages.world.video_worlds import STRESS_VIDEO_WORLDS, VIDEO_WORLDS
 
 SEED = 20
 """Of the synthetic videos; the trainings use none of these worlds."""
@@ -80,7 +80,7 @@ def network_description(network: NetworkConfig) -> str:
 
 def synthetic(world: str, number: int, count: int) -> tuple[list[np.ndarray], list[Truth]]:
     """The middle frames of one clip of a world, and their ground truth."""
-    made = VIDEO_WORLDS[world]
+    made = (VIDEO_WORLDS | STRESS_VIDEO_WORLDS)[world]
     first = number * made.frames + (made.frames - count) // 2
     images, truth = [], []
     for index in range(first, first + count):

@@ -17,8 +17,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
-
 from pipeline.graph import Lane, taken_from_before
 from pipeline.packet import HeldPacket, Packet
 from pipeline.slot import Slot, make_read_only
@@ -85,6 +83,7 @@ def packed(payloads: Mapping[type, Any]) -> bytes:
     Raises UnpackableError for anything but arrays, strings, numbers, booleans, None, tuples of these, and dataclasses
     that annotations name.
     """
+    np = _numpy()
     arrays: list[Any] = []
     classes = set(_classes(tuple(payloads)).values())
     tree = json.dumps([_branch(payload, arrays, classes) for payload in payloads.values()])
@@ -99,7 +98,7 @@ def unpacked(content: bytes, kinds: Sequence[type]) -> dict[type, Any]:
 
     Raises ValueError for other content.
     """
-    classes = _classes(kinds)
+    np, classes = _numpy(), _classes(kinds)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             made = [_grown(branch, arrays, classes) for branch in json.loads(arrays["tree"].tobytes())]
@@ -108,8 +107,16 @@ def unpacked(content: bytes, kinds: Sequence[type]) -> dict[type, Any]:
     return {type(payload): payload for payload in made}
 
 
+def _numpy() -> Any:
+    """NumPy, which takes its number of threads when it is loaded: `cli.set_thread_limits` must come first."""
+    import numpy
+
+    return numpy
+
+
 def _branch(value: Any, arrays: list[Any], classes: Collection[type]) -> Any:
     """A value as JSON; its arrays are appended to the list and replaced by their index."""
+    np = _numpy()
     if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
         arrays.append(value)
         return {"array" if isinstance(value, np.ndarray) else "scalar": len(arrays) - 1}

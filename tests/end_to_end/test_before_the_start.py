@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -191,3 +193,21 @@ def test_an_absent_atlas_is_reported_before_the_network_is_loaded(
     for words in (["--atlas", "absent.png"], ["--atlas", "2=absent.png"]):
         assert main(["a.mp4", "--serial", *words]) == 2
         assert "render.atlas: absent.png: no such image file" in capsys.readouterr().err
+
+
+STOPPED_AT_THE_LIMITS = """
+import sys
+from pipeline.command import cli
+def stop(threads):
+    sys.exit(" ".join(name for name in ("numpy", "torch", "cv2", "scipy", "openvino") if name in sys.modules))
+cli.set_thread_limits = stop
+cli.main(["clip.mp4", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize("words", [["--serial"], ["-c", "batch"]], ids=" ".join)
+def test_numeric_libraries_are_loaded_after_their_number_of_threads_is_set(root: Path, words: list[str]) -> None:
+    """They read it once. Sums over another number of threads differ in their last bits from those of Ray's actors."""
+    command = [sys.executable, "-c", STOPPED_AT_THE_LIMITS, *words]
+    stopped = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    assert (stopped.returncode, stopped.stderr.strip()) == (1, "")

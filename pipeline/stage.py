@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeGuard
 
+from pipeline.files.export_files import ExportFiles as ExportFiles
 from pipeline.files.file_lock import lock_file as lock_file
 from pipeline.files.file_lock import unlock_file as unlock_file
 from pipeline.files.working_folder import CLAIM as CLAIM
@@ -250,6 +251,11 @@ class Stage:
         folder = getattr(config, cls.writes_to) if cls.writes_to else None
         if folder and (reason := closed_folder(folder)):
             raise StageError(f"this folder cannot be used ({reason})", folder, f"name another for `{cls.writes_to}`")
+
+    @classmethod
+    def export_files(cls, config: Any, job: Job) -> Sequence[ExportFiles]:
+        """The files that its `exports` would write for an input; a run refuses those that would replace others."""
+        return ()
 
     def addresses(self) -> Sequence[str]:
         """Sentences with the addresses of the pages that the stage serves now, with their tokens.

@@ -20,8 +20,8 @@ from pipeline.command.closing import counted, kept_parts_named, print_ending, pr
 from pipeline.command.help import list_configurations
 from pipeline.command.launch import Batch, launch, launch_batch, open_manifest, run_inputs
 from pipeline.command.named_paths import paths_of_settings
+from pipeline.command.output_paths import check_output_paths
 from pipeline.command.preflight import (
-    check_output_paths,
     check_settings,
     folders_without_locks,
     refuse_failing_inputs,
@@ -134,7 +134,7 @@ def _validated(
     )
     observe = config.settings.observe
     files = {"--report": arguments.report, "--log": observe.log, "--profile": observe.profile}
-    check_output_paths(inputs, files, paths_of_settings(config, raw), overwrite=arguments.overwrite)
+    check_output_paths(inputs, files, paths_of_settings(config, raw), config, overwrite=arguments.overwrite)
     if parts is None:
         inputs = refuse_failing_inputs(config, inputs, preparation)
         preparation.end()

@@ -1,4 +1,4 @@
-"""The paths that a command names for something else: its report, log and profile must not replace those files."""
+"""The paths that a run's settings name: files that it reads, and where it writes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config import RawConfig, RunConfig
@@ -22,20 +23,41 @@ _EARLIER = {
 """How a file of each option begins; a profile that a second start continued before its first line begins with `,`."""
 
 
-def paths_of_settings(config: RunConfig, raw: RawConfig) -> dict[str, str]:
-    """The paths that a run's settings may name, each with the key; and the files the configuration was read from.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPaths:
+    """The paths that settings name, each with what it is in words.
 
-    Every text among the settings of the stages counts, since any could be a path. Keys are named as they are written;
-    settings that nobody wrote follow by stage.
+    Attributes:
+        read: the files of the configuration, and all texts among the settings of the stages: any could be a path.
+        written: exports, and the folders that stages write to.
     """
-    files = dict.fromkeys((place for place in raw.origins.values() if os.path.isfile(place)), "the configuration")
+
+    read: Mapping[str, str]
+    written: Mapping[str, str]
+
+
+def paths_of_settings(config: RunConfig, raw: RawConfig) -> NamedPaths:
+    """The paths that a run's settings name, each with its key; and the files the configuration was read from.
+
+    Keys are named as they are written; settings that nobody wrote follow by stage.
+    """
+    read = dict.fromkeys((place for place in raw.origins.values() if os.path.isfile(place)), "the configuration")
+    written: dict[str, str] = {}
+    destinations = _destinations(config)
     run_keys = {field.name for field in dataclasses.fields(config.settings)}
-    written = {key: value for key, value in raw.values.items() if key not in run_keys}
+    given = {key: value for key, value in raw.values.items() if key not in run_keys}
     defaults = {name: dataclasses.asdict(settings) for name, settings in config.stages.items()}
-    for key, text in (*_texts(written), *_texts(defaults)):
+    for key, text in (*_texts(given), *_texts(defaults)):
         if text and "\0" not in text and not has_scheme(text):
-            files.setdefault(text, f"what {key} names")
-    return files
+            (written if key in destinations else read).setdefault(text, f"what {key} names")
+    return NamedPaths(read=read, written=written)
+
+
+def _destinations(config: RunConfig) -> set[str]:
+    """The keys that hold paths to which stages write."""
+    classes = [(node.name, node.cls) for node in config.graph.nodes]
+    exports = {f"{name}.{key}" for name, cls in classes for key in cls.exports.values()}
+    return exports | {f"{name}.{cls.writes_to}" for name, cls in classes if cls.writes_to}
 
 
 def films_of(inputs: Sequence[str]) -> Iterator[str]:

@@ -1,75 +1,21 @@
-"""Checks of a command before anything starts: output paths, inputs that must fail, and downloads."""
+"""Checks of a command before anything starts: settings, inputs that must fail, file systems, and downloads."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from pipeline.command.named_paths import films_of, is_earlier
 from pipeline.config import RunConfig
 from pipeline.files.file_lock import has_locks
 from pipeline.inputs import Inputs, UsageError, has_scheme
 from pipeline.journal import has_parts
-from pipeline.output_places import ResolvedPaths
 from pipeline.packet import Failure, failure_of
 from pipeline.plan import LARGEST_IMAGE_VARIABLE
 from pipeline.remote_files import is_remote, path_on_this_machine
-from pipeline.stage import Job, closed_folder, is_plain
+from pipeline.stage import Job, is_plain
 from pipeline.watch import Watch, watched
 
-AN_INPUT = "an input"
 NO_LOCKS = "this file system has no locks: do not start a second run that writes the same results"
-
-
-def check_output_paths(
-    inputs: Inputs, files: Mapping[str, str | None], named: Mapping[str, str] | None = None, *, overwrite: bool = False
-) -> None:
-    """Check that results and the report, log and profile of a run can be written, and what they may replace.
-
-    Args:
-        inputs: the inputs, with the paths of their results.
-        files: the path of each file by its option; None if there is none.
-        named: other paths that these files must not replace, each with what it is.
-        overwrite: whether the files may replace existing ones that are no earlier report, log or profile.
-
-    Raises UsageError: a folder that cannot be written to, a path that two files would share, or a file that would be
-    lost.
-    """
-    outputs = [job.output for job in inputs.ready if job.output and not has_scheme(job.output)]
-    for folder in dict.fromkeys(os.path.dirname(output) or "." for output in outputs):
-        if reason := closed_folder(folder):
-            raise UsageError(f"the results cannot be written ({reason})", folder, "name another folder with -o")
-    if not any(files.values()):
-        return
-    taken = _taken(inputs, outputs, named or {})
-    for name, path in files.items():
-        if path is None:
-            continue
-        reason = closed_folder(os.path.dirname(path) or ".") or ("is a folder" if os.path.isdir(path) else None)
-        if reason:
-            raise UsageError(f"cannot be written ({reason})", f"{name} {path}", "name another file")
-        place = Path(os.path.realpath(path))
-        if same := taken.get(str(place)):
-            raise UsageError(f"{same} is there", f"{name} {path}", "name another file")
-        if any(taken.get(str(folder)) == AN_INPUT for folder in place.parents):
-            raise UsageError("is inside an input", f"{name} {path}", "name a file elsewhere")
-        if place.is_file() and not (overwrite or is_earlier(name, path)):
-            what = f"this file exists already, and is none that {name} has written"
-            raise UsageError(what, f"{name} {path}", "give --overwrite, or another name")
-        taken[str(place)] = f"what {name} writes"
-
-
-def _taken(inputs: Inputs, outputs: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
-    """What is at each path that the report, log and profile must not replace."""
-    paths = ResolvedPaths()
-    read = [path for job in inputs.jobs for path in (job.input, job.partner, *job.together) if path]
-    local = [path for path in read if not has_scheme(path)]
-    taken = {paths.resolve(os.path.expanduser(path)): what for path, what in named.items()}
-    taken |= dict.fromkeys(map(paths.resolve, films_of(local)), "the video of an input")
-    taken |= dict.fromkeys(map(paths.resolve, local), AN_INPUT)
-    return taken | dict.fromkeys(map(paths.resolve, outputs), "a result")
 
 
 def folders_without_locks(inputs: Inputs) -> list[str]:

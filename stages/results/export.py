@@ -6,10 +6,11 @@ import difflib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from pipeline.stage import Job, Stage
+from pipeline.stage import ExportFiles, Job, Stage, StageError
 from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
 from stages.results.formats.frame_result import FrameResult, frame_results
 from stages.results.formats.image_plane_angles import IN_THE_IMAGE_PLANE
@@ -93,6 +94,17 @@ class Exporter(Stage):
         """Raises StageError for a path that does not suit the kind of export or this input."""
         for kind, path in config.to.items():
             KINDS[kind].begin(target_of(config, kind, path, job)).check()
+
+    @classmethod
+    def export_files(cls, config: Config, job: Job) -> Sequence[ExportFiles]:
+        """The files of each kind; none of a kind whose path does not suit it, which `check` refuses."""
+        found = []
+        for kind, path in config.to.items():
+            with suppress(StageError):
+                writer = KINDS[kind].begin(target_of(config, kind, path, replace(job, overwrite=True)))
+                folder = str(writer.output_path.parent)
+                found.append(ExportFiles(option=f"--export {kind}={path}", folder=folder, names=writer.names))
+        return found
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """A new input; no writer is open."""

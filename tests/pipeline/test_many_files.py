@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline import remote_files
-from pipeline.command.preflight import check_output_paths
+from pipeline.command.output_paths import check_output_paths
 from pipeline.inputs import Inputs, find_inputs
 from pipeline.output_places import ResolvedPaths
 from tests.pipeline.counted_calls import cost_of_each

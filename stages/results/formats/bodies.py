@@ -21,6 +21,8 @@ MESH_FILE = "body.npz"
 class BodyFolder(FilePerFrame):
     """A file per frame, and `body.npz` before the first."""
 
+    beside = (MESH_FILE,)
+
     def __init__(self, target: ExportTarget) -> None:
         super().__init__(target, ".npz", lambda result: frame_arrays(result, vertices=target.bodies.vertices))
 

@@ -28,6 +28,8 @@ AXES_3 = np.array([1, -1, -1], np.float32)
 class MeshFolder(FilePerFrame):
     """`frame_000123_2.obj` for each person of a frame, the number as in `inds`; `body.mtl` and the texture once."""
 
+    beside = (MATERIAL_FILE, TEXTURE_FILE)
+
     def __init__(self, target: ExportTarget) -> None:
         """Raises StageError for an atlas that cannot be used."""
         super().__init__(target, ".obj", lambda result: b"")

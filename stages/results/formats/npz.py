@@ -102,6 +102,8 @@ def begin_instances(target: ExportTarget) -> ExportWriter:
 class SurfaceFolder(FilePerFrame):
     """`surfaces` with `stream.json`: enough to draw them again without the network (`-c render`)."""
 
+    beside = (STREAM_FILE,)
+
     def __init__(self, target: ExportTarget) -> None:
         super().__init__(target, ".npz", surfaces)
         self._video: VideoInfo | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from models.files.atomic_file import atomic_write, remove_stale_drafts
 from pipeline.stage import Job, StageError, closed_folder, fitting_name
@@ -98,6 +99,11 @@ class ExportWriter(ABC):
     output_path: Path
     """The file to write, or one in the folder of those to write."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the files that it writes in that folder, as patterns of `fnmatch`."""
+        return (glob.escape(self.output_path.name),)
+
     @abstractmethod
     def add(self, result: FrameResult) -> None:
         """Add the next frame. Raises StageError if it cannot be written."""
@@ -167,14 +173,24 @@ class FinishedExport(ExportWriter):
 class FilePerFrame(ExportWriter):
     """`frame_000123.SUFFIX` in a folder for every frame (for an image `STEM.SUFFIX`), each written atomically."""
 
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Names of files that are written once."""
+
     def __init__(self, target: ExportTarget, suffix: str, encode: Callable[[FrameResult], bytes]) -> None:
         """Args: encode: the content of a frame's file."""
         self.folder = target.folder()
         self.output_path = self.folder / "frame"
         remove_stale_drafts(self.folder)
         self.frames = 0
+        self._stem = target.job.stem
         self._suffix = suffix
         self._encode = encode
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of the frames of a video, that of an image, and those of files that are written once."""
+        of_image = fitting_name(self._stem, self._suffix)
+        return (f"frame_[0-9]*{self._suffix}", glob.escape(of_image), *self.beside)
 
     def add(self, result: FrameResult) -> None:
         """Write the frame's file."""

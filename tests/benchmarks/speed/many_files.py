@@ -33,7 +33,8 @@ from pipeline.batch.split_graph import split_run
 from pipeline.batch.units import Unit
 from pipeline.batch.worker import BatchWorker, WorkerPlace
 from pipeline.command.launch import open_manifest, run_inputs
-from pipeline.command.preflight import check_output_paths, refuse_failing_inputs
+from pipeline.command.output_paths import check_output_paths
+from pipeline.command.preflight import refuse_failing_inputs
 from pipeline.command.progress import Progress
 from pipeline.config import read_config, validate
 from pipeline.interrupts import Interrupt

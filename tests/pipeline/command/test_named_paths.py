@@ -1,4 +1,4 @@
-"""Report, log and profile replace only earlier files of their kind, and nothing that the command reads or writes."""
+"""Nothing that a run writes replaces what it reads; reports, logs and profiles replace only files of their kind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from pipeline.command import cli
 from pipeline.command.cli import main
 from pipeline.command.named_paths import is_earlier
-from pipeline.command.preflight import check_output_paths
+from pipeline.command.output_paths import check_output_paths
 from pipeline.inputs import Inputs, UsageError
 from pipeline.metrics import Metrics
 from pipeline.observe.observers import observing
@@ -55,11 +55,11 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["a.mp4"], "holiday.jpg", EXISTS),
         (["a.mp4"], "notes.txt", EXISTS),
         (["a.mp4"], "package.json", EXISTS),
-        (["a.mp4", "--overwrite", "--atlas", "atlas.json"], "./atlas.json", "what render.atlas names is there"),
-        (["a.mp4", "--overwrite", "--atlas", "2=atlas.json"], "atlas.json", "what render.atlas_of.2 names is there"),
-        (["a.mp4", "--overwrite", "--weights", "atlas.json"], "atlas.json", "what network.weights names is there"),
+        (["a.mp4", "--overwrite", "--atlas", "atlas.json"], "./atlas.json", "what render.atlas names is"),
+        (["a.mp4", "--overwrite", "--atlas", "2=atlas.json"], "atlas.json", "what render.atlas_of.2 names is"),
+        (["a.mp4", "--overwrite", "--weights", "atlas.json"], "atlas.json", "what network.weights names is"),
         (["a.mp4", "--overwrite", "-c", "own.yaml"], "own.yaml", "the configuration is there"),
-        (["a.mp4", "--overwrite", "--export", "csv=qq.csv"], "qq.csv", "what export.to.csv names is there"),
+        (["a.mp4", "--overwrite", "--export", "csv=qq.csv"], "qq.csv", "what export.to.csv names is"),
         (["saved", "--overwrite", "-c", "render"], "b.mp4", "the video of an input is there"),
         (["saved", "--overwrite", "-c", "render"], "saved/stream.json", "is inside an input"),
         (["a.mp4", "b.mp4", "--overwrite", "-c", "compare"], "b.mp4", "an input is there"),
@@ -74,6 +74,60 @@ def test_no_other_file_is_replaced(
     said = capsys.readouterr().err
     assert said.startswith(f"error: {option} {path}: {sentence}") and len(said.splitlines()) == 1
     assert {file: file.read_bytes() for file in place.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["a.mp4", "-o", "atlas.json", "--atlas", "atlas.json"], "-o atlas.json: what render.atlas names is"),
+        (["a.mp4", "-o", "d/atlas.json", "--atlas", "atlas.json"], "-o d/atlas.json: what render.atlas names is"),
+        (["a.mp4", "-o", "atlas.json", "--weights", "atlas.json"], "-o atlas.json: what network.weights names is"),
+        (["a.mp4", "-o", "./own.yaml", "-c", "own.yaml"], "-o ./own.yaml: the configuration is there"),
+        (["saved", "-c", "render", "-o", "b.mp4"], "-o b.mp4: the video of an input is there"),
+        (["saved", "-c", "render", "-o", "saved/stream.json"], "-o saved/stream.json: is inside an input"),
+        (["saved", "-c", "render", "-o", "new.mp4", "--export", "surfaces=saved"], "--export surfaces=saved: is insi"),
+        (["frame_01.png", "--export", "iuv=."], "--export iuv=.: would replace {here}/frame_01.png, which is an input"),
+        (["x.jpg", "--export", "depth=.", "--atlas", "x.png"], "--export depth=.: would replace {here}/x.png, which "),
+        (["a.mp4", "--export", "csv=notes.csv", "--atlas", "notes.csv"], "--export csv=notes.csv: would replace "),
+        (["x.jpg", "-o", "u/x.png", "--export", "iuv=u"], "--export iuv=u: would replace {here}/u/x.png, which is a r"),
+        (["x.jpg", "y.jpg", "-o", "t", "--export", "iuv=.", "--atlas", "y/y.png"], "--export iuv=.: would replace "),
+        (["a.mp4", "--export", "surfaces=s/", "--report", "s/stream.json"], "--report s/stream.json: --export surfac"),
+        (["a.mp4", "--export", "bodies=.", "--log", "body.npz"], "--log body.npz: --export bodies=. writes this file"),
+        (["a.mp4", "--export", "mesh=.", "--log", "frame_000001_1.obj"], "--log frame_000001_1.obj: --export mesh=."),
+        (["a.mp4", "-c", "batch", "-o", "t", "--report", "t/batch.json"], "--report t/batch.json: the record of this"),
+    ],
+)
+def test_no_result_or_export_replaces_what_is_read(
+    place: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("frame_01.png", "x.jpg", "y.jpg", "x.png", "notes.csv", "y/y.png", "t/batch.json", "u/x"):
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_bytes(b"\x89PNG\r\n\x1a\n what I must not lose")
+    (place / "t" / "batch.json").write_text('{"inputs": {}}')
+    (place / "d").symlink_to(place)
+    before = {file: file.read_bytes() for file in place.rglob("*") if file.is_file()}
+    assert main([*words, "--serial", "--overwrite"]) == 2
+    heard = capsys.readouterr().err
+    assert heard.startswith(f"error: {said.format(here=place)}") and len(heard.splitlines()) == 1
+    assert {file: file.read_bytes() for file in place.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a.mp4", "--export", "iuv=.", "--report", "r.json"],
+        ["x.jpg", "--export", "iuv=.", "-o", "./y.png"],
+        ["x.jpg", "y.jpg", "-o", ".", "--export", "iuv=."],
+        ["a.mp4", "-o", "notes.txt", "--atlas", "atlas.json"],
+    ],
+)
+def test_files_beside_those_of_exports_are_allowed(
+    place: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("x.jpg", "y.jpg"):
+        (place / name).write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert main([*words, "--serial", "--overwrite"]) == 1
+    assert STARTED in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", OPTIONS)

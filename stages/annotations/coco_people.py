@@ -55,8 +55,8 @@ def _finished(found: DenseSet, note: str, path: Path) -> DenseSet:
     """The set without the images that are not finished, whose people may be missing."""
     images = tuple(image for image in found.images if image.complete)
     if left := len(found.images) - len(images):
-        told = f"{left} of {len(found.images)} images are not finished (complete: false) and are left out"
-        note = f"{note}; {told}" if note else f"{path.name}: {told}"
+        unfinished_note = f"{left} of {len(found.images)} images are not finished (complete: false) and are left out"
+        note = f"{note}; {unfinished_note}" if note else f"{path.name}: {unfinished_note}"
     known = {image.id for image in images}
     people = tuple(person for person in found.people if person.image in known)
     return replace(found, images=images, people=people, note=note)

@@ -187,15 +187,15 @@ class Annotate(Stage):
     def _checked(self, images: list[GivenImage], output: Path) -> Written:
         """Pictures of the annotations, and a list of what looks wrong. Raises StageError where there are none."""
         folder = output.with_name(f"{output.stem}.check")
-        told = list(check_pictures(read_people(output, unfinished=True), images, folder))
-        if not told:
+        checked = list(check_pictures(read_people(output, unfinished=True), images, folder))
+        if not checked:
             remedy = "paint parts or set points first, or name another file with -o"
             raise StageError("no person of this file has parts or points to check", str(output), remedy)
-        wrong = [f"{name}: {text}\n" for name, text in told if text]
+        wrong = [f"{name}: {text}\n" for name, text in checked if text]
         with atomic_write(folder / "findings.txt") as draft:
             draft.write_text("".join(wrong) or "nothing looks wrong\n", encoding="utf-8")
-        note = f"check: {len(wrong)} of {len(told)} people look wrong; {folder / 'findings.txt'} says where"
-        self._facts = {"people": len(told), "people_with_findings": len(wrong), "notes": [note]}
+        note = f"check: {len(wrong)} of {len(checked)} people look wrong; {folder / 'findings.txt'} says where"
+        self._facts = {"people": len(checked), "people_with_findings": len(wrong), "notes": [note]}
         return Written(path=str(folder), frames=0)
 
     def addresses(self) -> Sequence[str]:

@@ -53,14 +53,14 @@ class Findings:
 
     def text(self) -> str:
         """One line; empty when nothing was found."""
-        told = []
+        sentences = []
         if self.suspicious_M.any():
-            told.append(f"{int(self.suspicious_M.sum())} points far from where their neighbours put them")
+            sentences.append(f"{int(self.suspicious_M.sum())} points far from where their neighbours put them")
         if self.outside_M.any():
-            told.append(f"{int(self.outside_M.sum())} points on another part than is painted")
+            sentences.append(f"{int(self.outside_M.sum())} points on another part than is painted")
         if self.bare:
-            told.append(f"no points on: {', '.join(self.bare)}")
-        return "; ".join(told)
+            sentences.append(f"no points on: {', '.join(self.bare)}")
+        return "; ".join(sentences)
 
 
 def findings(person: AnnotatedPerson) -> Findings:

@@ -13,8 +13,8 @@ from models.arrays import F32, U8, Bool, Float, Int
 from models.surface.chart_lookup import corner_mean, open_body_lookup
 from models.surface.charted_mesh import open_body_mesh
 from stages.drawing.isolines import line_strength
-from stages.studio.part_views import part_views
-from stages.studio.view_pictures import GRID_LINES, second_chart
+from stages.studio.views.part_views import part_views
+from stages.studio.views.view_pictures import GRID_LINES, second_chart
 from stages.studio.work.sheet import PersonWork
 
 LEAST_ANSWERS = 4

@@ -43,7 +43,7 @@ class Desk:
         self.journal, self.shown, self.clock = journal, shown, clock
         self._names = {seen: name for name, seen in shown.items()}
 
-    def who(self, message: Message) -> str:
+    def annotator(self, message: Message) -> str:
         """The annotator of a message. Raises: StageError."""
         return checked_name(message.get("who"))
 
@@ -52,8 +52,8 @@ class Desk:
         tasks = self.journal.tasks
         return reviews_of(tasks) if message.get("review") is True else tasks
 
-    def keep(self, message: Message, tasks: TaskList) -> None:
-        """Keep changed claims of that work."""
+    def set_claims(self, message: Message, tasks: TaskList) -> None:
+        """Replace that work by one with other claims."""
         whole = self.journal.tasks
         self.journal.tasks = replace(whole, reviews=tasks) if message.get("review") is True else tasks
 
@@ -70,27 +70,27 @@ class Desk:
 
     def history(self, message: Message, name: str) -> History:
         """The sheets of a message's annotator, or reviewer. Raises: StageError."""
-        return self.tasks(message).history(name, self.who(message))
+        return self.tasks(message).history(name, self.annotator(message))
 
     def person(self, message: Message, name: str, number: int) -> PersonWork | None:
         """An annotator's work on a person; None where there is none. Raises: StageError."""
         return self.history(message, name).sheet.people.get(number)
 
     def add(self, message: Message, name: str, do: Action | Step) -> dict[str, Any]:
-        """Write what an annotator does into the journal; returns what the page is told.
+        """Write what an annotator does into the journal; returns what the page shows next.
 
         With `painted: true` the page has drawn what it paints, and neither map nor outline is sent back. A message with
         the `key` of the one before is that one, whose answer was lost, and nothing is done.
 
         Raises: StageError for an image that another annotator has, and for what does not fit the sheet.
         """
-        who, now, tasks = self.who(message), self.clock(), self.tasks(message)
+        who, now, tasks = self.annotator(message), self.clock(), self.tasks(message)
         before = self.history(message, name)
         key = message.get("key", "")
         if not isinstance(key, str) or len(key) > MAX_KEY:
             raise StageError(f"is not text of at most {MAX_KEY} characters", "key", "reload the page")
         if key and key == before.key:
-            return self.told(message, name)
+            return self.page_record(message, name)
         drawn = do.person if isinstance(do, Paint | SetOutline) and message.get("painted") is True else None
         claimed(tasks, name, who, now)
         seconds = active_seconds(tasks, who, now)
@@ -100,16 +100,16 @@ class Desk:
         if review and not isinstance(do, str):
             do = with_decisions(do, before.sheet)
         self.journal.add(WorkEntry(who=who, image=name, at=now, seconds=seconds, do=do, review=review, key=key))
-        return self.told(message, name, before, drawn)
+        return self.page_record(message, name, before, drawn)
 
-    def told(
+    def page_record(
         self, message: Message, name: str, before: History | None = None, drawn: int | None = None
     ) -> dict[str, Any]:
         """The sheet for the page, as `history_record`, the progress, and the notes of a reviewer to this annotator.
 
         `hint` of each person: whether the network's guess is shown.
         """
-        tasks, who = self.tasks(message), self.who(message)
+        tasks, who = self.tasks(message), self.annotator(message)
         sheet = history_record(self.history(message, name), before, drawn)
         for number, person in sheet["people"].items():
             person["hint"] = hint_shown(tasks, name, who, number)

@@ -86,8 +86,8 @@ def disagreements(works: Works, annotators: Sequence[str]) -> list[Disagreement]
     if missing:
         found.append(Disagreement(item="person", size=1.0, what=f"not marked by {', '.join(missing)}"))
     if len({one.kind for one in works.values()}) > 1:
-        told = ", ".join(f"{name}: {one.kind.replace('_', ' ')}" for name, one in works.items())
-        found.append(Disagreement(item="kind", size=1.0, what=told))
+        kinds = ", ".join(f"{name}: {one.kind.replace('_', ' ')}" for name, one in works.items())
+        found.append(Disagreement(item="kind", size=1.0, what=kinds))
     people = {name: one for name, one in works.items() if one.kind == "person"}
     found += [*_boxes(works), *_masks(people), *_points(works), *_joints(people)]
     return sorted(found, key=lambda one: -one.size)
@@ -140,9 +140,9 @@ def _points(works: Works) -> Iterator[Disagreement]:
         for number, point in enumerate(points):
             answers = [answer_at(one, part, point.x, point.y) for one in works.values()]
             given = [one for one in answers if one is not None and one.verdict in ("surface", "hidden")]
-            told = max((_apart(a, b) for a, b in combinations(given, 2)), default=(0.0, ""))
-            if told[0]:
-                yield Disagreement(item=f"point {part} {number}", size=told[0], what=told[1])
+            size, words = max((_place_gap(a, b) for a, b in combinations(given, 2)), default=(0.0, ""))
+            if size:
+                yield Disagreement(item=f"point {part} {number}", size=size, what=words)
 
 
 def answer_at(work: PersonWork, part: int, x: int, y: int) -> Answer | None:
@@ -150,7 +150,7 @@ def answer_at(work: PersonWork, part: int, x: int, y: int) -> Answer | None:
     return next((one.answer for one in work.asked.get(part, ()) if (one.x, one.y) == (x, y)), None)
 
 
-def _apart(one: Answer, other: Answer) -> tuple[float, str]:
+def _place_gap(one: Answer, other: Answer) -> tuple[float, str]:
     """How far two answers are apart, 0..1, in words; 0 where they agree."""
     if one.verdict != other.verdict:
         return OTHER_VERDICT, "one says hidden"
@@ -182,12 +182,13 @@ def doubtful_points(work: PersonWork, image: TaskImage) -> list[Disagreement]:
 def _joints(works: Works) -> Iterator[Disagreement]:
     for joint in range(KEYPOINTS):
         set_by = [(one.keypoints[joint], one.box_4) for one in works.values() if joint in one.keypoints]
-        told = max((_joint_apart(a, b, box_4) for (a, box_4), (b, _) in combinations(set_by, 2)), default=(0.0, ""))
-        if told[0]:
-            yield Disagreement(item=f"joint {joint}", size=told[0], what=told[1])
+        gaps = (_joint_gap(a, b, box_4) for (a, box_4), (b, _) in combinations(set_by, 2))
+        size, words = max(gaps, default=(0.0, ""))
+        if size:
+            yield Disagreement(item=f"joint {joint}", size=size, what=words)
 
 
-def _joint_apart(one: SetKeypoint, other: SetKeypoint, box_4: tuple[float, float, float, float]) -> tuple[float, str]:
+def _joint_gap(one: SetKeypoint, other: SetKeypoint, box_4: tuple[float, float, float, float]) -> tuple[float, str]:
     if (one.visibility > 0) != (other.visibility > 0):
         return OTHER_VERDICT, "one says not in the image"
     pixels = float(np.hypot(one.x - other.x, one.y - other.y))

@@ -12,9 +12,9 @@ from pipeline.stage import StageError
 from stages.studio.answer_preview import answer_preview
 from stages.studio.asked_pixels import others_pixels, pixels_to_ask
 from stages.studio.desk import Desk, Message
-from stages.studio.part_views import SIDE
 from stages.studio.proposals import ProposedPerson, best_proposal
-from stages.studio.view_clicks import SurfacePlace, clicked_place, views_of_place
+from stages.studio.views.part_views import SIDE
+from stages.studio.views.view_clicks import SurfacePlace, clicked_place, views_of_place
 from stages.studio.work.action_messages import action_of
 from stages.studio.work.actions import Answer, Ask
 from stages.studio.work.sheet import PersonWork
@@ -37,7 +37,7 @@ class PointDesk:
         if work is None:
             raise StageError(f"there is no person {wanted.person}", "person", "reload the page")
         tasks = self._desk.tasks(message)
-        pixels = others_pixels(self._desk.journal.tasks, name, self._desk.who(message), work, wanted.part)
+        pixels = others_pixels(self._desk.journal.tasks, name, self._desk.annotator(message), work, wanted.part)
         if pixels is None:
             pixels = pixels_to_ask(work, wanted.part, tasks.image(name))
         return self._desk.add(message, name, replace(wanted, pixels=pixels, auto=True))
@@ -79,7 +79,7 @@ class PointDesk:
         Raises: StageError, ModelError.
         """
         name, wanted, work = self._wanted_part(message)
-        if hint_shown(self._desk.tasks(message), name, self._desk.who(message), wanted.person) is False:
+        if hint_shown(self._desk.tasks(message), name, self._desk.annotator(message), wanted.person) is False:
             return {"guesses": []}
         people = self._proposed(name)
         best = None if work is None else best_proposal(people, work.box_4)

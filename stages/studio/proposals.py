@@ -18,7 +18,7 @@ from models.structures import SurfaceMap
 from models.surface.keypoints import shown_keypoints
 from stages.studio.bounded_cache import BoundedCache
 from stages.studio.sheet_records import part_map_record
-from stages.studio.view_clicks import SurfacePlace
+from stages.studio.views.view_clicks import SurfacePlace
 from stages.studio.work.part_map import PartMap, PixelMask, packed_map
 
 LEAST_SCORE = 0.3

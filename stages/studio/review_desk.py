@@ -24,11 +24,11 @@ class ReviewDesk:
         self._desk = desk
 
     def take(self, message: Message) -> tuple[str | None, dict[str, Any]]:
-        """Open an image for a reviewer: the named one, or the next; its name, and what the page is told besides.
+        """Open an image for a reviewer: the named one, or the next; its name, and what the page shows besides.
 
         Raises: StageError for an image that another reviewer has, or that no annotator has finished.
         """
-        desk, who = self._desk, self._desk.who(message)
+        desk, who = self._desk, self._desk.annotator(message)
         name = self._next(message) if message.get("image") is None else desk.name(message)
         if name is None:
             return None, {}
@@ -39,7 +39,7 @@ class ReviewDesk:
         history = reviews.of_image(name).get(who)
         due = history is None or is_outdated(tasks, name, history)
         start = review_start(tasks, name, history) if due else None
-        desk.keep(message, claimed(released(reviews, who), name, who, now))
+        desk.set_claims(message, claimed(released(reviews, who), name, who, now))
         if start is not None:
             desk.journal.add(WorkEntry(who=who, image=name, at=now, seconds=0, do=start, review=True))
         annotators = [who for who, _ in annotated_sheets(tasks, name)]
@@ -111,7 +111,7 @@ class ReviewDesk:
         return next(iter(ready), None)
 
     def _state(self, message: Message, name: str) -> str:
-        tasks, who = self._desk.journal.tasks, self._desk.who(message)
+        tasks, who = self._desk.journal.tasks, self._desk.annotator(message)
         if tasks.image(name).gold or not annotated_sheets(tasks, name):
             return "waiting"
         if open_notes(tasks, name):

@@ -1,4 +1,4 @@
-"""What the page is told of a sheet: its JSON, with part maps compressed as the browser can unpack them."""
+"""What the page gets of a sheet: its JSON, with part maps compressed as the browser can unpack them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from stages.studio.view_clicks import SurfacePlace, views_of_place
-from stages.studio.view_pictures import second_chart
+from stages.studio.views.view_clicks import SurfacePlace, views_of_place
+from stages.studio.views.view_pictures import second_chart
 from stages.studio.work.part_map import PartMap, PixelMask, packed_map
 from stages.studio.work.sheet import AskedPoint, PersonWork
 from stages.studio.work.task_list import History

@@ -17,9 +17,9 @@ from models.files.json_file import parsed_json
 from pipeline.stage import StageError
 from stages.live.page_server import PageServer, token_of
 from stages.studio.desk import Message
-from stages.studio.part_views import SIDE, view_directions
 from stages.studio.rights import PROOF_AGE_S, Rights
-from stages.studio.view_pictures import views_png
+from stages.studio.views.part_views import SIDE, view_directions
+from stages.studio.views.view_pictures import views_png
 from stages.studio.work.work_journal import checked_name
 from stages.studio.workplace import Workplace
 

@@ -83,12 +83,12 @@ class Workplace:
             return {"image": None, "progress": desk.progress(message)}
         one, number = desk.image(name), list(desk.shown).index(name)
         about = {"name": desk.shown[name], "number": number, "width": one.width, "height": one.height}
-        return {"image": about, **desk.told(message, name), **more}
+        return {"image": about, **desk.page_record(message, name), **more}
 
     def _taken(self, message: Message) -> str | None:
         """The name of an annotator's image, which is locked for them."""
         desk, tasks = self._desk, self._journal.tasks
-        who, now = desk.who(message), desk.clock()
+        who, now = desk.annotator(message), desk.clock()
         # The journal may know images of earlier runs, which are not given this time.
         listed = replace(tasks, images=tuple(one for one in tasks.images if one.name in desk.shown))
         name = next_image(listed, who, now) if message.get("image") is None else desk.name(message)
@@ -107,7 +107,7 @@ class Workplace:
         Raises: StageError.
         """
         desk, tasks = self._desk, self._journal.tasks
-        who, now = desk.who(message), desk.clock()
+        who, now = desk.annotator(message), desk.clock()
         if message.get("review") is True:
             states = self.reviews.images(message)
             more: list[dict[str, Any]] = [{"sheets": self.reviews.sheets(name)} for name in desk.shown]
@@ -144,7 +144,7 @@ class Workplace:
 
     def release(self, message: Message) -> dict[str, Any]:
         """The annotator, or reviewer, leaves: their images are free for others."""
-        self._desk.keep(message, released(self._desk.tasks(message), self._desk.who(message)))
+        self._desk.set_claims(message, released(self._desk.tasks(message), self._desk.annotator(message)))
         return {}
 
     def hand_on(self, message: Message) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class Workplace:
         With `reviewer: true` it is a review that is handed on. Raises: StageError where `of` has not begun the image.
         """
         desk = self._desk
-        name, by, leads = desk.name(message), desk.who(message), message.get("review") is True
+        name, by, leads = desk.name(message), desk.annotator(message), message.get("review") is True
         of = checked_name(message.get("of")) if leads else by
         review = leads and message.get("reviewer") is True
         tasks = reviews_of(self._journal.tasks) if review else self._journal.tasks

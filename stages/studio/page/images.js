@@ -50,8 +50,8 @@ async function handOn(fields) {
 /** What the lead sees of the work on an image. @param {string} image @param {any} one */
 function sheetRow(image, one) {
   const state = one.held ? `begun, rests ${span(one.rest_s)}` : one.state === "open" ? "handed on" : one.state;
-  const told = `${one.who}${one.reviewer ? " (review)" : ""}: ${state} · ${one.work}${one.filed ? "" : " · not in the file"}`;
-  const made = element("small", told, one.filed ? "" : "unfiled");
+  const about = `${one.who}${one.reviewer ? " (review)" : ""}: ${state} · ${one.work}${one.filed ? "" : " · not in the file"}`;
+  const made = element("small", about, one.filed ? "" : "unfiled");
   if (!one.held) return made;
   const give = button("hand on", () => handOn({ image, of: one.who, reviewer: one.reviewer }),
     one.rest_s >= DAY_S, "hand_on");
@@ -95,7 +95,7 @@ export async function makeLink() {
   at("link").select();
 }
 
-/** The image is finished; what is left open is told first. */
+/** The image is finished; first it says what is left open. */
 export function finish() {
   const open = REVIEW ? leftToDecide() : leftOpen();
   if (!open.length) return void end("finished");

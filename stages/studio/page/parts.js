@@ -138,8 +138,8 @@ function panel() {
     ...(work.polygon && work.path ? [button("close (Enter)", closePolygon, false, "close"), button("corner back (⌫)", lastCorner)] : []),
     button("show proposals", () => { work.showProposals = !work.showProposals; show(); }, work.showProposals),
   ]);
-  const told = outlineLeft() ? [element("small", "The parts are corrected, the visible outline is still as proposed.")] : [];
-  return [palette, tools, ...told, slider("brush", 1, 80, work.radius, value => { work.radius = value; }),
+  const warning = outlineLeft() ? [element("small", "The parts are corrected, the visible outline is still as proposed.")] : [];
+  return [palette, tools, ...warning, slider("brush", 1, 80, work.radius, value => { work.radius = value; }),
     slider("opacity", 0, 100, 100 * work.opacity, value => { work.opacity = value / 100; picture.redraw(); })];
 }
 

@@ -115,10 +115,10 @@ export function peopleList() {
   return row(numbers().map((number, index) => {
     const one = /** @type {any} */ (work.sheet).people[number], points = /** @type {any[]} */ (Object.values(one.asked).flat());
     const done = points.filter(point => point.verdict !== "open").length;
-    const told = [`${number === work.person ? paintedParts().length : partsOf(number)} parts`, `${done} of ${points.length} points`,
+    const counts = [`${number === work.person ? paintedParts().length : partsOf(number)} parts`, `${done} of ${points.length} points`,
       `${Object.keys(one.keypoints).length} keypoints`, `${Math.round(one.seconds)} s`];
     const made = button(`${index + 1} `, () => choosePerson(number), number === work.person);
-    made.append(element("span", one.kind === "person" ? told.join(" · ") : one.kind.replace("_", " a "), "state"));
+    made.append(element("span", one.kind === "person" ? counts.join(" · ") : one.kind.replace("_", " a "), "state"));
     return made;
   }), "people");
 }

@@ -190,10 +190,10 @@ const HOW = {
 function decisions(one) {
   const point = words(one.item).kind === "point";
   const hidden = point ? [button("hidden (H)", () => answer("hidden")), button("skip (S)", () => answer("skipped"))] : [];
-  const told = name => ({ hidden: " · hidden", skipped: " · skipped" }[one.answers[name].point?.verdict] || "");
+  const verdict = name => ({ hidden: " · hidden", skipped: " · skipped" }[one.answers[name].point?.verdict] || "");
   return row([element("small", HOW[words(one.item).kind]), document.createElement("br"),
     ...Object.keys(one.answers).map((name, index) => {
-      const made = button(`${name}${told(name)} (${index + 1})`, () => take(name), standing(one) === name, "take");
+      const made = button(`${name}${verdict(name)} (${index + 1})`, () => take(name), standing(one) === name, "take");
       made.style.borderLeft = `6px solid ${colourOf(name)}`;
       return made;
     }), ...hidden], "choices");

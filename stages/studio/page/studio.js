@@ -51,12 +51,12 @@ whenShown(() => {
   at("notes").replaceChildren(...work.notes.map(one => (
     element("div", `${one.reviewer} sent back person ${numbers().indexOf(one.person) + 1}: ${one.note}`))));
   const one = person(), sheet = work.sheet;
-  const told = one && sheet ? `${work.who} · person ${numbers().indexOf(work.person) + 1} of ${numbers().length}, `
+  const position = one && sheet ? `${work.who} · person ${numbers().indexOf(work.person) + 1} of ${numbers().length}, `
     + `${Math.round(one.seconds)} s` : work.who;
   document.body.dataset.stage = work.stage;
   at("panel").replaceChildren(...(work.image ? STAGE[work.stage].panel() : []));
   at("guide").replaceChildren(...(work.image ? rules(work.stage) : []));
-  at("buttons").replaceChildren(...(work.image ? commonButtons() : []), ...listButtons(), row([told], "person"));
+  at("buttons").replaceChildren(...(work.image ? commonButtons() : []), ...listButtons(), row([position], "person"));
   document.body.dataset.ready = work.image ? work.image.name : "none";
 });
 

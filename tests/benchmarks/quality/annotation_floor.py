@@ -19,9 +19,9 @@ import numpy as np
 
 from stages.annotations.densepose_coco import read_dense_set
 from stages.evaluation.annotators.annotator_scores import AnsweredPerson, answered_people
-from stages.studio.part_views import part_views
 from stages.studio.synthetic_task import truth_path
-from stages.studio.view_clicks import SurfacePlace, views_of_place
+from stages.studio.views.part_views import part_views
+from stages.studio.views.view_clicks import SurfacePlace, views_of_place
 from stages.synthetic.simulated_annotators import add_annotation_error
 from tests.stages.live.browser import browser_program
 from tests.stages.studio.annotating_browser import AnnotatingBrowser

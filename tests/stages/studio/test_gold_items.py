@@ -19,11 +19,11 @@ from stages.evaluation.annotators.score_annotators import ScoreAnnotators
 from stages.studio.annotate import Annotate
 from stages.studio.given_images import given_images
 from stages.studio.gold_items import gold_folder, gold_truth, with_gold
-from stages.studio.part_views import part_views
 from stages.studio.proposals import ProposedPerson
 from stages.studio.studio_files import GivenImage
 from stages.studio.synthetic_task import SyntheticTask
-from stages.studio.view_clicks import SurfacePlace, views_of_place
+from stages.studio.views.part_views import part_views
+from stages.studio.views.view_clicks import SurfacePlace, views_of_place
 from stages.studio.work.actions import Paint, SetBox, action_record
 from stages.studio.work.part_map import PixelMask
 from stages.studio.work.task_list import TaskList, hint_shown

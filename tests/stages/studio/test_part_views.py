@@ -10,9 +10,9 @@ from models.arrays import F32, F64, U8
 from models.body.charts import COARSE_NAMES, COARSE_OF_CHART, MIRROR_COARSE
 from models.surface.chart_lookup import ChartLookup, SurfacePoints, corner_mean
 from models.surface.charted_mesh import open_body_mesh
-from stages.studio.part_views import SIDE, part_views
-from stages.studio.view_clicks import SurfacePlace, clicked_place, views_of_place
-from stages.studio.view_pictures import views_png
+from stages.studio.views.part_views import SIDE, part_views
+from stages.studio.views.view_clicks import SurfacePlace, clicked_place, views_of_place
+from stages.studio.views.view_pictures import views_png
 
 REACHABLE = 0.995
 CLICK_ERROR_M = 0.005

@@ -16,7 +16,7 @@ from models.surface.charted_mesh import open_body_mesh
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import AnnotatedPerson, read_dense_set
 from stages.annotations.point_picking import resample_to_box_grid
-from stages.studio.view_clicks import SurfacePlace, views_of_place
+from stages.studio.views.view_clicks import SurfacePlace, views_of_place
 from stages.studio.work.actions import Ask, Paint, SetBox, action_record
 from stages.studio.work.part_map import PixelMask
 from stages.world.scene import Scene

@@ -21,7 +21,7 @@ from models.body.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import read_dense_set
 from stages.live.page_server import MAX_REQUESTS
 from stages.studio.studio_page import FILES, FOLDER
-from stages.studio.view_clicks import SurfacePlace, views_of_place
+from stages.studio.views.view_clicks import SurfacePlace, views_of_place
 from stages.studio.work.part_map import PixelMask
 from stages.world.scene import Scene
 from tests.stages.studio.workplaces import Studio, scene_of_a_person

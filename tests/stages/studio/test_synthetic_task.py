@@ -20,10 +20,10 @@ from stages.evaluation.annotators.annotator_scores import (
     answered_people,
     part_rows,
 )
-from stages.studio.part_views import part_views
 from stages.studio.studio_page import StudioPage
 from stages.studio.synthetic_task import SyntheticTask, asked_on_surface, synthetic_images, truth_path
-from stages.studio.view_clicks import SurfacePlace, views_of_place
+from stages.studio.views.part_views import part_views
+from stages.studio.views.view_clicks import SurfacePlace, views_of_place
 from stages.studio.workplace import Workplace
 from tests.benchmarks.quality.annotation_floor import answer_all, log_in, places_of
 from tests.stages.live.browser import browser_program

@@ -10,7 +10,7 @@ import numpy as np
 from models.arrays import F32, U8
 from models.body.charts import COARSE_OF_CHART
 from stages.drawing.isolines import line_strength
-from stages.studio.part_views import PartView, part_views
+from stages.studio.views.part_views import PartView, part_views
 
 GRID_LINES = 8
 """Lines of equal U, and of equal V, across a chart."""

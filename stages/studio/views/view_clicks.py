@@ -8,7 +8,7 @@ import numpy as np
 
 from models.surface.chart_lookup import corner_mean, open_body_lookup
 from models.surface.charted_mesh import open_body_mesh
-from stages.studio.part_views import SIDE, part_views
+from stages.studio.views.part_views import SIDE, part_views
 
 REACH = 6
 """Pixels beside the part at which a click still counts for its nearest pixel."""

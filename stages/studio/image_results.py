@@ -97,10 +97,12 @@ def _review_fields(work: PersonWork, reviewer: str, sheet: WorkSheet) -> dict[st
 
 def _origin_fields(work: PersonWork, who: str, sheet: WorkSheet) -> dict[str, Any]:
     """Who annotated the person, when, in how many seconds, and with what help."""
+    answers = [one.answer for one in points_in_order(work) if one.answer]
     verdicts = [one.answer.verdict if one.answer else "open" for one in points_in_order(work)]
     return {
         "annotator": who, "at": round(work.last_at, 3), "seconds": round(work.seconds, 3), "hints": work.hints,
         "finished": sheet.status == "finished", "kind": work.kind, "proposed": sorted(work.proposed),
+        "proposed_points": sum(one.origin == "proposed" for one in answers),
         "hidden": verdicts.count("hidden"), "skipped": verdicts.count("skipped"), "open": verdicts.count("open"),
     }
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from models.body.charts import COARSE_OF_CHART
 from pipeline.stage import StageError
@@ -16,17 +15,28 @@ from stages.studio.proposals import ProposedPerson, best_proposal
 from stages.studio.views.part_views import SIDE
 from stages.studio.views.view_clicks import SurfacePlace, clicked_place, views_of_place
 from stages.studio.work.action_messages import action_of
-from stages.studio.work.actions import Answer, Ask
+from stages.studio.work.actions import Answer, Ask, Change, Together
+from stages.studio.work.part_map import painted_parts
 from stages.studio.work.sheet import PersonWork
 from stages.studio.work.task_list import hint_shown
+
+Box = tuple[float, float, float, float]
+
+
+class Proposed(Protocol):
+    """The network's people of an image by its name, or the one of a box of it."""
+
+    def __call__(self, name: str, box_4: Box | None = None) -> list[ProposedPerson]:
+        """The best first."""
 
 
 class PointDesk:
     """Answers messages about points. Not for several threads at once."""
 
-    def __init__(self, desk: Desk, proposed: Callable[[str], list[ProposedPerson]]) -> None:
-        """`proposed`: the network's people of an image, by its name."""
+    def __init__(self, desk: Desk, proposed: Proposed) -> None:
+        """`proposed`: the network's people of an image by its name, or the one of a box of it."""
         self._desk, self._proposed = desk, proposed
+        self._boxes: set[tuple[str, Box]] = set()
 
     def ask(self, message: Message) -> dict[str, Any]:
         """Choose the pixels of a part that are asked: those of another annotator of the person, if there is one.
@@ -36,10 +46,7 @@ class PointDesk:
         name, wanted, work = self._wanted_part(message)
         if work is None:
             raise StageError(f"there is no person {wanted.person}", "person", "reload the page")
-        tasks = self._desk.tasks(message)
-        pixels = others_pixels(self._desk.journal.tasks, name, self._desk.annotator(message), work, wanted.part)
-        if pixels is None:
-            pixels = pixels_to_ask(work, wanted.part, tasks.image(name))
+        pixels = self._pixels(message, name, work, wanted.part)
         return self._desk.add(message, name, replace(wanted, pixels=pixels, auto=True))
 
     def click(self, message: Message) -> dict[str, Any]:
@@ -81,8 +88,7 @@ class PointDesk:
         name, wanted, work = self._wanted_part(message)
         if hint_shown(self._desk.tasks(message), name, self._desk.annotator(message), wanted.person) is False:
             return {"guesses": []}
-        people = self._proposed(name)
-        best = None if work is None else best_proposal(people, work.box_4)
+        best = None if work is None else self._best(name, work)
         if work is None or best is None:
             return {"guesses": []}
         places = [best.place_at(one.x, one.y) for one in work.asked.get(wanted.part, ())]
@@ -96,17 +102,82 @@ class PointDesk:
             return {"preview": None}
         return {"preview": {"box": made[0], "png": base64.b64encode(made[1]).decode("ascii")}}
 
+    def propose_box(self, message: Message) -> dict[str, Any]:
+        """What the network sees in the box of a person, which somebody drew or corrected. Field: `person`.
+
+        Raises: StageError, ModelError.
+        """
+        name, work = self._wanted_person(message)
+        self._boxes.add((name, work.box_4))
+        found = self._proposed(name, work.box_4)
+        return {"person": found[0].record() if found else None}
+
+    def look(self, message: Message) -> dict[str, Any]:
+        """Let the network look at a person before `propose_points`. Field: `person`. Raises: StageError, ModelError."""
+        name, work = self._wanted_person(message)
+        self._best(name, work)
+        return {}
+
+    def propose_points(self, message: Message) -> dict[str, Any]:
+        """The network answers the points of a person that nobody has answered, in one step. Field: `person`.
+
+        Points of painted parts that nobody was asked about are chosen first.
+
+        Raises: StageError where hints are not shown for this person, and where the network sees none of the points.
+        """
+        name, work = self._wanted_person(message)
+        number, who = int(message["person"]), self._desk.annotator(message)
+        if hint_shown(self._desk.tasks(message), name, who, number) is False:
+            raise StageError("the network's answers are not shown for this person", "person", "answer the points")
+        best = self._best(name, work)
+        changes: list[Change] = []
+        for part in sorted(painted_parts(work.parts)):
+            points = [(one.x, one.y) for one in work.asked.get(part, ()) if one.answer is None]
+            numbers = [k for k, one in enumerate(work.asked.get(part, ())) if one.answer is None]
+            if part not in work.asked:
+                points = list(self._pixels(message, name, work, part))
+                numbers = list(range(len(points)))
+                changes.append(Ask(person=number, part=part, pixels=tuple(points)))
+            for index, (x, y) in zip(numbers, points, strict=True):
+                place = None if best is None else _place_on(best, part, x, y)
+                if place is not None:
+                    changes.append(Answer(
+                        person=number, part=part, number=index, verdict="surface", chart=place.chart, u=place.u,
+                        v=place.v, hint=True, origin="proposed",
+                    ))
+        if not any(isinstance(one, Answer) for one in changes):
+            raise StageError("the network sees no place for these points", "person", "answer them")
+        return self._desk.add(message, name, Together(actions=tuple(changes)))
+
+    def _best(self, name: str, work: PersonWork) -> ProposedPerson | None:
+        """What the network sees of a person: in their box, where it was asked about it, else of all people."""
+        if (name, work.box_4) in self._boxes:
+            return next(iter(self._proposed(name, work.box_4)), None)
+        return best_proposal(self._proposed(name), work.box_4)
+
+    def _pixels(self, message: Message, name: str, work: PersonWork, part: int) -> tuple[tuple[int, int], ...]:
+        """The pixels of a part that are asked: those of another annotator of the person, if there is one."""
+        tasks = self._desk.journal.tasks
+        pixels = others_pixels(tasks, name, self._desk.annotator(message), work, part)
+        return pixels_to_ask(work, part, tasks.image(name)) if pixels is None else pixels
+
+    def _wanted_person(self, message: Message) -> tuple[str, PersonWork]:
+        """The image and the work on the person whom a message names. Raises: StageError."""
+        name, number = self._desk.name(message), message.get("person")
+        work = self._desk.person(message, name, number) if type(number) is int else None
+        if work is None:
+            raise StageError(f"there is no person {number}", "person", "reload the page")
+        return name, work
+
     def _guessed(self, name: str, message: Message, answer: Answer) -> tuple[int, float, float] | None:
         """Where the network sees the asked point; None where it sees it on another part, or no person."""
         work = self._desk.person(message, name, answer.person)
-        best = None if work is None else best_proposal(self._proposed(name), work.box_4)
+        best = None if work is None else self._best(name, work)
         points = () if work is None else work.asked.get(answer.part, ())
         if best is None or answer.number >= len(points):
             return None
-        place = best.place_at(points[answer.number].x, points[answer.number].y)
-        if place is None or COARSE_OF_CHART[place.chart] != answer.part:
-            return None
-        return place.chart, place.u, place.v
+        place = _place_on(best, answer.part, points[answer.number].x, points[answer.number].y)
+        return None if place is None else (place.chart, place.u, place.v)
 
     def _wanted_part(self, message: Message) -> tuple[str, Ask, PersonWork | None]:
         """The image, the part of a person that a message names, and the work on that person, if there is any."""
@@ -116,6 +187,12 @@ class PointDesk:
         wanted = action_of(fields, (image.height, image.width))
         assert isinstance(wanted, Ask)
         return name, wanted, self._desk.person(message, name, wanted.person)
+
+
+def _place_on(seen: ProposedPerson, part: int, x: int, y: int) -> SurfacePlace | None:
+    """Where the network sees a pixel; None where that is on another part."""
+    place = seen.place_at(x, y)
+    return None if place is None or COARSE_OF_CHART[place.chart] != part else place
 
 
 def _views(part: int, place: SurfacePlace | None) -> list[tuple[int, float, float]]:

@@ -87,23 +87,30 @@ class Proposer:
             KEPT_BYTES, lambda people: sum(one.bytes for one in people)
         )
 
-    def __call__(self, name: str, read: Callable[[], U8]) -> list[ProposedPerson]:
+    def __call__(
+        self, name: str, read: Callable[[], U8], box_4: Sequence[float] | None = None
+    ) -> list[ProposedPerson]:
         """The people that the network finds in an image, best score first; `read` gives its RGB (H, W, 3).
+
+        `box_4`: x0, y0, x1, y1 of a person whose box somebody drew: the network looks at this box alone.
 
         Raises: ModelError for unusable weights, and what `read` raises.
         """
-        return self.known.get(name, lambda: self._found(read()))
+        key = name if box_4 is None else f"{name}\n{[round(side, 1) for side in box_4]}"
+        return self.known.get(key, lambda: self._found(read(), box_4))
 
-    def _found(self, rgb_HW3: U8) -> list[ProposedPerson]:
+    def _found(self, rgb_HW3: U8, box_4: Sequence[float] | None) -> list[ProposedPerson]:
         with self._network:
             network = open_network(self._config, self._threads)
             (found,), features = network.detect(rgb_HW3[None], still=True)
-            box_N4 = found.box_N4[found.score_N >= LEAST_SCORE]
-            maps = network.surfaces(features, [found.box_N4])[0][: len(box_N4)]
+            box_N4, score_N = found.box_N4[found.score_N >= LEAST_SCORE], found.score_N
+            if box_4 is not None:
+                box_N4, score_N = np.array([box_4], np.float32), np.ones(1, np.float32)
+            maps = network.surfaces(features, [box_N4 if box_4 is not None else found.box_N4])[0][: len(box_N4)]
         shape = rgb_HW3.shape[:2]
         return [
-            proposed_person(one, box_4, float(score), (shape[0], shape[1]))
-            for one, box_4, score in zip(maps, box_N4.tolist(), found.score_N, strict=False)
+            proposed_person(one, at_4, float(score), (shape[0], shape[1]))
+            for one, at_4, score in zip(maps, box_N4.tolist(), score_N, strict=False)
         ]
 
 

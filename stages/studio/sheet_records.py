@@ -71,8 +71,10 @@ def part_map_record(parts: PartMap | None) -> dict[str, Any] | None:
 def point_record(part: int, point: AskedPoint) -> dict[str, Any]:
     """An asked pixel with its answer; `places`: view, x, y on each view that sees the answer."""
     record: dict[str, Any] = {"x": point.x, "y": point.y, "verdict": "open", "second": False, "places": []}
+    record["proposed"] = False
     if point.answer is not None:
         record["verdict"] = point.answer.verdict
+        record["proposed"] = point.answer.origin == "proposed"
         if point.answer.verdict == "surface":
             record["second"] = point.answer.chart == second_chart(part)
             record["places"] = _places(part, point.answer.chart, point.answer.u, point.answer.v)

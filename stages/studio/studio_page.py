@@ -11,9 +11,10 @@ from typing import Any
 
 from aiohttp import web
 
-from models.body.charts import COARSE_NAMES
+from models.body.charts import CHARTS_AT_JOINT, COARSE_NAMES, COARSE_OF_CHART, MIRROR_COARSE
 from models.errors import ModelError
 from models.files.json_file import parsed_json
+from models.surface.chart_lookup import open_body_lookup
 from pipeline.stage import StageError
 from stages.live.page_server import PageServer, token_of
 from stages.studio.desk import Message
@@ -26,7 +27,7 @@ from stages.studio.workplace import Workplace
 FOLDER = Path(__file__).with_name("page")
 SCRIPTS = (
     *("studio", "state", "steps", "messages", "server", "masks", "picture", "pointers", "views", "words", "drawings"),
-    *("images", "people", "parts", "points", "keypoints", "review"),
+    *("images", "people", "parts", "points", "keypoints", "review", "map_pictures", "polygons"),
 )
 FILES = {
     "studio.css": "text/css",
@@ -88,6 +89,8 @@ class StudioPage(PageServer):
         yield web.post("/link", self._answering(self._link, self._desk))
         yield web.post("/preview", self._answering(work.points.preview, self._previews))
         yield web.post("/guess", self._answering(work.points.guess, self._network))
+        yield web.post("/propose", self._answering(work.points.propose_box, self._network))
+        yield web.post("/propose_points", self._propose_points)
 
     def close(self) -> None:
         """Close all connections and stop."""
@@ -136,6 +139,14 @@ class StudioPage(PageServer):
         response.set_cookie(self.rights.cookie(who), proof, max_age=PROOF_AGE_S, httponly=True, samesite="Strict")
         return response
 
+    async def _propose_points(self, request: web.Request) -> web.Response:
+        """The network looks at the image in its own thread, then the answers are taken in that of all actions."""
+        points = self._workplace.points
+        looked = await self._answering(points.look, self._network)(request)
+        if looked.status != 200:
+            return looked
+        return await self._answering(points.propose_points, self._desk)(request)
+
     def _link(self, message: Message) -> dict[str, Any]:
         """The personal link of an annotator, for who leads the work. Field: `of`. Raises: StageError."""
         return {"link": self.rights.link(checked_name(message.get("of")))}
@@ -158,13 +169,13 @@ class StudioPage(PageServer):
         return web.Response(text=(FOLDER / name).read_text(encoding="utf-8"), content_type=FILES[name])
 
     async def _parts(self, request: web.Request) -> web.Response:
-        return web.json_response({"side": SIDE, "parts": part_table()})
+        return web.json_response({"side": SIDE, "parts": part_table(), "joints": parts_at_joints()})
 
     async def _views(self, request: web.Request) -> web.Response:
         part = request.match_info["part"]
         if not part.isascii() or not part.isdecimal() or int(part[:3]) not in PARTS:
             return web.Response(status=404)
-        png = await self._loop.run_in_executor(self._views_desk, views_png, int(part[:3]))
+        png = await self._loop.run_in_executor(self._views_desk, _ready_views, int(part[:3]))
         return web.Response(body=png, content_type="image/png")
 
     async def _image(self, request: web.Request) -> web.Response:
@@ -216,9 +227,23 @@ async def _message(request: web.Request) -> dict[str, Any]:
     return message
 
 
+def _ready_views(part: int) -> bytes:
+    """The views of a part, whose clicks can then be answered at once."""
+    open_body_lookup()
+    return views_png(part)
+
+
 def part_table() -> list[dict[str, Any]]:
-    """Name and views of each part 1..14, for the page."""
+    """Name, views and other side of each part 1..14, for the page."""
     return [
-        {"part": part, "name": COARSE_NAMES[part], "views": list(view_directions(part))}
+        {
+            "part": part, "name": COARSE_NAMES[part], "mirrored": int(MIRROR_COARSE[part]),
+            "views": list(view_directions(part)),
+        }
         for part in range(1, len(COARSE_NAMES))
     ]
+
+
+def parts_at_joints() -> list[list[int]]:
+    """The parts that touch each of COCO's keypoints, in COCO's order."""
+    return [sorted({int(COARSE_OF_CHART[chart]) for chart in charts}) for charts in CHARTS_AT_JOINT.values()]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from models.arrays import U8
 from pipeline.stage import StageError
@@ -37,7 +37,14 @@ from stages.studio.work.task_list import (
 )
 from stages.studio.work.work_journal import WorkJournal, checked_name
 
-Propose = Callable[[str, Callable[[], U8]], list[ProposedPerson]]
+
+class Propose(Protocol):
+    """The network's proposals, as `Proposer`."""
+
+    def __call__(
+        self, name: str, read: Callable[[], U8], box_4: Sequence[float] | None = None
+    ) -> list[ProposedPerson]:
+        """The people of an image, or the one of a box."""
 
 
 class Workplace:
@@ -216,5 +223,5 @@ class Workplace:
         """A sentence for each annotator's work on an image that is in no file."""
         return [str(one) for one in left_out(self._journal.tasks)]
 
-    def _proposed(self, name: str) -> list[ProposedPerson]:
-        return [] if self._propose is None else self._propose(name, lambda: self.pictures.rgb(name))
+    def _proposed(self, name: str, box_4: Sequence[float] | None = None) -> list[ProposedPerson]:
+        return [] if self._propose is None else self._propose(name, lambda: self.pictures.rgb(name), box_4)

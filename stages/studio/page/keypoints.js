@@ -1,18 +1,31 @@
 // The fourth stage: COCO's 17 keypoints with their visibility.
 "use strict";
-import { act, actTogether } from "./messages.js";
+import { isNear } from "./masks.js";
+import { act, actTogether, proposeAgain } from "./messages.js";
+import { swapSides } from "./parts.js";
 import { DOUBLE_MS, DOUBLE_PX } from "./pointers.js";
-import { button, element, gate, person, picture, proposal, row, show, trouble, work } from "./state.js";
+import { button, element, gate, person, picture, proposal, row, show, sidedName, trouble, work } from "./state.js";
 import { JOINTS } from "./words.js";
 
 const MARKS = { 2: "visible", 1: "hidden", 0: "not in image" };
+
+/** How far from a keypoint the surface is looked for, of the box's longer side. */
+const NEAR = 0.02;
+
+/** Whether the surface shows a joint: 2; where something covers it: 1. The painted parts say it, else the proposed ones. */
+function visibilityAt(joint, x, y) {
+  const map = work.maps[work.person] || proposal()?.map, [x0, y0, x1, y1] = person()?.box || [0, 0, 0, 0];
+  const reach = Math.max(2, NEAR * Math.max(x1 - x0, y1 - y0));
+  return !map || isNear(map, work.joints[joint], x, y, reach) ? 2 : 1;
+}
 
 const accepted = gate();
 const accept = () => accepted.run(async () => {
   const found = Object.entries(proposal()?.keypoints || {}).filter(([joint]) => !person()?.keypoints[joint]);
   if (!found.length) return trouble("the network proposes no other keypoint");
   await actTogether(found.map(([joint, [x, y]]) => (
-    { do: "keypoint", person: work.person, joint: Number(joint), x, y, visibility: 2, origin: "proposed" })));
+    { do: "keypoint", person: work.person, joint: Number(joint), x, y,
+      visibility: visibilityAt(Number(joint), x, y), origin: "proposed" })));
 });
 
 /** Where and when a keypoint was set last: a double click sets one. */
@@ -56,6 +69,14 @@ async function setVisibility() {
   await act({ do: "keypoint", person: work.person, joint: work.joint, x: one[0], y: one[1], visibility: (one[2] + 2) % 3 });
 }
 
+/** Exchange the chosen keypoint and that of the other side. */
+async function swapJoint() {
+  const { joint } = work, other = joint ? joint + (joint % 2 ? 1 : -1) : 0, set = person()?.keypoints || {};
+  if (!joint || !(set[joint] || set[other])) return trouble("this keypoint has no other side, or is not set");
+  await actTogether([[joint, set[other]], [other, set[joint]]].map(([to, at]) => (
+    { do: "keypoint", person: work.person, joint: to, x: at?.[0] || 0, y: at?.[1] || 0, visibility: at?.[2] || 0 })));
+}
+
 /** The keypoint is not in the image, or nobody can tell where it is. */
 async function leaveOut() {
   await act({ do: "keypoint", person: work.person, joint: work.joint, x: 0, y: 0, visibility: 0 });
@@ -68,7 +89,8 @@ function draw() {
   const found = { ...one.keypoints };
   if (work.showProposals) {
     const rest = Object.entries(proposal()?.keypoints || {}).filter(([joint]) => !found[joint]);
-    picture.skeleton(Object.fromEntries(rest.map(([joint, [x, y]]) => [joint, [x, y, 2]])), -1, true);
+    picture.skeleton(Object.fromEntries(rest.map(([joint, [x, y]]) => (
+      [joint, [x, y, visibilityAt(Number(joint), x, y)]]))), -1, true);
   }
   if (work.draft) found[work.joint] = [work.draft[0], work.draft[1], found[work.joint]?.[2] || 2];
   picture.skeleton(found, work.joint, false);
@@ -79,18 +101,20 @@ function draw() {
 function panel() {
   const list = row(JOINTS.map((name, joint) => {
     const one = person()?.keypoints[joint];
-    const made = button(name, () => { work.joint = joint; show(); }, joint === work.joint);
-    made.append(element("span", one ? MARKS[one[2]] : "", "state"));
+    const made = button("", () => { work.joint = joint; show(); }, joint === work.joint);
+    made.append(...sidedName(name), element("span", one ? MARKS[one[2]] : "", "state"));
     made.dataset.side = name.split(" ")[0];
     return made;
   }), "joints");
   const set = Object.keys(person()?.keypoints || {}).length;
   return [list, row([`${set} of ${JOINTS.length} are set `, button("accept the proposed keypoints (A)", accept, false, "accept"),
-    button("visible / hidden (V)", setVisibility), button("not in the image (H)", leaveOut)])];
+    button("visible / hidden (V)", setVisibility), button("not in the image (H)", leaveOut),
+    button("left ↔ right (L)", swapJoint, false, "swap"), button("all (Shift L)", () => swapSides(0), false, "swap_all"),
+    button("ask again (R)", proposeAgain, false, "again")])];
 }
 
 export const keypoints = {
   tool: () => tool, draw, panel,
-  keys: { a: accept, v: setVisibility, h: leaveOut, enter: next,
+  keys: { a: accept, v: setVisibility, h: leaveOut, enter: next, l: swapJoint, L: () => swapSides(0), r: proposeAgain,
     backspace: () => { work.joint = (work.joint + JOINTS.length - 1) % JOINTS.length; } },
 };

@@ -1,16 +1,17 @@
 // Masks of pixels: label maps of parts, strokes and polygons, and COCO's compressed run lengths.
 "use strict";
 
-/** @typedef {{x: number, y: number, height: number, width: number, label: Uint8Array}} LabelMap */
+/**
+ * Labels of pixels row by row, and how many pixels have each label.
+ * @typedef {{x: number, y: number, height: number, width: number, label: Uint8Array, counts: Uint32Array}} LabelMap
+ */
 /** @typedef {{x: number, y: number, size: [number, number], counts: string}} PixelMask */
-/** @typedef {{mask: PixelMask, inside: Uint8Array}} Shape a mask, and its pixels row by row */
+/** @typedef {{x: number, y: number, height: number, width: number, inside: Uint8Array}} Shape pixels of a rectangle, row by row */
 
-/** Colours of the parts 1 … 14 and of the outline, 15. */
-export const COLOURS = ["#000000", "#e6194b", "#3cb44b", "#ffe119", "#4363d8", "#f58231", "#911eb4", "#46f0f0",
-  "#f032e6", "#bcf60c", "#fabebe", "#008080", "#e6beff", "#9a6324", "#fffac8", "#ffffff"];
+const LABELS = 16;
 
 /** @param {OffscreenCanvas} canvas @param {CanvasRenderingContext2DSettings} [settings] */
-function context2d(canvas, settings) {
+export function context2d(canvas, settings) {
   return /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", settings));
 }
 
@@ -26,21 +27,29 @@ export async function unpacked(record, value = 1) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const label = new Uint8Array(await new Response(stream).arrayBuffer());
   const { x, y, height, width } = record;
-  return { x, y, height, width, label: value === 1 ? label : label.map(one => one * value) };
+  return counted({ x, y, height, width, label: value === 1 ? label : label.map(one => one * value) });
+}
+
+/** A label map with its counts. @param {Omit<LabelMap, "counts">} map @returns {LabelMap} */
+export function counted(map) {
+  const counts = new Uint32Array(LABELS);
+  for (const one of map.label) counts[one]++;
+  return { ...map, counts };
 }
 
 /**
  * Compressed run lengths of a mask, column by column, as COCO writes them.
- * @param {(column: number, row: number) => boolean} inside
+ * @param {Uint8Array} inside pixels row by row; those that are `value` are of the mask
  * @param {number} height
  * @param {number} width
+ * @param {number} [value]
  */
-export function runLengths(inside, height, width) {
+export function runLengths(inside, height, width, value = 1) {
   const runs = [];
-  let run = 0, value = false;
+  let run = 0, now = false;
   for (let column = 0; column < width; column++) {
-    for (let row = 0; row < height; row++) {
-      if (inside(column, row) !== value) { runs.push(run); run = 0; value = !value; }
+    for (let at = column; at < inside.length; at += width) {
+      if ((inside[at] === value) !== now) { runs.push(run); run = 0; now = !now; }
       run++;
     }
   }
@@ -71,9 +80,12 @@ export function shapeOfCanvas(context, x, y) {
   const inside = new Uint8Array(width * height);
   let some = 0;
   for (let at = 0; at < inside.length; at++) some |= inside[at] = data[4 * at + 3] >> 7;
-  if (!some) return null;
-  const counts = runLengths((c, r) => inside[r * width + c] === 1, height, width);
-  return { mask: { x, y, size: [height, width], counts }, inside };
+  return some ? { x, y, height, width, inside } : null;
+}
+
+/** A shape as the server takes it. @param {Shape} shape @returns {PixelMask} */
+export function maskOf({ x, y, height, width, inside }) {
+  return { x, y, size: [height, width], counts: runLengths(inside, height, width) };
 }
 
 /**
@@ -113,88 +125,38 @@ export function drawPath(context, path, radius) {
 }
 
 /**
+ * The map of one part alone, in the smallest rectangle that holds it; null where there is nothing of it.
+ * @param {LabelMap} map
+ * @param {number} part
+ * @returns {LabelMap|null}
+ */
+export function mapOfPart(map, part) {
+  const { label, width } = map;
+  if (!hasPart(map, part)) return null;
+  const top = Math.floor(label.indexOf(part) / width), bottom = Math.floor(label.lastIndexOf(part) / width) + 1;
+  let left = width, right = 0;
+  for (let row = top; row < bottom; row++) {
+    const line = label.subarray(row * width, (row + 1) * width), start = line.indexOf(part);
+    if (start >= 0) { left = Math.min(left, start); right = Math.max(right, line.lastIndexOf(part) + 1); }
+  }
+  const found = new Uint8Array((bottom - top) * (right - left));
+  for (let row = top, at = 0; row < bottom; row++) {
+    for (let column = left; column < right; column++, at++) found[at] = label[row * width + column] === part ? part : 0;
+  }
+  return counted({ x: map.x + left, y: map.y + top, height: bottom - top, width: right - left, label: found });
+}
+
+/**
  * The mask of one part of a label map, in the smallest rectangle that holds the part.
  * @param {LabelMap} map
  * @param {number} part
  * @returns {PixelMask|null}
  */
 export function maskOfPart(map, part) {
-  const { label, width } = map;
-  const first = label.indexOf(part);
-  if (first < 0) return null;
-  const top = Math.floor(first / width), bottom = Math.floor(label.lastIndexOf(part) / width) + 1;
-  let left = width, right = 0;
-  for (let row = top; row < bottom; row++) {
-    const line = label.subarray(row * width, (row + 1) * width), start = line.indexOf(part);
-    if (start >= 0) { left = Math.min(left, start); right = Math.max(right, line.lastIndexOf(part) + 1); }
-  }
-  const inside = (c, r) => label[(r + top) * width + c + left] === part;
-  const size = /** @type {[number, number]} */ ([bottom - top, right - left]);
-  return { x: map.x + left, y: map.y + top, size, counts: runLengths(inside, size[0], size[1]) };
-}
-
-/**
- * A label map as a picture in the colours of the parts.
- * @param {LabelMap} map
- * @returns {OffscreenCanvas}
- */
-export function pictureOfMap(map) {
-  const canvas = new OffscreenCanvas(map.width, map.height);
-  drawRectangle(canvas, map, 0, 0, map.width, map.height);
-  return canvas;
-}
-
-/** @type {WeakMap<LabelMap, Record<number, OffscreenCanvas|null>>} */
-const partPictures = new WeakMap();
-
-/**
- * A picture of one part alone; null where the map has nothing of it. The map must not change.
- * @param {LabelMap} map
- * @param {number} part
- */
-export function partPicture(map, part) {
-  const known = partPictures.get(map) || {};
-  partPictures.set(map, known);
-  if (!(part in known)) {
-    const label = map.label.map(one => (one === part ? part : 0));
-    known[part] = hasPart(map, part) ? pictureOfMap({ ...map, label }) : null;
-  }
-  return known[part];
-}
-
-/**
- * The picture of a map after a shape was painted: only the shape's rectangle is drawn again.
- * @param {OffscreenCanvas|null} before
- * @param {LabelMap|null} known the map of that picture
- * @param {LabelMap} map
- * @param {Shape} shape
- */
-export function paintedPicture(before, known, map, shape) {
-  if (!before || !known) return pictureOfMap(map);
-  let canvas = before;
-  if (before.width !== map.width || before.height !== map.height) {
-    canvas = new OffscreenCanvas(map.width, map.height);
-    context2d(canvas).drawImage(before, known.x - map.x, known.y - map.y);
-  }
-  const { x, y, size: [height, width] } = shape.mask;
-  drawRectangle(canvas, map, x - map.x, y - map.y, width, height);
-  return canvas;
-}
-
-/** Colours of the parts as words of a picture: red in the lowest byte. */
-const WORDS = COLOURS.map((text, part) => {
-  const [r, g, b] = [1, 3, 5].map(at => parseInt(text.slice(at, at + 2), 16));
-  return part ? (255 << 24 | b << 16 | g << 8 | r) >>> 0 : 0;
-});
-
-function drawRectangle(canvas, map, left, top, width, height) {
-  const image = new ImageData(width, height);
-  const words = new Uint32Array(image.data.buffer);
-  for (let row = 0; row < height; row++) {
-    const start = (row + top) * map.width + left;
-    for (let column = 0; column < width; column++) words[row * width + column] = WORDS[map.label[start + column]];
-  }
-  context2d(canvas).putImageData(image, left, top);
+  const found = mapOfPart(map, part);
+  if (!found) return null;
+  const { x, y, height, width, label } = found;
+  return { x, y, size: [height, width], counts: runLengths(label, height, width, part) };
 }
 
 /**
@@ -205,29 +167,56 @@ function drawRectangle(canvas, map, left, top, width, height) {
  * @returns {LabelMap}
  */
 export function paintedMap(map, shape, part) {
-  const { x, y, size: [height, width] } = shape.mask;
-  const x0 = Math.min(x, map ? map.x : x), y0 = Math.min(y, map ? map.y : y);
-  const x1 = Math.max(x + width, map ? map.x + map.width : 0), y1 = Math.max(y + height, map ? map.y + map.height : 0);
-  const holds = map && map.x === x0 && map.y === y0 && map.width === x1 - x0 && map.height === y1 - y0;
-  const found = holds ? map : { x: x0, y: y0, height: y1 - y0, width: x1 - x0, label: new Uint8Array((y1 - y0) * (x1 - x0)) };
-  if (map && !holds) {
-    for (let row = 0; row < map.height; row++) {
-      const start = (row + map.y - y0) * found.width + map.x - x0;
-      found.label.set(map.label.subarray(row * map.width, (row + 1) * map.width), start);
-    }
-  }
+  const found = withRoom(map, shape), { x, y, height, width } = shape;
   for (let row = 0; row < height; row++) {
-    const start = (row + y - y0) * found.width + x - x0;
-    for (let column = 0; column < width; column++) if (shape.inside[row * width + column]) found.label[start + column] = part;
+    const start = (row + y - found.y) * found.width + x - found.x;
+    for (let column = 0; column < width; column++) {
+      if (!shape.inside[row * width + column]) continue;
+      found.counts[found.label[start + column]]--;
+      found.counts[part]++;
+      found.label[start + column] = part;
+    }
   }
   return found;
 }
 
+/**
+ * The map itself where it holds the shape's rectangle, else a larger one.
+ * @param {LabelMap|null} map @param {Shape} shape @returns {LabelMap}
+ */
+function withRoom(map, { x, y, height, width }) {
+  const x0 = Math.min(x, map ? map.x : x), y0 = Math.min(y, map ? map.y : y);
+  const x1 = Math.max(x + width, map ? map.x + map.width : 0), y1 = Math.max(y + height, map ? map.y + map.height : 0);
+  if (map && map.width === x1 - x0 && map.height === y1 - y0) return map;
+  const label = new Uint8Array((y1 - y0) * (x1 - x0)), counts = map ? map.counts.slice() : new Uint32Array(LABELS);
+  counts[0] += label.length - (map ? map.label.length : 0);
+  for (let row = 0; map && row < map.height; row++) {
+    label.set(map.label.subarray(row * map.width, (row + 1) * map.width), (row + map.y - y0) * (x1 - x0) + map.x - x0);
+  }
+  return { x: x0, y: y0, height: y1 - y0, width: x1 - x0, label, counts };
+}
+
 /** @param {LabelMap|null|undefined} map @param {number} part */
-export function hasPart(map, part) { return Boolean(map && map.label.includes(part)); }
+export function hasPart(map, part) { return Boolean(map?.counts[part]); }
 
 /** @param {LabelMap} map @param {number} x @param {number} y */
 export function partAt(map, x, y) {
   const column = Math.floor(x) - map.x, row = Math.floor(y) - map.y;
   return column >= 0 && row >= 0 && column < map.width && row < map.height ? map.label[row * map.width + column] : 0;
+}
+
+/**
+ * Whether a part is within some distance of a place.
+ * @param {LabelMap} map @param {number[]} parts @param {number} x @param {number} y @param {number} reach in pixels
+ */
+export function isNear(map, parts, x, y, reach) {
+  const x0 = Math.max(Math.floor(x - reach), map.x), x1 = Math.min(Math.ceil(x + reach), map.x + map.width);
+  const y0 = Math.max(Math.floor(y - reach), map.y), y1 = Math.min(Math.ceil(y + reach), map.y + map.height);
+  for (let row = y0; row < y1; row++) {
+    for (let column = x0; column < x1; column++) {
+      const near = Math.hypot(column + 0.5 - x, row + 0.5 - y) <= reach;
+      if (near && parts.includes(map.label[(row - map.y) * map.width + column - map.x])) return true;
+    }
+  }
+  return false;
 }

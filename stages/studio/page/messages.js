@@ -1,34 +1,21 @@
 // What the annotator does becomes a message; what the server answers becomes the state of the page.
 "use strict";
-import { pictureOfMap, unpacked } from "./masks.js";
-import { get, picture as loadPicture, send } from "./server.js";
+import { unpacked } from "./masks.js";
+import { get, picture as loadPicture, post, send } from "./server.js";
 import { numbers, OUTLINE, person, picture, show, trouble, work } from "./state.js";
-
-/** @typedef {import("./masks.js").LabelMap} LabelMap */
-
-/**
- * Pictures of the part maps and outlines; a map that changes in place is drawn anew by who changes it.
- * @type {WeakMap<LabelMap, OffscreenCanvas>}
- */
-export const pictures = new WeakMap();
-
-/** @param {LabelMap} map */
-export function pictureOf(map) {
-  let found = pictures.get(map);
-  if (!found) { found = pictureOfMap(map); pictures.set(map, found); }
-  return found;
-}
 
 /**
  * Send what the annotator did to the image. True when the server took it.
  * @param {string} path
- * @param {Record<string, any>} fields
+ * @param {Record<string, any>|(() => Promise<Record<string, any>>)} fields or what makes them when their turn comes
  */
 export async function message(path, fields) {
   trouble("");
+  work.polygonDone = null;
   const name = work.image?.name;
   try {
-    await send(path, () => ({ who: work.who, image: name, ...fields }), async found => {
+    const made = async () => ({ who: work.who, image: name, ...(typeof fields === "function" ? await fields() : fields) });
+    await send(path, made, async found => {
       if (work.image?.name === name) await showSheet(found.sheet);
       work.progress = found.progress;
       work.notes = found.notes;
@@ -55,7 +42,7 @@ export async function actTogether(actions) {
 export async function readSheet() {
   const name = work.image?.name;
   try {
-    await send("/take", () => ({ who: work.who, image: name }), async found => {
+    await send("/take", async () => ({ who: work.who, image: name }), async found => {
       if (work.image?.name === name && found.sheet) await showSheet(found.sheet);
     });
   } catch (error) { trouble(/** @type {Error} */ (error).message); }
@@ -80,10 +67,11 @@ async function showSheet(sheet) {
 /** Open an image: the named one, or the next. True when the page has one. @param {string} [name] */
 export async function takeImage(name) {
   try {
-    const found = await send("/take", () => ({ who: work.who, ...(name ? { image: name } : {}) }));
+    const found = await send("/take", async () => ({ who: work.who, ...(name ? { image: name } : {}) }));
     work.progress = found.progress;
     // Nothing can be answered before the image is there: what is on the screen is the last one.
-    Object.assign(work, { image: null, sheet: null, maps: {}, outlines: {}, proposals: [], proposed: false });
+    Object.assign(work, { image: null, sheet: null, maps: {}, outlines: {}, proposals: [], proposed: false, again: {} });
+    Object.assign(work, { placed: 0, polygonDone: null });
     Object.assign(work, { person: 0, part: 1, number: 0, joint: 0, found: found.review || null, notes: found.notes || [] });
     await picture.setImage(null);
     if (!found.image) return false;
@@ -97,12 +85,28 @@ export async function takeImage(name) {
   } catch (error) { trouble(/** @type {Error} */ (error).message); return Boolean(work.image); }
 }
 
+/** A proposal with its map unpacked. */
+const withMap = async one => ({ ...one, map: await unpacked(one.parts) });
+
+/** Ask the network for the box of the chosen person, which somebody drew or corrected. */
+export async function proposeAgain() {
+  const { image, person: number } = work, one = person();
+  if (!image || !one) return trouble("choose a person first");
+  trouble("the network looks at this box …");
+  try {
+    const found = await post("/propose", { who: work.who, image: image.name, person: number });
+    if (work.image !== image) return;
+    work.again[number] = found.person && await withMap(found.person);
+    trouble(found.person ? "" : "the network sees nobody in this box");
+  } catch (error) { trouble(/** @type {Error} */ (error).message); }
+  show();
+}
+
 async function propose(image) {
   try {
     const found = await get(`/proposals/${image.number}`);
     if (work.image !== image) return;
-    for (const one of found.people) one.map = await unpacked(one.parts);
-    work.proposals = found.people;
+    work.proposals = await Promise.all(found.people.map(withMap));
     work.proposed = true;
   } catch (error) { trouble(/** @type {Error} */ (error).message); }
   show();

@@ -1,9 +1,13 @@
 // The second stage: the 14 parts, and the visible outline, are painted.
 "use strict";
-import { COLOURS, hasPart, maskOfPart, paintedMap, paintedPicture, partPicture, shapeOfPath } from "./masks.js";
-import { actTogether, message, pictureOf, pictures, readSheet, timesRedrawn } from "./messages.js";
-import { at, button, element, gate, OUTLINE, person, picture, proposal, row, show, slider, trouble, work } from "./state.js";
+import { COLOURS, drawMap, drawPart, repaint } from "./map_pictures.js";
+import { counted, hasPart, maskOf, maskOfPart, paintedMap, shapeOfPath } from "./masks.js";
+import { act, actTogether, message, proposeAgain, readSheet, timesRedrawn } from "./messages.js";
+import { grabbed, inserted, moved, without } from "./polygons.js";
+import { at, button, element, gate, OUTLINE, person, picture, proposal, row, show, sidedName, slider, trouble, work } from "./state.js";
 import { setPart } from "./steps.js";
+
+/** @typedef {import("./state.js").Place} Place */
 
 /** The action that accepts the proposal of a part or of the outline; null where there is none. @param {number} part */
 function accepting(part) {
@@ -26,8 +30,8 @@ const everything = () => [...work.parts.map(one => one.part), OUTLINE];
 /** The outline becomes all that is painted. */
 async function outlineFromParts() {
   const map = work.maps[work.person];
-  const whole = map && { ...map, label: map.label.map(part => (part ? 1 : 0)) };
-  const mask = whole && maskOfPart(whole, 1);
+  const whole = map && counted({ ...map, label: map.label.map(part => (part ? OUTLINE : 0)) });
+  const mask = whole && maskOfPart(whole, OUTLINE);
   if (!mask) return trouble("paint the parts first");
   await actTogether([{ do: "outline", person: work.person, mask }]);
 }
@@ -39,26 +43,39 @@ function outlineLeft() {
   return work.parts.some(({ part }) => (hasPart(map, part) || hasPart(offered, part)) && !one.proposed.includes(`part ${part}`));
 }
 
-/** @param {[number, number][]} path @param {number|null} radius */
+/** The picture with the stroke is on the screen: what takes longer than a stroke begins then. In a hidden page nobody waits for it. */
+const drawn = () => new Promise(done => {
+  requestAnimationFrame(() => setTimeout(done, 0));
+  setTimeout(done, 100);
+});
+
+/** Paint a stroke or a polygon: on the page at once; the server hears of it. @param {Place[]} path @param {number|null} radius */
 async function paint(path, radius) {
   const one = work.person;
   const shape = work.image && shapeOfPath(path, radius, work.image.width, work.image.height);
   if (!shape || !person()) return;
   const outline = work.part === OUTLINE, maps = outline ? work.outlines : work.maps;
-  // Drawn at once; the server need not send the map back, unless it refuses.
   const known = maps[one], part = work.erase ? 0 : work.part, before = timesRedrawn();
-  const map = paintedMap(known, shape, part), mask = outline ? maskOfPart(map, OUTLINE) : shape.mask;
-  if (!mask) return trouble("an outline cannot be empty: undo instead");
-  pictures.set(map, paintedPicture(known ? pictureOf(known) : null, known, map, shape));
+  const map = paintedMap(known, shape, part);
+  repaint(known, map, shape, picture.scale);
   maps[one] = map;
   picture.redraw();
-  const action = outline ? { do: "outline", person: one, mask } : { do: "paint", person: one, part, mask };
-  // Asked when it is sent: an undo before it may have brought another map.
-  const done = await message("/act", { action, get painted() { return timesRedrawn() === before; } });
-  if (done) return;
-  const why = at("trouble").textContent;
+  if (outline && !hasPart(map, OUTLINE)) return refused("an outline cannot be empty: undo instead");
+  const whole = outline ? { ...map, label: map.label.slice() } : null;
+  const done = await message("/act", async () => {
+    await drawn();
+    const action = whole ? { do: "outline", person: one, mask: maskOfPart(whole, OUTLINE) }
+      : { do: "paint", person: one, part, mask: maskOf(shape) };
+    // The server need not send the map back, unless an undo before this stroke has brought another one.
+    return { action, painted: timesRedrawn() === before };
+  });
+  if (!done) await refused(`the stroke was refused: ${at("trouble").textContent}`);
+}
+
+/** Show again what the server has. @param {string} why */
+async function refused(why) {
   await readSheet();
-  trouble(`the stroke was refused: ${why}`);
+  trouble(why);
 }
 
 /** @type {import("./pointers.js").Tool} */
@@ -71,16 +88,34 @@ const brush = {
 
 /** @type {import("./pointers.js").Tool} */
 const polygon = {
+  /** Takes hold of a corner of the polygon that was painted last, or of a side, where a new corner begins. */
+  down(where) {
+    const done = work.path ? null : work.polygonDone, found = done && grabbed(done.path, where, picture.scale / picture.reach);
+    if (!found) return;
+    const path = found.corner ? done.path : inserted(done.path, found.index, where);
+    work.drag = { from: where, index: found.index, path, changed: !found.corner };
+    picture.redraw();
+  },
+  move(where) {
+    const { drag } = work;
+    if (!drag || (!drag.changed && Math.hypot(where[0] - drag.from[0], where[1] - drag.from[1]) * picture.scale < 3)) return;
+    Object.assign(drag, { changed: true, path: moved(drag.path, drag.index, where) });
+    picture.redraw();
+  },
   // A corner is set when the finger is lifted: two fingers that zoom set none.
   up(where) {
+    const { drag } = work;
+    work.drag = null;
+    if (drag) return drag.changed ? void replacePolygon(drag.path, drag.index) : chooseCorner(drag.index);
     const path = work.path ??= [], first = path[0], reach = 12 * picture.reach / picture.scale;
+    work.polygonDone = null;
     const last = path[path.length - 1];
     if (last && Math.hypot(where[0] - last[0], where[1] - last[1]) * picture.scale < 2) return;
     if (path.length > 2 && Math.hypot(where[0] - first[0], where[1] - first[1]) < reach) return closePolygon();
     path.push(where);
     show();
   },
-  down() {}, move() {}, cancel() {},
+  cancel() { work.drag = null; picture.redraw(); },
 };
 
 function lastCorner() {
@@ -99,25 +134,69 @@ function takeBack() {
 function closePolygon() {
   const path = work.path;
   work.path = null;
-  if (path && path.length > 2) void paint(path, null);
+  if (path && path.length > 2) void paintPolygon(path, 0);
   show();
+}
+
+/** Paint a polygon whose corners can then be moved, until something else is done. @param {Place[]} path @param {number} chosen */
+async function paintPolygon(path, chosen) {
+  const painted = paint(path, null), done = { path, chosen, person: work.person, undo: 0, painted };
+  work.polygonDone = done;
+  await painted;
+  done.undo = work.sheet?.undo || 0;
+}
+
+const replaced = gate();
+/** The polygon that was painted last, with other corners: it is undone and painted anew. @param {Place[]} path @param {number} chosen */
+const replacePolygon = (path, chosen) => replaced.run(async () => {
+  const done = work.polygonDone;
+  await done?.painted;
+  if (!done || work.polygonDone !== done || done.undo !== work.sheet?.undo || done.person !== work.person) return;
+  if (await act("undo")) await paintPolygon(path, chosen);
+});
+
+/** @param {number} index */
+function chooseCorner(index) {
+  if (work.polygonDone) work.polygonDone.chosen = index;
+  show();
+}
+
+/** While a polygon is drawn its last corner, later the chosen one. */
+function deleteCorner() {
+  const done = work.polygonDone;
+  if (work.path || !done) return lastCorner();
+  if (done.path.length < 4) return trouble("a polygon has three corners: undo it instead (Z)");
+  void replacePolygon(without(done.path, done.chosen), Math.max(done.chosen - 1, 0));
+}
+
+/** Exchange left and right of the chosen part, or of all that is done for the person: parts, points and keypoints. */
+export const swapSides = part => act({ do: "swap", person: work.person, part });
+
+function swapPart() {
+  const mirrored = work.parts.find(one => one.part === work.part)?.mirrored;
+  if (!mirrored || mirrored === work.part) return trouble("this part has no other side");
+  return swapSides(work.part);
 }
 
 /** @param {CanvasRenderingContext2D} context */
 function draw(context) {
   const map = work.maps[work.person], outline = work.outlines[work.person], found = proposal();
-  context.imageSmoothingEnabled = false;
   if (work.showProposals && found?.map && !hasPart(map, work.part) && work.part !== OUTLINE) {
-    const faint = partPicture(found.map, work.part);
-    context.globalAlpha = 0.25;
-    if (faint) context.drawImage(faint, found.map.x, found.map.y);
+    context.globalAlpha = 0.45;
+    drawPart(context, found.map, work.part, picture.scale);
   }
   const shown = work.part === OUTLINE ? outline : map;
   context.globalAlpha = work.opacity;
-  if (shown) context.drawImage(pictureOf(shown), shown.x, shown.y);
+  if (shown) drawMap(context, shown, picture.scale);
   context.globalAlpha = 1;
   if (work.path) picture.stroke(work.path, work.polygon ? null : work.radius, work.erase ? 0 : work.part, work.polygon);
+  const done = work.polygonDone, drag = work.drag;
+  if (done && work.polygon && !work.path) picture.polygon(drag?.path || done.path, drag ? drag.index : done.chosen);
+  if (!work.polygon && picture.pointer) picture.brush(picture.pointer, work.radius);
 }
+
+/** The largest radius of the brush: large people have large parts. */
+const mostRadius = () => Math.max(80, Math.round(Math.min(work.image?.width || 0, work.image?.height || 0) / 12));
 
 function panel() {
   const map = work.maps[work.person], found = proposal();
@@ -126,20 +205,24 @@ function panel() {
     colour.style.background = COLOURS[part];
     const has = part === OUTLINE ? Boolean(work.outlines[work.person]) : hasPart(map, part);
     const offered = part === OUTLINE ? found?.outline : hasPart(found?.map || null, part);
-    made.append(colour, part === OUTLINE ? name : `${part} ${name}`, element("span", has ? "✓" : offered ? "proposed" : "", "state"));
+    made.append(colour, ...sidedName(name, part === OUTLINE ? "" : `${part} `),
+      element("span", has ? "✓" : offered ? "proposed" : "", has ? "state" : "state long"));
     return made;
   }), "palette");
-  const choose = polygon => { work.polygon = polygon; work.path = null; show(); };
+  const choose = polygon => { work.polygon = polygon; work.path = work.polygonDone = null; show(); };
   const tools = row([
     button("accept this one (A)", () => accept([work.part])), button("accept all (Shift A)", () => accept(everything()), false, "accept"),
     button("brush (B)", () => choose(false), !work.polygon), button("polygon (G)", () => choose(true), work.polygon),
     button("erase (E)", () => { work.erase = !work.erase; show(); }, work.erase),
     ...(work.part === OUTLINE || outlineLeft() ? [button("outline = all parts (U)", outlineFromParts)] : []),
     ...(work.polygon && work.path ? [button("close (Enter)", closePolygon, false, "close"), button("corner back (⌫)", lastCorner)] : []),
+    ...(work.polygon && work.polygonDone && !work.path ? [button("delete corner (Del)", deleteCorner, false, "corner")] : []),
+    button("left ↔ right (L)", swapPart, false, "swap"), button("all (Shift L)", () => swapSides(0), false, "swap_all"),
+    button("ask again (R)", proposeAgain, false, "again"),
     button("show proposals", () => { work.showProposals = !work.showProposals; show(); }, work.showProposals),
   ]);
   const warning = outlineLeft() ? [element("small", "The parts are corrected, the visible outline is still as proposed.")] : [];
-  return [palette, tools, ...warning, slider("brush", 1, 80, work.radius, value => { work.radius = value; }),
+  return [palette, tools, ...warning, slider("brush", 1, mostRadius(), work.radius, value => { work.radius = value; }),
     slider("opacity", 0, 100, 100 * work.opacity, value => { work.opacity = value / 100; picture.redraw(); })];
 }
 
@@ -147,12 +230,13 @@ export const parts = {
   tool: () => (work.polygon ? polygon : brush), draw, panel,
   keys: {
     a: () => accept([work.part]), A: () => accept(everything()), o: () => setPart(OUTLINE), u: outlineFromParts,
-    b: () => { work.polygon = false; work.path = null; }, g: () => { work.polygon = true; work.path = null; },
-    e: () => { work.erase = !work.erase; },
+    b: () => { work.polygon = false; work.path = work.polygonDone = null; },
+    g: () => { work.polygon = true; work.path = work.polygonDone = null; },
+    e: () => { work.erase = !work.erase; work.polygonDone = null; }, r: proposeAgain, l: swapPart, L: () => swapSides(0),
     "[": () => { work.radius = Math.max(1, Math.round(work.radius / 1.25)); },
-    "]": () => { work.radius = Math.min(80, Math.ceil(work.radius * 1.25)); },
+    "]": () => { work.radius = Math.min(mostRadius(), Math.ceil(work.radius * 1.25)); },
     enter: () => (work.path ? closePolygon() : setPart(work.part % OUTLINE + 1)),
-    backspace: lastCorner, escape: () => { work.path = null; },
+    backspace: deleteCorner, delete: deleteCorner, escape: () => { work.path = work.polygonDone = null; },
   },
   takeBack,
 };

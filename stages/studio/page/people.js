@@ -1,6 +1,6 @@
 // The first stage: a box around each person, and what it holds.
 "use strict";
-import { act, actTogether } from "./messages.js";
+import { act, actTogether, proposeAgain } from "./messages.js";
 import { cleanBox, movedBox, sidesAt } from "./pointers.js";
 import { button, element, gate, numbers, overlapOf, person, picture, row, show, trouble, work } from "./state.js";
 import { choosePerson, paintedParts } from "./steps.js";
@@ -106,7 +106,8 @@ function panel() {
   const wait = work.proposed ? "no proposed box is left" : "the network looks at the image …";
   const all = left ? button(`accept ${left} proposed box${left > 1 ? "es" : ""} (A)`, accept, false, "accept") : element("small", wait);
   const kinds = row([...Object.entries(KINDS).map(([kind, text]) => button(text, () => setKind(kind), person()?.kind === kind)),
-    button("remove (Del)", remove, false, "remove")]);
+    button("remove (Del)", remove, false, "remove"),
+    button("ask the network again (R)", proposeAgain, false, "again")]);
   return [all, ...(person() ? [kinds] : []), peopleList()];
 }
 
@@ -132,5 +133,5 @@ function partsOf(number) {
 export const people = {
   tool: () => tool, draw, panel,
   keys: { a: accept, enter: accept, q: () => setKind("person"), c: () => setKind("crowd"), x: () => setKind("not_person"),
-    k: () => setKind("skipped"), delete: remove },
+    k: () => setKind("skipped"), delete: remove, r: proposeAgain },
 };

@@ -1,10 +1,14 @@
 // The image on the canvas: what part of it is shown, and everything drawn over it.
 "use strict";
-import { COLOURS, drawPath } from "./masks.js";
+import { COLOURS } from "./map_pictures.js";
+import { drawPath } from "./masks.js";
 
 const SKELETON = [[15, 13], [13, 11], [16, 14], [14, 12], [11, 12], [5, 11], [6, 12], [5, 6], [5, 7], [6, 8], [7, 9],
   [8, 10], [1, 2], [0, 1], [0, 2], [1, 3], [2, 4], [3, 5], [4, 6]];
 export const HANDLE = 9;
+
+/** The share of the window without its rim: what is asked about is moved into it. */
+const INNER = 0.94;
 
 export class Picture {
   /** @param {HTMLCanvasElement} canvas */
@@ -14,6 +18,20 @@ export class Picture {
     this.scale = 1;
     this.left = 0;
     this.top = 0;
+    /** The size of the window to which place and zoom belong. */
+    this.wide = 0;
+    this.high = 0;
+    /** The rectangle of the image that fills the window, but for a margin. @type {number[]|null} */
+    this.fitted = null;
+    this.margin = 0.92;
+    /** A rectangle that always fills the window at least. @type {number[]|null} */
+    this.whole = null;
+    /** 1 = as it is. */
+    this.brightness = 1;
+    /** Whether what is drawn over the image is hidden. */
+    this.bare = false;
+    /** Where a mouse is over the image. @type {[number, number]|null} */
+    this.pointer = null;
     /** @type {ImageBitmap|null} */
     this.image = null;
     /** The image at half the size, a quarter …: a large image is slow to draw where it is shown small. */
@@ -29,7 +47,18 @@ export class Picture {
     const ratio = devicePixelRatio || 1;
     this.canvas.width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
     this.canvas.height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
+    this.keepPlace();
     this.redraw();
+  }
+
+  /** What fills the window goes on to fill it when the window's size changes; else its middle stays where it is in the image. */
+  keepPlace() {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    if (width === this.wide && height === this.high) return;
+    if (this.fitted) return this.show(this.fitted);
+    if (this.wide) { this.left += (width - this.wide) / 2; this.top += (height - this.high) / 2; }
+    this.wide = width;
+    this.high = height;
   }
 
   /** @param {ImageBitmap|null} image */
@@ -55,22 +84,41 @@ export class Picture {
   /** Show a rectangle of the image, with a margin. @param {number[]} box */
   show(box) {
     const [x0, y0, x1, y1] = box, width = this.canvas.clientWidth, height = this.canvas.clientHeight;
-    this.scale = 0.92 * Math.min(width / (x1 - x0), height / (y1 - y0));
+    this.wide = width;
+    this.high = height;
+    this.fitted = box;
+    this.scale = this.margin * Math.min(width / (x1 - x0), height / (y1 - y0)) || 1;
     this.left = width / 2 - this.scale * (x0 + x1) / 2;
     this.top = height / 2 - this.scale * (y0 + y1) / 2;
     this.redraw();
   }
 
+  /** Whether a rectangle of the image fills the window. @param {number[]} box */
+  shows(box) { return this.fitted !== null && this.fitted.every((side, at) => side === box[at]); }
+
+  /** Move the image so that a place of it is well inside of the window. @param {number} x @param {number} y */
+  reveal(x, y) {
+    this.keepPlace();
+    const dx = this.left + this.scale * x - this.wide / 2, dy = this.top + this.scale * y - this.high / 2;
+    const over = (by, side) => Math.sign(by) * Math.max(Math.abs(by) - INNER * side / 2, 0);
+    const beside = over(dx, this.wide), above = over(dy, this.high);
+    if (beside || above) this.pan(-beside, -above);
+  }
+
   /** Zoom about a place of the canvas. @param {number} factor @param {number} x @param {number} y */
   zoom(factor, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
     const scale = Math.min(Math.max(this.scale * factor, 0.02), 40);
+    if (this.whole && scale * (this.whole[2] - this.whole[0]) < this.wide && scale * (this.whole[3] - this.whole[1]) < this.high) {
+      return this.show(this.whole);
+    }
+    this.fitted = null;
     this.left = x - (x - this.left) * scale / this.scale;
     this.top = y - (y - this.top) * scale / this.scale;
     this.scale = scale;
     this.redraw();
   }
 
-  pan(dx, dy) { this.left += dx; this.top += dy; this.redraw(); }
+  pan(dx, dy) { this.fitted = null; this.left += dx; this.top += dy; this.redraw(); }
 
   /** From the canvas to pixels of the image. @returns {[number, number]} */
   toImage(x, y) { return [(x - this.left) / this.scale, (y - this.top) / this.scale]; }
@@ -92,8 +140,20 @@ export class Picture {
     context.setTransform(ratio * this.scale, 0, 0, ratio * this.scale, ratio * this.left, ratio * this.top);
     context.imageSmoothingEnabled = this.scale < 3;
     context.drawImage(this.copyFor(ratio * this.scale), 0, 0, this.image.width, this.image.height);
-    this.over(context);
+    this.light(context);
+    if (!this.bare) this.over(context);
     this.canvas.dataset.drawn = String(Number(this.canvas.dataset.drawn || 0) + 1);
+  }
+
+  /** Make the image brighter or darker; what is drawn over it later is not. @param {CanvasRenderingContext2D} context */
+  light(context) {
+    const { brightness, image } = this;
+    if (brightness === 1 || !image) return;
+    const grey = Math.round(255 * (brightness > 1 ? 1 - 1 / brightness : brightness));
+    context.globalCompositeOperation = brightness > 1 ? "color-dodge" : "multiply";
+    context.fillStyle = `rgb(${grey},${grey},${grey})`;
+    context.fillRect(0, 0, image.width, image.height);
+    context.globalCompositeOperation = "source-over";
   }
 
   /** A box with handles at its corners if it is chosen. */
@@ -116,7 +176,37 @@ export class Picture {
     context.strokeStyle = context.fillStyle = part ? COLOURS[part] : "#ffffff";
     drawPath(context, path, radius);
     context.globalAlpha = 1;
-    if (corners) path.forEach(([x, y], index) => this.point(x, y, index ? "#ffffff" : "#ff8f3a", index ? 3 : 6 * this.reach));
+    if (corners) this.corners(path, -1);
+  }
+
+  /** The outline of a brush where the pointer is. @param {[number, number]} where @param {number} radius */
+  brush([x, y], radius) {
+    const context = this.context, px = 1 / this.scale;
+    for (const [colour, width] of /** @type {[string, number][]} */ ([["#000000", 3], ["#ffffff", 1.2]])) {
+      context.beginPath();
+      context.arc(x, y, radius, 0, 2 * Math.PI);
+      context.strokeStyle = colour;
+      context.lineWidth = width * px;
+      context.stroke();
+    }
+  }
+
+  /** A closed polygon whose corners can be moved. @param {[number, number][]} path @param {number} chosen corner */
+  polygon(path, chosen) {
+    const context = this.context;
+    context.beginPath();
+    path.forEach(([x, y], index) => (index ? context.lineTo(x, y) : context.moveTo(x, y)));
+    context.closePath();
+    context.strokeStyle = "#ffffff";
+    context.lineWidth = 1.5 / this.scale;
+    context.stroke();
+    this.corners(path, chosen);
+  }
+
+  /** Corners of a polygon; the first one of an open polygon closes it. @param {[number, number][]} path @param {number} chosen */
+  corners(path, chosen) {
+    path.forEach(([x, y], index) => this.point(x, y, index === Math.max(chosen, 0) ? "#ff8f3a" : "#ffffff",
+      index === Math.max(chosen, 0) ? 6 * this.reach : 3 * this.reach));
   }
 
   /** A few letters beside a place. */

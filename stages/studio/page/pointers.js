@@ -38,6 +38,7 @@ export function listen(picture, tool, panning) {
   });
   canvas.addEventListener("pointermove", event => {
     const before = fingers.get(event.pointerId), now = place(event);
+    if (event.pointerType !== "touch") { picture.pointer = picture.toImage(...now); picture.redraw(); }
     if (!before) return;
     if (fingers.size === 2) {
       const [other] = [...fingers].filter(([id]) => id !== event.pointerId).map(([, finger]) => finger);
@@ -48,6 +49,7 @@ export function listen(picture, tool, panning) {
     else active?.move(picture.toImage(...now));
     fingers.set(event.pointerId, now);
   });
+  canvas.addEventListener("pointerleave", () => { picture.pointer = null; picture.redraw(); });
   const end = event => {
     if (!fingers.delete(event.pointerId)) return;
     if (fingers.size) return;

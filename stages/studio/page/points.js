@@ -1,12 +1,12 @@
 // The third stage: the place on the body of each asked pixel, by a click on one of six views.
 "use strict";
-import { COLOURS } from "./masks.js";
-import { act, message, pictureOf } from "./messages.js";
+import { COLOURS, drawMap } from "./map_pictures.js";
+import { act, message } from "./messages.js";
 import { isDoubled } from "./pointers.js";
 import { post } from "./server.js";
-import { asked, at, button, gate, person, picture, row, show, trouble, work } from "./state.js";
+import { asked, button, gate, person, picture, row, show, trouble, work } from "./state.js";
 import { isDone, nextPoint, paintedParts, setPart } from "./steps.js";
-import { clickInView, drawViews, loadViews } from "./views.js";
+import { clickInView, drawViews, loadViews, viewsFrame } from "./views.js";
 
 const BLINK_MS = 350;
 /** Fewer answers have no preview. */
@@ -29,7 +29,7 @@ function clickView(event) {
   if (isDoubled(event)) return;
   void answers.run(async () => {
     if (!free()) return;
-    const { view, click } = clickInView(at("viewcanvas"), event, work.side), { x, y } = asked()[work.number];
+    const { view, click } = clickInView(event), { x, y } = asked()[work.number];
     const fields = { person: work.person, part: work.part, number: work.number, pixel: [x, y], view, click, hint: hinted() };
     show();
     if (await message("/click", fields)) nextPoint();
@@ -94,6 +94,20 @@ async function loadPreview(name, image) {
   picture.redraw();
 }
 
+/** The network answers all points of the person that have no answer; the annotator looks at them, and corrects them. */
+const propose = () => answers.run(async () => {
+  if (work.asking || !person()) return;
+  if (await message("/propose_points", { person: work.person })) setPart(work.part);
+});
+
+/** The image is moved where another point is asked that it does not show. */
+function revealPoint() {
+  const one = asked()[work.number], name = [work.image?.name, work.person, work.part, work.number, one?.x, one?.y].join();
+  if (!one || name === work.revealed) return;
+  work.revealed = name;
+  picture.reveal(one.x, one.y);
+}
+
 function toggleHint() { work.hint = !work.hint; show(); }
 
 function togglePreview() { work.preview = !work.preview; show(); }
@@ -111,15 +125,14 @@ const tool = {
 /** @param {CanvasRenderingContext2D} context */
 function draw(context) {
   const map = work.maps[work.person];
-  context.globalAlpha = 0.12;
-  context.imageSmoothingEnabled = false;
-  if (map) context.drawImage(pictureOf(map), map.x, map.y);
+  context.globalAlpha = 0.25;
+  if (map) drawMap(context, map, picture.scale);
   context.globalAlpha = 1;
   drawPreview(context);
   const blink = Math.floor(Date.now() / BLINK_MS) % 2;
   asked().forEach((one, index) => {
     const colour = { surface: CHART_COLOURS[one.second ? 1 : 0], open: "#ffffff" }[one.verdict] || "#98a0ad";
-    picture.point(one.x + 0.5, one.y + 0.5, colour, one.verdict === "open" ? 4 : 5.5);
+    picture.point(one.x + 0.5, one.y + 0.5, colour, one.verdict === "open" ? 4 : 5.5, one.proposed);
     picture.label(String(index + 1), one.x + 0.5 + 6 / picture.scale, one.y + 0.5, "#ffffff");
     if (index === work.number) picture.point(one.x + 0.5, one.y + 0.5, blink ? "#ff8f3a" : "#ffffff", 11, true);
   });
@@ -128,11 +141,9 @@ setInterval(() => { if (work.stage === "points") picture.redraw(); }, BLINK_MS);
 
 function panel() {
   const table = work.parts.find(one => one.part === work.part) || work.parts[0];
-  const canvas = at("viewcanvas") || document.createElement("canvas"), frame = row([canvas], "views");
-  canvas.id = "viewcanvas";
-  canvas.onclick = clickView;
-  canvas.className = answers.busy() || work.asking ? "busy" : "";
-  drawViews(canvas, work.part, work.side, table.views, asked(), work.number, guessNow())
+  const frame = row([viewsFrame(clickView, Boolean(answers.busy() || work.asking))], "views");
+  revealPoint();
+  drawViews(work.part, work.side, table.views, asked(), work.number, guessNow())
     .catch(error => trouble(error.message));
   const list = row(paintedParts().map(part => {
     const name = work.parts[part - 1].name, short = name.replace("left ", "L ").replace("right ", "R ");
@@ -145,15 +156,16 @@ function panel() {
   const points = asked(), left = points.filter(one => one.verdict === "open").length;
   const none = paintedParts().includes(work.part) ? "points are being chosen … " : "paint this part first ";
   const where = points.length ? `${table.name}: point ${work.number + 1} of ${points.length}, ${left} left ` : none;
-  const choice = typeof person()?.hint === "boolean" ? [] : [button("network's guess", toggleHint, work.hint, "hint")];
+  const choice = typeof person()?.hint === "boolean" ? [] : [button("guess", toggleHint, work.hint, "hint")];
   const tools = row([where,
     button("hidden (H)", () => answer("hidden")), button("skip (S)", () => answer("skipped")), button("back (⌫)", back),
     button("next (Enter)", nextPoint),
-    button("preview (P)", togglePreview, work.preview, "preview"), ...choice]);
+    button("preview (P)", togglePreview, work.preview, "preview"), ...choice,
+    ...(person()?.hint === false ? [] : [button("network's points (J)", propose, false, "propose")])]);
   return [frame, tools, list];
 }
 
 export const points = {
   tool: () => tool, draw, panel,
-  keys: { h: () => answer("hidden"), s: () => answer("skipped"), p: togglePreview, enter: nextPoint, backspace: back },
+  keys: { h: () => answer("hidden"), s: () => answer("skipped"), p: togglePreview, j: propose, enter: nextPoint, backspace: back },
 };

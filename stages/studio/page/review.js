@@ -1,10 +1,11 @@
 // The review: where the annotators of an image disagree, whose answer stands, and what goes back to them.
 "use strict";
-import { partPicture, unpacked } from "./masks.js";
+import { layerOf, levelOf, partMap } from "./map_pictures.js";
+import { unpacked } from "./masks.js";
 import { act, message } from "./messages.js";
 import { isDoubled } from "./pointers.js";
 import { at, button, element, gate, numbers, OUTLINE, person, picture, row, show, trouble, work } from "./state.js";
-import { clickInView, drawViews, loadViews } from "./views.js";
+import { clickInView, drawViews, loadViews, viewsFrame } from "./views.js";
 import { JOINTS } from "./words.js";
 
 /** Colours of the first annotators; further ones share the last. */
@@ -83,7 +84,7 @@ function clickView(event) {
   if (isDoubled(event)) return;
   void decided.run(async () => {
     const one = chosen(), { part, number } = words(one.item);
-    const { view, click } = clickInView(at("viewcanvas"), event, work.side);
+    const { view, click } = clickInView(event);
     if (await message("/click", { person: one.person, part, number, view, click, hint: false })) next();
   });
 }
@@ -110,17 +111,19 @@ const tool = {
   },
 };
 
-/** A part in an annotator's colour. */
-function tinted(map, part, colour) {
-  const shape = partPicture(map, part);
-  if (!shape) return null;
-  const made = new OffscreenCanvas(shape.width, shape.height);
+/** Draw a part in an annotator's colour. @param {CanvasRenderingContext2D} over */
+function drawTinted(over, map, part, colour) {
+  const shape = partMap(map, part);
+  if (!shape) return;
+  const { canvas, level, column, row } = layerOf(shape, levelOf(picture.scale)), cell = 2 ** level;
+  const made = new OffscreenCanvas(canvas.width, canvas.height);
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (made.getContext("2d"));
-  context.drawImage(shape, 0, 0);
+  context.drawImage(canvas, 0, 0);
   context.globalCompositeOperation = "source-in";
   context.fillStyle = colour;
   context.fillRect(0, 0, made.width, made.height);
-  return made;
+  over.imageSmoothingEnabled = false;
+  over.drawImage(made, column * cell, row * cell, made.width * cell, made.height * cell);
 }
 
 /** @param {CanvasRenderingContext2D} context */
@@ -140,10 +143,8 @@ function draw(context) {
       picture.label(name, found.box[0], found.box[3] - 14 * index / picture.scale, colour);
     }
     if (found.map) {
-      const shape = tinted(found.map, kind === "part" ? part : 1, colour);
-      context.globalAlpha = 0.5;
-      context.imageSmoothingEnabled = false;
-      if (shape) context.drawImage(shape, found.map.x, found.map.y);
+      context.globalAlpha = 0.7;
+      drawTinted(context, found.map, kind === "part" ? part : 1, colour);
       context.globalAlpha = 1;
     }
     if (found.joint && found.joint[2]) {
@@ -169,14 +170,12 @@ function list() {
 /** The six views with all answers about the chosen point; a click on them is a new answer. */
 function views(one) {
   const { part, number } = words(one.item), table = work.parts[part - 1];
-  const canvas = at("viewcanvas") || document.createElement("canvas"), frame = row([canvas], "views");
-  canvas.id = "viewcanvas";
-  canvas.onclick = clickView;
+  const frame = row([viewsFrame(clickView, Boolean(decided.busy()))], "views");
   const marks = Object.entries(one.answers).map(([name, found]) => (
     { places: found.point.places, colour: colourOf(name), label: name }));
   const own = person()?.asked[part]?.[number];
   if (standing(one) === "" && own) marks.push({ places: own.places, colour: OWN, label: "you" });
-  loadViews(part).then(() => drawViews(canvas, part, work.side, table.views, marks, -1, [])).catch(error => trouble(error.message));
+  loadViews(part).then(() => drawViews(part, work.side, table.views, marks, -1, [])).catch(error => trouble(error.message));
   return frame;
 }
 

@@ -2,8 +2,9 @@
 "use strict";
 
 /**
- * An asked pixel. `places`: view, x, y of the answer on each view that sees it; `second`: it is on the part's second chart.
- * @typedef {{x: number, y: number, verdict: string, second: boolean, places: [number, number, number][]}} AskedPoint
+ * An asked pixel. `places`: view, x, y of the answer on each view that sees it; `second`: it is on the part's second chart;
+ * `proposed`: the network gave the answer.
+ * @typedef {{x: number, y: number, verdict: string, second: boolean, proposed: boolean, places: [number, number, number][]}} AskedPoint
  */
 /**
  * One person of the sheet. `hint`: whether the network's guess is shown; null: the annotator chooses.
@@ -34,7 +35,7 @@ export const waiting = () => unsent;
 /**
  * Send a message when those before have been answered and shown. Rejects with the server's sentence.
  * @param {string} path
- * @param {() => object} message made when it is sent
+ * @param {() => Promise<object>} message made when it is sent
  * @param {(found: any) => Promise<void>|void} [showed] shows the answer
  * @returns {Promise<any>}
  */
@@ -42,7 +43,7 @@ export function send(path, message, showed) {
   const key = `${page}.${++count}`;
   unsent++;
   const answer = queue.then(async () => {
-    const found = await post(path, { ...message(), key });
+    const found = await post(path, { ...await message(), key });
     await showed?.(found);
     return found;
   }).finally(() => { unsent--; });

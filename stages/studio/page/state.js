@@ -7,7 +7,7 @@ import { Picture } from "./picture.js";
 /** @typedef {[number, number]} Place x and y */
 /** @typedef {"review"|"people"|"parts"|"points"|"keypoints"} Stage */
 /** @typedef {{name: string, number: number, width: number, height: number}} Image */
-/** @typedef {{part: number, name: string, views: string[]}} Part */
+/** @typedef {{part: number, name: string, mirrored: number, views: string[]}} Part */
 /**
  * @typedef {{box: number[], score: number, map: LabelMap|null, outline: import("./masks.js").PixelMask|null,
  *   keypoints: Record<string, Place>}} Proposal
@@ -31,9 +31,13 @@ export const work = {
   progress: null,
   /** @type {Part[]} */
   parts: [],
+  /** The parts that touch each keypoint. @type {number[][]} */
+  joints: [],
   side: 360,
   /** @type {Proposal[]} */
   proposals: [],
+  /** What the network proposed for a person's box when it was asked again; by the person. @type {Record<string, Proposal|null>} */
+  again: {},
   proposed: false,
   /** @type {Stage} */
   stage: "people",
@@ -46,15 +50,20 @@ export const work = {
   /** @type {{reviewer: string, person: number, note: string}[]} */
   notes: [],
   person: 0,
+  /** The person whom the window was last fitted to. */
+  placed: 0,
   part: 1,
   number: 0,
+  /** The asked point that was moved into the window last. */
+  revealed: "",
   /** Whether the points of a part are being chosen: none can be answered. */
   asking: false,
   joint: 0,
   erase: false,
   polygon: false,
   radius: 12,
-  opacity: 0.45,
+  /** Of parts; their edges are more opaque. */
+  opacity: 0.7,
   showProposals: true,
   hint: false,
   preview: true,
@@ -65,6 +74,8 @@ export const work = {
   outlines: {},
   /** @type {Place[]|null} */
   path: null,
+  /** The polygon that was painted last, as long as its corners can be moved. @type {import("./polygons.js").Polygon|null} */
+  polygonDone: null,
   /** @type {any} */
   draft: null,
   /** @type {any} */
@@ -113,6 +124,8 @@ export function overlapOf(one, other) {
 export function proposal() {
   const one = person();
   if (!one) return null;
+  const again = work.again[work.person];
+  if (again && overlapOf(one.box, again.box) > 0.99) return again;
   const best = work.proposals.map(found => ({ share: overlapOf(one.box, found.box), found })).sort((a, b) => b.share - a.share)[0];
   return best && best.share > 0.4 ? best.found : null;
 }
@@ -136,6 +149,12 @@ export function button(text, does, on = false, name = "") {
 /** @param {string} kind @param {string} text @param {string} [style] its class */
 export function element(kind, text, style = "") {
   return Object.assign(document.createElement(kind), { textContent: text, className: style });
+}
+
+/** A name with a side, in full and, for narrow screens, short. @param {string} name @param {string} [before] */
+export function sidedName(name, before = "") {
+  const short = name.replace("left ", "L ").replace("right ", "R ").replace("visible ", "");
+  return [element("span", before + name, "long"), element("span", before + short, "short")];
 }
 
 /** @param {(Node|string)[]} inside @param {string} [id] */

@@ -22,14 +22,31 @@ export async function take(name) {
 export function setStage(stage) {
   const one = person();
   if (stage !== "people" && stage !== "review" && !one) return trouble("draw the person's box first");
-  work.stage = stage;
-  work.draft = work.path = null;
-  if (stage !== "people" && one) picture.show(one.box);
+  work.stage = document.body.dataset.stage = stage;
+  work.draft = work.path = work.polygonDone = null;
+  work.revealed = "";
+  // Zoom and place are kept between steps; another person is looked for.
+  if (stage !== "people" && one && work.placed !== work.person) fitPerson();
   const painted = paintedParts();
   if (stage === "points" && (!painted.includes(work.part) || isDone(work.part))) {
     work.part = painted.find(part => !isDone(part)) || painted[0] || 1;
   }
   setPart(work.part);
+}
+
+/** Show the chosen person as large as the window allows. */
+export function fitPerson() {
+  const one = person();
+  if (!one) return;
+  work.placed = work.person;
+  picture.show(one.box);
+}
+
+/** Show the chosen person; where they are shown already, the whole image. */
+export function fit() {
+  const one = person();
+  if (one && work.stage !== "people" && !picture.shows(one.box)) return fitPerson();
+  if (work.image) picture.show([0, 0, work.image.width, work.image.height]);
 }
 
 export function nextStage() {
@@ -39,6 +56,7 @@ export function nextStage() {
 
 /** @param {number} part */
 export function setPart(part) {
+  work.polygonDone = null;
   work.part = part === OUTLINE && work.stage !== "parts" ? 1 : part;
   work.number = Math.max(asked().findIndex(one => one.verdict === "open"), 0);
   show();
@@ -79,7 +97,7 @@ async function ensureAsked() {
   show();
 }
 
-/** The next point without an answer; after the last one the next painted part. */
+/** The next point without an answer; after the last one the next painted part. Then those that the network answered. */
 export function nextPoint() {
   const points = asked();
   const order = points.map((_, index) => (work.number + 1 + index) % points.length);
@@ -88,7 +106,12 @@ export function nextPoint() {
   const rest = paintedParts();
   const later = rest.find(part => part > work.part && !isDone(part)) ?? rest.find(part => !isDone(part));
   if (later !== undefined) return setPart(later);
-  show();
+  const unseen = points.findIndex((one, index) => index > work.number && one.proposed);
+  if (unseen >= 0) { work.number = unseen; return show(); }
+  const next = [...rest.filter(part => part > work.part), ...rest].find(part => person()?.asked[part]?.some(one => one.proposed));
+  if (next === undefined) return show();
+  setPart(next);
+  work.number = Math.max(asked().findIndex(one => one.proposed), 0);
 }
 
 /** What is not done yet, one sentence for each kind. */

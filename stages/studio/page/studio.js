@@ -11,7 +11,8 @@ import { points } from "./points.js";
 import { review, sentBack } from "./review.js";
 import { get, post, REVIEW, waiting, withToken } from "./server.js";
 import { at, button, element, numbers, OUTLINE, person, picture, row, show, trouble, whenShown, work } from "./state.js";
-import { nextPerson, nextStage, setPart, setStage, take } from "./steps.js";
+import { fit, nextPerson, nextStage, setPart, setStage, take } from "./steps.js";
+import { views } from "./views.js";
 import { KEYS, RULES, TASKS } from "./words.js";
 
 /**
@@ -54,6 +55,7 @@ whenShown(() => {
   const position = one && sheet ? `${work.who} · person ${numbers().indexOf(work.person) + 1} of ${numbers().length}, `
     + `${Math.round(one.seconds)} s` : work.who;
   document.body.dataset.stage = work.stage;
+  at("tools").hidden = !work.image;
   at("panel").replaceChildren(...(work.image ? STAGE[work.stage].panel() : []));
   at("guide").replaceChildren(...(work.image ? rules(work.stage) : []));
   at("buttons").replaceChildren(...(work.image ? commonButtons() : []), ...listButtons(), row([position], "person"));
@@ -70,6 +72,13 @@ function commonButtons() {
     button(REVIEW ? "finish review (F)" : "finish image (F)", finish, false, "finish"),
     ...(REVIEW ? [] : [button("leave out", () => end("skipped"))]),
   ];
+}
+
+/** Hide what is drawn over the image, or show it again. */
+function toggleBare() {
+  picture.bare = !picture.bare;
+  at("bare").className = picture.bare ? "on" : "";
+  picture.redraw();
 }
 
 function listButtons() { return [button("images (I)", showImages, false, "images"), button("keys, rules (?)", showKeys)]; }
@@ -103,7 +112,7 @@ function partOfKey(event) {
 const ALWAYS = {
   z: undo, Z: () => act("redo"), y: () => act("redo"), n: () => nextPerson(1), N: () => nextPerson(-1),
   f: finish, i: showImages, "?": showKeys, "+": () => picture.zoom(1.25), "=": () => picture.zoom(1.25),
-  "-": () => picture.zoom(0.8), tab: nextStage,
+  "-": () => picture.zoom(0.8), tab: nextStage, w: fit, d: toggleBare,
 };
 
 addEventListener("keydown", event => {
@@ -138,6 +147,9 @@ addEventListener("beforeunload", event => { if (waiting()) event.preventDefault(
 document.addEventListener("online-again", () => { at("notice").textContent = ""; });
 at("stages").onclick = event => { if (event.target.dataset.stage) setStage(event.target.dataset.stage); };
 at("finish").addEventListener("close", () => { if (at("finish").returnValue === "finish") void end("finished"); });
+at("fit").onclick = fit;
+at("bare").onclick = toggleBare;
+at("bright").oninput = () => { picture.brightness = 2 ** (at("bright").value / 50); picture.redraw(); };
 at("leave").onclick = leave;
 at("makelink").onclick = makeLink;
 at("sendback").addEventListener("close", sentBack);
@@ -167,7 +179,7 @@ async function logIn() {
 
 async function begin() {
   const found = await get("/parts");
-  Object.assign(work, { parts: found.parts, side: found.side });
+  Object.assign(work, { parts: found.parts, side: found.side, joints: found.joints });
   if (REVIEW) {
     at("welcome").textContent = "Review annotations";
     document.querySelector("[data-stage=review]")?.removeAttribute("hidden");
@@ -178,5 +190,5 @@ async function begin() {
   at("picture").focus();
 }
 
-Object.assign(window, { studio: { work, picture, act, take, setStage, waiting } });
+Object.assign(window, { studio: { work, picture, views, act, take, setStage, waiting } });
 begin().catch(error => trouble(error.message));

@@ -86,6 +86,7 @@ class Answer:
         chart, u, v: the place on the surface; 0 unless the verdict is `surface`.
         view: the view that was clicked, 0..5.
         hint: whether the network's guess was shown.
+        origin: whether the annotator clicked the place, or took the network's.
         guess: chart, U and V that the network sees there, shown or not; known where chance decides on hints.
     """
 
@@ -99,6 +100,7 @@ class Answer:
     v: float = 0.0
     view: int = 0
     hint: bool = False
+    origin: Origin = "drawn"
     guess: tuple[int, float, float] | None = None
 
 
@@ -113,6 +115,15 @@ class SetKeypoint:
     y: float
     visibility: int
     origin: Origin = "drawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapSides:
+    """Left and right are exchanged: `part` and that of the other side with their points, or for 0 all of the person."""
+
+    tag: ClassVar[str] = "swap"
+    person: int
+    part: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +169,10 @@ class SendBack:
     at: float
 
 
-Change = SetBox | Remove | SetKind | Paint | SetOutline | Ask | Answer | SetKeypoint | Sources | Decide | SendBack
+Change = (
+    SetBox | Remove | SetKind | Paint | SetOutline | Ask | Answer | SetKeypoint | SwapSides
+    | Sources | Decide | SendBack
+)
 """An action on a person."""
 REVIEW_ACTIONS = (Sources, Decide, SendBack)
 """Those that only a reviewer's messages make."""
@@ -192,7 +206,8 @@ class HandOn:
 ACTIONS: dict[str, type[Action]] = {
     made.tag: made
     for made in (
-        *(SetBox, Remove, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SetStatus, Together), *REVIEW_ACTIONS
+        *(SetBox, Remove, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SwapSides, SetStatus, Together),
+        *REVIEW_ACTIONS,
     )
 }
 

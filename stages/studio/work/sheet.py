@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from models.body.charts import COARSE_NAMES, COARSE_OF_CHART
+import numpy as np
+
+from models.body.charts import COARSE_NAMES, COARSE_OF_CHART, MIRROR_CHART, MIRROR_COARSE, mirror_uv
+from models.body.open_body import MIRROR_JOINT
 from pipeline.stage import StageError
 from stages.studio.work.actions import (
     Action,
@@ -24,9 +27,10 @@ from stages.studio.work.actions import (
     SetOutline,
     SetStatus,
     Sources,
+    SwapSides,
     Together,
 )
-from stages.studio.work.part_map import ERASE, PartMap, PixelMask, labels_under, painted, painted_parts
+from stages.studio.work.part_map import ERASE, PartMap, PixelMask, labels_under, packed_map, painted, painted_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +208,45 @@ def _keypoint_set(work: PersonWork, action: SetKeypoint) -> PersonWork:
     return replace(work, keypoints={**work.keypoints, action.joint: action}, proposed=proposed)
 
 
+def _sides_swapped(work: PersonWork, action: SwapSides) -> PersonWork:
+    """Parts, asked points and, where all is swapped, keypoints of both sides are exchanged; twice is as before."""
+    twin = {part: int(MIRROR_COARSE[part]) for part in range(len(COARSE_NAMES))}
+    if action.part != ERASE:
+        if twin[action.part] == action.part:
+            raise StageError(f"the part {COARSE_NAMES[action.part]} has no other side", "part", "choose another part")
+        twin = {part: other if action.part in (part, other) else part for part, other in twin.items()}
+    joints = dict(enumerate(MIRROR_JOINT)) if action.part == ERASE else {}
+    names = {f"part {part}": f"part {other}" for part, other in twin.items()}
+    names |= {f"joint {joint}": f"joint {other}" for joint, other in joints.items()}
+    parts = work.parts
+    if parts is not None:
+        label_hw = np.array([twin[part] for part in range(len(COARSE_NAMES))], np.uint8)[parts.label_hw]
+        parts = packed_map(label_hw, parts.x, parts.y)
+    keypoints = {
+        joints.get(joint, joint): replace(one, joint=joints.get(joint, joint)) for joint, one in work.keypoints.items()
+    }
+    asked = {
+        twin[part]: points if twin[part] == part else tuple(_mirrored_point(one) for one in points)
+        for part, points in work.asked.items()
+    }
+    proposed = frozenset(names.get(name, name) for name in work.proposed)
+    return replace(work, parts=parts, asked=asked, keypoints=keypoints, proposed=proposed)
+
+
+def _mirrored_point(point: AskedPoint) -> AskedPoint:
+    """The point with its answer on the other side of the body."""
+    answer = point.answer
+    if answer is None:
+        return point
+    part = int(MIRROR_COARSE[answer.part])
+    if answer.verdict != "surface":
+        return replace(point, answer=replace(answer, part=part))
+    label = np.array(answer.chart, np.uint8)
+    u, v = mirror_uv(label, np.array(answer.u), np.array(answer.v))
+    changed = replace(answer, part=part, chart=int(MIRROR_CHART[answer.chart]), u=float(u), v=float(v))
+    return replace(point, answer=changed)
+
+
 def _sourced(work: PersonWork, action: Sources) -> PersonWork:
     return replace(work, sources=action.people)
 
@@ -229,6 +272,7 @@ CHANGES: dict[type[Action], Callable[[PersonWork, Any], PersonWork]] = {
     Ask: _asked,
     Answer: _answered,
     SetKeypoint: _keypoint_set,
+    SwapSides: _sides_swapped,
     Sources: _sourced,
     Decide: _decided,
     SendBack: _sent_back,

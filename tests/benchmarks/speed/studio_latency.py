@@ -37,10 +37,10 @@ STROKE = """new Promise(done => {
   }));
 })"""
 CLICK = """new Promise(done => {
-  const canvas = document.getElementById("viewcanvas"), frame = canvas.getBoundingClientRect();
+  const { canvas, scale, left, top } = studio.views, frame = canvas.getBoundingClientRect(), side = studio.work.side;
   const undo = studio.work.sheet.undo, begun = performance.now();
-  const y = frame.top + frame.height / 4 * (0.8 + 0.4 * Math.random());
-  const at = { clientX: frame.left + frame.width / 6, clientY: y };
+  const y = frame.top + top + scale * side * (0.4 + 0.2 * Math.random());
+  const at = { clientX: frame.left + left + scale * side / 2, clientY: y };
   canvas.dispatchEvent(new MouseEvent("click", { ...at, bubbles: true }));
   const look = () => (studio.work.sheet.undo === undo ? setTimeout(look, 1) : done(performance.now() - begun));
   look();
@@ -58,6 +58,8 @@ def main() -> int:
     scene = image_scene(dataclasses.replace(IMAGE_WORLDS["val"], height=HEIGHT, width=WIDTH), SEED, SCENE)
     with tempfile.TemporaryDirectory() as kept:
         studio = Studio(Path(kept), scene, images=1)
+        boxes = [round(float(box_4[3] - box_4[1])) for box_4 in scene.box_N4]
+        print(f"people {boxes} pixels high, image {(HEIGHT, WIDTH)}")
         browser = AnnotatingBrowser(program, Path(kept) / "profile")
         try:
             browser.begin(studio.address, "ann")
@@ -66,11 +68,11 @@ def main() -> int:
             browser.key("Tab")
             browser.key("A")
             browser.wait("Boolean(studio.work.outlines[1])", 60)
-            told("stroke", measured(browser, STROKE, times))
+            print_times("stroke", measured(browser, STROKE, times))
             browser.key("Tab")
             browser.wait("document.getElementById('viewcanvas')?.dataset.part && studio.work.sheet.people[1].asked[1]")
             browser.run("new Promise(done => setTimeout(done, 5000))")  # the views of all parts are loaded
-            told("click", measured(browser, CLICK, min(times, 14)))
+            print_times("click", measured(browser, CLICK, min(times, 14)))
         finally:
             browser.close()
             studio.close()
@@ -86,7 +88,7 @@ def measured(browser: AnnotatingBrowser, script: str, times: int) -> list[float]
     return found
 
 
-def told(name: str, times_ms: list[float]) -> None:
+def print_times(name: str, times_ms: list[float]) -> None:
     """Print the median, and what 95 % are faster than."""
     middle, most = np.quantile(times_ms, (0.5, 0.95))
     print(f"{name}: median {middle:.0f} ms, p95 {most:.0f} ms, {len(times_ms)} times")

@@ -76,9 +76,8 @@ class AnnotatingBrowser(Browser):
 
     def on_view(self, view: int, x: float, y: float) -> Place:
         """Where a place of a view is in the window."""
-        left, top, scale = self.run(
-            "(() => { const c = document.getElementById('viewcanvas'), r = c.getBoundingClientRect();"
-            "return [r.left, r.top, r.width / c.width]; })()"
+        left, top, scale, dx, dy, side = self.run(
+            "(() => { const v = studio.views, r = v.canvas.getBoundingClientRect();"
+            "return [r.left, r.top, v.scale, v.left, v.top, studio.work.side]; })()"
         )
-        side = self.run("studio.work.side")
-        return left + scale * (view % 3 * side + x), top + scale * (view // 3 * side + y)
+        return left + dx + scale * (view % 3 * side + x), top + dy + scale * (view // 3 * side + y)

@@ -76,7 +76,7 @@ def test_damaged_truth_is_named(folder: Path, tmp_path: Path) -> None:
         with_gold(photos, 0.1, TASK, tmp_path / "people.json")
 
 
-def guesses(name: str, rgb_HW3: np.ndarray) -> list[ProposedPerson]:
+def guesses(name: str, read: Any, box_4: Any = None) -> list[ProposedPerson]:
     """The network sees the same place of the torso everywhere."""
     surface = SurfaceMap(
         x0=0, y0=0, labels_hw=np.full(SIZE, 2, np.uint8), uv_2hw=np.full((2, *SIZE), 0.5, np.float32)
@@ -202,6 +202,12 @@ def test_the_guess_is_told_for_the_shown_half_alone(tmp_path: Path, folder: Path
         told = desk.points.ask({**common, "part": 1})["sheet"]["people"][1]["hint"]
         assert told is hint_shown(TaskList(images=(), hints="half"), one.task.name, "ann", 1)
         assert bool(desk.points.guess({**common, "part": 1})["guesses"]) is told
+        if told:
+            points = desk.points.propose_points(common)["sheet"]["people"][1]["asked"][1]
+            assert points and all(point["proposed"] for point in points)
+        else:
+            with pytest.raises(StageError, match="are not shown for this person"):
+                desk.points.propose_points(common)
     desk.close()
     with pytest.raises(StageError, match=r"began with annotate\.hints=half"):
         Workplace(photos, tmp_path / "people.json", copies=1, propose=guesses)

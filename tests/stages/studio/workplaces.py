@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +12,7 @@ import numpy as np
 from models.arrays import U8
 from models.body.charts import COARSE_OF_CHART
 from models.structures import SurfaceMap
+from stages.annotations.densepose_coco import AnnotatedPerson, read_dense_set
 from stages.studio.given_images import given_images
 from stages.studio.proposals import ProposedPerson
 from stages.studio.studio_page import StudioPage
@@ -72,10 +75,24 @@ class Studio:
         copies, token = self.settings["copies"], self.settings["token"]
         assert isinstance(copies, int) and (token is None or isinstance(token, str))
         found = proposed(self.scene)
-        self.workplace = Workplace(images, self.output, copies=copies, propose=lambda name, read: found)
+        self.boxes_asked: list[Sequence[float]] = []
+
+        def propose(
+            name: str, read: Callable[[], U8], box_4: Sequence[float] | None = None
+        ) -> list[ProposedPerson]:
+            if box_4 is None:
+                return found
+            self.boxes_asked.append(box_4)
+            return [replace(found[0], box_4=(box_4[0], box_4[1], box_4[2], box_4[3]))]
+
+        self.workplace = Workplace(images, self.output, copies=copies, propose=propose)
         review_token = self.settings["review_token"]
         assert review_token is None or isinstance(review_token, str)
         self.page = StudioPage("127.0.0.1", self.port, token, self.workplace, review_token)
+
+    def people(self) -> tuple[AnnotatedPerson, ...]:
+        """The people of the result."""
+        return read_dense_set(self.output).people
 
     def close(self) -> None:
         """End it without writing the result: what is kept is in the journal."""

@@ -19,6 +19,8 @@ from pipeline.stage import Stage
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 COMMAND_LINE = "--set"
+VARIANTS, ABOUT = "variants", "about"
+"""Keys of a file with several configurations: what each sets beside the rest of the file, and a line about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,18 @@ class RawConfig:
 
 
 def configuration_files(configs: Path = CONFIGS) -> dict[str, Path]:
-    """Every configuration in `configs/` and in the folders in it, by its name."""
-    return {file.stem: file for file in (*sorted(configs.glob("*/*.yaml")), *sorted(configs.glob("*.yaml")))}
+    """Every configuration in `configs/` and in the folders in it, by its name; the file of variants has several."""
+    files: dict[str, Path] = {}
+    for file in (*sorted(configs.glob("*/*.yaml")), *sorted(configs.glob("*.yaml"))):
+        files |= dict.fromkeys(variant_settings(file) or (file.stem,), file)
+    return files
+
+
+def variant_settings(file: Path) -> dict[str, dict[str, Any]]:
+    """The settings of each configuration in a file that has several (`variants`), by name; else none."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    variants = read_yaml(text).get(VARIANTS, {}) if f"\n{VARIANTS}:" in text else {}
+    return {name: dict(settings) for name, settings in variants.items()}
 
 
 def find_config(name: str, configs: Path = CONFIGS) -> Path:
@@ -93,8 +105,7 @@ def read_config(name: str, changes: Sequence[str] = (), configs: Path = CONFIGS)
 
     Raises ConfigError: absent file, no YAML, circular `extends`, a change without `=`.
     """
-    path = find_config(name, configs)
-    raw = _read_file(path, configs, ())
+    raw = _read_file(name, find_config(name, configs), configs, ())
     for change in changes:
         _apply_change(raw, change)
     return raw
@@ -215,7 +226,7 @@ def _check_sections(
         raise ConfigError(f"unknown key '{short}'", raw.origin((short,)), suggest(short, {*known, *classes, *shared}))
 
 
-def _read_file(path: Path, configs: Path, seen: tuple[Path, ...]) -> RawConfig:
+def _read_file(name: str, path: Path, configs: Path, seen: tuple[Path, ...]) -> RawConfig:
     if path.resolve() in seen:
         raise ConfigError("configurations extend each other in a circle", str(path), "remove one `extends`")
     try:
@@ -229,18 +240,32 @@ def _read_file(path: Path, configs: Path, seen: tuple[Path, ...]) -> RawConfig:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError("a configuration is a mapping of names to settings", str(path), "see configs/video.yaml")
     base_name = values.pop("extends", None)
-    raw = RawConfig(path.stem, {}, {(): str(path)}, frozenset())
+    variant = _chosen_variant(name, path, values.pop(VARIANTS, None))
+    name = path.stem if variant is None else name
+    raw = RawConfig(name, {}, {(): str(path)}, frozenset())
     if base_name is not None:
         beside = path.parent / f"{base_name}.yaml"
-        name = convert(str, base_name, ("extends",), raw.origin)
-        base_path = beside if beside.is_file() else find_config(name, configs)
-        base = _read_file(base_path, configs, (*seen, path.resolve()))
+        base_name = convert(str, base_name, ("extends",), raw.origin)
+        base_path = beside if beside.is_file() else find_config(base_name, configs)
+        base = _read_file(base_name, base_path, configs, (*seen, path.resolve()))
         origins = {**base.origins, (): str(path)}
-        raw = RawConfig(path.stem, base.values, origins, frozenset(base.values) - set(values))
+        raw = RawConfig(name, base.values, origins, frozenset(base.values) - set(values))
     if _places_stages(values.get("lanes")):  # a new graph replaces the inherited one
         raw.values.pop("lanes", None)
-    _merge(raw.values, values, raw.origins, str(path), ())
+    for written in (values, variant or {}):
+        _merge(raw.values, written, raw.origins, str(path), ())
     return raw
+
+
+def _chosen_variant(name: str, path: Path, variants: Any) -> dict[str, Any] | None:
+    """The settings of the variant of that name beside its description; None for a file without variants."""
+    if variants is None:
+        return None
+    wrong = not isinstance(variants, dict) or not all(isinstance(one, dict) for one in variants.values())
+    if wrong or name not in variants:
+        known = "" if wrong else f": {', '.join(variants)}"
+        raise ConfigError("this file has several configurations", f"{path}: {VARIANTS}", f"name one of them{known}")
+    return {key: value for key, value in variants[name].items() if key != ABOUT}
 
 
 def _places_stages(lanes: Any) -> bool:

@@ -37,7 +37,7 @@ def pages() -> list[Path]:
 
 
 def heads() -> list[Path]:
-    return sorted(configuration_files().values())
+    return sorted(set(configuration_files().values()))
 
 
 def commands(page: Path) -> Iterator[str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import configuration_files
+
 pytestmark = pytest.mark.quick
 
 
@@ -39,7 +41,7 @@ def test_links_and_pictures_exist(root: Path, pattern: str) -> None:
 
 def test_every_configuration_named_in_the_readme_exists(root: Path) -> None:
     for name in re.findall(r"-c ([a-z0-9_]+)", "\n".join(_commands(root))):
-        assert list((root / "configs").rglob(f"{name}.yaml")), f"-c {name}"
+        assert name in configuration_files(), f"-c {name}"
 
 
 def _pages(root: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config import CONFIGS
+from pipeline.config import ABOUT, CONFIGS, variant_settings
 from pipeline.version import PROGRAM
 
 DESCRIPTION = "Finds every person in videos and images, maps each pixel to the body's surface, and renders it."
@@ -60,11 +60,14 @@ def list_configurations(configs: Path = CONFIGS) -> str:
     """Every configuration with the first line of its comment, those of the top folder first."""
     lines = ["configurations (give one with -c NAME; its file describes the rest):"]
     for folder in (configs, *sorted(path for path in configs.iterdir() if path.is_dir())):
-        files = sorted(folder.glob("*.yaml"))
-        if files and folder != configs:
+        about: dict[str, str] = {}
+        for file in sorted(folder.glob("*.yaml")):
+            variants = variant_settings(file)
+            about |= {name: str(one.get(ABOUT, "")) for name, one in variants.items()} or {file.stem: _about(file)}
+        if about and folder != configs:
             lines.append(f"{folder.name}:")
-        width = max((len(file.stem) for file in files), default=0)
-        lines += [f"  {file.stem:<{width}}  {_about(file)}" for file in files]
+        width = max(map(len, about), default=0)
+        lines += [f"  {name:<{width}}  {text}" for name, text in about.items()]
     return "\n".join(lines) + "\n"
 
 

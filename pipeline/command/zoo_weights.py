@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config import CONFIGS, read_config
+from pipeline.config import CONFIGS, read_config, variant_settings
 
 PREFIX = "zoo:"
 DEFAULT = "video"
@@ -36,10 +36,8 @@ def configuration_for_weights(config: str, weights: object, changes: Sequence[st
 
 
 def _configuration_of(weights: str) -> str | None:
-    for path in sorted((CONFIGS / "zoo").glob("*.yaml")):
-        if yaml.safe_load(path.read_text(encoding="utf-8")).get("network", {}).get("weights") == weights:
-            return path.stem
-    return None
+    variants = variant_settings(CONFIGS / "zoo" / "zoo.yaml")
+    return next((name for name, one in variants.items() if one["network"]["weights"] == weights), None)
 
 
 def _as_yaml(value: object) -> str:

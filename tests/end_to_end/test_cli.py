@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.command.cli import main
+from pipeline.config import configuration_files
 from pipeline.version import VERSION
 
 TOYS = Path(__file__).resolve().parents[1] / "pipeline"
@@ -83,7 +84,7 @@ def test_configurations_are_listed_with_a_line_each(root: Path, capsys: pytest.C
     assert main(["-c"]) == 0
     listed = capsys.readouterr().out.splitlines()
     names = [line.split()[0] for line in listed if line.startswith("  ")]
-    assert sorted(names) == sorted(file.stem for file in (root / "configs").rglob("*.yaml"))
+    assert sorted(names) == sorted(configuration_files())
     assert all(len(line) <= 150 and len(line.split()) > 3 for line in listed if line.startswith("  "))
 
 

@@ -40,8 +40,8 @@ COUNTS = {  # tensors and numbers in them, as the reference prints them
 
 def zoo_configs(root: Path) -> dict[str, NetworkConfig]:
     """The network section of every zoo configuration."""
-    files = sorted((root / "configs" / "zoo").glob("*.yaml"))
-    return {file.stem: NetworkConfig(**yaml.safe_load(file.read_text())["network"]) for file in files}
+    zoo = yaml.safe_load((root / "configs" / "zoo" / "zoo.yaml").read_text())
+    return {name: NetworkConfig(**zoo["network"], **one["network"]) for name, one in zoo["variants"].items()}
 
 
 def shapes_of(variant: Variant) -> dict[str, list[int]]:

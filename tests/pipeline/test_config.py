@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from toy_stages import TABLE
 
-from pipeline.config import RunConfig, read_config, validate
+from pipeline.command.help import list_configurations
+from pipeline.config import RunConfig, configuration_files, read_config, validate
 from pipeline.conversion import ConfigError
 from pipeline.stage import PlainError
 
@@ -148,7 +149,41 @@ def test_every_configuration_of_the_product_is_readable_and_places_known_stages(
 
     files = sorted((root / "configs").rglob("*.yaml"))
     assert len({file.stem for file in files}) == len(files)
-    for file in files:
-        raw = read_config(file.stem)
-        for lane in raw.values["lanes"].values():
-            assert set(lane["stages"]) <= set(STAGES), file
+    known = configuration_files()
+    assert set(known.values()) == set(files) and len(known) > len(files)
+    for name in known:
+        for lane in read_config(name).values["lanes"].values():
+            assert set(lane["stages"]) <= set(STAGES), name
+
+
+VARIED = """
+# Two of a kind.
+extends: toy_base
+credits: 5
+count: {chunk: 7}
+variants:
+  small: {about: "The small one.", count: {chunk: 2}}
+  large: {about: "The large one.", smooth: {delay: 3}}
+"""
+
+
+def test_a_file_of_variants_is_one_configuration_for_each(tmp_path: Path) -> None:
+    (tmp_path / "toy_base.yaml").write_text(TOY)
+    (tmp_path / "toys.yaml").write_text(VARIED)
+    (tmp_path / "own.yaml").write_text("extends: small\ncredits: 6\n")
+    assert sorted(configuration_files(tmp_path)) == ["large", "own", "small", "toy_base"]
+    small, large, own = (validate(read_config(name, [], tmp_path), TABLE) for name in ("small", "large", "own"))
+    assert [run.name for run in (small, large, own)] == ["small", "large", "own"]
+    assert [run.stages["count"].chunk for run in (small, large, own)] == [2, 7, 2]
+    assert [run.stages["smooth"].delay for run in (small, large)] == [2, 3]
+    assert [run.settings.credits for run in (small, large, own)] == [5, 5, 6]
+    assert "small     The small one." in list_configurations(tmp_path)
+
+
+def test_a_file_of_variants_is_refused_without_the_name_of_one(tmp_path: Path) -> None:
+    (tmp_path / "toy_base.yaml").write_text(TOY)
+    (tmp_path / "toys.yaml").write_text(VARIED)
+    with pytest.raises(ConfigError, match=r"toys\.yaml: variants: .*; name one of them: small, large$"):
+        read_config(str(tmp_path / "toys.yaml"), [], tmp_path)
+    with pytest.raises(ConfigError, match="did you mean 'small'"):
+        read_config("smal", [], tmp_path)

@@ -13,7 +13,7 @@ from toy_stages import TABLE
 
 from pipeline import former_names
 from pipeline.command.arguments import apply_shortcuts, read_arguments
-from pipeline.config import find_config, read_config, validate
+from pipeline.config import configuration_files, find_config, read_config, validate
 from pipeline.conversion import ConfigError
 from pipeline.graph import stage_class
 from pipeline.settings import RunSettings
@@ -113,6 +113,6 @@ def test_the_tables_name_what_there_is(root: Path) -> None:
     assert {key for key in renamed.values() if key and key not in keys and key not in STAGES} == set()
     assert {key for key in renamed if key in keys} == set()
     assert {key for key, _ in former_names.FORMER_VALUES if key not in keys and key != "--export"} == set()
-    configurations = {file.stem for file in (root / "configs").rglob("*.yaml")}
+    configurations = set(configuration_files())
     assert set(former_names.FORMER_CONFIGURATIONS.values()) <= {*configurations, ""}
     assert not set(former_names.FORMER_CONFIGURATIONS) & configurations

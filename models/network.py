@@ -10,6 +10,7 @@ from models.arrays import F32, U8
 from models.cache import DEFAULT_CACHE
 from models.errors import ModelError
 from models.structures import Detections, SurfaceMap
+from models.variant import PUBLISHED, Variant
 
 TtaLevel = Literal["adaptive_fast", "adaptive", "full"]
 """Passes of test-time augmentation for each person: 1 or 2; 2, 4 or 6; 8."""
@@ -27,12 +28,12 @@ class NetworkConfig:
             YOLOX-nano, whose weights are built in, and whose training images (COCO) have mixed licences. "open": the
             detector in the file of the light network's weights; all training data of the built-in one allow commercial
             use. "auto": "yolox" with the built-in weights, "open" with others.
-        backbone, head, legacy, confidence, segm_confidence: which published variant; only for kind "zoo".
+        variant: which published network; only for kind "zoo". Trained weights name their own.
         precision: "auto" takes bf16 where the processor multiplies it in hardware; for the light network int8 where the
             processor has it and the file of 8-bit graphs lies beside the weights.
         engine: the library that runs the convolutions; "auto" takes the fastest with equal results on this processor.
         device: "auto" takes a GPU when there is one.
-        score_threshold, nms_threshold, max_people: which detections are kept; None: the network's own values.
+        score_threshold, max_people: which detections are kept; None: the network's own values.
         min_size, max_size: pixels of the shorter and longer side of the network's input; None: the network's own.
         tta: level of test-time augmentation. Only the light network supports this key and the next three.
             "adaptive_fast": one pass per person; a second pass if the person's roll is 20 degrees or more, or the
@@ -56,16 +57,11 @@ class NetworkConfig:
     kind: Literal["light", "zoo", "trained"] = "light"
     weights: str = "light"
     detector: Literal["auto", "yolox", "open"] = "auto"
-    backbone: Literal["r50", "r101"] = "r50"
-    head: Literal["v1convx", "deeplab"] = "v1convx"
-    legacy: bool = False
-    confidence: Literal["none", "wc1", "wc2"] = "none"
-    segm_confidence: bool = False
+    variant: Variant = PUBLISHED
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     engine: Literal["auto", "torch", "openvino"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     score_threshold: float | None = None
-    nms_threshold: float | None = None
     max_people: int | None = None
     min_size: int | None = None
     max_size: int | None = None
@@ -86,8 +82,7 @@ class NetworkConfig:
             if choices and all(isinstance(choice, str) for choice in choices) and value not in choices:
                 remedy = f"use one of {', '.join(choices)}"
                 raise ModelError(f"{value!r} is not a choice", f"network.{spec.name}", remedy)
-        for name in ("score_threshold", "nms_threshold"):
-            _require(name, getattr(self, name), 0, 1)
+        _require("score_threshold", self.score_threshold, 0, 1)
         for name in ("max_people", "min_size", "max_size", "batch"):
             value = getattr(self, name)
             _require(name, None if value == "auto" else value, 1, None)
@@ -99,6 +94,7 @@ class NetworkConfig:
             raise ModelError("only the light network supports this key", f"network.{requested[0]}", "leave it out")
         if self.kind != "light" and self.precision == "int8":
             raise ModelError("only the light network has int8 graphs", "network.precision", "use auto, fp32 or bf16")
+        _require_published(self.variant)
         self._require_device()
         if self.tta == "full" and (self.flip is False or self.roll_align is False):
             what = "full test-time augmentation needs flipped and roll-aligned crops"
@@ -115,6 +111,14 @@ class NetworkConfig:
     def uses_gpu(self) -> bool:
         """Whether the network would run on a GPU if there were one; the light network always runs on the CPU."""
         return self.kind != "light" and self.device != "cpu" and self.engine != "openvino"
+
+
+def _require_published(variant: Variant) -> None:
+    if variant.backbone not in ("r50", "r101"):
+        raise ModelError(f"{variant.backbone!r} is not a choice", "network.variant.backbone", "use one of r50, r101")
+    for name in ("mask", "keypoints", "cascade"):
+        if getattr(variant, name):
+            raise ModelError("no published network has this head", f"network.variant.{name}", "leave it out")
 
 
 def _require(name: str, value: float | None, least: float, most: float | None) -> None:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.architecture.variant import Sizes, groups_of
+from models.variant import Sizes, groups_of
 
 STRIDES = (4, 8, 16, 32, 64)
 

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import nms
 
-from models.architecture.variant import Sizes
 from models.boxes import apply_deltas, clip_boxes
+from models.variant import Sizes
 
 BINS = 7
 DELTA_WEIGHTS = (10.0, 10.0, 5.0, 5.0)

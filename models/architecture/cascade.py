@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.architecture.dense_heads import JOINTS, KEYPOINTS, MASK, DenseHeads
-from models.architecture.variant import PARTS, Variant
+from models.variant import PARTS, Variant
 
 
 def evidence_channels(variant: Variant) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.architecture.variant import Sizes
+from models.variant import Sizes
 
 
 class Upsample(nn.Module):

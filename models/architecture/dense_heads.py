@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.architecture.densepose_head import ConvHead, DeepLabHead, DensePosePredictor, init_he
-from models.architecture.variant import Sizes, Variant
 from models.body.open_body import COCO_KEYPOINTS
+from models.variant import Sizes, Variant
 
 SURFACE, MASK, KEYPOINTS = "surface", "mask", "keypoints"
 JOINTS = len(COCO_KEYPOINTS)

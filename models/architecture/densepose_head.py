@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.architecture.variant import Sizes, groups_of
+from models.variant import Sizes, groups_of
 
 CONFIDENCE_FLOOR = 0.01
 

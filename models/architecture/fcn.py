@@ -12,7 +12,7 @@ from models.architecture.backbone import Backbone
 from models.architecture.decoder import Decoder
 from models.architecture.dense_heads import trunk_of
 from models.architecture.densepose_head import DensePosePredictor
-from models.architecture.variant import Variant
+from models.variant import Variant
 
 
 class FullConvNet(nn.Module):

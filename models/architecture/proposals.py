@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
 from models.architecture.backbone import STRIDES
-from models.architecture.variant import Sizes
 from models.boxes import apply_deltas, clip_boxes, non_empty
+from models.variant import Sizes
 
 ANCHOR_SIZES = (32, 64, 128, 256, 512)
 ANCHOR_RATIOS = (0.5, 1.0, 2.0)

@@ -11,7 +11,7 @@ from models.architecture.cascade import SecondStage
 from models.architecture.decoder import Decoder
 from models.architecture.dense_heads import DenseHeads
 from models.architecture.proposals import ProposalGenerator
-from models.architecture.variant import Variant
+from models.variant import Variant
 
 
 class RoIHeads(DenseHeads):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from models.architecture.variant import Variant
 from models.errors import ModelError
 from models.files.json_file import parsed_json
 from models.files.safetensors_file import read_metadata
+from models.variant import Variant
 
 Kind = Literal["rcnn", "fcn", "crops"]
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import DensePoseRCNN
-from models.architecture.variant import Variant
 from models.checkpoints.checkpoint import load_checkpoint, load_into, match_endings
 from models.checkpoints.trained_info import Kind, TrainedInfo, read_trained_info
 from models.errors import ModelError
 from models.files.atomic_file import atomic_write, file_sha256
+from models.variant import Variant
 
 FORMAT = "densepose-video 1"
 

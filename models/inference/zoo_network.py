@@ -13,7 +13,6 @@ from torch import Tensor
 from models.architecture.box_head import choose_people
 from models.architecture.proposals import Proposals
 from models.architecture.rcnn import DensePoseRCNN, empty_rcnn
-from models.architecture.variant import Variant
 from models.arrays import F32, U8
 from models.boxes import clip_boxes, non_empty
 from models.cache import user_path
@@ -188,7 +187,7 @@ def load_zoo(config: NetworkConfig) -> tuple[DensePoseRCNN, Path]:
     if config.weights == "light":
         raise ModelError("a zoo network has no built-in weights", "network.weights", "give --weights FILE or zoo:NAME")
     path = checkpoint_path(config)
-    network = empty_rcnn(published_variant(config))
+    network = empty_rcnn(config.variant)
     load_into(load_checkpoint(path), network, str(path))
     return network, path
 
@@ -201,18 +200,7 @@ def checkpoint_path(config: NetworkConfig) -> Path:
     return user_path(config.weights)
 
 
-def published_variant(config: NetworkConfig) -> Variant:
-    """The variant of a published network from a configuration."""
-    return Variant(
-        backbone=config.backbone,
-        head=config.head,
-        legacy=config.legacy,
-        confidence=config.confidence,
-        segm_confidence=config.segm_confidence,
-    )
-
-
 def limits_of(config: NetworkConfig) -> Limits:
     """The configured limits, with the reference's as defaults."""
-    names = ("min_size", "max_size", "score_threshold", "nms_threshold", "max_people")
+    names = ("min_size", "max_size", "score_threshold", "max_people")
     return Limits(**{name: getattr(config, name) for name in names if getattr(config, name) is not None})

@@ -11,6 +11,9 @@ from torchvision.ops import box_iou
 
 BACKGROUND, IGNORED_EXAMPLE = -1, -2
 """Used in place of a person's index. IGNORED_EXAMPLE: IoU too high for background and too low for a person."""
+ANCHOR_SHARE, REGION_SHARE = 0.5, 0.25
+"""Largest share of positive examples among sampled anchors and regions (Ren et al., Faster R-CNN, 2015, §3.1.3; the
+reference)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,16 +21,14 @@ class Sampling:
     """Number of training examples per image. The defaults are those of the reference.
 
     Attributes:
-        anchors, anchor_share: anchors per image, and the maximum share of positive ones.
-        regions, region_share: regions per image, and the maximum share of positive ones.
+        anchors: anchors per image, at most `ANCHOR_SHARE` of them positive.
+        regions: regions per image, at most `REGION_SHARE` of them positive.
         proposals: proposals per level before and per image after non-maximum suppression.
         dense: regions per image for the dense heads; None: all with enough overlap.
     """
 
     anchors: int = 256
-    anchor_share: float = 0.5
     regions: int = 512
-    region_share: float = 0.25
     proposals: int = 2000
     dense: int | None = None
 

@@ -19,7 +19,14 @@ from models.architecture.fcn import FullConvNet
 from models.architecture.proposals import ANCHOR_SIZES, anchors_at, choose_proposals
 from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.roi_pooling import image_index, pool_levels, roi_align
-from models.learning.label_assignment import Sampling, assign_anchors, assign_regions, sample_examples
+from models.learning.label_assignment import (
+    ANCHOR_SHARE,
+    REGION_SHARE,
+    Sampling,
+    assign_anchors,
+    assign_regions,
+    sample_examples,
+)
 from models.learning.training_batch import TrainingBatch
 from models.losses.detection import box_deltas, box_terms, proposal_terms
 from models.losses.keypoints import keypoint_term
@@ -137,7 +144,7 @@ class RcnnLearner(Learner[DensePoseRCNN]):
         for image, random in enumerate(randoms):
             box_N4 = batch.box_N4[batch.image_N == image]
             of_A = assign_anchors(anchor_A4, box_N4)
-            shown = sample_examples(of_A, sampling.anchors, sampling.anchor_share, random)
+            shown = sample_examples(of_A, sampling.anchors, ANCHOR_SHARE, random)
             person = of_A[shown] >= 0
             logits.append(logit_BA[image, shown])
             deltas.append(delta_BA4[image, shown])
@@ -167,7 +174,7 @@ class RcnnLearner(Learner[DensePoseRCNN]):
             mine = (batch.image_N == image).nonzero().squeeze(1)
             region_R4 = torch.cat([proposals.box_N4, batch.box_N4[mine]])
             of_R, iou_R = assign_regions(region_R4, batch.box_N4[mine])
-            shown = sample_examples(of_R, sampling.regions, sampling.region_share, random)
+            shown = sample_examples(of_R, sampling.regions, REGION_SHARE, random)
             of_R = of_R[shown]
             person_R = torch.where(of_R >= 0, mine[of_R.clamp(min=0)] if len(mine) else of_R, of_R)
             found.append(Regions(box_R4=region_R4[shown], person_R=person_R, iou_R=iou_R[shown]))

@@ -22,6 +22,8 @@ from stages.training.distributed import is_chief, worker_count
 from stages.training.optimizers import Optimizers, make_optimizer
 
 LOG_EVERY = 50
+MILESTONES = (0.77, 0.92)
+"""Shares of the steps after which the rate of the schedule "step" falls to a tenth (the reference's s1x schedule)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +32,8 @@ class LearningRateSchedule:
 
     Attributes:
         kind: "cosine" falls to a hundredth at the last step; "step" falls to a tenth after each share of the steps in
-            `milestones`; "constant".
+            `MILESTONES`; "constant".
         warmup: steps in which the rate rises to its highest.
-        milestones: shares of the steps, for "step".
         cooldown: last steps of a constant schedule, in which the rate falls linearly to 0 (Hägele et al., *Scaling Laws
             and Compute-Optimal Training Beyond Fixed Training Durations*, NeurIPS 2024): from a
             checkpoint at the full rate, the training can be finished at any time, or made longer.
@@ -40,7 +41,6 @@ class LearningRateSchedule:
 
     kind: Literal["cosine", "step", "constant"] = "cosine"
     warmup: int = 150
-    milestones: tuple[float, ...] = (0.77, 0.92)
     cooldown: int = 0
 
 
@@ -123,7 +123,7 @@ class FitConfig:
             left = self.steps - step
             return highest * left / schedule.cooldown if left < schedule.cooldown else highest
         if schedule.kind == "step":
-            passed: int = sum(step >= share * self.steps for share in schedule.milestones)
+            passed: int = sum(step >= share * self.steps for share in MILESTONES)
             return float(highest * 0.1**passed)
         done = (step - schedule.warmup) / max(1, self.steps - schedule.warmup)
         return highest * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))

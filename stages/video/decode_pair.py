@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pipeline.stage import Job, Stage, StageError
@@ -17,11 +17,9 @@ GAP = 1 << 40
 class DecodePair(Stage):
     """`decode` for both inputs, one after the other; `FrameChunk.video` names the input of a chunk."""
 
-    @dataclass(frozen=True, slots=True, kw_only=True)
-    class Config(Decode.Config):
-        """As `Decode.Config`, for both inputs."""
+    Config = Decode.Config  # type: ignore[assignment]  # a stage's own `Config` replaces that of its base
 
-    def __init__(self, config: Config, *, threads: int = 1) -> None:
+    def __init__(self, config: Decode.Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
         self._decoders: list[Decode] = []
 

@@ -34,7 +34,6 @@ import yaml
 from PIL import Image
 from safetensors.torch import save_file
 
-from models.architecture.variant import Variant
 from models.checkpoints.checkpoint import load_checkpoint
 from models.checkpoints.trained_info import TrainedInfo
 from models.checkpoints.trained_weights import load_trained, write_trained
@@ -42,6 +41,7 @@ from models.light.architecture.sizes import DetectorSizes, LightSizes
 from models.light.architecture.weight_files import load_networks, write_weights
 from models.surface.atlas_file import load_atlas
 from models.surface.smpl_files import _read_vertices as read_vertices
+from models.variant import Variant
 from pipeline.config import load_config
 from pipeline.journal import Journal
 from pipeline.packet import Commit

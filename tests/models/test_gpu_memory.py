@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from models.architecture.variant import Variant
 from models.engines.gpu_memory import BatchSize
 from models.errors import ModelError
 from models.inference.trained_network import open_trained
 from models.inference.zoo_network import ZooNetwork
 from models.network import NetworkConfig
+from models.variant import Variant
 from tests.models.checkpoints.test_trained_network import written
 
 pytestmark = pytest.mark.quick

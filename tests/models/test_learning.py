@@ -12,7 +12,6 @@ from torchvision.models.detection.roi_heads import keypointrcnn_loss
 from models.architecture.cascade import evidence, evidence_channels
 from models.architecture.densepose_head import DensePosePredictor, upsample_maps
 from models.architecture.rcnn import DensePoseRCNN
-from models.architecture.variant import Variant, map_channels
 from models.boxes import apply_deltas
 from models.checkpoints.trained_info import TrainedInfo
 from models.checkpoints.trained_weights import initialise_from, load_trained, make_network, write_trained
@@ -30,6 +29,7 @@ from models.losses.detection import box_deltas, box_terms, proposal_terms
 from models.losses.keypoints import keypoint_cells, keypoint_term
 from models.losses.points import PointWeights, RegionPoints
 from models.losses.segmentation import IGNORED, coarse_term, mask_targets, mask_term
+from models.variant import Variant, map_channels
 
 pytestmark = pytest.mark.quick
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from models.architecture.rcnn import empty_rcnn
-from models.architecture.variant import Variant
 from models.engines.device import choose_device, choose_engine
 from models.errors import ModelError
 from models.inference.open_network import open_network
 from models.inference.preprocess import network_size
 from models.inference.zoo_network import Limits, limits_of
 from models.network import NetworkConfig
+from models.variant import Variant
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,6 @@ from models.network import NetworkConfig
         ("kind", "heavy"),
         ("precision", "fp16"),
         ("score_threshold", 1.5),
-        ("nms_threshold", -0.1),
         ("max_people", 0),
         ("min_size", 0),
         ("batch", 0),

@@ -11,12 +11,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.architecture.variant import Variant
 from models.checkpoints.trained_info import TrainedInfo
 from models.checkpoints.trained_weights import make_network, write_trained
 from models.errors import ModelError
 from models.inference.network_check import check_network
 from models.network import NetworkConfig
+from models.variant import Variant
 
 pytestmark = pytest.mark.quick
 

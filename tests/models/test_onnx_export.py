@@ -14,13 +14,13 @@ import pytest
 import torch
 from PIL import Image
 
-from models.architecture.variant import Variant
 from models.checkpoints.trained_info import TrainedInfo
 from models.checkpoints.trained_weights import make_network, write_trained
 from models.errors import ModelError
 from models.inference.onnx_export import Exported, graphs_of, write_graph
 from models.inference.trained_network import open_trained
 from models.network import NetworkConfig
+from models.variant import Variant
 from pipeline.command.cli import main
 from tests.test_architecture import imports
 

@@ -20,13 +20,13 @@ import torchvision
 from models.architecture.box_head import choose_people
 from models.architecture.rcnn import DensePoseRCNN, empty_rcnn
 from models.architecture.roi_pooling import pool_levels
-from models.architecture.variant import Variant
 from models.engines.engine import Engine
 from models.engines.prepared_rcnn import PreparedRCNN
 from models.inference.assembly import assemble_surface
 from models.inference.preprocess import network_input, network_size, resize_bgr
 from models.inference.zoo_network import Limits, ZooNetwork
 from models.structures import SurfaceMap
+from models.variant import Variant
 from tests.golden.weights_recipe import digest, recipe_weights
 
 GOLDEN = Path(__file__).parent.parent / "golden"

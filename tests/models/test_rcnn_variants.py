@@ -14,11 +14,11 @@ import yaml
 from models.architecture.proposals import anchors_at
 from models.architecture.rcnn import empty_rcnn
 from models.architecture.roi_pooling import level_of, pool_levels, roi_align
-from models.architecture.variant import Variant
 from models.checkpoints.zoo import ZOO
 from models.engines.prepared_rcnn import PreparedRCNN
-from models.inference.zoo_network import Limits, ZooNetwork, published_variant
+from models.inference.zoo_network import Limits, ZooNetwork
 from models.network import NetworkConfig
+from models.variant import Variant
 
 KEY_LISTS = {
     "R50_s1x": Variant(),
@@ -41,7 +41,8 @@ COUNTS = {  # tensors and numbers in them, as the reference prints them
 def zoo_configs(root: Path) -> dict[str, NetworkConfig]:
     """The network section of every zoo configuration."""
     zoo = yaml.safe_load((root / "configs" / "zoo" / "zoo.yaml").read_text())
-    return {name: NetworkConfig(**zoo["network"], **one["network"]) for name, one in zoo["variants"].items()}
+    read = {name: {**zoo["network"], **one["network"]} for name, one in zoo["variants"].items()}
+    return {name: NetworkConfig(**{**one, "variant": Variant(**one.get("variant", {}))}) for name, one in read.items()}
 
 
 def shapes_of(variant: Variant) -> dict[str, list[int]]:
@@ -85,12 +86,12 @@ def test_configurations_set_the_variant_of_their_weights(root: Path) -> None:
     for name, config in zoo_configs(root).items():
         words = config.weights.removeprefix("zoo:densepose_rcnn_").split("_")
         confidence = next((word for word in words if word.startswith("WC")), "")
-        assert config.backbone == f"r{words[1]}", name
-        assert (config.head == "deeplab") == ("DL" in words), name
-        assert config.legacy == ("legacy" in words), name
-        assert config.confidence == (confidence[:3].lower() or "none"), name
-        assert config.segm_confidence == confidence.endswith("M"), name
-        assert (config.precision, config.score_threshold, config.nms_threshold) == ("fp32", 0.05, 0.5), name
+        assert config.variant.backbone == f"r{words[1]}", name
+        assert (config.variant.head == "deeplab") == ("DL" in words), name
+        assert config.variant.legacy == ("legacy" in words), name
+        assert config.variant.confidence == (confidence[:3].lower() or "none"), name
+        assert config.variant.segm_confidence == confidence.endswith("M"), name
+        assert (config.precision, config.score_threshold) == ("fp32", 0.05), name
         assert (config.max_people, config.min_size, config.max_size) == (100, 800, 1333), name
 
 
@@ -111,7 +112,7 @@ def test_runs_from_frame_to_surface(name: str, root: Path) -> None:
     """Random weights and small frames with two sizes of people: shapes and names of the outputs."""
     side, coarse, uncertainty = RUNS[name]
     torch.manual_seed(0)
-    network = empty_rcnn(published_variant(zoo_configs(root)[name])).to_empty(device="cpu")
+    network = empty_rcnn(zoo_configs(root)[name].variant).to_empty(device="cpu")
     for value in network.state_dict().values():
         value.normal_(0, 0.02).abs_()
     prepared = PreparedRCNN(network, engine="torch", device=torch.device("cpu"), precision="fp32", threads=1)

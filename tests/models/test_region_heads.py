@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from models.architecture.roi_pooling import image_index, roi_align
-from models.architecture.variant import Variant
 from models.checkpoints.trained_info import TrainedInfo
 from models.checkpoints.trained_weights import make_network, write_trained
 from models.inference.assembly import assemble_surface
@@ -20,6 +19,7 @@ from models.inference.trained_network import open_trained
 from models.losses.keypoints import keypoint_cells, keypoint_term
 from models.losses.segmentation import mask_targets, mask_term
 from models.network import NetworkConfig
+from models.variant import Variant
 
 BOX = np.array([20.3, 11.7, 96.8, 143.2], np.float32)
 SIDE = 56

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from models.architecture.densepose_head import ConvHead, Convolution
-from models.architecture.variant import SIZES
 from models.engines.winograd import WinogradConv, use_winograd
+from models.variant import SIZES
 
 pytestmark = pytest.mark.quick
 

@@ -91,7 +91,6 @@ class LightNetwork:
         detector, traits = open_detector(config, components, self.engine, per_call)
         self._batch_size = max(detector.batch_size, components.surface.batch_size)
         self._score_threshold = SCORE_THRESHOLD if config.score_threshold is None else config.score_threshold
-        self._nms_threshold = NMS_THRESHOLD if config.nms_threshold is None else config.nms_threshold
         self._max_people = config.max_people or MAX_PEOPLE
         self._refine_boxes = config.refine_boxes
         self._tta = config.tta
@@ -209,7 +208,7 @@ class LightNetwork:
         kept, score_N = hard_then_soft_nms(
             box_N4,
             detected.score_N * confidence_N**CONFIDENCE_POWER,
-            iou_threshold=self._nms_threshold,
+            iou_threshold=NMS_THRESHOLD,
             sigma=SIGMA,
             min_score=self._score_threshold,
         )
@@ -227,7 +226,7 @@ class LightNetwork:
             kept, _ = hard_then_soft_nms(
                 candidates.box_N4,
                 candidates.score_N,
-                iou_threshold=self._nms_threshold,
+                iou_threshold=NMS_THRESHOLD,
                 sigma=sigma,
                 min_score=self._score_threshold,
             )

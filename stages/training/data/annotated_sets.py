@@ -18,6 +18,9 @@ from stages.training.payloads import AnnotatedSet, AnnotatedSets, Round
 FOLDERS = {"simulated_fits": "fitted"}
 """Folders of dense surfaces in a synthetic set, if their name differs from the supervision."""
 
+ANNOTATOR = 0
+"""Number of the simulated annotator: the seed of the errors of synthetic annotations."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetConfig:
@@ -26,8 +29,8 @@ class SetConfig:
     Attributes:
         folder: of a synthetic set, which is drawn there if it is not there yet; empty for a set of your own.
         draw: which scenes of the synthetic world (`synthesize`).
-        noise, annotator: of a synthetic set: its annotator's error, in multiples of the usual one, and the annotator's
-            number. A set that exists with another annotator gets a second annotation file, of the same points.
+        noise: of a synthetic set: its annotator's error, in multiples of the usual one. A set that exists with another
+            error gets a second annotation file, of the same points.
         annotations, images: DensePose-COCO file and folder of images of a set of your own.
         dense: what supervises every pixel of a person: "truth" (the renderer's), "simulated_fits" (body fits to the
             images, with simulated errors), "densified" (a teacher's predictions: `densify`), or none.
@@ -40,7 +43,6 @@ class SetConfig:
     folder: str = ""
     draw: Synthesize.Config = field(default_factory=Synthesize.Config)
     noise: float = 1.0
-    annotator: int = 0
     annotations: str = ""
     images: str = ""
     dense: str = ""
@@ -135,7 +137,7 @@ def draw_synthetic_set(config: SetConfig, folder: Path) -> None:
     """Draw and annotate the scenes of a set; its annotations are written last, so that a set is whole or absent."""
     job = Job(index=0, input="", output=None, stem=folder.name)
     source = Synthesize(config.draw)
-    sink = SparseSet(SparseSet.Config(folder=str(folder), noise=config.noise, seed=config.annotator))
+    sink = SparseSet(SparseSet.Config(folder=str(folder), noise=config.noise, seed=ANNOTATOR))
     for frames, _, _, scene in source(job):
         for _ in sink(job, frames, scene):
             pass
@@ -144,7 +146,7 @@ def draw_synthetic_set(config: SetConfig, folder: Path) -> None:
 
 
 def annotated_by(config: SetConfig, folder: Path) -> Path:
-    """The annotations, by the configured annotator, of a set that exists.
+    """The annotations, with the configured error, of a set that exists.
 
     Raises: StageError for a set of another number of images than the configuration says.
     """
@@ -157,9 +159,9 @@ def annotated_by(config: SetConfig, folder: Path) -> Path:
             str(folder),
             "remove it, name another folder, or set draw.count",
         )
-    if (found.rest["info"]["noise"], found.rest["info"]["seed"]) == (config.noise, config.annotator):
+    if (found.rest["info"]["noise"], found.rest["info"]["seed"]) == (config.noise, ANNOTATOR):
         return own
-    path = folder / f"annotations-{config.noise:g}-{config.annotator}.json"
+    path = folder / f"annotations-{config.noise:g}-{ANNOTATOR}.json"
     if not path.is_file():
-        write_reannotated(path, found, folder / "truth", noise=config.noise, annotator=config.annotator)
+        write_reannotated(path, found, folder / "truth", noise=config.noise, annotator=ANNOTATOR)
     return path

@@ -28,6 +28,9 @@ from stages.training.data.image_augmentation import (
 from stages.training.distributed import indices_of
 from stages.training.payloads import AnnotatedSets, BatchSource
 
+FLIPPED = 0.5
+"""Share of images that are flipped, as in the reference."""
+
 
 class Augment(Stage):
     """Makes augmented batches from annotated sets."""
@@ -48,7 +51,7 @@ class Augment(Stage):
             min_size, max_size: pixels of the shorter side, drawn for every image; crops are `max_size` × `max_size`.
             max_side: largest number of pixels of the longer side.
             scales: of crops: range of a person's size in them; 1 leaves a margin of 15 %.
-            flip, colour_jitter: shares of images that are flipped, and that get changed colours, blur or noise.
+            colour_jitter: share of images that get changed colours, blur or noise.
             figure_ground: of crops: remove the background (DensePose*, and the teacher).
             dense: how dense surfaces supervise.
         """
@@ -62,7 +65,6 @@ class Augment(Stage):
         max_size: int = 192
         max_side: int = 256
         scales: tuple[float, float] = (0.85, 1.15)
-        flip: float = 0.5
         colour_jitter: float = 0.5
         figure_ground: bool = False
         dense: DensePoints = field(default_factory=DensePoints)
@@ -161,7 +163,7 @@ class Sampler:
     def view(self, plan: SamplePlan) -> AugmentedImage:
         """The augmented image of a plan."""
         config, random, image = self.config, plan.random, plan.images[plan.index]
-        if random.random() < config.flip:
+        if random.random() < FLIPPED:
             image = flipped_image(image)
         if config.kind == "crops":
             square = jittered_square(image.people[plan.person].box_4, config.scales, random)

@@ -39,6 +39,12 @@ LEAST_SURE = 0.3
 REMEDY = "see docs/light_data.md for where to get it, and give its path"
 
 
+APART = (1, 4)
+"""Frames between both frames of a pair, from and to."""
+SEED = 0
+"""Of the choice of the second frame."""
+
+
 class PairFrames(Stage):
     """Films in, shards of pairs of their frames out; shards that exist are kept."""
 
@@ -52,23 +58,19 @@ class PairFrames(Stage):
             folder: of the run; the shards go to its `film/`.
             sequences, clips: folders of numbered JPEGs, and videos, that may be trained on.
             every: frames between the first frames of two pairs.
-            apart: frames between both frames of a pair, from and to.
             box_teacher: the YOLOX-nano .onnx file.
-            seed: of the choice of the second frame.
         """
 
         folder: str = "runs/train_light"
         sequences: tuple[str, ...] = ()
         clips: tuple[str, ...] = ()
         every: int = 4
-        apart: tuple[int, int] = (1, 4)
         box_teacher: str = ""
-        seed: int = 0
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
-            if self.every < 1 or not 1 <= self.apart[0] <= self.apart[1]:
-                raise ValueError("every must be 1 or more, and apart two rising numbers from 1 on")
+            if self.every < 1:
+                raise ValueError("every must be 1 or more")
 
     def __call__(self, part: Round) -> Iterator[FilmShards]:
         """All shards, made in the first round. Raises: StageError naming the key of a path that is missing."""
@@ -92,14 +94,14 @@ class PairFrames(Stage):
     def _pairs(self) -> Iterator[FramePair]:
         config = self.config
         teacher = BoxTeacher(required_path(config.box_teacher, "pair_frames.box_teacher", REMEDY), threads=1)
-        random = np.random.default_rng(config.seed)
+        random = np.random.default_rng(SEED)
         for frames in self._films():
             waiting: deque[tuple[int, U8]] = deque()
             for number, frame in enumerate(frames):
                 while waiting and waiting[0][0] == number:
                     yield from pairs_of(waiting.popleft()[1], frame.rgb_HW3, teacher)
                 if number % config.every == 0:
-                    waiting.append((number + int(random.integers(config.apart[0], config.apart[1] + 1)), frame.rgb_HW3))
+                    waiting.append((number + int(random.integers(APART[0], APART[1] + 1)), frame.rgb_HW3))
                     waiting = deque(sorted(waiting, key=lambda one: one[0]))
 
     def _films(self) -> Iterator[Iterator[SourceImage]]:

@@ -23,6 +23,8 @@ BASIS_BODIES = 2000
 """Bodies whose principal components the lift predicts."""
 EVERY = 5
 """Every so many vertices count in the loss."""
+SEED = 0
+"""Of the bodies, and of the first weights."""
 
 
 class TrainLift(Stage):
@@ -38,13 +40,11 @@ class TrainLift(Stage):
         Attributes:
             folder: of the run.
             batch: bodies per step.
-            seed: of the bodies.
             fit: the training loop.
         """
 
         folder: str = "runs/train_lift"
         batch: int = 256
-        seed: int = 0
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=2600))
 
         def __post_init__(self) -> None:
@@ -56,8 +56,8 @@ class TrainLift(Stage):
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
         torch.set_num_threads(threads)
-        self._batches = BodyBatches(config.batch, config.seed)
-        torch.manual_seed(config.seed)
+        self._batches = BodyBatches(config.batch, SEED)
+        torch.manual_seed(SEED)
         self._fit = Fit(LiftNet(*self._batches.basis()), config.fit, Path(config.folder) / "lift")
 
     def __call__(self, part: Round) -> Iterator[LiftTrained]:

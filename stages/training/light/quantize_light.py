@@ -43,6 +43,8 @@ CALIBRATION_CROPS = CropMix(
     video_degraded=0.0,
 )
 """The crops on which the surface network is calibrated: people as photos show them."""
+CALIBRATION_IMAGES, CALIBRATION_SEED = 300, 5
+"""Images on which the ranges of activations are measured, and the seed of their choice."""
 
 
 class QuantizeLight(Stage):
@@ -50,16 +52,9 @@ class QuantizeLight(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`weights` of the light network; graphs go beside them. `images` to calibrate on, and their `seed`."""
+        """`weights` of the light network; graphs go beside them."""
 
         weights: str = "models/weights/light.safetensors"
-        images: int = 300
-        seed: int = 5
-
-        def __post_init__(self) -> None:
-            """Raises ValueError for a number out of range."""
-            if self.images < 10:
-                raise ValueError("images must be 10 or more")
 
     def __call__(self, photos: PhotoShards) -> Iterator[Written]:
         """Quantise both networks. Raises: StageError when NNCF is not installed; ModelError for other weights."""
@@ -70,15 +65,15 @@ class QuantizeLight(Stage):
         path = Path(self.config.weights)
         detector, surface = load_networks(path)
         pool = PhotoPool([Path(shard) for shard in photos.paths])
-        seed = self.config.seed
+        seed = CALIBRATION_SEED
         canvases = DetectorBatches(pool, None, indices=range(1), seed=seed, teacher=None, mix=SheetMix())
         crops = SurfaceBatches(
             pool, None, indices=range(1), seed=seed, sides=(surface.sizes.crop,), mix=CALIBRATION_CROPS
         )
         net, side, channels = PickedSurface(surface), surface.sizes.crop, surface.channels
         graphs: dict[ComponentName, OpenvinoGraph] = {
-            "detector": quantized(detector, CANVAS, canvases, self.config.images, in_float=first_and_outputs),
-            "surface": quantized(net, side, crops, self.config.images, channels=channels),
+            "detector": quantized(detector, CANVAS, canvases, CALIBRATION_IMAGES, in_float=first_and_outputs),
+            "surface": quantized(net, side, crops, CALIBRATION_IMAGES, channels=channels),
         }
         write_graphs(quantized_path(path), file_sha256(path), graphs)
         yield Written(path=str(quantized_path(path)), frames=0)

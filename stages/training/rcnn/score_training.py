@@ -26,6 +26,8 @@ from stages.training.payloads import BatchSource, NetworkTrained, Round
 Scores = dict[str, dict[str, dict[str, list[float]]]]
 NO_LOSSES = frozenset({"step", "rate", "waiting", "images_s", "cpu_s", "time", "left"})
 """Keys of a row of the log that are no losses."""
+SCORE, LEAST_SCORE = 0.18, 0.02
+"""Scores from which a detection counts as found, and from which it is read (`evaluate.score`, `.min_score`)."""
 
 
 class ScoreTraining(Stage):
@@ -44,7 +46,6 @@ class ScoreTraining(Stage):
             scenes: of each world, the first ones.
             boxes: `detected`, `given` or `both`, as in `evaluate`.
             oracle_masks: predict once more with the background removed by the true masks.
-            score, least: of detections, as in `evaluate`.
             read_at: of networks for single people: further sets of scales at which people are predicted and averaged;
                 their columns end in `_at_` and the scales.
         """
@@ -58,8 +59,6 @@ class ScoreTraining(Stage):
         scenes: int = 200
         boxes: Boxes = "both"
         oracle_masks: bool = False
-        score: float = 0.18
-        least: float = 0.02
         read_at: tuple[tuple[float, ...], ...] = ()
 
         def __post_init__(self) -> None:
@@ -112,8 +111,8 @@ class ScoreTraining(Stage):
             network=network,
             boxes=config.boxes,
             oracle_masks=config.oracle_masks,
-            score=config.score,
-            min_score=config.least,
+            score=SCORE,
+            min_score=LEAST_SCORE,
         )
         images = world_set(world, Worlds(seed=0, scenes=config.scenes, frames=config.scenes)).images
         found = scored(asking, (one for one in images if one.people), self.threads)

@@ -15,7 +15,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import DensePoseRCNN
-from models.architecture.variant import Variant
 from models.cache import user_path
 from models.checkpoints.trained_info import Kind, TrainedInfo, read_trained_info
 from models.checkpoints.trained_weights import initialise_from, make_network, write_trained
@@ -24,6 +23,7 @@ from models.inference.network_check import check_network, check_weights_file
 from models.learning.learner import FcnLearner, LossConfig, RcnnLearner
 from models.learning.training_batch import TrainingBatch
 from models.network import NetworkConfig
+from models.variant import Variant
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of

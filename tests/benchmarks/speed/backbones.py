@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models.architecture.rcnn import DensePoseRCNN, fold_norms
-from models.architecture.variant import Variant
+from models.variant import Variant
 
 NAMES = ("r50", "r101")
 SIDES = (416, 544)

@@ -26,12 +26,12 @@ from models.architecture.box_head import BINS as BOX_BINS
 from models.architecture.box_head import choose_people
 from models.architecture.rcnn import empty_rcnn
 from models.architecture.roi_pooling import image_index, pool_levels, roi_align
-from models.architecture.variant import Variant
 from models.engines.engine import Engine, Precision, cpu_precision
 from models.engines.prepared_rcnn import PreparedRCNN, decoder_window
 from models.inference.assembly import assemble_surface
 from models.inference.preprocess import network_input, network_size
 from models.inference.zoo_network import PEOPLE_AT_ONCE, Limits
+from models.variant import Variant
 from tests.golden.weights_recipe import recipe_weights
 
 FRAME_HW = (600, 1116)

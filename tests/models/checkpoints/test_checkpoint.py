@@ -15,11 +15,11 @@ from torch import nn
 
 from models.architecture.box_head import BoxPredictor
 from models.architecture.rcnn import empty_rcnn
-from models.architecture.variant import SIZES, Variant
 from models.checkpoints.caffe2_names import rename_caffe2
 from models.checkpoints.checkpoint import Checkpoint, load_checkpoint, load_into
 from models.errors import ModelError
 from models.files.atomic_file import file_sha256
+from models.variant import SIZES, Variant
 
 pytestmark = pytest.mark.quick
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from models.architecture.variant import Variant
 from models.checkpoints.trained_info import TrainedInfo
 from models.checkpoints.trained_weights import make_network, write_trained
 from models.errors import ModelError
 from models.inference.trained_network import open_trained
 from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
+from models.variant import Variant
 
 BOX = np.array([[12.0, 9.0, 70.0, 88.0]], np.float32)
 

@@ -29,8 +29,8 @@ def test_other_configurations_get_the_network_alone_and_what_was_set_counts(conf
     name, changes = configuration_for_weights(config, ZOO, ["network.min_size=480"])
     run = load_config(name, changes, STAGES)
     network = run.stages["detect"].network
-    assert (name, network.kind, network.backbone, network.head) == (config, "zoo", "r101", "deeplab")
-    assert (network.weights, network.confidence, network.segm_confidence) == (ZOO, "wc1", True)
+    assert (name, network.kind, network.variant.backbone, network.variant.head) == (config, "zoo", "r101", "deeplab")
+    assert (network.weights, network.variant.confidence, network.variant.segm_confidence) == (ZOO, "wc1", True)
     assert (network.min_size, network.max_size) == (480, 1333)
 
 

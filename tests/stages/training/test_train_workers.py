@@ -14,11 +14,11 @@ import pytest
 import torch
 from torch import distributed, multiprocessing, nn
 
-from models.architecture.variant import Variant
 from models.learning.label_assignment import Sampling
 from models.learning.learner import LossConfig
 from models.losses.points import PointWeights
 from models.losses.terms import Term, normalise_terms
+from models.variant import Variant
 from pipeline.stage import StageError
 from stages.synthetic.synthesize import Synthesize
 from stages.training.data.annotated_sets import SetConfig, prepared

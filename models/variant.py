@@ -60,7 +60,7 @@ SIZES = {
         group=16,
     ),
 }
-"""Sizes by the value of `network.backbone` and `train_network.variant.backbone`."""
+"""Sizes by the value of `network.variant.backbone` and `train_network.variant.backbone`."""
 
 LEGACY_BINS = 14
 
@@ -124,3 +124,7 @@ class Variant:
     def maps(self) -> dict[str, int]:
         """Channels of the surface maps by name."""
         return map_channels(15 if self.legacy else 2, self.confidence, self.segm_confidence)
+
+
+PUBLISHED = Variant()
+"""The variant of the published R50 network, the default of the `network:` section."""

@@ -25,7 +25,9 @@ def weights_path(weights: str) -> Path:
 
 def uses_yolox(config: NetworkConfig) -> bool:
     """Whether YOLOX finds the people of the light network with this configuration."""
-    return config.detector == "yolox" or (config.detector == "auto" and config.weights == "light")
+    if config.detector != "auto":
+        return config.detector == "yolox"
+    return weights_path(config.weights).resolve() == BUILT_IN
 
 
 def quantized_path(weights: Path) -> Path:

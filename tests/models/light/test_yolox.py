@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -109,6 +110,8 @@ def test_yolox_finds_people_with_the_built_in_weights_alone_unless_it_is_asked_f
     other = write_random_light(tmp_path / "other.safetensors")
     for weights, detector, yolox in (
         ("light", "auto", True),
+        (str(BUILT_IN), "auto", True),
+        (os.path.relpath(BUILT_IN), "auto", True),
         ("light", "open", False),
         (other, "auto", False),
         (other, "yolox", True),

@@ -18,8 +18,10 @@ import numpy as np
 import onnxruntime
 
 GREY = 114  # of padding
-LONG_SIDES = 384, 480  # the longer side of the detector's input, at least and at most; 384, 512 for detector: open
-OFFSET = -0.6  # of the detector's logits, which makes its scores comparable; 0 for detector: open
+LONG_SIDES = 384, 576  # the longer side of the detector's input, at least and at most; 384, 512 for detector: open
+COARSE = 384  # the longer side of a second, smaller input; None for detector: open
+SMALL, TALL = 0.2, 0.4  # sizes of boxes that count in the first input alone, and in the second alone
+OFFSET = -0.3  # of the detector's logits, which makes its scores comparable; 0 for detector: open
 STRIDES = 8, 16, 32  # of the detector's locations, in the order of its rows
 MIN_SCORE, SAME_BOX, SIGMA = 0.075, 0.7, 0.3
 SHARED = 0.5  # two silhouettes that share more than this part of the smaller one are one person
@@ -58,8 +60,30 @@ def planes_first(picture_hwc):
 
 def detected(detector, rgb_hw3):
     """Boxes x0, y0, x1, y1 in pixels, and scores, best first."""
+    long_side = max(rgb_hw3.shape[:2])
+    fine = np.clip(long_side, *LONG_SIDES)
+    box, score = candidates(detector, rgb_hw3, fine)
+    if COARSE is not None and fine > COARSE:
+        coarse_box, coarse_score = candidates(detector, rgb_hw3, COARSE)
+        share = np.concatenate([2 - 2 * largeness(box, long_side), 2 * largeness(coarse_box, long_side)])
+        box, score = np.concatenate([box, coarse_box]), np.concatenate([score, coarse_score])
+        share = np.minimum(share, 1)
+        score = share * score / (1 - score + share * score)
+    best = np.argsort(-score, kind="stable")[:1000]
+    best = best[score[best] > MIN_SCORE]
+    return box[best], score[best]
+
+
+def largeness(box, long_side: int):
+    """0 for boxes up to SMALL, 1 from TALL on, by the logarithm of their size: the root of the area."""
+    size = np.sqrt((box[:, 2:] - box[:, :2]).prod(1)) / long_side
+    return np.clip(np.log(size / SMALL) / np.log(TALL / SMALL), 0, 1)
+
+
+def candidates(detector, rgb_hw3, side: int):
+    """Boxes and scores by one input whose longer side has `side` pixels."""
     height, width = rgb_hw3.shape[:2]
-    scale = np.clip(max(height, width), *LONG_SIDES) / max(height, width)
+    scale = side / max(height, width)
     h, w = max(round(height * scale), 1), max(round(width * scale), 1)
     canvas = np.full((-(-h // 32) * 32, -(-w // 32) * 32, 3), GREY, np.float64)
     canvas[:h, :w] = resized(rgb_hw3, h, w)
@@ -75,8 +99,7 @@ def detected(detector, rgb_hw3):
     box = np.concatenate([centre - reach[:, :2], centre + reach[:, 2:]], 1) * ([width / w, height / h] * 2)
     box = np.clip(box, 0, [width, height] * 2)
     good = (score > MIN_SCORE) & ((box[:, 2:] - box[:, :2]) >= 1).all(1)
-    best = np.flatnonzero(good)[np.argsort(-score[good], kind="stable")][:1000]
-    return box[best], score[best]
+    return box[good], score[good]
 
 
 def overlap(box, others):

@@ -1,4 +1,4 @@
-"""Detection of people in frames: the detector on the frame and, for large frames, on the flipped frame, too."""
+"""Detection of people in frames: the detector on the frame, on the flipped frame, and on the frame at two sizes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ FLIP_ODDS = 1.25
 lower mean; without this factor one score threshold would not fit large and small frames alike."""
 FLIPPED_DISTANCES = [2, 1, 0, 3]
 """Left, top, right and bottom of a box in the flipped frame."""
+SMALL, TALL = 0.2, 0.4
+"""Sizes of boxes (root of the area) as shares of the frame's longer side. Up to the first a box counts only in the fine
+pass, from the second on only in the coarse pass; in the middle in both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,18 +34,21 @@ class DetectorTraits:
         long_sides: pixels of the longer side of its input, at least and at most. Enlarging small frames finds small
             people, and so does less shrinking of large frames.
         flips: whether a second pass over the flipped frame is worth its time.
+        coarse_side: pixels of the longer side of a second input, in which people who fill the frame are as large as in
+            the detector's training; None: no second input. A frame whose first input is not larger has none.
         scores: makes the scores of detectors comparable, so that one threshold serves all.
     """
 
     long_sides: tuple[int, int]
     flips: bool
+    coarse_side: int | None = None
     scores: Calibration = NEUTRAL
 
 
 OPEN_DETECTOR = DetectorTraits(long_sides=(384, 512), flips=True)
-YOLOX_DETECTOR = DetectorTraits(long_sides=(384, 480), flips=False, scores=Calibration(offset=-0.6))
-"""Its scores are lowered, so that a score finds no fewer people than the same score of the open detector, and takes
-fewer things for people: the thresholds of both are then the same."""
+YOLOX_DETECTOR = DetectorTraits(long_sides=(384, 576), flips=False, coarse_side=384, scores=Calibration(offset=-0.3))
+"""Its scores are lowered, so that a score of either detector means the same probability that a box is right, on photos
+that neither was trained on: thresholds on scores then serve both."""
 
 
 class FrameDetector:
@@ -51,7 +57,7 @@ class FrameDetector:
     Args:
         component, traits: the detector.
         min_score: boxes have a higher score than this.
-        long_side: pixels of the longer side of the detector's input; None: as its traits say.
+        long_side: pixels of the longer side of the detector's only input; None: as its traits say.
         flip: also run the detector on the flipped frame, for frames that are not enlarged, if its traits say so. Scores
             and log-distances are averaged at each location. Small frames are left out: for them the detector is most of
             the work.
@@ -63,6 +69,7 @@ class FrameDetector:
         self._component = component
         self._min_score = min_score
         self._long_sides = (long_side, long_side) if long_side else traits.long_sides
+        self._coarse_side = None if long_side else traits.coarse_side
         self._scores = traits.scores
         self.flip = flip and traits.flips
         self._detectors: dict[tuple[int, int], BatchedComponent] = {}
@@ -70,7 +77,26 @@ class FrameDetector:
     def detect(self, rgb_THW3: U8) -> list[Detections]:
         """Boxes in each of some frames (T, H, W, 3) uint8, in pixels, best score first, before NMS."""
         height, width = rgb_THW3.shape[1:3]
-        h, w = fit_size(height, width, self._long_sides)
+        fine = fit_size(height, width, self._long_sides)
+        if self._coarse_side is None or max(fine) <= self._coarse_side:
+            return self._candidates(rgb_THW3, fine)
+        coarse = fit_size(height, width, (self._coarse_side, self._coarse_side))
+        passes = zip(self._candidates(rgb_THW3, fine), self._candidates(rgb_THW3, coarse), strict=True)
+        return [self._of_both_passes(*both, max(height, width)) for both in passes]
+
+    def _of_both_passes(self, fine: Detections, coarse: Detections, long_side: int) -> Detections:
+        """The candidates of both passes over a frame, with the odds that their sizes leave them; best first."""
+        box_N4, score_N = np.concatenate([fine.box_N4, coarse.box_N4]), np.concatenate([fine.score_N, coarse.score_N])
+        share_N = np.concatenate([fine_share(fine.box_N4, long_side), coarse_share(coarse.box_N4, long_side)])
+        score_N = share_N * score_N / (1 - score_N + share_N * score_N)
+        order = np.argsort(-score_N, kind="stable")[:MAX_CANDIDATES]
+        order = order[score_N[order] > self._min_score]
+        return Detections(box_N4=box_N4[order], score_N=score_N[order])
+
+    def _candidates(self, rgb_THW3: U8, size: tuple[int, int]) -> list[Detections]:
+        """Boxes in each frame by a pass at a size (height, width), best score first."""
+        height, width = rgb_THW3.shape[1:3]
+        h, w = size
         canvas_THW3 = np.full((len(rgb_THW3), -(-h // 32) * 32, -(-w // 32) * 32, 3), int(MEAN), np.uint8)
         for canvas_HW3, rgb_HW3 in zip(canvas_THW3, rgb_THW3, strict=True):
             canvas_HW3[:h, :w] = resize_rgb(rgb_HW3, w, h)
@@ -105,6 +131,22 @@ def _mean(row_P5: F32, flipped_P5: F32) -> tuple[Float, Float]:
     mean_P = (logistic(row_P5[:, 0]) + logistic(flipped_P5[:, 0])) / 2
     score_P = FLIP_ODDS * mean_P / (1 + (FLIP_ODDS - 1) * mean_P)
     return score_P, (row_P5[:, 1:] + flipped_P5[:, 1:][:, FLIPPED_DISTANCES]) / 2
+
+
+def fine_share(box_N4: F32, long_side: int) -> F32:
+    """What the odds of boxes (N, 4) of the fine pass are multiplied with: 1 up to SMALL, 0 from TALL on."""
+    return np.minimum(1, 2 - 2 * _largeness(box_N4, long_side)).astype(np.float32)
+
+
+def coarse_share(box_N4: F32, long_side: int) -> F32:
+    """What the odds of boxes (N, 4) of the coarse pass are multiplied with: 0 up to SMALL, 1 from TALL on."""
+    return np.minimum(1, 2 * _largeness(box_N4, long_side)).astype(np.float32)
+
+
+def _largeness(box_N4: F32, long_side: int) -> Float:
+    """0 for boxes up to SMALL, 1 from TALL on, by the logarithm of their size."""
+    size_N = np.sqrt((box_N4[:, 2:] - box_N4[:, :2]).astype(np.float64).prod(1)) / long_side
+    return np.clip(np.log(size_N / SMALL) / np.log(TALL / SMALL), 0, 1)
 
 
 @cache

@@ -19,8 +19,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from models.files.atomic_file import file_sha256
-from models.light.architecture.weight_paths import weights_path
+from models.light.architecture.weight_paths import YOLOX, uses_yolox, weights_path
 from models.light.inference.calibration import read_calibration
+from models.light.inference.frame_detector import OPEN_DETECTOR, YOLOX_DETECTOR
 from models.network import NetworkConfig, TtaLevel
 from pipeline.stage import Job
 from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
@@ -71,11 +72,12 @@ class RecordedVideo:
 
 
 def network_description(network: NetworkConfig) -> str:
-    """Describes a light network: the hash of its weights, its calibration, and its test-time augmentation."""
+    """Describes a light network: hash of its weights, its calibration, its detector, and test-time augmentation."""
     path = weights_path(network.weights)
     sha256 = file_sha256(path)
+    detector = f"{YOLOX_DETECTOR} {file_sha256(YOLOX)}" if uses_yolox(network) else f"{OPEN_DETECTOR}"
     how = f"tta={network.tta} flip={network.flip} refine_boxes={network.refine_boxes} roll_align={network.roll_align}"
-    return f"{sha256} {read_calibration(path, sha256)} {how}"
+    return f"{sha256} {read_calibration(path, sha256)} {detector} {how}"
 
 
 def synthetic(world: str, number: int, count: int) -> tuple[list[np.ndarray], list[Truth]]:

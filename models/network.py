@@ -34,7 +34,8 @@ class NetworkConfig:
         engine: the library that runs the convolutions; "auto" takes the fastest with equal results on this processor.
         device: "auto" takes a GPU when there is one.
         score_threshold, max_people: which detections are kept; None: the network's own values.
-        min_size, max_size: pixels of the shorter and longer side of the network's input; None: the network's own.
+        min_size, max_size: pixels of the shorter and longer side of the network's input; None: the network's own (YOLOX
+            takes two sizes; a given longer side means one).
         tta: level of test-time augmentation. Only the light network supports this key and the next three.
             "adaptive_fast": one pass per person; a second pass if the person's roll is 20 degrees or more, or the
             confidence is low. "adaptive": boxes are refined; two passes per person, four or six for large roll or low

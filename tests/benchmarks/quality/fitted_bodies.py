@@ -30,7 +30,7 @@ import numpy as np
 from models.arrays import F32
 from models.fitting.compared_fits import METHODS, BodyMethod, prepare_methods
 from models.fitting.joint_fit import fit_joints
-from models.fitting.surface_fit import EXACT, NEAR_M, fit_surface
+from models.fitting.surface_fit import EXACT, JOINT_TOLERANCE_M, fit_surface
 from models.inference.open_network import open_network
 from models.metrics.bootstrap import Ratio, estimate, whole_value
 from models.metrics.gps import gps_paper
@@ -161,7 +161,7 @@ def confidence_rows(some: Sequence[Record]) -> Iterator[str]:
     pairs = [(one.sure_M[k], one.joint_mm[k]) for one in some if one.sure_M for k in BUT_HIPS]
     if not pairs:
         return
-    sure_N, near_N = np.array([sure for sure, _ in pairs]), np.array([away < 1e3 * NEAR_M for _, away in pairs])
+    sure_N, near_N = np.array([sure for sure, _ in pairs]), np.array([away < 1e3 * JOINT_TOLERANCE_M for _, away in pairs])
     yield "\n| joints of the dense fit | stated | within 100 mm |\n|---|---|---|"
     group_N = np.digitize(sure_N, CONFIDENCES)
     for group in np.unique(group_N):

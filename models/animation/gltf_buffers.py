@@ -1,4 +1,4 @@
-"""Writes binary glTF 2.0: a JSON document and one buffer of arrays.
+"""A binary glTF 2.0 document in the making: its JSON, and one buffer of arrays.
 
 Source of the format: Khronos, glTF 2.0 specification.
 """
@@ -22,10 +22,11 @@ JSON_CHUNK, BINARY_CHUNK = 0x4E4F534A, 0x004E4942
 
 
 class GltfDocument:
-    """A glTF document that grows: lists of its objects, and the bytes of its buffer.
+    """A glTF document to which objects and arrays are added.
 
     Attributes:
-        tables: the document's lists by name, as `nodes`; each `add` appends to one.
+        asset: generator and version of glTF.
+        tables: the document's lists by name, such as `nodes`; `add` appends to them.
         extensions: content of the document's extensions by name.
     """
 
@@ -49,7 +50,7 @@ class GltfDocument:
 
         Args:
             target: `VERTICES` or `INDICES`, for arrays of a mesh.
-            bounds: whether the least and the greatest values are stated, as places and times require.
+            bounds: whether to write minimum and maximum, which glTF requires of positions and times.
         """
         if values.dtype.kind == "f":
             values = values.astype("<f4")

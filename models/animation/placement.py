@@ -1,4 +1,4 @@
-"""Where and when an animation takes place: upright, from the origin, facing +z, at constant steps of time."""
+"""Position and time of an animation: moves it to the origin, facing +z, and resamples it to constant time steps."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from models.body.body_motion import BodyMotion
 from models.body.pose_library import headings
 
 JITTER = 0.1
-"""Frames that lie within this share of a step on a regular grid are regular: containers round their time stamps."""
+"""Frames count as evenly spaced if they differ from a regular grid by at most this share of a step: containers round
+time stamps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameSteps:
-    """How a clip's frames lie in time: seconds from one to the next, and whether all steps are equal."""
+    """The time step between frames, seconds, and whether all steps are equal."""
 
     seconds: float
     equal: bool
 
 
 def frame_steps(second_T: F64) -> FrameSteps:
-    """The step of a clip's frames. One frame alone counts as 1/30 s."""
+    """The time step of frames at these seconds; 1/30 s for a single frame."""
     if len(second_T) < 2:
         return FrameSteps(seconds=1 / 30, equal=True)
     step = (second_T[-1] - second_T[0]) / (len(second_T) - 1)
@@ -35,7 +36,7 @@ def frame_steps(second_T: F64) -> FrameSteps:
 
 
 def resampled(motion: BodyMotion, step: float) -> BodyMotion:
-    """The motion at constant steps of time: turns on the shortest way between frames, places on straight lines."""
+    """The motion at constant time steps: spherical interpolation of rotations, linear interpolation of positions."""
     old_T = motion.second_T
     new_T = old_T[0] + step * np.arange(int(np.floor((old_T[-1] - old_T[0]) / step + 1e-6)) + 1)
     new_T = np.minimum(new_T, old_T[-1])
@@ -54,10 +55,10 @@ def resampled(motion: BodyMotion, step: float) -> BodyMotion:
     )
 
 
-def to_origin(motion: BodyMotion) -> F64:
-    """The turn about y and the shift along the floor (4, 4) that let an upright motion start at the origin, facing +z.
+def transform_to_origin(motion: BodyMotion) -> F64:
+    """The transform (4, 4), a rotation about y and a shift along the floor, with which a motion starts at the origin.
 
-    `headings` says where somebody faces.
+    The person faces +z there (see `headings`).
     """
     pose_44 = np.eye(4)
     pose_44[:3, :3] = Rotation.from_rotvec([0, -headings(motion.rotation_TB33[:1, 0])[0], 0]).as_matrix()
@@ -66,7 +67,7 @@ def to_origin(motion: BodyMotion) -> F64:
 
 
 def without_path(motion: BodyMotion) -> BodyMotion:
-    """The motion without its path along the floor; it stays where it starts."""
+    """The motion without its path along the floor: x and z of the root are those of the first frame."""
     root_T3: F32 = motion.root_T3.copy()
     root_T3[:, [0, 2]] = root_T3[0, [0, 2]]
     return replace(motion, root_T3=root_T3)

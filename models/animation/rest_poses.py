@@ -21,7 +21,7 @@ FINGERS = (2, 3, 4, 5)
 
 
 def rest_pose(body: OpenBody, head_B3: F32, pose: RestPose) -> tuple[F32, F32]:
-    """Global rotations (B, 3, 3) and places (B, 3) of the bones of a shape in a rest pose; the soles stay on y = 0.
+    """Global rotations (B, 3, 3) and positions (B, 3) of a shape's bones in a rest pose with the soles at y = 0.
 
     Args:
         head_B3: heads of the bones of the shape, as `OpenBody.rest` gives them.
@@ -43,7 +43,7 @@ def rest_pose(body: OpenBody, head_B3: F32, pose: RestPose) -> tuple[F32, F32]:
 
 
 def _leg(place: dict[str, F64], side: str) -> dict[str, F64]:
-    """Thigh and shin point down, the foot stands as in the body's own rest pose."""
+    """Rotations of one leg: thigh and shin point down, the foot is as in the body's own rest pose."""
     hip, knee, ankle = (place[f"{bone}.{side}"] for bone in ("upperleg01", "lowerleg01", "foot"))
     down = orthonormal_axes(DOWN, LEFT)
     return {
@@ -54,9 +54,10 @@ def _leg(place: dict[str, F64], side: str) -> dict[str, F64]:
 
 
 def _arm(place: dict[str, F64], side: str, drop: float) -> dict[str, F64]:
-    """Arm, hand and fingers lie in one line. The elbow bends to the front; the palm faces down.
+    """Rotations of one arm: arm, hand and fingers are on one line, the elbow's hinge bends forward, the palm faces
+    down.
 
-    The lower half of the forearm takes half of the hand's turn about the forearm.
+    The lower half of the forearm takes half of the hand's rotation about the forearm.
     """
     sign = 1.0 if side == "L" else -1.0
     along = np.array([sign * np.cos(np.radians(drop)), -np.sin(np.radians(drop)), 0])
@@ -77,7 +78,7 @@ def _arm(place: dict[str, F64], side: str, drop: float) -> dict[str, F64]:
     for k in FINGERS:
         joints = [place[f"finger{k}-{joint}.{side}"] for joint in (1, 2, 3)]
         first, second = joints[1] - joints[0], joints[2] - joints[1]
-        third = shortest_rotation(first, second) @ second  # the tip is no joint: the finger bends on as it did
+        third = shortest_rotation(first, second) @ second  # The tip is no joint: it bends as the joint before it.
         for joint, direction in enumerate((first, second, third), 1):
             found[f"finger{k}-{joint}.{side}"] = shortest_rotation(hand @ direction, along) @ hand
     return found

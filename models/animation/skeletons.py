@@ -15,9 +15,9 @@ from models.body.open_body import load_body
 SkeletonName = Literal["own", "mixamo", "unreal", "cmu"]
 
 HIPS = "hips"
-"""A place that is no bone's: midway between the hip joints, from where the spine's first bone has a length."""
+"""The position midway between the hip joints. The body has no bone there."""
 FLOOR = "floor"
-"""The place on the floor under the hips."""
+"""The position on the floor under the hips."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +26,9 @@ class RigJoint:
 
     Attributes:
         name, parent: names; the root's parent is empty.
-        place: bone of the body at whose head the joint lies, or `HIPS`, or `FLOOR`.
-        follows: bone whose orientation the joint takes; empty where it never turns.
-        part: `trunk`, `arm`, `thumb`, `leg` or `foot`, which decides its axes.
+        place: the bone of the body whose head is the joint's position, or `HIPS`, or `FLOOR`.
+        follows: the bone whose orientation the joint has; empty if it never rotates.
+        part: `trunk`, `arm`, `thumb`, `leg` or `foot`. It decides the joint's axes.
         side: `L`, `R` or empty.
     """
 

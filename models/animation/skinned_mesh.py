@@ -1,7 +1,7 @@
-"""The open body's skin for programs that allow four weights a vertex and one UV a vertex.
+"""The open body's skin for programs that allow four weights and one UV per vertex.
 
-The body's own skin is bound to its natural stance and has up to nine weights. Bound to level arms it would bulge at the
-shoulders, so vertices at rest are chosen by least squares for the poses of the clip.
+The body's skin is made for its own rest pose, with hanging arms, and has up to nine weights. In a rest pose with level
+arms the shoulders would bulge. So the vertices of the rest pose are computed by least squares from poses of the motion.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.animation.rest_poses import rest_pose
-from models.animation.rig_clip import RigClip
+from models.animation.rig_motion import RigMotion
 from models.animation.skeletons import carrying_joints
 from models.arrays import F32, F64, I32, Int
 from models.body.body_motion import BodyMotion
@@ -20,22 +20,23 @@ from models.surface.atlas import portrait_places
 from models.surface.mesh_normals import vertex_normals
 
 WEIGHTS = 4
+"""Number of joints that move a vertex, as glTF allows."""
 FITTED_FRAMES = 24
-"""Frames of a clip for which the vertices at rest are chosen."""
+"""Number of frames, evenly spaced, whose vertices the skin must reproduce."""
 STIFFNESS = 0.01
-"""Weight of a vertex's own place at rest, relative to one frame."""
+"""Weight of a vertex's position in the body's rest pose, relative to that of one frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkinnedMesh:
-    """V vertices (fewer than 65,535) and F faces in the rest pose of a clip, metres.
+    """V vertices (fewer than 65,535) and F faces in the rest pose of a rig, metres.
 
     Attributes:
-        vertex_V3, normal_V3: a vertex of the body with several UV stands here several times.
-        uv_V2: place in the portrait atlas, 0..1, from the upper left corner.
-        joint_V4, weight_V4: indices of the clip's joints, and weights that sum to 1.
+        vertex_V3, normal_V3: positions and normals. A vertex of the body with several UV is repeated.
+        uv_V2: position in the portrait atlas, 0..1, from the upper left corner.
+        joint_V4, weight_V4: indices of the rig's joints, and weights that sum to 1.
         face_F3: corners, counter-clockwise from outside.
-        origin_V: the body's vertex that each vertex is.
+        origin_V: index of each vertex in the body.
     """
 
     vertex_V3: F32
@@ -47,15 +48,17 @@ class SkinnedMesh:
     origin_V: Int
 
 
-def skinned_mesh(clip: RigClip, motion: BodyMotion, tile_side: int) -> SkinnedMesh:
-    """The skin of a clip's body, with UV for an atlas whose tiles have this side in pixels.
+def skinned_mesh(rig: RigMotion, motion: BodyMotion, tile_side: int) -> SkinnedMesh:
+    """The skin of a rig's body.
 
     Args:
-        motion: the motion that the clip was made of.
+        rig: the motion on its skeleton.
+        motion: the motion from which `rig` was computed.
+        tile_side: side of a tile of the texture atlas, pixels.
     """
     body = load_body()
-    joint_V4, weight_V4 = strongest_weights(body, clip)
-    vertex_V3 = vertices_at_rest(clip, motion, joint_V4, weight_V4)
+    joint_V4, weight_V4 = strongest_weights(body, rig)
+    vertex_V3 = vertices_at_rest(rig, motion, joint_V4, weight_V4)
     place_F32 = portrait_places(body.chart_F, body.corner_uv_F32, tile_side)
     corner_uv_F32 = (place_F32 * np.array([1, -1]) + np.array([0, 1])).astype(np.float32)
     corners = np.concatenate(
@@ -70,36 +73,36 @@ def skinned_mesh(clip: RigClip, motion: BodyMotion, tile_side: int) -> SkinnedMe
     )
 
 
-def vertices_at_rest(clip: RigClip, motion: BodyMotion, joint_V4: I32, weight_V4: F32) -> F32:
-    """Vertices (V, 3) in the rest pose from which the four weights bring the skin nearest to the body's own."""
+def vertices_at_rest(rig: RigMotion, motion: BodyMotion, joint_V4: I32, weight_V4: F32) -> F32:
+    """Vertices (V, 3) in the rest pose with which the skin of four weights is nearest to the body's skin."""
     body = load_body()
-    shape_V3, head_B3 = body.rest(clip.shape_C)
-    stance_V3 = skin(body, shape_V3, head_B3, *rest_pose(body, head_B3, clip.rest)).astype(np.float64)
-    frames = np.unique(np.linspace(0, len(clip.second_T) - 1, FITTED_FRAMES).astype(int))
+    shape_V3, head_B3 = body.rest(rig.shape_C)
+    stance_V3 = skin(body, shape_V3, head_B3, *rest_pose(body, head_B3, rig.rest)).astype(np.float64)
+    frames = np.unique(np.linspace(0, len(rig.second_T) - 1, FITTED_FRAMES).astype(int))
     turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TB33[frames], head_B3, motion.root_T3[frames])
     stiffness = STIFFNESS * len(frames)
     left_V33, right_V3 = np.tile(stiffness * np.eye(3), (len(stance_V3), 1, 1)), stiffness * stance_V3
     for k, frame in enumerate(frames):
-        turn_V33, shift_V3 = blended_joints(clip, frame, joint_V4, weight_V4)
+        turn_V33, shift_V3 = blended_joints(rig, frame, joint_V4, weight_V4)
         wanted_V3 = skin(body, shape_V3, head_B3, turned_TB33[k], placed_TB3[k])
         left_V33 += np.einsum("vji,vjk->vik", turn_V33, turn_V33)
         right_V3 += np.einsum("vji,vj->vi", turn_V33, wanted_V3 - shift_V3)
     return np.linalg.solve(left_V33, right_V3[..., None])[..., 0].astype(np.float32)
 
 
-def blended_joints(clip: RigClip, frame: int, joint_V4: I32, weight_V4: F32) -> tuple[F64, F64]:
-    """The linear part (V, 3, 3) and the shift (V, 3) that take each vertex from rest to a frame."""
-    turn_J33 = clip.turn_TJ33[frame].astype(np.float64)
-    shift_J3 = clip.place_TJ3[frame] - np.einsum("jik,jk->ji", turn_J33, clip.rest_J3)
+def blended_joints(rig: RigMotion, frame: int, joint_V4: I32, weight_V4: F32) -> tuple[F64, F64]:
+    """The linear part (V, 3, 3) and the shift (V, 3) of each vertex's transform from the rest pose to a frame."""
+    turn_J33 = rig.turn_TJ33[frame].astype(np.float64)
+    shift_J3 = rig.place_TJ3[frame] - np.einsum("jik,jk->ji", turn_J33, rig.rest_J3)
     packed_J12 = np.concatenate([turn_J33.reshape(-1, 9), shift_J3], axis=1)
     blended_V12 = np.einsum("vk,vkc->vc", weight_V4, packed_J12[joint_V4])
     return blended_V12[:, :9].reshape(-1, 3, 3), blended_V12[:, 9:]
 
 
-def strongest_weights(body: OpenBody, clip: RigClip) -> tuple[I32, F32]:
+def strongest_weights(body: OpenBody, rig: RigMotion) -> tuple[I32, F32]:
     """The four joints (V, 4) that move each vertex of the body most, and their weights (V, 4), which sum to 1."""
-    weight_VJ = np.zeros((len(body.weight_VB), len(clip.joints)), np.float32)
-    np.add.at(weight_VJ.T, np.array(carrying_joints(clip.skeleton)), body.weight_VB.T)
+    weight_VJ = np.zeros((len(body.weight_VB), len(rig.joints)), np.float32)
+    np.add.at(weight_VJ.T, np.array(carrying_joints(rig.skeleton)), body.weight_VB.T)
     joint_V4 = np.argsort(-weight_VJ, axis=1, kind="stable")[:, :WEIGHTS].astype(np.int32)
     weight_V4 = np.take_along_axis(weight_VJ, joint_V4, axis=1)
     joint_V4[weight_V4 == 0] = 0

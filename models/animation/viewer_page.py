@@ -1,4 +1,4 @@
-"""A take as one HTML page that needs no network: the animation, the film's pictures beside it, and three.js."""
+"""Writes an animation as one HTML page that needs no network: the animation, frames of the video, and three.js."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.animation.gltf_file import SceneCamera
+from models.animation.gltf_writer import SceneCamera
 from models.body.camera import field_of_focal
 
 TEMPLATE = Path(__file__).with_name("viewer.html")
@@ -18,25 +18,30 @@ THREE = Path(__file__).with_name("three_viewer.js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FilmPicture:
-    """A picture of the film: JPEG bytes, and the second of the animation at which it is shown."""
+class VideoPicture:
+    """A frame of the video as JPEG, and the second of the animation at which it is shown."""
 
     second: float
     jpeg: bytes
 
 
 def viewer_page(
-    title: str, glb: bytes, pictures: list[FilmPicture], camera: SceneCamera | None, start: float = 0.0
+    title: str, glb: bytes, pictures: list[VideoPicture], camera: SceneCamera | None, start: float = 0.0
 ) -> str:
-    """The page. Its size is a third more than that of the animation and the pictures, and 0.6 MB.
+    """The page. Its size is 4/3 of the size of animation and pictures (base64), plus 0.6 MB.
 
-    `start`: the second of the camera's keys at which the animation begins.
+    Args:
+        title: title of the page.
+        glb: the animation as GLB.
+        pictures: frames of the video.
+        camera: the camera of the animation, or None.
+        start: the second of the camera's keys at which the animation begins.
     """
     take = {
         "glb": base64.b64encode(glb).decode(),
         "pictures": [
-            {"second": one.second, "jpeg": f"data:image/jpeg;base64,{base64.b64encode(one.jpeg).decode()}"}
-            for one in pictures
+            {"second": picture.second, "jpeg": f"data:image/jpeg;base64,{base64.b64encode(picture.jpeg).decode()}"}
+            for picture in pictures
         ],
         "fields": _fields(camera, start),
         "aspect": 1.0 if camera is None else camera.width / camera.height,
@@ -47,7 +52,7 @@ def viewer_page(
 
 
 def _fields(camera: SceneCamera | None, start: float) -> list[dict[str, float]]:
-    """The camera's vertical field of view, degrees, and the seconds of the animation from which it holds."""
+    """The camera's vertical fields of view, degrees, each with the second of the animation from which it is valid."""
     if camera is None:
         return [{"second": 0.0, "degrees": 60.0}]
     if camera.keys is None:

@@ -1,7 +1,7 @@
-"""The motion of one person as a VRM animation (`.vrma`): glTF that says which of its nodes are which human bones.
+"""Writes the motion of one person as a VRM animation (`.vrma`): glTF with a table of its nodes' human bones.
 
-Source of the format: VRM Consortium, VRMC_vrm_animation 1.0. At rest the skeleton stands with level arms; only the hips
-change their place.
+Source of the format: VRM Consortium, VRMC_vrm_animation 1.0. The rest pose has level arms; only the hips have position
+keys.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from models.animation.gltf_buffers import GltfDocument
-from models.animation.gltf_file import GENERATOR, AnimatedPerson, added_person
-from models.animation.rig_clip import rig_clip
+from models.animation.gltf_writer import GENERATOR, AnimatedPerson, added_person
+from models.animation.rig_motion import rig_motion
 from models.body.body_motion import BodyMotion
 
 EXTENSION = "VRMC_vrm_animation"
@@ -27,11 +27,11 @@ FINGER, THUMB = ("Proximal", "Intermediate", "Distal"), ("Metacarpal", "Proximal
 
 def vrm_animation(name: str, motion: BodyMotion) -> bytes:
     """The bytes of a `.vrma` file."""
-    clip = rig_clip(motion, "mixamo", "t")
+    rig = rig_motion(motion, "mixamo", "t")
     document = GltfDocument(GENERATOR)
-    person = AnimatedPerson(name=name, clip=clip, mesh=None)
-    roots = added_person(document, person, 0, float(clip.second_T[0]), several=False)
-    bones = {human_bone(joint.name): {"node": node} for node, joint in enumerate(clip.joints)}
+    person = AnimatedPerson(name=name, rig=rig, mesh=None)
+    roots = added_person(document, person, 0, float(rig.second_T[0]), several=False)
+    bones = {human_bone(joint.name): {"node": node} for node, joint in enumerate(rig.joints)}
     document.extensions[EXTENSION] = {"specVersion": "1.0", "humanoid": {"humanBones": bones}}
     return document.binary(roots)
 

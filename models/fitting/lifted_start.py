@@ -8,11 +8,11 @@ from models.fitting.least_squares import PoseGaussian
 from models.fitting.mesh_fit import pose_of_mesh
 from models.lift.lift_weights import LiftWeights
 from models.lift.lifted_mesh import lifted_mesh
-from models.lift.seen_vertices import SureSurface
+from models.lift.seen_vertices import SurfaceWithConfidence
 
 
 def lifted_start(
-    surface: SureSurface, camera: PinholeCamera, prior: PoseGaussian, lift: LiftWeights
+    surface: SurfaceWithConfidence, camera: PinholeCamera, prior: PoseGaussian, lift: LiftWeights
 ) -> ReducedPose | None:
     """The pose in the camera's frame; None where too few vertices are visible. Arguments as of `lifted_mesh`."""
     mesh_L3 = lifted_mesh(surface, camera, lift)

@@ -1,1 +1,1 @@
-"""A body from the surface that a network predicts: a small network lifts places in the picture to places in space."""
+"""The lift: a small network that predicts vertices in space from the image points of a predicted surface."""

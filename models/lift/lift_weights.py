@@ -1,4 +1,4 @@
-"""The lift's weights, and the lift itself in NumPy: from places of vertices in a square to places in space."""
+"""The weights of the lift, and the lift in NumPy: it predicts vertices in space from their image points."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from models.errors import ModelError
 
 BUILT_IN_LIFT = Path(__file__).parents[1] / "weights" / "lift.npz"
 FINGER_SHARE = 0.3
-"""Vertices that move more with the fingers are not read."""
+"""Vertices whose skin weights of the fingers have a larger sum are no inputs of the lift."""
 COMPONENTS = 64
-"""Principal components of bodies in space that the lift predicts."""
+"""Number of principal components of bodies whose scores the lift predicts."""
 
 
 @cache
-def read_vertices() -> Index:
-    """The low-poly vertices that the lift reads: every second one that does not move with the fingers."""
+def input_vertices() -> Index:
+    """Indices of the low-poly vertices that are inputs of the lift: every second one that is not on the fingers."""
     body, vertex_L = load_body(), load_low_poly().vertex_L
     fingers = [b for b, name in enumerate(body.bones) if name.startswith("finger")]
     return np.flatnonzero(body.weight_VB[vertex_L][:, fingers].sum(axis=1) < FINGER_SHARE)[::2]
@@ -31,9 +31,11 @@ def read_vertices() -> Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiftWeights:
-    """Linear layers as weight (outputs, inputs) and bias: the first, those whose output is added, and the last.
+    """The layers of the lift, each as weight (outputs, inputs) and bias.
 
     Attributes:
+        first, last: first and last layer.
+        added: residual layers between them: their output is added to their input.
         basis_XC, mean_X: principal components of bodies (X = 3 L) and their mean, metres.
     """
 
@@ -47,13 +49,14 @@ class LiftWeights:
         """The vertices (L, 3) relative to the middle of the hips, metres, in the axes of the view.
 
         Args:
-            seen_L, place_L2: which vertices are seen and where in the square of the view.
-            number_2: what the lift is told of the view (see `MeshView`).
+            seen_L: True for visible vertices.
+            place_L2: their image points in the square of the view.
+            number_2: the numbers of the view (see `MeshView`).
         """
-        used = read_vertices()
+        used = input_vertices()
         place_L3 = np.concatenate([seen_L[:, None], place_L2 * seen_L[:, None]], axis=1)
-        told_Y = np.concatenate([place_L3[used].T.ravel(), number_2]).astype(np.float32)
-        hidden_H = np.maximum(self.first[0] @ told_Y + self.first[1], 0)
+        input_Y = np.concatenate([place_L3[used].T.ravel(), number_2]).astype(np.float32)
+        hidden_H = np.maximum(self.first[0] @ input_Y + self.first[1], 0)
         for weight_HH, bias_H in self.added:
             hidden_H = hidden_H + np.maximum(weight_HH @ hidden_H + bias_H, 0)
         return (self.basis_XC @ (self.last[0] @ hidden_H + self.last[1]) + self.mean_X).reshape(-1, 3)
@@ -81,7 +84,7 @@ def read_lift(path: Path) -> LiftWeights:
             found = lift_weights({name: data[name] for name in data.files})
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"the lift cannot be read ({error})", str(path), remedy) from error
-    if found.first[0].shape[1] != 3 * len(read_vertices()) + 2:
+    if found.first[0].shape[1] != 3 * len(input_vertices()) + 2:
         raise ModelError("the lift belongs to another low-poly body", str(path), remedy)
     return found
 

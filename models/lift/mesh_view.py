@@ -1,4 +1,4 @@
-"""How a box of a frame sees space: the axes in which the lift tells places, and what it is told of the box."""
+"""The view of a person's box: the axes in which the lift predicts a body, and the lift's inputs about the box."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from models.body.camera import PinholeCamera
 from models.body.rotation_vectors import shortest_rotation
 
 MARGIN = 1.15
-"""Scale of the square against the box around the seen vertices."""
+"""Sides of the view's box, relative to the smallest box around the visible vertices."""
 MIN_ASPECT = 0.5
-"""Shorter side of the stretched square's region against the longer side, at least."""
+"""Minimum of the box's shorter side, relative to its longer side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshView:
-    """A box of a frame, stretched to a square around 0, sides 1.
+    """A box of a frame, stretched to a square around 0 with sides of 1.
 
     Attributes:
-        middle_2, side_2: of the box, pixels.
-        turn_33: from the camera's axes to those of the view, whose z is the ray through the middle of the box.
+        middle_2, side_2: middle and sides of the box, pixels.
+        turn_33: rotation from the camera's axes to those of the view. The view's z is the ray through the box's middle.
         number_2: the logarithms of width by height, and of height by focal length.
     """
 
@@ -33,7 +33,7 @@ class MeshView:
 
     @classmethod
     def around(cls, pixel_M2: Float, camera: PinholeCamera) -> MeshView:
-        """The view of the box around some points."""
+        """The view of the box around image points."""
         low_2, high_2 = pixel_M2.min(axis=0).astype(np.float64), pixel_M2.max(axis=0).astype(np.float64)
         side_2 = np.maximum((high_2 - low_2) * MARGIN, 1e-3)
         side_2 = np.maximum(side_2, MIN_ASPECT * side_2.max())
@@ -45,5 +45,5 @@ class MeshView:
         )
 
     def in_square(self, pixel_M2: Float) -> F64:
-        """Points of the frame in the square, −0.5 to 0.5 inside the box."""
+        """Image points in the square of the view: −0.5 to 0.5 inside the box."""
         return np.asarray((pixel_M2 - self.middle_2) / self.side_2, np.float64)

@@ -1,4 +1,4 @@
-"""Where in the picture a predicted surface shows the vertices of the low-poly body."""
+"""Finds the visible vertices of the low-poly body in a predicted surface, and their image points."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from models.surface.charted_mesh import open_body_mesh
 from models.surface.keypoints import OnGrid
 
 UV_CELLS = 32
-"""Cells along U and V of a chart."""
+"""Number of cells along U, and along V, of a chart."""
 NEAREST = 4
-"""What is seen in a cell tells of so many vertices, the nearest on the body at rest."""
-NEAR_M, LEAST_WEIGHT = 0.03, 0.05
-"""Standard deviation of that distance, metres, and the least weight that counts."""
-LEAST_PIXELS, LEAST_SHARE = 0.2, 0.15
-"""Pixels that must tell of a seen vertex: so many, and so large a share of the usual number."""
+"""The pixels of a cell contribute to this number of vertices: the nearest ones in the rest pose."""
+NEAR_M, MIN_WEIGHT = 0.03, 0.05
+"""The weight of a pixel for a vertex is a Gaussian of their distance in the rest pose: its standard deviation in
+metres, and the weight below which it is 0."""
+MIN_PIXELS, MIN_SHARE = 0.2, 0.15
+"""A vertex is visible if the sum of its pixels' weights exceeds the first number, and the second number times the
+median sum."""
 
 
-class SureSurface(OnGrid, Protocol):
+class SurfaceWithConfidence(OnGrid, Protocol):
     """A surface on a grid with its confidence."""
 
     @property
@@ -36,14 +38,14 @@ class SureSurface(OnGrid, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenVertices:
-    """Which of the L vertices are seen, and where, pixels of the frame."""
+    """Which of the L vertices are visible, and their image points in pixels of the frame."""
 
     seen_L: Bool
     pixel_L2: F64
 
 
-def seen_vertices(surface: SureSurface) -> SeenVertices:
-    """The mean place of the pixels that show the surroundings of each vertex, weighted by confidence."""
+def seen_vertices(surface: SurfaceWithConfidence) -> SeenVertices:
+    """The visible vertices of a surface. Their image points are means of near pixels, weighted by confidence."""
     y_M, x_M = np.nonzero(surface.labels_hw)
     uv_M2 = surface.uv_2hw[:, y_M, x_M].T.astype(np.float64)
     cell_M2 = np.minimum((uv_M2.clip(0, 1) * UV_CELLS).astype(int), UV_CELLS - 1)
@@ -57,19 +59,19 @@ def seen_vertices(surface: SureSurface) -> SeenVertices:
         np.bincount(vertex_QK[cell_M].ravel(), (weight_MK * value_M[:, None]).ravel(), vertices)
         for value_M in (np.ones(len(x_M)), x_M + surface.x0 + 0.5, y_M + surface.y0 + 0.5)
     )
-    told_L = total_L > LEAST_PIXELS
-    usual = float(np.median(total_L[told_L])) if told_L.any() else 0.0
+    visible_L = total_L > MIN_PIXELS
+    median = float(np.median(total_L[visible_L])) if visible_L.any() else 0.0
     pixel_L2 = np.stack([column_L, row_L], axis=1) / np.maximum(total_L, 1e-9)[:, None]
-    return SeenVertices(seen_L=told_L & (total_L > LEAST_SHARE * usual), pixel_L2=pixel_L2)
+    return SeenVertices(seen_L=visible_L & (total_L > MIN_SHARE * median), pixel_L2=pixel_L2)
 
 
 @cache
 def _vertices_of_cells() -> tuple[Int, F32]:
-    """The nearest vertices of each cell of the charts, and how much the cell tells of them: (24 · UV_CELLS², K)."""
+    """The K nearest vertices of each cell of the charts, and the cell's weights for them: (24 · UV_CELLS², K)."""
     grid = (np.arange(UV_CELLS) + 0.5) / UV_CELLS
     chart, v, u = np.meshgrid(np.arange(1, CHARTS + 1), grid, grid, indexing="ij")
     rest_V3 = load_body().mean_V3
     cell_Q3 = corner_mean(rest_V3, open_body_mesh(), open_body_lookup()(chart.ravel(), u.ravel(), v.ravel()))
     distance_QK, vertex_QK = cKDTree(rest_V3[load_low_poly().vertex_L]).query(cell_Q3, NEAREST)
     weight_QK = np.exp(-np.square(distance_QK) / (2 * NEAR_M**2))
-    return vertex_QK, np.where(weight_QK > LEAST_WEIGHT, weight_QK, 0).astype(np.float32)
+    return vertex_QK, np.where(weight_QK > MIN_WEIGHT, weight_QK, 0).astype(np.float32)

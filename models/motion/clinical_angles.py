@@ -6,8 +6,8 @@ upright with hanging arms, thumbs forward. The joint's rotation is that of the l
 - Hip, knee, ankle, trunk, neck: turns about x (flexion), z (abduction), y (rotation) in this order, as the
   International Society of Biomechanics recommends (Grood and Suntay, 1983; Wu et al., 2002).
 - Shoulder: the swing of the upper arm from hanging, with its parts to the front (flexion) and to the side (abduction),
-  and the twist about the arm (rotation). The recommended order loses its meaning for arms at the side; this one only
-  for arms straight up.
+  and the twist about the arm (rotation). The recommended order is singular for hanging arms; this one is singular only
+  for arms that point straight up.
 - Forearm and hand: the turn about the forearm (pronation) first, then the wrist's flexion and deviation.
 
 Right joints are measured as the mirror image of left ones. Flexion, abduction, internal rotation, pronation and
@@ -52,15 +52,15 @@ LOWER_SEGMENTS = {
     "forearm": "wrist", "wrist": "wrist", "trunk": "spine01", "neck": "head",
 }
 """The bone below each joint, without its side."""
-LEAST_SEEN = 0.05
-"""An angle is known where this share of the skin of the bone below is seen."""
+MIN_SEEN = 0.05
+"""An angle is known if at least this share of the skin of the bone below the joint is visible."""
 
 MIRROR_3 = np.array([-1.0, 1.0, 1.0])
 
 
 @cache
 def _axes_at_rest() -> dict[str, F64]:
-    """Axes of the left segments at rest, as columns x, y, z."""
+    """Axes of the left segments in the rest pose, as columns x, y, z."""
     frames, axes = rest_frames(), {}
     for bone, left in (("upperleg01.L", 1.0), ("lowerleg01.L", 1.0), ("upperarm01.L", -1.0), ("lowerarm01.L", -1.0)):
         along_3, across_3 = frames[bone][:, 0], left * frames[bone][:, 1]
@@ -116,7 +116,7 @@ def _chain() -> tuple[tuple[int, int], ...]:
 
 
 def _segment(turned: Mapping[str, F64], name: str, side: str) -> F64:
-    """Axes (T, 3, 3) of a segment; those of a right one, and of a middle one on the right, are mirrored."""
+    """Axes (T, 3, 3) of a segment. For the side `R` they are mirrored, also those of a segment in the middle."""
     turned_T33 = turned[name if name in turned else f"{name}.{side}"]
     if side == "R":
         turned_T33 = turned_T33 * MIRROR_3[:, None] * MIRROR_3
@@ -147,7 +147,7 @@ def _between(upper_T33: F64, lower_T33: F64) -> F64:
 
 
 def _cardan(turn_T33: F64) -> F64:
-    """Turns (3, T) about x, z and y, in this order, of which rotations are the product, degrees."""
+    """Angles (3, T) in degrees about x, z and y, whose product in this order is each rotation."""
     x_T = np.arctan2(turn_T33[:, 2, 1], turn_T33[:, 1, 1])
     z_T = np.arcsin(np.clip(-turn_T33[:, 0, 1], -1, 1))
     y_T = np.arctan2(turn_T33[:, 0, 2], turn_T33[:, 0, 0])
@@ -155,7 +155,7 @@ def _cardan(turn_T33: F64) -> F64:
 
 
 def _forearm_and_hand(turn_T33: F64) -> F64:
-    """The same about y, z and x."""
+    """Angles (3, T) in degrees about y, z and x, whose product in this order is each rotation."""
     y_T = np.arctan2(-turn_T33[:, 2, 0], turn_T33[:, 0, 0])
     z_T = np.arcsin(np.clip(turn_T33[:, 1, 0], -1, 1))
     x_T = np.arctan2(-turn_T33[:, 1, 2], turn_T33[:, 1, 1])
@@ -173,7 +173,7 @@ def _swing_and_twist(upper_T33: F64, lower_T33: F64) -> F64:
 
 
 def angle_rows(motion: BodyMotion) -> list[list[str]]:
-    """A table of the angles: a row of names, then a row a frame, seconds first."""
+    """A table of the angles: a row of names, then one row for each frame. The first column is seconds."""
     angle_TA: Float = clinical_angles(motion)
     rows = [["seconds", *CLINICAL_ANGLES]]
     for second, angle_A in zip(motion.second_T.tolist(), angle_TA.tolist(), strict=True):
@@ -182,19 +182,19 @@ def angle_rows(motion: BodyMotion) -> list[list[str]]:
 
 
 def seen_angles(bodies: Sequence[FittedBody | None]) -> F32:
-    """`JOINT_ANGLES` (N, A) of people in degrees; NaN without a body, and where the limb below the joint is hidden."""
+    """`JOINT_ANGLES` (N, A) of N people in degrees; NaN without a body, or if the bone below the joint is hidden."""
     angle_NA = np.full((len(bodies), len(JOINT_ANGLES)), np.nan, np.float32)
     fitted = {n: body for n, body in enumerate(bodies) if body is not None}
     if fitted:
         found = _angles(np.stack([body.pose.rotation_B33 for body in fitted.values()]))[:, : len(JOINT_ANGLES)]
-        seen = np.stack([body.seen_B for body in fitted.values()])[:, _bones_below()] >= LEAST_SEEN
+        seen = np.stack([body.seen_B for body in fitted.values()])[:, _bones_below()] >= MIN_SEEN
         angle_NA[list(fitted)] = np.where(seen, found, np.float32(np.nan))
     return angle_NA
 
 
 @cache
 def _bones_below() -> I32:
-    """Index of the bone whose turn each of `JOINT_ANGLES` measures."""
+    """Index of the bone below the joint, for each of `JOINT_ANGLES`."""
     return np.array([load_body().bone(_bone_below(name)) for name in JOINT_ANGLES], np.int32)
 
 

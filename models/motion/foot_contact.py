@@ -1,4 +1,4 @@
-"""When parts of the soles stand on the floor: by speed and height, with hysteresis."""
+"""Detects contacts of parts of the soles with the floor, from their speed and height, with hysteresis."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from scipy.ndimage import gaussian_filter1d
 from models.arrays import F64, Bool, Float
 
 SPEEDS = (0.5, 0.9)
-"""Metres a second: contact begins below the first, and ends above the second."""
-
+"""Metres per second. A contact begins below the first and ends above the second."""
 HEIGHTS = (0.12, 0.18)
-"""Metres above the floor: contact begins below the first, and ends above the second."""
+"""Metres above the floor. A contact begins below the first and ends above the second.
 
-ALONG = 0.2
-"""Weight of the speed along the view, which a fit to an image hardly knows."""
+Speeds and heights are chosen on fits to predicted surfaces of rendered videos (docs/motion.md).
+"""
+ALONG_WEIGHT = 0.2
+"""Weight of the speed along the camera's ray, where the errors of a fit are large."""
+SMOOTHING_S = 0.035
+"""Seconds: standard deviation of the Gaussian that smooths positions before speeds are computed from them."""
+SHORTEST_S = 0.1
+"""Seconds. Shorter contacts are removed, and shorter breaks in a contact are closed."""
 
-SHORTEST = 0.1
-"""Seconds; a shorter contact, or a shorter break in one, does not count."""
-
-STEP, STEP_ALONG, STEP_LASTS, STEP_BREAK = 0.08, 0.1, 0.3, 0.1
-"""Metres between two places of a foot that are two contacts; weight of the part along the view; seconds that a foot is
-at each of them at least; and seconds before and after the step in which the foot does not stand."""
-
-STEADY = 0.035
-"""Seconds: standard deviation over which places are averaged before they give speeds."""
+STEP_M, STEP_ALONG_WEIGHT = 0.08, 0.1
+"""A contact is split where its two parts have mean positions more than the first number apart, in metres. The second
+number is the weight of the distance along the camera's ray."""
+STEP_LASTS_S, STEP_BREAK_S = 0.3, 0.1
+"""Seconds: minimum duration of each part of a split contact, and the break before and after the split."""
 
 
 def detected_contacts(patch_TP3: Float, eye_3: Float | None, fps: float) -> Bool:
@@ -32,33 +33,35 @@ def detected_contacts(patch_TP3: Float, eye_3: Float | None, fps: float) -> Bool
 
     Args:
         patch_TP3: centres of the parts in upright axes, with the floor at y = 0, metres.
-        eye_3: place of the camera, along whose rays speeds count little; None where no camera is known.
+        eye_3: position of the camera: speeds along its rays have less weight. None if no camera is known.
+        fps: frames per second.
     """
-    smooth_TP3 = gaussian_filter1d(patch_TP3.astype(np.float64), STEADY * fps, axis=0, mode="nearest")
+    smooth_TP3 = gaussian_filter1d(patch_TP3.astype(np.float64), SMOOTHING_S * fps, axis=0, mode="nearest")
     velocity_TP3 = np.gradient(smooth_TP3, 1 / fps, axis=0) if len(smooth_TP3) > 1 else np.zeros_like(smooth_TP3)
     if eye_3 is not None:
         view_TP3 = smooth_TP3 - eye_3
         view_TP3 /= np.linalg.norm(view_TP3, axis=2, keepdims=True)
         along_TP1 = (velocity_TP3 * view_TP3).sum(axis=2, keepdims=True)
-        velocity_TP3 = velocity_TP3 - (1 - ALONG) * along_TP1 * view_TP3
-    # The larger of speed and height, each in units of its thresholds: below 0 contact begins, above 1 it ends.
-    doubt_TP = np.maximum(_between(np.linalg.norm(velocity_TP3, axis=2), SPEEDS), _between(smooth_TP3[..., 1], HEIGHTS))
-    contact_TP = without_short_runs(np.stack([_hysteresis(doubt_T) for doubt_T in doubt_TP.T], axis=1), fps)
+        velocity_TP3 = velocity_TP3 - (1 - ALONG_WEIGHT) * along_TP1 * view_TP3
+    # The larger of speed and height, each on a scale where a contact begins below 0 and ends above 1.
+    lift_TP = np.maximum(_scaled(np.linalg.norm(velocity_TP3, axis=2), SPEEDS), _scaled(smooth_TP3[..., 1], HEIGHTS))
+    contact_TP = without_short_runs(np.stack([_hysteresis(lift_T) for lift_T in lift_TP.T], axis=1), fps)
     if eye_3 is not None:
         axis_3 = (smooth_TP3 - eye_3).mean(axis=(0, 1))
         axis_3 /= np.linalg.norm(axis_3)
-        smooth_TP3 = smooth_TP3 - (1 - STEP_ALONG) * (smooth_TP3 @ axis_3)[..., None] * axis_3
+        smooth_TP3 = smooth_TP3 - (1 - STEP_ALONG_WEIGHT) * (smooth_TP3 @ axis_3)[..., None] * axis_3
     for foot in (slice(0, 2), slice(2, 4)):
         contact_TP[:, foot] &= _without_steps(contact_TP[:, foot], smooth_TP3[:, foot].mean(axis=1), fps)
     return contact_TP
 
 
 def _without_steps(contact_TP: Bool, place_T3: F64, fps: float) -> Bool:
-    """Where the parts of a foot may stand (T, 1): contacts of either, with breaks where the foot changes its place.
+    """The frames in which the parts of a foot may have contacts (T, 1): those of either part, with breaks at steps.
 
-    That may be slow. A contact is split where its two parts are the most apart for their lengths, by least squares.
+    The speed of a slow step is too low for a break. So a contact is split into the two parts whose mean positions fit
+    best, by least squares, if these means are distant enough.
     """
-    least, gap = max(2, round(STEP_LASTS * fps)), max(1, round(STEP_BREAK * fps))
+    least, gap = max(2, round(STEP_LASTS_S * fps)), max(1, round(STEP_BREAK_S * fps))
     result_T: Bool = np.logical_or(contact_TP[:, 0], contact_TP[:, 1])
     open_runs = contact_runs(result_T)
     while open_runs:
@@ -70,24 +73,24 @@ def _without_steps(contact_TP: Bool, place_T3: F64, fps: float) -> Bool:
         before_N = np.arange(least, frames - least + 1)
         mean_N3 = sum_T3[before_N - 1] / before_N[:, None]
         other_N3 = (sum_T3[-1] - sum_T3[before_N - 1]) / (frames - before_N)[:, None]
-        apart_N = np.linalg.norm(mean_N3 - other_N3, axis=1)
-        best = int((apart_N**2 * before_N * (frames - before_N)).argmax())
-        if apart_N[best] > STEP:
-            at = first + int(before_N[best])
-            result_T[at - gap : at + gap] = False
-            open_runs += [(first, at - gap), (at + gap, last)]
+        distance_N = np.linalg.norm(mean_N3 - other_N3, axis=1)
+        best = int((distance_N**2 * before_N * (frames - before_N)).argmax())
+        if distance_N[best] > STEP_M:
+            split = first + int(before_N[best])
+            result_T[split - gap : split + gap] = False
+            open_runs += [(first, split - gap), (split + gap, last)]
     return result_T[:, None]
 
 
 def contact_runs(contact_T: Bool) -> list[tuple[int, int]]:
-    """First frame, and the frame after the last, of each contact."""
+    """The first frame of each contact, and the frame after its last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], contact_T, [False]]).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def without_short_runs(contact_TP: Bool, fps: float) -> Bool:
-    """Contacts (T, P) whose short breaks are closed, and of which short ones are then removed."""
-    result_TP, shortest = contact_TP.copy(), max(1, round(SHORTEST * fps))
+    """Contacts (T, P) after short breaks are closed and then short contacts are removed (see `SHORTEST_S`)."""
+    result_TP, shortest = contact_TP.copy(), max(1, round(SHORTEST_S * fps))
     for result_T in result_TP.T:
         for first, last in contact_runs(~result_T):
             if last - first < shortest and first > 0 and last < len(result_T):
@@ -98,13 +101,14 @@ def without_short_runs(contact_TP: Bool, fps: float) -> Bool:
     return result_TP
 
 
-def _between(value: F64, bounds: tuple[float, float]) -> F64:
+def _scaled(value: F64, bounds: tuple[float, float]) -> F64:
+    """Values on a scale where the first bound is 0 and the second is 1."""
     return (value - bounds[0]) / (bounds[1] - bounds[0])
 
 
-def _hysteresis(doubt_T: F64) -> Bool:
-    """Contact from the first frame below 0 until a frame above 1, and back to where it came below 1."""
-    contact_T = np.zeros(len(doubt_T), bool)
-    for first, last in contact_runs(doubt_T < 1):
-        contact_T[first:last] = bool((doubt_T[first:last] < 0).any())
+def _hysteresis(lift_T: F64) -> Bool:
+    """Contact in each run of frames below 1, if one of its frames is below 0."""
+    contact_T = np.zeros(len(lift_T), bool)
+    for first, last in contact_runs(lift_T < 1):
+        contact_T[first:last] = bool((lift_T[first:last] < 0).any())
     return contact_T

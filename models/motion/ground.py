@@ -1,8 +1,8 @@
-"""Where is up, and where is the floor: a motion in the frame of a still camera gets upright axes.
+"""Estimates the up direction and the floor in the frame of a still camera, so that a motion gets upright axes.
 
-Cues are joined by least squares. The body tells up by the directions of its parts, as people stand and walk. Feet that
-stand still lie on one plane, which counts more the farther a person goes. Upright lines of the picture tell up where
-they are many and agree.
+Least squares combine three cues. The directions of the body's parts give up, because people mostly stand and walk. Feet
+that stand still are on one plane: this cue becomes stronger when a person walks farther. Vertical lines of the image
+give up if there are many and they agree.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from models.arrays import F32, F64, Float
 from models.body.body_motion import BodyMotion
 from models.body.camera import PinholeCamera
 from models.body.open_body import load_body
-from models.motion.soles import frames_a_second, motion_bones, soles_over_time
-from models.motion.upright_lines import across, up_of_lines
+from models.motion.soles import frame_rate, motion_bones, soles_over_time
+from models.motion.vertical_lines import across, up_from_lines
 
 UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
     "root": (0.0, 0.14, -0.01),
@@ -29,36 +29,35 @@ UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
     "foot": (0.02, 0.06, 0.02),
     "upperarm01": (0.02, 0.0, 0.0),
 }
-"""Direction in each bone's own axes; the sum over the bones, turned with them, points up. A right bone's is mirrored.
+"""A direction in the axes of each bone. Rotated with their bones and summed, they point up. A right bone's is mirrored.
 
-Least squares over poses of the library and the body at rest, with turns of 9° added to each bone:
+Fitted by least squares to poses of the library and the rest pose, with rotations of 9° added to each bone:
 `python -m tests.benchmarks.quality.upright_weights`.
 """
-
-STILL, LIFTED = 0.45, 0.25
-"""A part of a sole may stand on the floor if it is slower than this, metres a second, and not higher than the person's
-lowest part by so many metres: else the foot is held still in the air."""
-
 AGREEMENT = 10
-"""A frame counts by this power of how far the directions of the body's parts agree: a kick or a flip says little."""
+"""A frame's weight is the length of its sum of directions to this power. In a kick or flip the directions disagree."""
+BODY_PITCH, BODY_ROLL = np.radians([8.0, 5.0])
+"""Standard deviations, radians, of the up direction from one body in all frames: towards the camera, and sideways."""
+LEVEL = np.radians(8.0)
+"""Standard deviation, radians, of the camera's roll about its axis around 0."""
 
-BODY_PITCH, BODY_ROLL, LEVEL = np.radians([8.0, 5.0, 8.0])
-ACROSS, ALONG, LASTING = 0.03, 0.08, 1.4
-"""Standard deviations that weigh the cues: of the up that the body tells over a clip, towards the camera and sideways;
-of a camera's roll about its axis around 0; of a foot's place across and along the view, metres. Errors of a place last
-for so many seconds, and both parts of a sole share them."""
-
-PLACE_3 = np.array([0.5, 0.5, 1.2])
-"""Metres in the camera's axes: still feet within a box of this size share one error, however long or often they stand
-there. Its depth is that by which a fit errs; one box lies around the median of all places."""
-
+STILL_SPEED, LIFTED_M, SMOOTHING_S = 0.45, 0.25, 0.07
+"""A part of a sole may stand on the floor if it is slower than the first number, in metres per second, and at most the
+second number, in metres, above the person's lowest part. Positions are smoothed with a Gaussian of the third number, in
+seconds, before."""
+MIN_STILL_POINTS = 3
+"""With fewer still positions the floor is at the lowest sole."""
+ACROSS_M, ALONG_M, LASTING_S = 0.03, 0.08, 1.4
+"""Standard deviations of a still foot's position across the camera's ray and along it, metres. The errors of successive
+frames are equal for about the third number, in seconds, and both parts of a sole have the same error."""
+BOX_3 = np.array([0.5, 0.5, 1.2])
+"""Metres in the camera's axes. Still feet in one box of this size have the same error, for any number of frames. The
+depth of the box is the error of a fit along the ray. The boxes are a grid around the median of all positions."""
 ABOVE, BELOW = 4.0, 100.0
-"""Squared standard deviations from which places above and below the floor count less: still feet may be in the air, but
-nobody stands below the floor."""
-
+"""Squared widths of the robust kernel, in variances, for positions above and below the floor: a still foot may be in
+the air, but not below the floor."""
 ITERATIONS = 12
-LEAST_STILL = 3
-"""Fewer still places tell nothing of the floor."""
+"""Number of Gauss–Newton steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +66,8 @@ class Ground:
 
     Attributes:
         axes_33: rows are right, up, and the level direction towards the camera, as unit vectors in the camera's frame.
-        shift_3: place of the camera in upright axes, metres; the floor is y = 0.
-        still: number of places of still feet that the floor rests on; 0 where it rests on the lowest sole alone.
+        shift_3: position of the camera in upright axes, metres; the floor is y = 0.
+        still: number of positions of still feet from which the floor is estimated; 0 if it is at the lowest sole.
     """
 
     axes_33: F64
@@ -85,36 +84,38 @@ def estimated_ground(motion: BodyMotion, lines: Sequence[F32] = ()) -> Ground:
     """Upright axes and floor of a motion in the frame of a still camera.
 
     Args:
-        lines: steep lines of some pictures, as `up_of_lines` takes them.
+        motion: the motion of one person.
+        lines: steep lines of some frames, as `up_from_lines` takes them.
     """
     turned_TB33, placed_TB3 = motion_bones(motion)
     patch_TP3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
-    fps = frames_a_second(motion)
-    smooth_TP3 = gaussian_filter1d(patch_TP3.mean(axis=2), 0.07 * fps, axis=0, mode="nearest")
+    fps = frame_rate(motion)
+    smooth_TP3 = gaussian_filter1d(patch_TP3.mean(axis=2), SMOOTHING_S * fps, axis=0, mode="nearest")
     speed_TP = np.linalg.norm(np.gradient(smooth_TP3, axis=0), axis=2) * fps if len(smooth_TP3) > 1 else np.inf
-    up_T3 = up_of_body(turned_TB33)
-    told_3 = (up_T3 * np.linalg.norm(up_T3, axis=1, keepdims=True) ** AGREEMENT).sum(axis=0)
-    told_3, height = told_3 / np.linalg.norm(told_3), None
-    up_3, spread_2 = with_lines(told_3, np.array([BODY_ROLL, BODY_PITCH]), lines, motion.camera)
+    up_T3 = up_from_body(turned_TB33)
+    body_up_3 = (up_T3 * np.linalg.norm(up_T3, axis=1, keepdims=True) ** AGREEMENT).sum(axis=0)
+    body_up_3, height = body_up_3 / np.linalg.norm(body_up_3), None
+    up_3, spread_2 = up_with_lines(body_up_3, np.array([BODY_ROLL, BODY_PITCH]), lines, motion.camera)
     height_TP = smooth_TP3 @ up_3
-    still_N3 = smooth_TP3[(speed_TP < STILL) & (height_TP - height_TP.min(axis=1, keepdims=True) < LIFTED)]
-    if len(still_N3) >= LEAST_STILL:
+    low_TP = height_TP - height_TP.min(axis=1, keepdims=True) < LIFTED_M
+    still_N3 = smooth_TP3[(speed_TP < STILL_SPEED) & low_TP]
+    if len(still_N3) >= MIN_STILL_POINTS:
         up_3, height = _level(up_3, spread_2, still_N3, fps)
     if height is None:
         height = float((patch_TP3 @ up_3).min())
-    return placed_ground(up_3, height, len(still_N3) if len(still_N3) >= LEAST_STILL else 0)
+    return ground_at(up_3, height, len(still_N3) if len(still_N3) >= MIN_STILL_POINTS else 0)
 
 
-def placed_ground(up_3: F64, height: float, still: int) -> Ground:
-    """The ground of an up in the camera's frame and the floor's height along it."""
+def ground_at(up_3: F64, height: float, still: int) -> Ground:
+    """The ground of an up direction in the camera's frame, with the floor at a height along it, in metres."""
     right_3 = np.cross(up_3, [0.0, 0.0, -1.0])
     right_3 /= np.linalg.norm(right_3)
     axes_33 = np.stack([right_3, up_3, np.cross(right_3, up_3)])
     return Ground(axes_33=axes_33, shift_3=np.array([0.0, -height, 0.0]), still=still)
 
 
-def up_of_body(turned_TB33: Float) -> F64:
-    """Up (T, 3) as the directions of the body's parts tell it; shorter where they disagree."""
+def up_from_body(turned_TB33: Float) -> F64:
+    """Up vectors (T, 3) from the directions of the body's parts; they are shorter where the directions disagree."""
     body, up_T3 = load_body(), np.zeros((len(turned_TB33), 3))
     for name, part in UP_OF_BONES.items():
         if name in body.bones:
@@ -125,50 +126,60 @@ def up_of_body(turned_TB33: Float) -> F64:
     return up_T3
 
 
-def with_lines(
-    told_3: F64, spread_2: F64, lines: Sequence[F32], camera: PinholeCamera | None
+def up_with_lines(
+    body_up_3: F64, spread_2: F64, lines: Sequence[F32], camera: PinholeCamera | None
 ) -> tuple[F64, F64]:
-    """Up and its standard deviations sideways and towards the camera, from those that bodies tell and upright lines."""
-    seen = up_of_lines(lines, camera, told_3) if camera is not None else None
-    if seen is None:
-        return told_3, spread_2
-    told_weight_2, seen_weight_2 = spread_2**-2, seen.spread_2**-2
-    weight_2, turn_23 = told_weight_2 + seen_weight_2, across(told_3)
-    up_3 = told_3 + (seen_weight_2 / weight_2 * (turn_23 @ seen.up_3)) @ turn_23
+    """The up direction of bodies, combined with that of vertical lines, and its standard deviations.
+
+    Args:
+        body_up_3: the up direction from bodies.
+        spread_2: its standard deviations sideways and towards the camera, radians.
+        lines: steep lines of some frames, as `up_from_lines` takes them.
+        camera: the camera, or None.
+    """
+    from_lines = up_from_lines(lines, camera, body_up_3) if camera is not None else None
+    if from_lines is None:
+        return body_up_3, spread_2
+    body_weight_2, line_weight_2 = spread_2**-2, from_lines.spread_2**-2
+    weight_2, turn_23 = body_weight_2 + line_weight_2, across(body_up_3)
+    up_3 = body_up_3 + (line_weight_2 / weight_2 * (turn_23 @ from_lines.up_3)) @ turn_23
     return up_3 / np.linalg.norm(up_3), weight_2**-0.5
 
 
-def _level(told_3: F64, spread_2: F64, point_N3: F64, fps: float) -> tuple[F64, float]:
-    """Up and the floor's height along it, from the body's up and places of still feet (robust least squares)."""
-    up_3, height = told_3, float(np.percentile(point_N3 @ told_3, 30))
+def _level(body_up_3: F64, spread_2: F64, point_N3: F64, fps: float) -> tuple[F64, float]:
+    """The up direction and the floor's height along it, from the bodies' up direction and N positions of still feet.
+
+    Robust least squares.
+    """
+    up_3, height = body_up_3, float(np.percentile(point_N3 @ body_up_3, 30))
     view_N3 = point_N3 / np.linalg.norm(point_N3, axis=1, keepdims=True)
-    shared_N = np.maximum(LASTING * fps, _at_one_place(point_N3))
+    shared_N = np.maximum(LASTING_S * fps, _points_in_box(point_N3))
     for _ in range(ITERATIONS):
         turn_23 = across(up_3)
-        variance_N = ACROSS**2 + (ALONG**2 - ACROSS**2) * (view_N3 @ up_3) ** 2
-        off_N = point_N3 @ up_3 - height
-        reach_N = np.where(off_N < 0, BELOW, ABOVE) * variance_N
-        weight_N = 1 / (shared_N * variance_N * (1 + off_N**2 / reach_N))
+        variance_N = ACROSS_M**2 + (ALONG_M**2 - ACROSS_M**2) * (view_N3 @ up_3) ** 2
+        error_N = point_N3 @ up_3 - height
+        squared_width_N = np.where(error_N < 0, BELOW, ABOVE) * variance_N
+        weight_N = 1 / (shared_N * variance_N * (1 + error_N**2 / squared_width_N))
         slope_N3 = np.column_stack([point_N3 @ turn_23.T, -np.ones(len(point_N3))])
         normal_33 = slope_N3.T @ (slope_N3 * weight_N[:, None])
-        right_3 = slope_N3.T @ (weight_N * off_N)
-        told_22 = np.diag(spread_2**-2)
+        right_3 = slope_N3.T @ (weight_N * error_N)
+        precision_22 = np.diag(spread_2**-2)
         roll_2 = turn_23[:, 0] / LEVEL
-        normal_33[:2, :2] += told_22 + np.outer(roll_2, roll_2)
-        right_3[:2] += roll_2 * up_3[0] / LEVEL - told_22 @ turn_23 @ told_3
+        normal_33[:2, :2] += precision_22 + np.outer(roll_2, roll_2)
+        right_3[:2] += roll_2 * up_3[0] / LEVEL - precision_22 @ turn_23 @ body_up_3
         step_3 = -np.linalg.solve(normal_33, right_3)
         up_3 = up_3 + step_3[:2] @ turn_23
         up_3, height = up_3 / np.linalg.norm(up_3), height + float(step_3[2])
     return up_3, height
 
 
-def _at_one_place(point_N3: F64) -> F64:
-    """How many of the points (N,) lie in the same box of space."""
-    cell_N3 = np.rint((point_N3 - np.median(point_N3, axis=0)) / PLACE_3).astype(int)
+def _points_in_box(point_N3: F64) -> F64:
+    """For each point (N,) the number of points in its box (see `BOX_3`)."""
+    cell_N3 = np.rint((point_N3 - np.median(point_N3, axis=0)) / BOX_3).astype(int)
     _, cell_N, count_C = np.unique(cell_N3, axis=0, return_inverse=True, return_counts=True)
     return count_C[cell_N.ravel()].astype(np.float64)
 
 
 def upright(motion: BodyMotion, ground: Ground) -> BodyMotion:
-    """The motion in upright axes: y is up, the floor is y = 0, z points level towards the camera."""
+    """The motion in upright axes: y is up, the floor is y = 0, z is level and points towards the camera."""
     return replace(motion.moved(ground.axes_33, ground.shift_3), camera=None)

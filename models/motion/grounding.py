@@ -1,4 +1,4 @@
-"""From a fitted motion before a still camera to one that stands: smooth, upright, on the floor, with feet that stay."""
+"""Converts a fitted motion in the frame of a still camera to a smooth motion in upright axes with locked feet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from models.motion.foot_contact import detected_contacts
 from models.motion.foot_lock import locked_feet, reached_contacts
 from models.motion.ground import Ground, estimated_ground, upright
 from models.motion.smoothing import smoothed_motion
-from models.motion.soles import frames_a_second, sole_centres
+from models.motion.soles import frame_rate, sole_centres
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +18,9 @@ class GroundedMotion:
     """A motion in upright axes.
 
     Attributes:
-        motion: y is up, the floor is y = 0, z points level towards the camera.
-        ground: where the camera stands in these axes.
-        contact_TP: which of the soles' `PATCHES` stand on the floor.
+        motion: y is up, the floor is y = 0, z is level and points towards the camera.
+        ground: these axes in the camera's frame, and the camera's position in them.
+        contact_TP: contacts of the `PATCHES` of the soles.
     """
 
     motion: BodyMotion
@@ -33,14 +33,14 @@ def grounded_motion(motion: BodyMotion, ground: Ground | None = None, *, lock: b
 
     Args:
         motion: in the frame of a still camera, with evenly spaced frames.
-        ground: that of the camera, where it is known, as for a second person; else the motion tells it.
-        lock: False leaves the feet as the fit has them.
+        ground: the ground of the camera if it is known, as for a second person; None estimates it from the motion.
+        lock: False leaves the feet as in the fit.
     """
     smooth = smoothed_motion(motion)
     ground = estimated_ground(smooth) if ground is None else ground
     standing = upright(smooth, ground)
-    eye_3, fps = ground.shift_3, frames_a_second(standing)
-    # On a steadier path more contacts show.
+    eye_3, fps = ground.shift_3, frame_rate(standing)
+    # Contacts are detected twice: after a first correction the path is smoother, and more contacts are found.
     first_TP = reached_contacts(standing, detected_contacts(sole_centres(standing), eye_3, fps), eye_3)
     steadier = locked_feet(standing, first_TP, eye_3)
     contact_TP = reached_contacts(standing, detected_contacts(sole_centres(steadier), eye_3, fps), eye_3)

@@ -1,7 +1,7 @@
-"""One floor for several people before a still camera.
+"""Estimates one floor for several people in front of a still camera, and the size of each person.
 
-A fit hardly knows how large somebody is and thus how far away: both grow together along the camera's rays, and the
-picture stays. But all stand on one floor. So their feet together tell where it lies, and then how large each person is.
+A fit cannot measure size and distance of a person separately: if both grow by one factor, the image does not change.
+But all people stand on the same floor. So their feet together give the floor, and the floor then gives their sizes.
 """
 
 from __future__ import annotations
@@ -13,27 +13,25 @@ import numpy as np
 
 from models.arrays import F32, F64, Bool
 from models.body.body_motion import BodyMotion
-from models.motion.ground import LEVEL, Ground, estimated_ground, placed_ground, with_lines
+from models.motion.ground import LEVEL, Ground, estimated_ground, ground_at, up_with_lines
 from models.motion.soles import sole_centres
-from models.motion.upright_lines import across
+from models.motion.vertical_lines import across
 
 PITCH, ROLL = np.radians([5.0, 2.5])
-"""Standard deviations of the up that several bodies tell together: towards the camera, and sideways."""
-
+"""Standard deviations, radians, of the up direction from several bodies: towards the camera, and sideways."""
 SIZE, STATED_SIZE = 0.1, 0.02
-"""Standard deviations of the logarithm of a person's size: as fitted, and where the height is stated."""
-
+"""Standard deviations of the logarithm of a person's size: of a fitted size, and where the user states the height."""
 SIZES = (0.7, 1.3)
-"""Factors by which a person may be larger than fitted. Whoever needs another one is badly fitted, or hangs or stands on
-something, and stays."""
-
+"""Smallest and largest factor by which a person's size is changed. A person who needs another one is badly fitted, or
+does not stand on the floor, and keeps the size."""
 NEAREST = 0.5
-"""Metres: a nearer person counts as one at this distance."""
-
-LEAST_BELOW = 0.3
-"""Metres: feet that are less deep below the camera tell nothing of the floor."""
-
+"""Metres. A nearer person has the weight of one at this distance."""
+MIN_CAMERA_HEIGHT_M = 0.3
+"""Metres. Feet that are less far below the camera have no weight."""
 ITERATIONS = 15
+"""Number of Gauss–Newton steps."""
+MAX_DEPTH_STEP = 0.3
+"""Maximum change of the logarithm of the floor's depth in one step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +40,7 @@ class SharedFloor:
 
     Attributes:
         ground: upright axes and the floor.
-        size_N: factor by which each person is larger and farther than fitted; 1 for one person alone.
+        size_N: factor on the size and distance of each fitted person; 1 for a single person.
     """
 
     ground: Ground
@@ -54,41 +52,41 @@ def shared_floor(
 ) -> SharedFloor:
     """Upright axes and floor of several people in the frame of one still camera, and the people's sizes.
 
-    Up is what the bodies and their feet tell, by robust least squares. People count by their size in the picture and
-    the time that they are seen.
+    The up direction is estimated from bodies, feet and lines by robust least squares. The weight of a person is the sum
+    over frames of the size in the image.
 
     Args:
-        stated_N: whose height is stated, so that the size stays as it is.
-        lines: steep lines of some pictures, as `up_of_lines` takes them.
+        motions: motions of N people.
+        stated_N: True for people whose height the user states. They keep their size.
+        lines: steep lines of some frames, as `up_from_lines` takes them.
     """
     if len(motions) == 1:
         return SharedFloor(ground=estimated_ground(motions[0], lines), size_N=np.ones(1))
     alone = [estimated_ground(motion) for motion in motions]
     away = [np.maximum(np.linalg.norm(motion.root_T3, axis=1), NEAREST) for motion in motions]
     shown_N = np.array([(1 / away_T).sum() for away_T in away])
-    told_3 = (shown_N[:, None] * [ground.up_3 for ground in alone]).sum(axis=0)
-    told_3 /= np.linalg.norm(told_3)
-    told_3, told_2 = with_lines(told_3, np.array([ROLL, PITCH]), lines, motions[0].camera)
+    body_up_3 = (shown_N[:, None] * [ground.up_3 for ground in alone]).sum(axis=0)
+    body_up_3 /= np.linalg.norm(body_up_3)
+    body_up_3, body_spread_2 = up_with_lines(body_up_3, np.array([ROLL, PITCH]), lines, motions[0].camera)
     spread_N = np.where(stated_N, STATED_SIZE, SIZE)
     patches = [sole_centres(motion) for motion in motions]
-    below_N = _below(patches, told_3)[1]
+    below_N = _below(patches, body_up_3)[1]
     still, depth = sum(ground.still for ground in alone), _middle(below_N, shown_N)
-    if depth < LEAST_BELOW:
-        return SharedFloor(ground=placed_ground(told_3, -depth, still), size_N=np.ones(len(alone)))
-    up_3 = told_3
+    if depth < MIN_CAMERA_HEIGHT_M:
+        return SharedFloor(ground=ground_at(body_up_3, -depth, still), size_N=np.ones(len(alone)))
+    up_3 = body_up_3
     for _ in range(ITERATIONS):
         foot_N3, below_N = _below(patches, up_3)
-        up_3, depth = _stepped(up_3, depth, (told_3, told_2), foot_N3, spread_N)
+        up_3, depth = _stepped(up_3, depth, (body_up_3, body_spread_2), foot_N3, spread_N)
     size_N = depth / np.maximum(_below(patches, up_3)[1], 1e-6)
     kept_N: Bool = np.asarray(stated_N) | (size_N < SIZES[0]) | (size_N > SIZES[1])
-    return SharedFloor(ground=placed_ground(up_3, -depth, still), size_N=np.where(kept_N, 1.0, size_N))
+    return SharedFloor(ground=ground_at(up_3, -depth, still), size_N=np.where(kept_N, 1.0, size_N))
 
 
 def _below(patches: Sequence[F64], up_3: F64) -> tuple[F64, F64]:
-    """The usual place (N, 3) of the lowest part of each person's soles, and how far it is below the camera (N,)."""
-    foot_N3 = np.array(
-        [np.median(one_TP3[np.arange(len(one_TP3)), (one_TP3 @ up_3).argmin(axis=1)], axis=0) for one_TP3 in patches]
-    )
+    """The median position (N, 3) of the lowest part of each person's soles, and its depth below the camera (N,)."""
+    lowest = [sole_TP3[np.arange(len(sole_TP3)), (sole_TP3 @ up_3).argmin(axis=1)] for sole_TP3 in patches]
+    foot_N3 = np.array([np.median(sole_T3, axis=0) for sole_T3 in lowest])
     return foot_N3, -(foot_N3 @ up_3)
 
 
@@ -100,19 +98,22 @@ def _middle(value_N: F64, weight_N: F64) -> float:
 
 
 def _stepped(
-    up_3: F64, depth: float, told: tuple[F64, F64], foot_N3: F64, spread_N: F64
+    up_3: F64, depth: float, body_up: tuple[F64, F64], foot_N3: F64, spread_N: F64
 ) -> tuple[F64, float]:
-    """Up and the floor's depth below the camera after one Gauss–Newton step (kernel of Geman and McClure)."""
-    below_N = np.maximum(-(foot_N3 @ up_3), LEAST_BELOW)
-    off_N = np.log(below_N / depth)
-    weight_N = (-(foot_N3 @ up_3) > LEAST_BELOW) / spread_N**2 / (1 + (off_N / (2 * SIZE)) ** 2) ** 2
-    turn_23, (told_3, told_2) = across(up_3), told
+    """The up direction and the floor's depth below the camera after one Gauss–Newton step (Geman–McClure kernel).
+
+    `body_up`: the up direction from bodies and lines, and its two standard deviations.
+    """
+    below_N = np.maximum(-(foot_N3 @ up_3), MIN_CAMERA_HEIGHT_M)
+    error_N = np.log(below_N / depth)
+    weight_N = (-(foot_N3 @ up_3) > MIN_CAMERA_HEIGHT_M) / spread_N**2 / (1 + (error_N / (2 * SIZE)) ** 2) ** 2
+    turn_23, (body_up_3, body_spread_2) = across(up_3), body_up
     slope_N3 = np.column_stack([-(foot_N3 @ turn_23.T) / below_N[:, None], -np.ones(len(foot_N3))])
     normal_33 = slope_N3.T @ (slope_N3 * weight_N[:, None]) + 1e-6 * np.eye(3)
-    right_3 = slope_N3.T @ (weight_N * off_N)
-    told_22, roll_2 = np.diag(told_2**-2), turn_23[:, 0] / LEVEL
-    normal_33[:2, :2] += told_22 + np.outer(roll_2, roll_2)
-    right_3[:2] += roll_2 * up_3[0] / LEVEL - told_22 @ turn_23 @ told_3
+    right_3 = slope_N3.T @ (weight_N * error_N)
+    precision_22, roll_2 = np.diag(body_spread_2**-2), turn_23[:, 0] / LEVEL
+    normal_33[:2, :2] += precision_22 + np.outer(roll_2, roll_2)
+    right_3[:2] += roll_2 * up_3[0] / LEVEL - precision_22 @ turn_23 @ body_up_3
     step_3 = -np.linalg.solve(normal_33, right_3)
     up_3 = up_3 + step_3[:2] @ turn_23
-    return up_3 / np.linalg.norm(up_3), depth * float(np.exp(np.clip(step_3[2], -0.3, 0.3)))
+    return up_3 / np.linalg.norm(up_3), depth * float(np.exp(np.clip(step_3[2], -MAX_DEPTH_STEP, MAX_DEPTH_STEP)))

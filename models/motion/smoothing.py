@@ -1,4 +1,4 @@
-"""Smoothing of a motion over time that keeps fast limbs fast."""
+"""Smooths a motion over time with a filter that preserves the peak speeds of fast limbs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from scipy.spatial.transform import Rotation
 
 from models.body.body_motion import BodyMotion
 from models.body.rotation_vectors import continuous_quaternions
-from models.motion.soles import frames_a_second
+from models.motion.soles import frame_rate
 
 WINDOW, ORDER = 0.3, 4
-"""Seconds of the window, and degree of the polynomials that are fitted in it (Savitzky and Golay, 1964)."""
+"""Length of the window, seconds, and degree of the polynomial that is fitted in it (Savitzky and Golay, 1964)."""
 
 
 def smoothed_motion(motion: BodyMotion) -> BodyMotion:
-    """The motion, of evenly spaced frames, with smooth rotations and a smooth path.
+    """A motion of evenly spaced frames with smoothed rotations and root positions.
 
-    A motion shorter than the window stays as it is.
+    A motion that is shorter than the window is not changed.
     """
-    frames = max(ORDER + 3, round(WINDOW * frames_a_second(motion))) // 2 * 2 + 1
+    frames = max(ORDER + 3, round(WINDOW * frame_rate(motion))) // 2 * 2 + 1
     if frames > len(motion.second_T):
         return motion
     rotation_TB33 = motion.rotation_TB33.copy()

@@ -1,4 +1,4 @@
-"""Bones and soles of the open body over all frames of a motion."""
+"""Positions of the bones and soles of the open body in all frames of a motion."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
 
 PATCHES = ("heel.L", "ball.L", "heel.R", "ball.R")
-"""Parts of the soles, in order. The ball's part reaches to the tips of the toes."""
-
+"""Parts of the soles, in order. The ball's part includes the toes."""
 SOLE_HEIGHT = 0.015
-"""Metres above the floor at rest up to which skin of the foot belongs to the sole."""
-
+"""Metres above the floor. In the rest pose, skin of the foot below this height belongs to the sole."""
 HEEL_END, BALL_START = -0.005, 0.095
-"""Where the heel's part ends and the ball's part begins at rest, metres in front of the ankle."""
-
+"""Metres in front of the ankle, in the rest pose: end of the heel's part, and start of the ball's part."""
 POINTS_A_PATCH = 24
+"""Number of vertices of each part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,21 +38,21 @@ class Soles:
 
 @cache
 def soles() -> Soles:
-    """The soles of the open body: evenly spread vertices, a right one mirrors a left one."""
+    """The soles of the open body, as evenly spread vertices. The right sole is the mirror image of the left."""
     body = load_body()
     ankle_z = float(body.bone_mean_B3[body.bone("foot.L"), 2])
     moving = [b for b, name in enumerate(body.bones) if name.startswith(("foot", "toe")) and name.endswith(".L")]
     on_foot = (body.weight_VB[:, moving].sum(axis=1) > 0.9) & (body.mean_V3[:, 1] < SOLE_HEIGHT)
     ahead_V = body.mean_V3[:, 2] - ankle_z
     left = [_spread(np.flatnonzero(on_foot & part)) for part in (ahead_V < HEEL_END, ahead_V > BALL_START)]
-    vertex_PS = np.stack([*left, *(body.twin_V[one] for one in left)])
+    vertex_PS = np.stack([*left, *(body.twin_V[vertex_S] for vertex_S in left)])
     bones = np.flatnonzero((body.weight_VB[vertex_PS.ravel()] > 0).any(axis=0))
     weight_PSK = body.weight_VB[vertex_PS][..., bones]
     return Soles(vertex_PS=vertex_PS, bones=bones, weight_PSK=weight_PSK / weight_PSK.sum(axis=2, keepdims=True))
 
 
 def _spread(vertices: Index) -> Index:
-    """`POINTS_A_PATCH` of the vertices, each the farthest from those before it."""
+    """`POINTS_A_PATCH` of the vertices: each one is the farthest from those before it."""
     point_N3 = load_body().mean_V3[vertices]
     chosen, distance_N = [0], np.linalg.norm(point_N3 - point_N3[0], axis=1)
     while len(chosen) < POINTS_A_PATCH:
@@ -86,6 +84,6 @@ def sole_centres(motion: BodyMotion) -> F64:
     return np.asarray(soles_over_time(motion.shape_C, *motion_bones(motion)).mean(axis=2), np.float64)
 
 
-def frames_a_second(motion: BodyMotion) -> float:
-    """Frames a second, from the median time between frames; 1 for a single frame."""
+def frame_rate(motion: BodyMotion) -> float:
+    """Frames per second, from the median time between frames; 1 for a single frame."""
     return 1 / float(np.median(np.diff(motion.second_T))) if len(motion.second_T) > 1 else 1.0

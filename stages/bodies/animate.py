@@ -1,4 +1,4 @@
-"""Animation: the motions of a film's people as a glTF or BVH file, a page that shows them, or their joint angles."""
+"""Animation: writes the motions of a video's people as glTF, BVH or VRM, as a page that plays them, or as angles."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, ClassVar, Literal
 import cv2
 import numpy as np
 
-from models.animation.take import (
+from models.animation.animation_clip import (
+    AnimationClip,
     RigSettings,
-    Take,
-    from_origin,
-    take_as_angles,
-    take_as_bvh,
-    take_as_gltf,
-    take_as_vrm_animations,
+    clip_as_angles,
+    clip_as_bvh,
+    clip_as_gltf,
+    clip_as_vrm_animations,
+    moved_to_origin,
 )
-from models.animation.viewer_page import FilmPicture, viewer_page
+from models.animation.viewer_page import VideoPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS, tile_side
 from pipeline.stage import Job, Stage, StageError, fitting_name
-from stages.bodies.background import BackgroundFollower
-from stages.bodies.recorded_bodies import PERSON, RecordedBodies, recorded_take
+from stages.bodies.background_tracking import BackgroundTracker
+from stages.bodies.recorded_bodies import PERSON, RecordedBodies, recorded_clip
 from stages.bodies.shot_cameras import ShotCamera, camera_notes, camera_warnings
 from stages.payloads import U8, Bodies, FrameChunk, People, Surfaces, Written
 from stages.people.scene_cuts import is_scene_cut, thumbnail
@@ -32,19 +32,20 @@ from stages.video.encoding.output_file import OutputFile, free_path, moved_aside
 
 SUFFIXES = (".glb", ".bvh", ".vrma", ".csv", ".html")
 A_FILE_EACH = (".bvh", ".vrma", ".csv")
-"""Kinds that hold one person."""
+"""Kinds of files that contain one person."""
 NAMED_FILES = 5
-"""Further files that a message names one by one."""
+"""Maximum number of further files that a message names; of more it names the first and the last."""
 PICTURE_WIDTH, PICTURE_SECONDS, PICTURE_QUALITY = 480, 0.075, 70
-"""Pictures of the film on the page: their width, the least time between them, and the quality of the JPEG."""
+"""Pictures of the video on the page: their width in pixels, the minimum time between them in seconds, and the quality
+of the JPEG, 0..100."""
 
 
 class Animate(Stage):
-    """Records all people of a film and writes one animation at the end.
+    """Records the bodies of all people of a video, and writes one animation at the end.
 
-    Lengths are metres in glTF and centimetres in BVH; y is up; the person who is seen longest starts at the origin and
-    faces +z. A camera that turns or zooms is followed by the background; one that travels is taken to stand still, and
-    the receipt warns.
+    Lengths are metres in glTF and centimetres in BVH; y is up. The person who is visible longest starts at the origin
+    and faces +z. A rotation or zoom of the camera is estimated from the background and compensated. A camera that
+    translates counts as still, and the receipt warns.
     """
 
     ordered = True
@@ -55,13 +56,13 @@ class Animate(Stage):
         """How people are animated.
 
         Attributes:
-            skeleton: names and axes of the joints: the body's `own`, `mixamo`, `unreal` or `cmu`.
+            skeleton: names and axes of the joints: `own` (the open body's), `mixamo`, `unreal` or `cmu`.
             rest: the rest pose: arms level (`t`) or 45° down (`a`).
-            in_place: without the path along the floor.
-            lock_feet: soles stay where they stand.
-            camera: `auto` follows a camera that turns or zooms; `still` takes it to stand still.
-            least_seconds: people who are seen for a shorter time are left out.
-            viewer: an HTML file that shows the animation and the film in a browser, without a network; None = none.
+            in_place: true removes the path along the floor.
+            lock_feet: true keeps soles at one position while they are in contact with the floor.
+            camera: `auto` compensates a camera that rotates or zooms; `still` means that the camera is still.
+            least_seconds: people who are visible for a shorter time are left out.
+            viewer: an HTML file that plays the animation beside the video in a browser, offline; None = none.
         """
 
         skeleton: Literal["own", "mixamo", "unreal", "cmu"] = "own"
@@ -88,12 +89,12 @@ class Animate(Stage):
             _output(config.viewer, job)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """A film of which nothing is recorded."""
+        """A new video, of which nothing is recorded."""
         super().__init__(config, threads=threads)
         self._recorded = RecordedBodies()
         self._thumbnail: U8 | None = None
-        self._background = BackgroundFollower()
-        self._pictures: list[FilmPicture] = []
+        self._background = BackgroundTracker()
+        self._pictures: list[VideoPicture] = []
         self._job: Job | None = None
         self._animated: list[str] = []
 
@@ -110,7 +111,7 @@ class Animate(Stage):
             now = thumbnail(frames.rgb_THW3[t])
             if self._thumbnail is not None and is_scene_cut(self._thumbnail, now):
                 recorded.cuts.append(second)
-                self._background = BackgroundFollower()
+                self._background = BackgroundTracker()
             self._thumbnail = now
             recorded.add_frame(second, bodies.in_frame(t))
             recorded.add_lines(second, frames.rgb_THW3[t])
@@ -122,21 +123,21 @@ class Animate(Stage):
         return iter(())
 
     def flush(self) -> Iterator[Written]:
-        """Write the files. Raises StageError if nobody was seen long enough, or a file cannot be written."""
+        """Write the files. Raises StageError if no person is visible long enough, or a file cannot be written."""
         if self._job is None:
             return
         cameras = self._recorded.cameras()
-        take = recorded_take(self._recorded, cameras, self.config.least_seconds, self.config.lock_feet)
-        if not take.motion_of:
+        clip = recorded_clip(self._recorded, cameras, self.config.least_seconds, self.config.lock_feet)
+        if not clip.motion_of:
             what = "nobody was seen long enough, so there is nothing to animate"
             remedy = "look at the people with -c video, or try animate.least_seconds=0"
             if len(self._recorded.seconds) == 1:
                 what = "one picture shows no motion, so there is nothing to animate"
                 remedy = "give a video; for one picture --export mesh and --export bodies write the bodies"
             raise StageError(what, self._job.name, remedy)
-        take = from_origin(take)
-        self._animated = list(take.motion_of)
-        written = _write_all(self._files(take, self._job), self._job)
+        clip = moved_to_origin(clip)
+        self._animated = list(clip.motion_of)
+        written = _write_all(self._files(clip, self._job), self._job)
         moved = [sentence for path, free in written.items() for sentence in moved_aside(path, free)]
         assert self._job.output is not None
         result = written.pop(self._job.output)
@@ -149,7 +150,7 @@ class Animate(Stage):
         yield Written(path=result, frames=len(self._recorded.seconds), facts=facts)
 
     def _warnings(self, cameras: Mapping[int, ShotCamera]) -> list[str]:
-        """What the film lacks for an animation that is right: a single shot, and a camera that stays at its place."""
+        """Reasons why the animation may be wrong: scene cuts, and a camera that translates."""
         found = camera_warnings(cameras)
         if cuts := len(self._recorded.cuts):
             what = f"{cuts} scene cut{'s' if cuts > 1 else ''}: each shot has a floor of its own"
@@ -163,18 +164,21 @@ class Animate(Stage):
         return {"animated": self._animated, **shown}
 
     def state(self) -> bytes:
-        """All bodies and matches of the background so far. The pictures of a page, the search for cuts and the places
-        that are followed begin anew."""
+        """The recorded bodies and matches of the background.
+
+        After a restart the pictures of a page are lost, and the search for cuts and the tracking of the background
+        start from nothing.
+        """
         return self._recorded.to_bytes()
 
     def restore(self, state: bytes) -> None:
         """Continue from what `state` returned."""
         if state:
             self._recorded = RecordedBodies.from_bytes(state)
-            self._background = BackgroundFollower(first=self._recorded.frames_of_shot)
+            self._background = BackgroundTracker(first=self._recorded.frames_of_shot)
 
-    def _files(self, take: Take, job: Job) -> dict[str, bytes]:
-        """Contents by path: the result, in BVH, VRMA and CSV one file for each further person, and the page."""
+    def _files(self, clip: AnimationClip, job: Job) -> dict[str, bytes]:
+        """Contents by path: the result, the page, and a file for each further person in BVH, VRMA and CSV."""
         assert job.output is not None
         settings, suffix = RigSettings(
             skeleton=self.config.skeleton, rest=self.config.rest, in_place=self.config.in_place
@@ -182,23 +186,23 @@ class Animate(Stage):
         files: dict[str, bytes] = {}
         pages = [path for path in (job.output if suffix == ".html" else None, self.config.viewer) if path is not None]
         if suffix in A_FILE_EACH:
-            for number, (name, content) in enumerate(self._of_each(take, settings, suffix).items()):
+            for number, (name, content) in enumerate(self._of_each(clip, settings, suffix).items()):
                 files[job.output if number == 0 else _path_of_person(job.output, name)] = content
         if suffix == ".glb" or pages:
-            glb = take_as_gltf(take, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
+            glb = clip_as_gltf(clip, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
             if suffix == ".glb":
                 files[job.output] = glb
-            start = min(float(motion.second_T[0]) for motion in take.motion_of.values())
+            start = min(float(motion.second_T[0]) for motion in clip.motion_of.values())
             pictures = [replace(one, second=one.second - start) for one in self._pictures]
-            page = viewer_page(job.stem, glb, pictures, take.camera, start) if pages else ""
+            page = viewer_page(job.stem, glb, pictures, clip.camera, start) if pages else ""
             files |= {path: page.encode() for path in pages}
         return files
 
-    def _of_each(self, take: Take, settings: RigSettings, suffix: str) -> dict[str, bytes]:
+    def _of_each(self, clip: AnimationClip, settings: RigSettings, suffix: str) -> dict[str, bytes]:
         """Contents of the file of each person."""
         if suffix == ".vrma":
-            return take_as_vrm_animations(take, self.config.in_place)
-        texts = take_as_bvh(take, settings) if suffix == ".bvh" else take_as_angles(take)
+            return clip_as_vrm_animations(clip, self.config.in_place)
+        texts = clip_as_bvh(clip, settings) if suffix == ".bvh" else clip_as_angles(clip)
         return {name: text.encode() for name, text in texts.items()}
 
     def _keep_picture(self, rgb_HW3: U8, second: float) -> None:
@@ -208,7 +212,7 @@ class Animate(Stage):
         scale = min(1.0, PICTURE_WIDTH / width)
         small = cv2.resize(rgb_HW3, (round(width * scale), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
         _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, PICTURE_QUALITY])
-        self._pictures.append(FilmPicture(second=second, jpeg=jpeg.tobytes()))
+        self._pictures.append(VideoPicture(second=second, jpeg=jpeg.tobytes()))
 
 
 ATLAS_TILE = tile_side(800, 1200)
@@ -241,16 +245,16 @@ def _path_of_person(output: str, name: str) -> str:
 
 
 def _refuse_files_of_people(job: Job) -> None:
-    """Raises StageError for a file that has the name of a further person's, whoever will be in the film.
+    """Raise StageError if a file exists whose name a further person of the video may need.
 
-    A resumed run may find those of its own first part, and writes beside them.
+    A resumed run is not refused: it may find the files of its first part, and writes beside them.
     """
     output = Path(job.output or "")
     if job.overwrite or job.resume or output.suffix.lower() not in A_FILE_EACH:
         return
     for path in sorted(output.parent.glob(f"*{output.suffix.lower()}")):
         if path.name.startswith(f"{output.stem}.{PERSON}"):
-            what = "this file exists already, and a person of the film may need its name"
+            what = "this file exists already, and a person of the video may need its name"
             raise StageError(what, str(path), "move it, add --overwrite, or name another output with -o")
 
 

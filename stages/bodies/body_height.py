@@ -1,4 +1,4 @@
-"""The height of a body: one image does not tell a near child from a far giant, so a user may state it."""
+"""The height of a body. One image cannot distinguish a near child from a distant giant, so a user can state heights."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from models.body.open_body import load_body
 from stages.payloads import F32
 
 HEIGHTS_M = (0.4, 2.6)
-"""Heights of people that can be stated, metres."""
+"""Smallest and largest height that can be stated, metres."""
 STEPS = 4
+"""Number of Newton steps: the height is nearly linear in the shape scores, so these reach it."""
 
 
 def standing_height(shape_C: F32) -> float:
@@ -23,10 +24,7 @@ def standing_height(shape_C: F32) -> float:
 
 
 def shape_of_height(shape_C: F32, height_m: float) -> F32:
-    """The nearest shape scores of a body of this height.
-
-    The height is nearly linear in the scores, so Newton steps along its gradient reach it.
-    """
+    """The nearest shape scores of a body of this height, by Newton steps along the gradient of the height."""
     body = load_body()
     score_C = shape_C.astype(np.float64)
     for _ in range(STEPS):
@@ -38,7 +36,7 @@ def shape_of_height(shape_C: F32, height_m: float) -> F32:
 
 
 def at_height(body: FittedBody, height_m: float) -> FittedBody:
-    """The body with a stated height; it is moved along its ray, so that it stays in place in the image."""
+    """The body with a stated height. It moves along its ray, so that its projection does not change."""
     ratio = height_m / standing_height(body.pose.shape_C)
     root_3 = (body.pose.root_3 * ratio).astype(np.float32)
     pose = replace(body.pose, shape_C=shape_of_height(body.pose.shape_C, height_m), root_3=root_3)
@@ -46,6 +44,6 @@ def at_height(body: FittedBody, height_m: float) -> FittedBody:
 
 
 def resized(motion: BodyMotion, size: float) -> BodyMotion:
-    """A motion in a camera's frame whose body is larger by a factor, and as much farther on the camera's rays."""
+    """A motion in a camera's frame whose body is larger by a factor, and more distant by the same factor."""
     shape_C = shape_of_height(motion.shape_C, size * standing_height(motion.shape_C))
     return replace(motion, shape_C=shape_C, root_T3=(motion.root_T3 * size).astype(np.float32))

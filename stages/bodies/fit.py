@@ -14,26 +14,26 @@ from models.fitting.surface_fit import fit_surface
 from models.fitting.track_fit import tracked_body
 from pipeline.stage import Stage
 from stages.bodies.body_height import HEIGHTS_M, at_height
+from stages.bodies.body_look_ahead import BodyLookAhead, FrameFits
+from stages.bodies.duplicate_people import duplicate_people
 from stages.bodies.fit_state import FittingMemory, memory_from_bytes, memory_to_bytes
-from stages.bodies.footage_camera import FIELDS_DEG, camera_of
-from stages.bodies.shown_twice import shown_twice
-from stages.bodies.waiting_bodies import FrameFits, WaitingBodies
+from stages.bodies.focal_length import FIELDS_DEG, camera_of
 from stages.payloads import U8, Bodies, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.scene_cuts import is_scene_cut, thumbnail
 
 FORGET_FRAMES = 30
-"""Frames without a person after which the person's last body no longer starts a fit."""
-LEAST_PIXELS = 150
+"""Number of frames without a person after which the fit starts from scratch."""
+MIN_PIXELS = 150
 """A surface with fewer pixels is too small for a fit."""
 
 
 class FitBodies(Stage):
-    """Surfaces in, bodies of the same frame out, `look_ahead` frames later.
+    """Fits a body to each surface of a frame, and returns the bodies `look_ahead` frames later.
 
-    Each person is fitted from where the body in the frames before leads, with one shape after the first frames. With
-    look-ahead, the poses of a person are then smoothed over as many frames before and after. Single images, and the
-    first frame after a scene cut, are fitted from nothing. Surfaces that are too small give no body, and in videos
-    people without an identity: their detections are uncertain and often last one frame.
+    The fit of a person starts at a pose that is predicted from the frames before. The shape is constant after the first
+    frames. With look-ahead, poses are then smoothed over this number of frames before and after. In single images, and
+    in the first frame after a scene cut, a fit starts from scratch. Surfaces that are too small give no body. In a
+    video, people without an identity give no body either, because most of them are wrong detections of one frame.
     """
 
     ordered = True
@@ -43,13 +43,12 @@ class FitBodies(Stage):
         """How bodies are fitted.
 
         Attributes:
-            focal_px: the focal length in pixels of the frames; None = of a photo's EXIF, else that of `field_deg`.
-            field_deg: the field of view over the larger side of the frames where no focal length is known, degrees.
-            height_m: the height of all people, metres; None = as fitted, which knows the scale of a person only from
-                the shape.
-            height_of: the same for single identities: `{3: 1.82}`.
-            look_ahead: number of later frames that a frame waits for (0..8); 0 adds no delay, for live video.
-            most_people: in frames with more people the largest are fitted.
+            focal_px: the focal length in pixels of the frames; None = from a photo's EXIF, else from `field_deg`.
+            field_deg: the field of view of the larger side of the frames if no focal length is known, degrees.
+            height_m: the height of all people, metres; None = as fitted, which is an estimate from the shape alone.
+            height_of: the height of single identities: `{3: 1.82}`.
+            look_ahead: number of later frames for which a frame waits (0..8); 0 adds no delay, for live video.
+            most_people: maximum number of people in a frame who are fitted: the largest ones.
         """
 
         focal_px: float | None = None
@@ -80,12 +79,12 @@ class FitBodies(Stage):
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """A new stream without people."""
         super().__init__(config, threads=threads)
-        self.memory = FittingMemory(waiting=WaitingBodies(reach=config.look_ahead))
+        self.memory = FittingMemory(waiting=BodyLookAhead(window=config.look_ahead))
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Bodies]:
-        """The bodies of all chunks that are complete by now.
+        """The bodies of all chunks that are complete now.
 
-        Raises StageError for a focal length that cannot be that of the frames.
+        Raises StageError for a focal length that is impossible for these frames.
         """
         memory = self.memory
         camera, memory.camera_source = camera_of(self.config.focal_px, self.config.field_deg, frames.video)
@@ -96,13 +95,13 @@ class FitBodies(Stage):
         memory.waiting.add_chunk(len(frames))
         for t in range(len(frames)):
             second = frames.second(t)
-            apart = self._is_apart(frames.rgb_THW3[t], frames.first + t)
-            self._forget(frames.first + t, apart)
+            starts_shot = self._starts_shot(frames.rgb_THW3[t], frames.first + t)
+            self._forget(frames.first + t, starts_shot)
             here_N = np.flatnonzero(people.frame_N == t)
             seen = [(int(people.id_N[n]), surfaces.people[n]) for n in here_N]
             found = self._followed(seen, camera, frames.first + t, second)
             memory.waiting.fits.append(
-                FrameFits(second=second, apart=apart, people=tuple(found.values()), persons=tuple(found))
+                FrameFits(second=second, starts_shot=starts_shot, people=tuple(found.values()), persons=tuple(found))
             )
             if memory.waiting.unfinished > self.config.look_ahead:
                 memory.waiting.finish_oldest(self._at_stated_height)
@@ -118,48 +117,50 @@ class FitBodies(Stage):
         """Nobody."""
         return Bodies.joined([])
 
-    def _is_apart(self, frame_HW3: U8, frame: int) -> bool:
-        """Whether a frame does not continue the last one; it becomes the last one."""
+    def _starts_shot(self, frame_HW3: U8, frame: int) -> bool:
+        """Whether a frame does not continue the last one. It becomes the last one."""
         memory, now = self.memory, thumbnail(frame_HW3)
         cut = memory.last_frame >= 0 and is_scene_cut(memory.thumbnail, now)
-        apart = frame != memory.last_frame + 1 or cut
+        starts_shot = frame != memory.last_frame + 1 or cut
         memory.thumbnail, memory.last_frame = now, frame
-        return apart
+        return starts_shot
 
-    def _forget(self, frame: int, apart: bool) -> None:
-        """Drop the bodies from which no fit of this frame may start."""
-        followed = self.memory.followed
-        self.memory.followed = {
-            key: one for key, one in followed.items() if not apart and 0 < frame - one[0] <= FORGET_FRAMES
+    def _forget(self, frame: int, starts_shot: bool) -> None:
+        """Remove the bodies of people who were not visible for a long time; all bodies where a shot starts."""
+        tracked = self.memory.tracked
+        self.memory.tracked = {
+            identity: (last, body)
+            for identity, (last, body) in tracked.items()
+            if not starts_shot and 0 < frame - last <= FORGET_FRAMES
         }
 
     def _followed(
         self, seen: Sequence[tuple[int, PersonSurface]], camera: PinholeCamera, frame: int, second: float
     ) -> dict[int, tuple[int, FittedBody]]:
-        """Identity and body of the people of a frame who are fitted, by their index among those seen."""
+        """Identity and body of each fitted person of a frame, by the person's index in `seen`."""
         memory, found = self.memory, {}
         named = [n for n, (identity, _) in enumerate(seen) if identity >= 0]
         for n in (named[index] for index in self._large([seen[n][1] for n in named])):
             identity, surface = seen[n]
-            _, known = memory.followed.get(identity, (0, None))
-            if (followed := tracked_body(known, surface, camera, second)) is not None:
-                memory.followed[identity] = frame, followed
-                found[n] = identity, followed.body
+            _, known = memory.tracked.get(identity, (0, None))
+            if (tracked := tracked_body(known, surface, camera, second)) is not None:
+                memory.tracked[identity] = frame, tracked
+                found[n] = identity, tracked.body
         memory.count += len(found)
         return found
 
     def _fitted_still(self, people: People, surfaces: Surfaces, camera: PinholeCamera) -> Bodies:
-        """The bodies of a single image, each fitted from nothing."""
+        """The bodies of a single image."""
         tried = {n: fit_surface(surfaces.people[n], camera) for n in self._large(surfaces.people)}
         found = {n: self._at_stated_height(int(people.id_N[n]), body) for n, body in tried.items() if body is not None}
         self.memory.count += len(found)
         return Bodies.joined([Bodies.of_frame(list(found.values()), list(found))])
 
     def _large(self, surfaces: Sequence[PersonSurface]) -> list[int]:
-        """Indices of the people of one frame who are large enough, not too many, and each once."""
+        """Indices of the people of one frame who are fitted: large enough, no duplicates, at most `most_people`."""
         pixels = [int((surface.labels_hw > 0).sum()) for surface in surfaces]
-        twice = shown_twice(surfaces)
-        large = [n for n, count in enumerate(pixels) if count >= LEAST_PIXELS and not twice[n]]
+        duplicate = duplicate_people(surfaces)
+        large = [n for n, count in enumerate(pixels) if count >= MIN_PIXELS and not duplicate[n]]
         if len(large) > self.config.most_people:
             self.memory.crowd = max(self.memory.crowd, len(large))
             large = sorted(sorted(large, key=lambda n: -pixels[n])[: self.config.most_people])
@@ -171,7 +172,7 @@ class FitBodies(Stage):
         return identity, body if height_m is None else at_height(body, height_m)
 
     def summary(self) -> Mapping[str, Any]:
-        """`bodies`: number of fitted bodies; `focal_length`: where it is from; `warnings`, `notes`."""
+        """`bodies`: number of fitted bodies; `focal_length`: its source; `warnings`, `notes`."""
         memory = self.memory
         facts: dict[str, Any] = {"bodies": memory.count, "focal_length": memory.camera_source}
         if memory.crowd:
@@ -183,7 +184,7 @@ class FitBodies(Stage):
         return facts
 
     def state(self) -> bytes:
-        """The last bodies, the last frame as a small image, and the frames and chunks in the look-ahead, exactly."""
+        """The last bodies, the small image of the last frame, and the frames and chunks in the look-ahead."""
         return memory_to_bytes(self.memory)
 
     def restore(self, state: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What `fit` remembers of a stream, and the same as bytes, so that an interrupted run continues exactly."""
+"""The state of `fit` in a stream, and its conversion to bytes, so that an interrupted run continues exactly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.body.body_pose import BodyPose
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.fitting.track_fit import TrackedBody
-from stages.bodies.waiting_bodies import ChunkOfBodies, FrameFits, WaitingBodies
+from stages.bodies.body_look_ahead import BodyLookAhead, ChunkOfBodies, FrameFits
 from stages.payloads import U8, Bodies
 from stages.people.surface_arrays import NamedArrays, SavedArrays, arrays_from_bytes, arrays_to_bytes
 
@@ -27,16 +27,17 @@ class FittingMemory:
     """The state of a stream.
 
     Attributes:
-        waiting: frames in the look-ahead.
-        followed: the last frame of each identity, and what is known of its body then.
-        last_frame, thumbnail: number and small image of the last frame; −1 before the first.
+        waiting: the frames in the look-ahead.
+        tracked: the last frame of each identity, and what is known of its body then.
+        last_frame: index of the last frame; −1 before the first.
+        thumbnail: small image of the last frame.
         count: number of fitted bodies.
-        crowd: the largest number of people in a frame of which some were left out; 0: none was.
-        camera_source: where the focal length is from; empty before the first frame.
+        crowd: the largest number of people in a frame with more than `most_people`; 0 if there was no such frame.
+        camera_source: source of the focal length; empty before the first frame.
     """
 
-    waiting: WaitingBodies
-    followed: dict[int, tuple[int, TrackedBody]] = field(default_factory=dict)
+    waiting: BodyLookAhead
+    tracked: dict[int, tuple[int, TrackedBody]] = field(default_factory=dict)
     last_frame: int = -1
     thumbnail: U8 = field(default_factory=lambda: NO_THUMBNAIL)
     count: int = 0
@@ -45,18 +46,18 @@ class FittingMemory:
 
 
 def memory_to_bytes(memory: FittingMemory) -> bytes:
-    """All of it."""
+    """The state as bytes."""
     waiting = memory.waiting
-    whole = [waiting.reach, waiting.past, memory.last_frame, memory.count, memory.crowd]
+    whole = [waiting.window, waiting.past, memory.last_frame, memory.count, memory.crowd]
     arrays: NamedArrays = {
         "whole": np.array(whole, np.int64),
         "source": np.array(memory.camera_source),
         "thumbnail": memory.thumbnail,
         "seconds": np.array([one.second for one in waiting.fits], np.float64),
-        "apart": np.array([one.apart for one in waiting.fits], bool),
+        "apart": np.array([one.starts_shot for one in waiting.fits], bool),
         "chunks": np.array([(one.frames, one.finished) for one in waiting.chunks], np.int64).reshape(-1, 2),
     }
-    arrays |= _followed_to_arrays(memory.followed)
+    arrays |= _tracked_to_arrays(memory.tracked)
     done = [bodies for chunk in waiting.chunks for bodies in chunk.bodies]
     groups = {"fit": [one.people for one in waiting.fits], "done": [_people_of(bodies) for bodies in done]}
     persons = {"fit": [one.persons for one in waiting.fits], "done": [bodies.person_N.tolist() for bodies in done]}
@@ -72,10 +73,10 @@ def memory_to_bytes(memory: FittingMemory) -> bytes:
 def memory_from_bytes(state: bytes) -> FittingMemory:
     """The inverse of `memory_to_bytes`."""
     arrays = arrays_from_bytes(state)
-    reach, past, last_frame, count, crowd = arrays["whole"].tolist()
+    window, past, last_frame, count, crowd = arrays["whole"].tolist()
     fits = deque(
-        FrameFits(second=second, apart=apart, people=people, persons=persons)
-        for second, apart, (people, persons) in zip(
+        FrameFits(second=second, starts_shot=starts_shot, people=people, persons=persons)
+        for second, starts_shot, (people, persons) in zip(
             arrays["seconds"].tolist(), arrays["apart"].tolist(), _groups("fit", arrays), strict=True
         )
     )
@@ -87,8 +88,8 @@ def memory_from_bytes(state: bytes) -> FittingMemory:
         for frames, finished in arrays["chunks"].tolist()
     )
     return FittingMemory(
-        waiting=WaitingBodies(reach=reach, fits=fits, past=past, chunks=chunks),
-        followed=_followed_from_arrays(arrays),
+        waiting=BodyLookAhead(window=window, fits=fits, past=past, chunks=chunks),
+        tracked=_tracked_from_arrays(arrays),
         last_frame=last_frame,
         thumbnail=arrays["thumbnail"],
         count=count,
@@ -97,9 +98,9 @@ def memory_from_bytes(state: bytes) -> FittingMemory:
     )
 
 
-def _followed_to_arrays(followed: Mapping[int, tuple[int, TrackedBody]]) -> NamedArrays:
-    known = [one for _, one in followed.values()]
-    whole = [(key, frame, one.frames, one.previous is not None) for key, (frame, one) in followed.items()]
+def _tracked_to_arrays(tracked: Mapping[int, tuple[int, TrackedBody]]) -> NamedArrays:
+    known = [one for _, one in tracked.values()]
+    whole = [(key, frame, one.frames, one.previous is not None) for key, (frame, one) in tracked.items()]
     arrays: NamedArrays = {
         "followed": np.array(whole, np.int64).reshape(-1, 4),
         "followed times": np.array([(one.second, one.previous_second, one.mean_residual) for one in known], np.float64),
@@ -108,7 +109,7 @@ def _followed_to_arrays(followed: Mapping[int, tuple[int, TrackedBody]]) -> Name
     return arrays | bodies_to_arrays("before", [one.previous for one in known if one.previous is not None])
 
 
-def _followed_from_arrays(arrays: SavedArrays) -> dict[int, tuple[int, TrackedBody]]:
+def _tracked_from_arrays(arrays: SavedArrays) -> dict[int, tuple[int, TrackedBody]]:
     last, before = bodies_from_arrays("last", arrays), iter(bodies_from_arrays("before", arrays))
     found = {}
     for row, (identity, frame, frames, has_before) in enumerate(arrays["followed"].tolist()):
@@ -132,7 +133,7 @@ def _people_of(bodies: Bodies) -> tuple[tuple[int, FittedBody], ...]:
 
 
 def _groups(name: str, arrays: SavedArrays) -> list[tuple[tuple[tuple[int, FittedBody], ...], tuple[int, ...]]]:
-    """The people of each frame of a group who have a body, and their indices."""
+    """The fitted people of each frame of a group, and their indices among all people of the frame."""
     people = list(zip(arrays[f"{name} ids"].tolist(), bodies_from_arrays(name, arrays), strict=True))
     persons = arrays[f"{name} persons"].tolist()
     ends = np.cumsum(arrays[f"{name} sizes"]).tolist()
@@ -141,7 +142,7 @@ def _groups(name: str, arrays: SavedArrays) -> list[tuple[tuple[tuple[int, Fitte
 
 
 def bodies_to_arrays(name: str, bodies: Sequence[FittedBody]) -> NamedArrays:
-    """Bodies as arrays with one row for each; their names begin with `name`."""
+    """Arrays with one row for each body. Names of the arrays start with `name`."""
     arrays: NamedArrays = {f"{name} count": np.array(len(bodies))}
     rows = [_values(body) for body in bodies]
     for key in rows[0] if rows else ():
@@ -159,10 +160,10 @@ def bodies_from_arrays(name: str, arrays: SavedArrays) -> list[FittedBody]:
 
 
 def _keys() -> list[str]:
-    """Names of all values of a body; those of its parts are `part.name`."""
+    """Names of all values of a body. The names of values of its parts are `part.name`."""
     parts = dict(PARTS)
-    own = [spec.name for spec in fields(FittedBody) if spec.name not in parts]
-    return [*own, *(f"{part}.{spec.name}" for part, cls in PARTS for spec in fields(cls))]
+    direct = [spec.name for spec in fields(FittedBody) if spec.name not in parts]
+    return [*direct, *(f"{part}.{spec.name}" for part, cls in PARTS for spec in fields(cls))]
 
 
 def _values(body: FittedBody) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The bodies of a whole film by identity, and the motions that they make: upright, even in time, on the floor."""
+"""The bodies of all frames of a video by identity, and their conversion to an animation clip."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from models.animation.gltf_file import SceneCamera
+from models.animation.animation_clip import AnimationClip
+from models.animation.gltf_writer import SceneCamera
 from models.animation.placement import FrameSteps, frame_steps, resampled
-from models.animation.take import Take
 from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
-from models.motion.camera_turn import BackgroundMatch, camera_turn
+from models.motion.camera_estimation import BackgroundMatch, estimated_camera
 from models.motion.ground import Ground
 from models.motion.grounding import grounded_motion
 from models.motion.shared_floor import shared_floor
 from models.motion.smoothing import smoothed_motion
-from models.motion.upright_lines import steep_lines
+from models.motion.vertical_lines import steep_lines
 from stages.bodies.body_height import resized, standing_height
 from stages.bodies.fit_state import bodies_from_arrays, bodies_to_arrays
 from stages.bodies.shot_cameras import ShotCamera, shot_of
@@ -27,25 +27,23 @@ from stages.payloads import F32, U8
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 
 LINE_FRAMES, LINE_SECONDS = 6, 0.5
-"""Of so many frames of a shot the upright lines are kept, at least so many seconds apart."""
-
-
+"""Lines are detected in at most this number of frames of a shot, with at least this time between them, seconds."""
 PERSON = "person_"
-"""What the names of people in files begin with; their identity follows."""
+"""Names of people in files are this text and their identity."""
 
 
 @dataclass(slots=True, kw_only=True)
 class RecordedBodies:
-    """What a film has shown so far.
+    """The recorded bodies of a video, up to now.
 
     Attributes:
         width, height: pixels of the frames.
-        seconds: time of every frame, with people or without.
+        seconds: times of all frames, with people or without.
         cuts: times of the first frames after scene cuts.
-        background: where each frame shows the same places as an earlier one of its shot; None where they are not
-            found again. Empty if the camera is taken to stand still.
-        lines: seconds of some frames, each with the steep lines of its picture.
-        people: by identity, the second and the body of each frame; an identity lasts within one shot.
+        background: image points of each frame's background; None for a frame whose background is lost. Empty if the
+            user states that the camera is still.
+        lines: the steep lines of some frames, each with the time of its frame.
+        people: by identity, the time and the body of each frame; an identity never continues after a scene cut.
     """
 
     width: int = 0
@@ -64,23 +62,22 @@ class RecordedBodies:
                 self.people.setdefault(identity, []).append((second, body))
 
     def add_lines(self, second: float, rgb_HW3: U8) -> None:
-        """Record the steep lines of a frame: of some frames of each shot, a while apart."""
+        """Record the steep lines of a frame, if the shot needs lines of one more frame (see `LINE_FRAMES`)."""
         start = self.cuts[-1] if self.cuts else -np.inf
-        times = [one for one, _ in self.lines if one >= start]
+        times = [time for time, _ in self.lines if time >= start]
         if len(times) < LINE_FRAMES and (not times or second - times[-1] >= LINE_SECONDS):
             self.lines.append((second, steep_lines(rgb_HW3)))
 
     def lines_of(self, shot: int, camera: ShotCamera | None) -> list[F32]:
-        """The lines of each recorded picture of a shot, as the camera of its first frame would show them; none where
-        its camera travels."""
+        """The recorded lines of a shot as image lines of its first frame's camera; none if the camera translates."""
         lines = [(second, end_N4) for second, end_N4 in self.lines if shot_of(self.cuts, second) == shot]
-        if camera is None or camera.turn.kind == "still":
+        if camera is None or camera.estimate.kind == "still":
             return [end_N4 for _, end_N4 in lines]
         middle_2 = np.array([self.width, self.height]) / 2
-        return [camera.lines_of_first(end_N4, second, middle_2) for second, end_N4 in lines if camera.turns]
+        return [camera.lines_of_first(end_N4, second, middle_2) for second, end_N4 in lines if camera.rotates]
 
     def to_bytes(self) -> bytes:
-        """All of it."""
+        """The record as bytes."""
         arrays: dict[str, Any] = {
             "size": np.array([self.width, self.height]), "seconds": np.array(self.seconds, np.float64),
             "cuts": np.array(self.cuts, np.float64), "ids": np.array(list(self.people), np.int64),
@@ -113,11 +110,11 @@ class RecordedBodies:
 
     @property
     def frames_of_shot(self) -> int:
-        """Frames of the last shot so far."""
+        """Number of recorded frames of the last shot."""
         return len(self.seconds) - (bisect_left(self.seconds, self.cuts[-1]) if self.cuts else 0)
 
     def cameras(self) -> dict[int, ShotCamera]:
-        """The cameras of the shots that show somebody, where the background was followed."""
+        """The cameras of all shots with people; empty if the background was not tracked."""
         fps = 1 / frame_steps(np.array(self.seconds)).seconds
         first_of = [0, *(bisect_left(self.seconds, cut) for cut in self.cuts), len(self.seconds)]
         side = max(self.width, self.height)
@@ -126,8 +123,9 @@ class RecordedBodies:
             shot = shot_of(self.cuts, record[0][0])
             if shot not in cameras and self.background:
                 start, end = first_of[shot], first_of[shot + 1]
-                turn = camera_turn(self.background[start:end], record[0][1].camera.focal_px / side, fps)
-                cameras[shot] = ShotCamera(turn=turn, second_T=self.seconds[start:end], side_px=side)
+                focal = record[0][1].camera.focal_px / side
+                estimate = estimated_camera(self.background[start:end], focal, fps)
+                cameras[shot] = ShotCamera(estimate=estimate, second_T=self.seconds[start:end], side_px=side)
         return cameras
 
 
@@ -136,9 +134,9 @@ def _background_arrays(background: Sequence[BackgroundMatch | None]) -> dict[str
     none_02 = np.zeros((0, 2), np.float32)
     return {
         "earlier": np.array([-1 if match is None else match.earlier for match in background], np.int64),
-        "places": np.array([0 if match is None else len(match.now_M2) for match in background], np.int64),
+        "places": np.array([0 if match is None else len(match.current_M2) for match in background], np.int64),
         "earlier places": np.concatenate([none_02, *(match.earlier_M2 for match in known)]),
-        "now places": np.concatenate([none_02, *(match.now_M2 for match in known)]),
+        "now places": np.concatenate([none_02, *(match.current_M2 for match in known)]),
     }
 
 
@@ -146,34 +144,35 @@ def _background_of(arrays: Mapping[str, Any]) -> list[BackgroundMatch | None]:
     counts, ends = arrays["places"].tolist(), np.cumsum(arrays["places"]).tolist()
     before_N2, now_N2 = arrays["earlier places"], arrays["now places"]
     return [
-        BackgroundMatch(earlier=earlier, earlier_M2=before_N2[end - count : end], now_M2=now_N2[end - count : end])
+        BackgroundMatch(earlier=earlier, earlier_M2=before_N2[end - count : end], current_M2=now_N2[end - count : end])
         if earlier >= 0 else None
         for earlier, count, end in zip(arrays["earlier"].tolist(), counts, ends, strict=True)
     ]  # fmt: skip
 
 
-def recorded_take(
+def recorded_clip(
     recorded: RecordedBodies, cameras: Mapping[int, ShotCamera], least_seconds: float, lock_feet: bool
-) -> Take:
-    """The take of a film: whoever is seen longest comes first.
+) -> AnimationClip:
+    """The animation clip of recorded bodies; the person who is visible longest is first.
 
-    Between two cuts the camera stays at its place, and all people tell how it stands above their floor, and how
-    large each of them is. The take has the camera of its first person.
+    In one shot the camera keeps its position: the floor and the size of each person are estimated from all people of
+    the shot. The clip has the camera of its first person.
 
     Args:
-        cameras: by shot; those that turn are followed, others are taken to stand still.
-        least_seconds: people who are seen for a shorter time are left out.
-        lock_feet: whether soles stay where they stand.
+        recorded: the recorded bodies.
+        cameras: the camera of each shot. Rotations are compensated; other cameras count as still.
+        least_seconds: people who are visible for a shorter time are left out.
+        lock_feet: whether soles in contact are locked.
     """
     steps = frame_steps(np.array(recorded.seconds))
     needed = min(least_seconds, len(recorded.seconds) * steps.seconds)
     records = sorted(recorded.people.items(), key=lambda item: -len(item[1]))
     lasting = {name: record for name, record in records if len(record) * steps.seconds >= needed - 1e-6}
     if not lasting:
-        return Take(motion_of={})
+        return AnimationClip(motion_of={})
     shots = {name: shot_of(recorded.cuts, record[0][0]) for name, record in lasting.items()}
-    turning = {shot: camera for shot, camera in cameras.items() if camera.turns}
-    motions = {name: recorded_motion(record, steps, turning.get(shots[name])) for name, record in lasting.items()}
+    rotating = {shot: camera for shot, camera in cameras.items() if camera.rotates}
+    motions = {name: recorded_motion(record, steps, rotating.get(shots[name])) for name, record in lasting.items()}
     grounds: dict[int, Ground] = {}
     for shot in set(shots.values()):
         names = [name for name in lasting if shots[name] == shot]
@@ -189,26 +188,32 @@ def recorded_take(
     first = next(iter(lasting))
     focal_px, ground, pose_44 = lasting[first][0][1].camera.focal_px, grounds[shots[first]], np.eye(4)
     pose_44[:3, :3], pose_44[:3, 3] = ground.axes_33, ground.shift_3
-    keys = turning[shots[first]].keys() if shots[first] in turning else None
+    keys = rotating[shots[first]].keys() if shots[first] in rotating else None
     camera = SceneCamera(
         pose_44=pose_44, focal_px=focal_px if keys is None else float(keys.focal_px_T[0]), width=recorded.width,
         height=recorded.height, keys=keys,
     )
-    return Take(motion_of=standing, camera=camera)
+    return AnimationClip(motion_of=standing, camera=camera)
 
 
 def recorded_motion(
-    record: Sequence[tuple[float, FittedBody]], steps: FrameSteps, turning: ShotCamera | None = None
+    record: Sequence[tuple[float, FittedBody]], steps: FrameSteps, rotating: ShotCamera | None = None
 ) -> BodyMotion:
-    """One shape, even steps of time (frames without the person are bridged), and the axes of the shot's first frame.
+    """The motion of one person: one shape, equal time steps, in the axes of the shot's first frame.
 
-    A body that gets the shape of the others is moved along its ray, so that it stays as large in the picture.
+    Frames without the person are interpolated. A body whose shape changes moves along its ray, so that its size in the
+    image does not change.
+
+    Args:
+        record: times and bodies of the person.
+        steps: the time step of the result.
+        rotating: the camera of the shot if it rotates, else None.
     """
-    bodies = [body if turning is None else turning.in_first_axes(body, second) for second, body in record]
+    bodies = [body if rotating is None else rotating.in_first_axes(body, second) for second, body in record]
     shape_TC = np.stack([body.pose.shape_C for body in bodies])
     shape_C = np.median(shape_TC, axis=0).astype(np.float32)
-    own_KC, of_T = np.unique(shape_TC, axis=0, return_inverse=True)
-    ratio_K = standing_height(shape_C) / np.array([standing_height(own_C) for own_C in own_KC])
+    fitted_KC, of_T = np.unique(shape_TC, axis=0, return_inverse=True)
+    ratio_K = standing_height(shape_C) / np.array([standing_height(fitted_C) for fitted_C in fitted_KC])
     motion = BodyMotion(
         rotation_TB33=np.stack([body.pose.rotation_B33 for body in bodies]),
         root_T3=np.stack([body.pose.root_3 for body in bodies]) * ratio_K[of_T.ravel(), None].astype(np.float32),

@@ -1,4 +1,4 @@
-"""How exactly the turn of a camera is told by the background, on clips of the world `video` with known cameras.
+"""How exactly the turn of a camera is found by the background, on clips of the world `video` with known cameras.
 
     python -m tests.benchmarks.quality.camera_turns [--clips N]
 
@@ -17,9 +17,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F64
-from models.motion.camera_turn import BackgroundMatch, camera_turn
+from models.motion.camera_estimation import BackgroundMatch, estimated_camera
 from models.surface.raster import Camera
-from stages.bodies.background import BackgroundFollower
+from stages.bodies.background_tracking import BackgroundTracker
 from stages.payloads import PersonSurface
 from stages.world.scene import Scene
 from stages.world.video_scenes import clip_scene, video_clip
@@ -36,7 +36,7 @@ Film = tuple[list[BackgroundMatch | None], list[Camera], Paths, float]
 def filmed(kind: str, number: int) -> Film:
     """Matches of the background, cameras and people's places of a clip, and its frames a second."""
     world = replace(VIDEO_WORLDS["video"], camera_motions=(kind,), height=HEIGHT, width=WIDTH)
-    clip, follower = video_clip(world, SEED, number), BackgroundFollower()
+    clip, follower = video_clip(world, SEED, number), BackgroundTracker()
     matches, cameras, paths = [], [], dict[int, list[tuple[int, F64]]]()
     for frame in range(0, world.frames, STEP):
         scene = clip_scene(clip, frame)
@@ -56,8 +56,8 @@ def row(label: str, film: Film, given: bool) -> str:
     shift_T3 = np.stack([camera.shift_3 for camera in cameras]).astype(np.float64)
     back_T33 = turn_T33[0] @ turn_T33.swapaxes(1, 2)
     fitted = float(focal_T[0]) if given else ASSUMED
-    told = camera_turn(matches, fitted, fps)
-    off_T = Rotation.from_matrix(told.turn_T33.swapaxes(1, 2) @ back_T33).magnitude()
+    found = estimated_camera(matches, fitted, fps)
+    off_T = Rotation.from_matrix(found.rotation_T33.swapaxes(1, 2) @ back_T33).magnitude()
     made, still, length = [], [], []
     for path in paths.values():
         t = np.array([one for one, _ in path])
@@ -67,18 +67,18 @@ def row(label: str, film: Film, given: bool) -> str:
         world_T3 = np.einsum("tji,tj->ti", turn_T33[t], seen_T3 - shift_T3[t])
         true_T3 = world_T3 @ turn_T33[0].T + shift_T3[0]
         placed_T3 = seen_T3 * np.column_stack([np.ones((len(t), 2)), fitted / focal_T[t]])
-        farther_T3 = np.column_stack([np.ones((len(t), 2)), told.focal_T[t] / fitted])
-        back_T3 = np.einsum("tij,tj->ti", told.turn_T33[t], placed_T3 * farther_T3)
+        farther_T3 = np.column_stack([np.ones((len(t), 2)), found.focal_T[t] / fitted])
+        back_T3 = np.einsum("tij,tj->ti", found.rotation_T33[t], placed_T3 * farther_T3)
         way_T3 = true_T3 - true_T3[0]
         made.append(np.linalg.norm(back_T3 - back_T3[0] - way_T3, axis=1).mean())
         still.append(np.linalg.norm(placed_T3 - placed_T3[0] - way_T3, axis=1).mean())
         length.append(np.linalg.norm(np.diff(true_T3, axis=0), axis=1).sum())
     most = np.degrees(Rotation.from_matrix(back_T33).magnitude().max())
     return (
-        f"{label:10s} {'given  ' if given else 'assumed'} {told.kind:7s} turn {most:5.1f}°"
+        f"{label:10s} {'given  ' if given else 'assumed'} {found.kind:7s} turn {most:5.1f}°"
         f" off {np.degrees(off_T.mean()):.2f}° at most {np.degrees(off_T.max()):.2f}°"
-        f"  focal {focal_T[0]:.2f} told {told.focal_T[0]:.2f}"
-        f"  zoom {focal_T.max() / focal_T.min():.2f} told {told.zoom:.2f}"
+        f"  focal {focal_T[0]:.2f} found {found.focal_T[0]:.2f}"
+        f"  zoom {focal_T.max() / focal_T.min():.2f} found {found.zoom:.2f}"
         f"  path {np.mean(length):.1f} m off {np.mean(made):.2f} m, as if still {np.mean(still):.2f} m"
     )
 

@@ -161,7 +161,8 @@ def confidence_rows(some: Sequence[Record]) -> Iterator[str]:
     pairs = [(one.sure_M[k], one.joint_mm[k]) for one in some if one.sure_M for k in BUT_HIPS]
     if not pairs:
         return
-    sure_N, near_N = np.array([sure for sure, _ in pairs]), np.array([away < 1e3 * JOINT_TOLERANCE_M for _, away in pairs])
+    sure_N = np.array([sure for sure, _ in pairs])
+    near_N = np.array([error_mm < 1e3 * JOINT_TOLERANCE_M for _, error_mm in pairs])
     yield "\n| joints of the dense fit | stated | within 100 mm |\n|---|---|---|"
     group_N = np.digitize(sure_N, CONFIDENCES)
     for group in np.unique(group_N):

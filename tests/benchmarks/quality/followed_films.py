@@ -28,8 +28,8 @@ from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.fitting.surface_fit import fit_surface
 from models.fitting.track_fit import TrackFitSettings, tracked_body
-from models.motion.film_measures import film_joints, film_measures
-from stages.bodies.pose_window import steadied
+from models.metrics.motion_errors import motion_errors, root_aligned_joints
+from stages.bodies.pose_smoothing import smoothed_body
 from stages.payloads import PersonSurface
 from stages.results.formats.npz import STREAM_FILE, frame_files, read_frame, read_stream
 from tests.benchmarks.quality.fast_motions import FPS, FastClip, fast_clip
@@ -105,7 +105,7 @@ def smoothed(bodies: Sequence[FittedBody], reach: int) -> list[FittedBody]:
     found = []
     for t in range(len(bodies)):
         first, last = max(t - reach, 0), min(t + reach + 1, len(bodies))
-        found.append(steadied(bodies[first:last], np.arange(first, last) / FPS, t - first))
+        found.append(smoothed_body(bodies[first:last], np.arange(first, last) / FPS, t - first))
     return found
 
 
@@ -119,7 +119,7 @@ def rows_of(clip: FastClip, surfaces: Path) -> dict[str, Row]:
 
     def row(name: str, bodies: Sequence[FittedBody], seconds: float) -> None:
         made_TB3 = np.stack([posed_bones(body.pose)[1] for body in bodies])
-        film = film_measures(film_joints(true_TB3), film_joints(made_TB3), FPS)
+        film = motion_errors(root_aligned_joints(true_TB3), root_aligned_joints(made_TB3), FPS)
         found[name] = {
             "mpjpe": film.mpjpe_mm,
             "acceleration": film.acceleration,

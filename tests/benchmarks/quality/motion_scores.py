@@ -25,9 +25,9 @@ from models.animation.placement import frame_steps
 from models.arrays import F64, Bool, Float
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
-from models.motion.film_measures import FILM_JOINTS, film_joints, film_measures
+from models.metrics.foot_errors import foot_errors, true_contacts
+from models.metrics.motion_errors import MEASURED_JOINTS, motion_errors, root_aligned_joints
 from models.motion.foot_lock import locked_feet
-from models.motion.foot_measures import foot_measures, true_contacts
 from models.motion.ground import upright
 from models.motion.grounding import GroundedMotion, grounded_motion
 from models.motion.soles import soles_over_time
@@ -49,7 +49,7 @@ def posed(motion: BodyMotion) -> tuple[F64, F64]:
     """Joints (T, J, 3) and soles (T, P, S, 3) of a motion."""
     head_B3 = load_body().rest(motion.shape_C)[1]
     turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
-    return film_joints(placed_TB3), soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
+    return root_aligned_joints(placed_TB3), soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
 
 
 def path_error(true_T3: Float, made_T3: Float) -> float:
@@ -67,7 +67,7 @@ def film_row(clip: FastClip, made: GroundedMotion) -> Row:
     """Scores that have nothing to do with feet."""
     up = float(np.clip(made.ground.up_3 @ clip.camera.rotation_33[:, 1], -1, 1))
     true_TJ3, _ = posed(upright(clip.seen_by_camera(), made.ground))
-    film = film_measures(true_TJ3, posed(made.motion)[0], FPS)
+    film = motion_errors(true_TJ3, posed(made.motion)[0], FPS)
     return {
         "up": float(np.degrees(np.arccos(up))),
         "path": 100 * path_error(clip.truth.root_T3, made.motion.root_T3),
@@ -82,7 +82,7 @@ def film_row(clip: FastClip, made: GroundedMotion) -> Row:
 def foot_row(clip: FastClip, motion: BodyMotion, stated_TP: Bool) -> Row:
     """Scores of feet. `f1` is of parts of soles, `f1_foot` of feet."""
     true_TP = true_contacts(posed(clip.truth)[1], FPS)
-    measures = foot_measures(posed(motion)[1], true_TP, stated_TP, FPS)
+    measures = foot_errors(posed(motion)[1], true_TP, stated_TP, FPS)
     true_TF, stated_TF = (
         np.stack([one[:, :2].any(axis=1), one[:, 2:].any(axis=1)], axis=1) for one in (true_TP, stated_TP)
     )
@@ -103,7 +103,7 @@ def pixel_row(seen: BodyMotion, made: GroundedMotion) -> Row:
     back = made.motion.moved(made.ground.axes_33.T, -made.ground.axes_33.T @ made.ground.shift_3)
     pixel_TB2 = [seen.camera.project(_joints(one).reshape(-1, 3).astype(np.float32)) for one in (seen, back)]
     off_TJ = np.linalg.norm(pixel_TB2[0] - pixel_TB2[1], axis=1).reshape(len(seen.second_T), -1)
-    trunk, feet = ([FILM_JOINTS.index(name) for name in names] for names in (TRUNK, FEET))
+    trunk, feet = ([MEASURED_JOINTS.index(name) for name in names] for names in (TRUNK, FEET))
     return {
         "trunk": float(np.median(off_TJ[:, trunk])),
         "feet": float(np.median(off_TJ[:, feet])),
@@ -113,10 +113,10 @@ def pixel_row(seen: BodyMotion, made: GroundedMotion) -> Row:
 
 
 def _joints(motion: BodyMotion) -> F64:
-    """Places (T, J, 3) of `FILM_JOINTS`."""
+    """Places (T, J, 3) of `MEASURED_JOINTS`."""
     head_B3 = load_body().rest(motion.shape_C)[1]
     _, placed_TB3 = bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
-    return placed_TB3[:, [load_body().bone(name) for name in FILM_JOINTS]]
+    return placed_TB3[:, [load_body().bone(name) for name in MEASURED_JOINTS]]
 
 
 def fitted_motion(folder: Path, clip: FastClip) -> BodyMotion:

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from models.animation.bvh_file import bvh_text
-from models.animation.gltf_file import AnimatedPerson, gltf_bytes
+from models.animation.animation_clip import RigSettings, clip_as_gltf, moved_to_origin
+from models.animation.bvh_writer import bvh_text
+from models.animation.gltf_writer import AnimatedPerson, gltf_bytes
 from models.animation.rest_poses import rest_pose
-from models.animation.rig_clip import RigClip, rig_clip
+from models.animation.rig_motion import RigMotion, rig_motion
 from models.animation.skinned_mesh import skinned_mesh
-from models.animation.take import RigSettings, from_origin, take_as_gltf
 from models.body.body_pose import posed_bones
 from models.body.camera import PinholeCamera, centred_camera
 from models.body.fitted_body import FittedBody
 from models.body.open_body import bones_over_time, load_body
-from models.motion.camera_turn import CameraTurn
+from models.motion.camera_estimation import EstimatedCamera
 from models.surface.atlas import DEFAULT_ATLAS
-from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
+from stages.bodies.recorded_bodies import RecordedBodies, recorded_clip
 from stages.bodies.shot_cameras import ShotCamera
 from tests.models.animation.clips import library_motion
 from tests.stages.bodies.made_bodies import made_body
@@ -62,12 +62,12 @@ def shown_by_blender(
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[RigClip, dict[str, np.ndarray]]]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[RigMotion, dict[str, np.ndarray]]]:
     """By name of the file: the clip that it was made of, and what Blender found in it."""
     folder, clips, motion = tmp_path_factory.mktemp("blender"), {}, library_motion(fps=FPS)
     for skeleton, rest in (("own", "a"), ("mixamo", "t"), ("unreal", "a"), ("cmu", "t")):
-        clip = rig_clip(motion, skeleton, rest)
-        person = AnimatedPerson(name="person_1", clip=clip, mesh=skinned_mesh(clip, motion, 200))
+        clip = rig_motion(motion, skeleton, rest)
+        person = AnimatedPerson(name="person_1", rig=clip, mesh=skinned_mesh(clip, motion, 200))
         (folder / f"{skeleton}.glb").write_bytes(gltf_bytes([person], DEFAULT_ATLAS.read_bytes()))
         (folder / f"{skeleton}.bvh").write_text(bvh_text(clip, 1 / FPS))
         clips |= {f"{skeleton}.glb": clip, f"{skeleton}.bvh": clip}
@@ -78,7 +78,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[RigClip,
 @pytest.mark.parametrize("kind", ["glb", "bvh"])
 @pytest.mark.parametrize("skeleton", ["own", "mixamo", "unreal", "cmu"])
 def test_joints_are_within_a_millimetre_of_ours(
-    opened: dict[str, tuple[RigClip, dict[str, np.ndarray]]], skeleton: str, kind: str
+    opened: dict[str, tuple[RigMotion, dict[str, np.ndarray]]], skeleton: str, kind: str
 ) -> None:
     clip, found = opened[f"{skeleton}.{kind}"]
     ours = {joint.name: j for j, joint in enumerate(clip.joints)}
@@ -95,7 +95,7 @@ def test_joints_are_within_a_millimetre_of_ours(
 @pytest.mark.parametrize("kind", ["glb", "bvh"])
 @pytest.mark.parametrize("skeleton", ["own", "mixamo", "unreal", "cmu"])
 def test_at_rest_figures_stand_upright_and_face_the_front(
-    opened: dict[str, tuple[RigClip, dict[str, np.ndarray]]], skeleton: str, kind: str
+    opened: dict[str, tuple[RigMotion, dict[str, np.ndarray]]], skeleton: str, kind: str
 ) -> None:
     """Blender looks at a figure's front along +y, so its left is +x and its toes point to −y."""
     clip, found = opened[f"{skeleton}.{kind}"]
@@ -114,7 +114,7 @@ def test_at_rest_figures_stand_upright_and_face_the_front(
 @pytest.mark.parametrize("kind", ["glb", "bvh"])
 @pytest.mark.parametrize("skeleton", ["own", "mixamo", "unreal", "cmu"])
 def test_limbs_point_and_turn_as_the_body_does(
-    opened: dict[str, tuple[RigClip, dict[str, np.ndarray]]], skeleton: str, kind: str
+    opened: dict[str, tuple[RigMotion, dict[str, np.ndarray]]], skeleton: str, kind: str
 ) -> None:
     """Directions of the limbs and turns of the limbs' joints about them, against the body itself, in every frame."""
     clip, found = opened[f"{skeleton}.{kind}"]
@@ -134,7 +134,7 @@ def test_limbs_point_and_turn_as_the_body_does(
         assert np.degrees(apart_T).max() < 3, f"{first} is twisted"
 
 
-def joints_by_bone(clip: RigClip, names: list[str], place_TJ3: np.ndarray) -> dict[str, np.ndarray]:
+def joints_by_bone(clip: RigMotion, names: list[str], place_TJ3: np.ndarray) -> dict[str, np.ndarray]:
     """Places (T, 3) of the joints by the bone of the body at whose head they lie."""
     return {joint.place: place_TJ3[:, names.index(joint.name)] for joint in clip.joints if joint.name in names}
 
@@ -152,12 +152,12 @@ def test_blenders_camera_sees_the_joints_where_the_film_shows_them(
     """Two people before a camera that looks down by 15°, leans by 4°, and may turn; the second comes later."""
     camera = centred_camera(520.0, width, height)
     turn_T33 = Rotation.from_euler("y", np.linspace(0, turn_deg, 20)[:, None], degrees=True).as_matrix()
-    turn = CameraTurn(
-        kind="turns" if turn_deg else "still", turn_T33=turn_T33, focal_T=np.full(20, 520.0 / max(width, height)),
-        degrees=turn_deg, told=False,
+    estimate = EstimatedCamera(
+        kind="rotates" if turn_deg else "still", rotation_T33=turn_T33, focal_T=np.full(20, 520.0 / max(width, height)),
+        max_degrees=turn_deg, focal_estimated=False,
     )
     seconds = (2 + np.arange(20) / FPS).tolist()
-    cameras = {0: ShotCamera(turn=turn, second_T=seconds, side_px=max(width, height))}
+    cameras = {0: ShotCamera(estimate=estimate, second_T=seconds, side_px=max(width, height))}
     tilt_33 = Rotation.from_euler("xz", [15, 4], degrees=True).as_matrix()
     recorded, film = RecordedBodies(width=width, height=height), []
     for t in range(20):
@@ -166,8 +166,8 @@ def test_blenders_camera_sees_the_joints_where_the_film_shows_them(
         near, far = (turned_back(body, turn_T33[t]) for body in (near, far))
         film.append({"person_1": near} | ({"person_2": far} if t >= 5 else {}))
         recorded.add_frame(seconds[t], [(1, near), *([(2, far)] if t >= 5 else [])])
-    take = from_origin(recorded_take(recorded, cameras, 0.5, lock_feet=False))
-    (tmp_path / "film.glb").write_bytes(take_as_gltf(take, RigSettings(), DEFAULT_ATLAS.read_bytes(), 200))
+    clip = moved_to_origin(recorded_clip(recorded, cameras, 0.5, lock_feet=False))
+    (tmp_path / "film.glb").write_bytes(clip_as_gltf(clip, RigSettings(), DEFAULT_ATLAS.read_bytes(), 200))
     found = shown_by_blender(tmp_path, ["film.glb"], FPS, width, height)["film.glb"]
     assert len(found["pixels"]) == len(film)
     names = found["names"].tolist()

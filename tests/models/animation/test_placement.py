@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from models.animation.placement import frame_steps, resampled, to_origin, without_path
+from models.animation.placement import frame_steps, resampled, transform_to_origin, without_path
 from tests.models.animation.clips import library_motion
 
 pytestmark = pytest.mark.quick
@@ -40,7 +40,7 @@ def test_irregular_frames_are_resampled_along_the_motion() -> None:
 
 def test_a_motion_starts_at_the_origin_and_faces_the_front() -> None:
     motion = library_motion()
-    pose_44 = to_origin(motion)
+    pose_44 = transform_to_origin(motion)
     placed = motion.moved(pose_44[:3, :3], pose_44[:3, 3])
     np.testing.assert_allclose(placed.root_T3[0, ::2], 0, atol=1e-6)
     np.testing.assert_allclose(placed.root_T3[:, 1], motion.root_T3[:, 1], atol=1e-6)

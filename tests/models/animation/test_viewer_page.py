@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from models.animation.gltf_file import AnimatedPerson, SceneCamera, gltf_bytes
-from models.animation.rig_clip import rig_clip
+from models.animation.gltf_writer import AnimatedPerson, SceneCamera, gltf_bytes
+from models.animation.rig_motion import rig_motion
 from models.animation.skinned_mesh import skinned_mesh
-from models.animation.viewer_page import FilmPicture, viewer_page
+from models.animation.viewer_page import VideoPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS
 from tests.models.animation.clips import library_motion
 from tests.stages.live.browser import Browser, browser_program
@@ -36,12 +36,12 @@ def test_a_browser_plays_the_take(tmp_path: Path) -> None:
     if program is None:
         pytest.skip("no Chromium on this machine")
     motion = library_motion(8)
-    clip = rig_clip(motion, "own", "t")
-    person = AnimatedPerson(name="person_1", clip=clip, mesh=skinned_mesh(clip, motion, 200))
+    clip = rig_motion(motion, "own", "t")
+    person = AnimatedPerson(name="person_1", rig=clip, mesh=skinned_mesh(clip, motion, 200))
     glb = gltf_bytes([person], DEFAULT_ATLAS.read_bytes(), CAMERA)
     _, jpeg = cv2.imencode(".jpg", np.full((9, 16, 3), 80, np.uint8))
     page = tmp_path / "take.html"
-    page.write_text(viewer_page("a <b> take", glb, [FilmPicture(second=0.0, jpeg=jpeg.tobytes())], CAMERA))
+    page.write_text(viewer_page("a <b> take", glb, [VideoPicture(second=0.0, jpeg=jpeg.tobytes())], CAMERA))
     browser = Browser(program, tmp_path / "profile")
     try:
         browser.open(page.as_uri())

@@ -12,7 +12,7 @@ from models.body.gltf_reader import read_gltf_motions
 from models.body.open_body import bones_over_time, load_body
 from models.body.skeletal_motion import posed_skeleton
 from tests.models.animation.clips import library_motion
-from tests.models.animation.test_gltf_file import document
+from tests.models.animation.test_gltf_writer import document
 
 REQUIRED = {"hips", "spine", "head"} | {
     side + bone

@@ -19,7 +19,7 @@ from models.fitting.mesh_fit import pose_of_mesh
 from models.fitting.surface_fit import fit_surface
 from models.lift.lift_net import LiftNet
 from models.lift.lift_weights import COMPONENTS, built_in_lift, lift_weights, read_lift
-from models.lift.lifted_mesh import lifted_mesh, placed_on_rays
+from models.lift.lifted_mesh import lifted_mesh, moved_onto_rays
 from models.lift.mesh_view import MeshView
 from models.lift.seen_vertices import SeenVertices, seen_vertices
 
@@ -61,7 +61,7 @@ def test_a_body_stands_where_its_vertices_project(walker: RenderedPerson) -> Non
     pixel_L2[:6] += 80  # some are far off
     pixel_L2[~seen_L] = 0
     places = SeenVertices(seen_L=seen_L, pixel_L2=pixel_L2)
-    found_L3 = placed_on_rays(true_L3 - true_L3.mean(axis=0), places, CAMERA, 300.0)
+    found_L3 = moved_onto_rays(true_L3 - true_L3.mean(axis=0), places, CAMERA, 300.0)
     assert found_L3 is not None
     assert np.linalg.norm(found_L3 - true_L3, axis=1)[6:].max() < 0.005
 

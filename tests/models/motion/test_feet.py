@@ -11,10 +11,10 @@ from scipy.spatial.transform import Rotation
 from models.arrays import F64
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, forward_kinematics, load_body, skin
+from models.metrics.foot_errors import foot_errors, true_contacts
 from models.motion.foot_contact import detected_contacts
 from models.motion.foot_lock import locked_feet, reached_contacts
-from models.motion.foot_measures import foot_measures, true_contacts
-from models.motion.leg_reach import with_reaching_leg
+from models.motion.leg_kinematics import reach_with_leg
 from models.motion.soles import soles, soles_over_time
 from tests.models.motion.motions import FPS, still_motion, turns_about
 
@@ -76,7 +76,7 @@ def test_measures_of_a_sliding_foot_that_floats() -> None:
     assert contact_TP.all()
     sole_TPS3[..., 0] += 0.002 * np.arange(31)[:, None, None]
     sole_TPS3[..., 1] += 0.015 - sole_TPS3[..., 1].min()
-    measures = foot_measures(sole_TPS3, contact_TP, contact_TP, FPS)
+    measures = foot_errors(sole_TPS3, contact_TP, contact_TP, FPS)
     assert measures.skate == pytest.approx(2.0)
     assert measures.drift == pytest.approx(60.0)
     assert measures.floating == pytest.approx(15, abs=2) and measures.sinking == 0 and measures.f1 == 1
@@ -90,7 +90,7 @@ def test_a_leg_reaches_its_target_with_the_foot_as_asked() -> None:
     foot = body.bone("foot.L")
     target_T3 = placed[:, foot] + rng.uniform(-0.15, 0.15, (20, 3)) + [0, 0.2, 0]
     asked_T33 = Rotation.from_rotvec(rng.normal(0, 0.5, (20, 3))).as_matrix()
-    with_reaching_leg(rotation_TB33, turned, placed, "L", target_T3, asked_T33)
+    reach_with_leg(rotation_TB33, turned, placed, "L", target_T3, asked_T33)
     after, reached = bones_over_time(rotation_TB33, head_B3, motion.root_T3)
     assert reached[:, foot] == pytest.approx(target_T3, abs=1e-5)
     assert after[:, foot] == pytest.approx(asked_T33, abs=1e-5)
@@ -103,7 +103,7 @@ def test_a_knee_bent_backwards_is_turned_round() -> None:
     rotation_TB33[:, body.bone("lowerleg01.L")] = turns_about((1, 0, 0), np.array([-0.5]))
     turned, placed = bones_over_time(rotation_TB33, head_B3, motion.root_T3)
     ankle = placed[:, body.bone("foot.L")]
-    with_reaching_leg(rotation_TB33, turned, placed, "L", ankle, turned[:, body.bone("foot.L")])
+    reach_with_leg(rotation_TB33, turned, placed, "L", ankle, turned[:, body.bone("foot.L")])
     _, after = bones_over_time(rotation_TB33, head_B3, motion.root_T3)
     hip, knee, ankle = (after[0, body.bone(f"{name}.L")] for name in ("upperleg01", "lowerleg01", "foot"))
     assert np.cross(knee - hip, ankle - knee)[0] > 0.05
@@ -112,8 +112,8 @@ def test_a_knee_bent_backwards_is_turned_round() -> None:
 def test_locked_feet_stay_on_the_floor() -> None:
     motion = restless(60)
     stands_TP = np.ones((60, 4), bool)
-    before = foot_measures(sole_points(motion), stands_TP, None, FPS)
-    after = foot_measures(sole_points(locked_feet(motion, stands_TP)), stands_TP, None, FPS)
+    before = foot_errors(sole_points(motion), stands_TP, None, FPS)
+    after = foot_errors(sole_points(locked_feet(motion, stands_TP)), stands_TP, None, FPS)
     assert before.skate > 20 and before.floating + before.sinking > 10
     assert after.skate < 0.5 and after.drift < 2 and after.sinking < 0.5 and after.floating < 0.5
 
@@ -161,7 +161,7 @@ def test_head_and_trunk_stay_where_the_picture_shows_them() -> None:
         angle_TKB.append((place_TK3 - eye_3)[..., :2] / (eye_3 - place_TK3)[..., 2:])
     pixels_TK = 1000 * np.linalg.norm(angle_TKB[1] - angle_TKB[0], axis=2)
     assert np.median(pixels_TK) < 1 and np.percentile(pixels_TK, 95) < 2
-    assert foot_measures(sole_points(locked), stands_TP, None, FPS).skate < 0.5
+    assert foot_errors(sole_points(locked), stands_TP, None, FPS).skate < 0.5
 
 
 def test_a_leg_that_is_too_short_is_brought_to_its_place_in_depth() -> None:
@@ -169,7 +169,7 @@ def test_a_leg_that_is_too_short_is_brought_to_its_place_in_depth() -> None:
     motion, eye_3, stands_TP = still_motion(30), np.array([0.0, 1.5, 5.0]), np.ones((30, 4), bool)
     motion = replace(motion, root_T3=motion.root_T3 + np.float32([0, 0.04, 0]))
     locked = locked_feet(motion, stands_TP, eye_3)
-    measures = foot_measures(sole_points(locked), stands_TP, None, FPS)
+    measures = foot_errors(sole_points(locked), stands_TP, None, FPS)
     assert measures.floating < 10.1 and measures.skate < 0.5
     way_T3, before_T3 = locked.root_T3 - eye_3, motion.root_T3 - eye_3
     assert way_T3[:, 2].max() < before_T3[:, 2].max() - 0.1

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from models.body.camera import default_camera
 from models.body.open_body import bones_over_time, load_body
-from models.motion.foot_measures import foot_measures
+from models.metrics.foot_errors import foot_errors
 from models.motion.grounding import grounded_motion
 from models.motion.soles import soles_over_time
 from tests.models.motion.motions import FPS, still_motion
@@ -36,7 +36,7 @@ def test_a_trembling_person_stands() -> None:
     sole_TPS3 = soles_over_time(
         made.shape_C, *bones_over_time(made.rotation_TB33.astype(np.float64), head_B3, made.root_T3)
     )
-    measures = foot_measures(sole_TPS3, np.ones((60, 4), bool), grounded.contact_TP, FPS)
+    measures = foot_errors(sole_TPS3, np.ones((60, 4), bool), grounded.contact_TP, FPS)
     assert measures.skate < 0.5 and measures.sinking < 1 and measures.floating < 1
 
 

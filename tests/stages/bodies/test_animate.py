@@ -22,7 +22,7 @@ from models.body.skeletal_motion import posed_skeleton
 from pipeline.stage import Job, StageError
 from stages.bodies.animate import Animate
 from stages.bodies.body_height import shape_of_height, standing_height
-from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
+from stages.bodies.recorded_bodies import RecordedBodies, recorded_clip
 from stages.payloads import Bodies, Written
 from tests.stages.bodies.made_bodies import HEIGHT, WIDTH, grey_frames, made_body, recorded_by
 
@@ -120,14 +120,14 @@ def test_after_a_cut_people_stand_on_a_floor_of_their_own(tmp_path: Path) -> Non
 
 
 def test_the_page_holds_the_animation_and_the_film(tmp_path: Path) -> None:
-    page = tmp_path / "take.html"
+    page = tmp_path / "clip.html"
     animated(Animate(Animate.Config(viewer=str(page))), job(tmp_path, "dance.glb"), film())
     text = page.read_text()
     found = re.search(r'<script type="application/json" id="take">(.*?)</script>', text, re.S)
     assert found is not None
-    take = json.loads(found[1])
-    assert base64.b64decode(take["glb"]) == (tmp_path / "dance.glb").read_bytes()
-    assert [one["second"] for one in take["pictures"]] == pytest.approx(np.arange(0, FRAMES, 2) / 25)
+    clip = json.loads(found[1])
+    assert base64.b64decode(clip["glb"]) == (tmp_path / "dance.glb").read_bytes()
+    assert [one["second"] for one in clip["pictures"]] == pytest.approx(np.arange(0, FRAMES, 2) / 25)
     assert not re.findall(r'(?:src|href)="https?:', text), "nothing is loaded from elsewhere"
 
 
@@ -173,9 +173,9 @@ def test_other_files_are_refused_before_the_start(tmp_path: Path, name: str) -> 
 
 
 def test_an_existing_file_is_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / "take.html").write_text("mine")
+    (tmp_path / "clip.html").write_text("mine")
     with pytest.raises(StageError, match="exists already"):
-        Animate.check(Animate.Config(viewer=str(tmp_path / "take.html")), job(tmp_path, "dance.glb"))
+        Animate.check(Animate.Config(viewer=str(tmp_path / "clip.html")), job(tmp_path, "dance.glb"))
 
 
 def test_a_file_that_a_further_person_may_need_is_refused_before_the_start(tmp_path: Path) -> None:
@@ -219,19 +219,19 @@ def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="least_seconds"):
         Animate.Config(least_seconds=-1)
     with pytest.raises(ValueError, match="html"):
-        Animate.Config(viewer="take.glb")
+        Animate.Config(viewer="clip.glb")
 
 
 def test_the_camera_of_a_take_sees_people_where_the_film_shows_them() -> None:
     recorded = RecordedBodies(width=320, height=240)
     for t, people in enumerate(film()):
         recorded.add_frame(t / 25, people)
-    take = recorded_take(recorded, {}, 0.5, lock_feet=False)
-    assert take.camera is not None
-    root_T3 = take.motion_of["person_4"].root_T3
-    seen_T3 = (root_T3 - take.camera.pose_44[:3, 3]) @ take.camera.pose_44[:3, :3]
+    clip = recorded_clip(recorded, {}, 0.5, lock_feet=False)
+    assert clip.camera is not None
+    root_T3 = clip.motion_of["person_4"].root_T3
+    seen_T3 = (root_T3 - clip.camera.pose_44[:3, 3]) @ clip.camera.pose_44[:3, :3]
     np.testing.assert_allclose(seen_T3, [[-0.5 + 0.05 * t, 0.1, 3.0] for t in range(FRAMES)], atol=0.01)
-    assert take.motion_of["person_7"].second_T.tolist() == pytest.approx(np.arange(FRAMES) / 25), "gaps are bridged"
+    assert clip.motion_of["person_7"].second_T.tolist() == pytest.approx(np.arange(FRAMES) / 25), "gaps are bridged"
 
 
 def test_a_body_of_another_shape_stays_as_large_in_the_picture() -> None:
@@ -240,10 +240,10 @@ def test_a_body_of_another_shape_stays_as_large_in_the_picture() -> None:
         small_C = shape_of_height(body.pose.shape_C, 0.9 * standing_height(body.pose.shape_C))
         pose = replace(body.pose, shape_C=small_C, root_3=(body.pose.root_3 * 0.9).astype(np.float32))
         recorded.add_frame(t / 25, [(identity, body if t >= 5 else replace(body, pose=pose))])
-    take = recorded_take(recorded, {}, 0.5, lock_feet=False)
-    assert take.camera is not None
-    root_T3 = take.motion_of["person_4"].root_T3
-    seen_T3 = (root_T3 - take.camera.pose_44[:3, 3]) @ take.camera.pose_44[:3, :3]
+    clip = recorded_clip(recorded, {}, 0.5, lock_feet=False)
+    assert clip.camera is not None
+    root_T3 = clip.motion_of["person_4"].root_T3
+    seen_T3 = (root_T3 - clip.camera.pose_44[:3, 3]) @ clip.camera.pose_44[:3, :3]
     np.testing.assert_allclose(seen_T3, [[-0.5 + 0.05 * t, 0.1, 3.0] for t in range(FRAMES)], atol=0.02)
 
 
@@ -257,7 +257,7 @@ def test_people_tell_up_in_proportion_to_their_size() -> None:
         rotation_B33[0] = lean_33 @ rotation_B33[0]
         far = replace(far, pose=replace(far.pose, rotation_B33=rotation_B33.astype(np.float32)))
         recorded.add_frame(t / 25, [(1, far), *([(2, made_body((0.0, 0.1, 3.0)))] if t > 1 else [])])
-    take = recorded_take(recorded, {}, 0.5, lock_feet=False)
-    assert list(take.motion_of) == ["person_1", "person_2"]
-    up_3 = take.motion_of["person_2"].rotation_TB33[5, 0] @ [0, 1, 0]
+    clip = recorded_clip(recorded, {}, 0.5, lock_feet=False)
+    assert list(clip.motion_of) == ["person_1", "person_2"]
+    up_3 = clip.motion_of["person_2"].rotation_TB33[5, 0] @ [0, 1, 0]
     assert np.degrees(np.arccos(up_3[1])) < 4

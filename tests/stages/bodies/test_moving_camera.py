@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from models.animation.take import from_origin
+from models.animation.animation_clip import moved_to_origin
 from models.body.body_pose import posed_bones
 from models.body.bvh_reader import read_bvh
 from models.body.fitted_body import FittedBody
 from pipeline.stage import Job
 from stages.bodies.animate import Animate
-from stages.bodies.background import BackgroundFollower
-from stages.bodies.recorded_bodies import RecordedBodies, recorded_take
+from stages.bodies.background_tracking import BackgroundTracker
+from stages.bodies.recorded_bodies import RecordedBodies, recorded_clip
 from stages.payloads import Bodies
 from tests.stages.bodies.made_bodies import CAMERA, FOCAL, HEIGHT, WIDTH, grey_frames, made_body, recorded_by
 from tests.stages.people.moving_oval import pattern
@@ -65,12 +65,12 @@ def walked(
 
 
 @pytest.mark.parametrize(("turn_deg", "zoom"), [(40, 1.0), (-12, 1.0), (8, 1.5)])
-def test_a_camera_that_turns_is_taken_out(tmp_path: Path, turn_deg: float, zoom: float) -> None:
+def test_a_rotation_of_the_camera_is_compensated(tmp_path: Path, turn_deg: float, zoom: float) -> None:
     frames_THW3, people = before_a_turning_camera(np.linspace(0, turn_deg, 40), np.geomspace(1, zoom, 40))
     facts, path_T3 = walked(tmp_path, frames_THW3, people)
     (note,) = facts["notes"]
-    told = re.fullmatch(r"the camera turns by up to (\d+)°( and zooms 1.5-fold)?, which is taken out", note)
-    assert told is not None and abs(float(told[1]) - abs(turn_deg)) <= 1 and bool(told[2]) == (zoom > 1), note
+    found = re.fullmatch(r"the camera rotates by up to (\d+)°( and zooms 1.5-fold)?, which is compensated", note)
+    assert found is not None and abs(float(found[1]) - abs(turn_deg)) <= 1 and bool(found[2]) == (zoom > 1), note
     assert "warnings" not in facts
     way_T3 = path_T3 - path_T3[0]
     steps_T = np.linalg.norm(np.diff(way_T3[:, ::2], axis=0), axis=1)
@@ -80,7 +80,7 @@ def test_a_camera_that_turns_is_taken_out(tmp_path: Path, turn_deg: float, zoom:
     assert abs(np.linalg.norm((taken_still_T3[-1] - taken_still_T3[0])[::2]) - 1) > 0.3
 
 
-def test_a_turn_tells_the_focal_length(tmp_path: Path) -> None:
+def test_a_rotation_gives_the_focal_length(tmp_path: Path) -> None:
     """Fitted with half the focal length, people are half as far away."""
     frames_THW3, people = before_a_turning_camera(np.linspace(0, 30, 40), np.ones(40))
     lens, near_3 = replace(CAMERA, focal_px=FOCAL / 2), np.array([1, 1, 0.5], np.float32)
@@ -90,30 +90,30 @@ def test_a_turn_tells_the_focal_length(tmp_path: Path) -> None:
     ]
     facts, path_T3 = walked(tmp_path, frames_THW3, nearer)
     (note,) = facts["notes"]
-    told = re.search(r"fit.focal_px=(\d+) ", note)
-    assert told is not None and float(told[1]) == pytest.approx(FOCAL, rel=0.03)
+    found = re.search(r"fit.focal_px=(\d+) ", note)
+    assert found is not None and float(found[1]) == pytest.approx(FOCAL, rel=0.03)
     assert np.linalg.norm((path_T3[-1] - path_T3[0])[::2]) == pytest.approx(1, abs=0.08)
 
 
-def test_the_files_camera_turns_with_the_films(tmp_path: Path) -> None:
+def test_the_camera_of_the_file_rotates_as_that_of_the_video(tmp_path: Path) -> None:
     yaw_deg_T = np.linspace(0, 25, 30)
     frames_THW3, people = before_a_turning_camera(yaw_deg_T, np.ones(30))
-    recorded, follower = RecordedBodies(width=WIDTH, height=HEIGHT), BackgroundFollower()
+    recorded, follower = RecordedBodies(width=WIDTH, height=HEIGHT), BackgroundTracker()
     for t, (frame_HW3, here) in enumerate(zip(frames_THW3, people, strict=True)):
         recorded.add_frame(t / 25, here)
         recorded.background.append(follower.match(frame_HW3, []))
-    take = from_origin(recorded_take(recorded, recorded.cameras(), 0.5, lock_feet=False))
-    assert take.camera is not None and take.camera.keys is not None
-    motion = take.motion_of["person_0"]
+    clip = moved_to_origin(recorded_clip(recorded, recorded.cameras(), 0.5, lock_feet=False))
+    assert clip.camera is not None and clip.camera.keys is not None
+    motion = clip.motion_of["person_0"]
     for t in range(30):
-        turn_33 = take.camera.pose_44[:3, :3] @ take.camera.keys.turn_T33[t]
+        turn_33 = clip.camera.pose_44[:3, :3] @ clip.camera.keys.rotation_T33[t]
         _, placed_B3 = posed_bones(motion.pose(t))
-        seen_B2 = CAMERA.project((placed_B3 - take.camera.pose_44[:3, 3]) @ turn_33)
+        seen_B2 = CAMERA.project((placed_B3 - clip.camera.pose_44[:3, 3]) @ turn_33)
         film_B2 = CAMERA.project(posed_bones(people[t][0][1].pose)[1])
         np.testing.assert_allclose(seen_B2, film_B2, atol=1.5, err_msg=f"frame {t}")
 
 
-def test_a_camera_that_travels_is_told(tmp_path: Path) -> None:
+def test_a_camera_that_translates_is_reported(tmp_path: Path) -> None:
     """The lower half of the picture is near and passes three times as fast as the upper one."""
     wall, count = pattern(3, HEIGHT, 4 * WIDTH), 40
     frames = []
@@ -123,11 +123,11 @@ def test_a_camera_that_travels_is_told(tmp_path: Path) -> None:
         frames.append(frame)
     facts, _ = walked(tmp_path, np.stack(frames), [[(0, made_body())]] * count)
     (warning,) = facts["warnings"]
-    assert warning.startswith("the camera travels, or its background cannot be followed"), warning
+    assert warning.startswith("the camera translates, or its background cannot be tracked"), warning
     assert "animate.in_place=true" in warning and "notes" not in facts
 
 
-def test_a_camera_that_stands_still_is_not_spoken_of(tmp_path: Path) -> None:
+def test_a_still_camera_gives_no_note(tmp_path: Path) -> None:
     """Before it: half of the picture moves, it becomes darker, or it is even."""
     wall, count = pattern(3, HEIGHT, 2 * WIDTH), 30
     moving = [wall[:, :WIDTH].copy() for _ in range(count)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stages.bodies.footage_camera import camera_of
+from stages.bodies.focal_length import camera_of
 from stages.payloads import VideoInfo
 
 pytestmark = pytest.mark.quick

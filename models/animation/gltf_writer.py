@@ -1,4 +1,4 @@
-"""Animated people as one binary glTF file: skeletons, skinned and textured bodies, one clip, and the camera."""
+"""Writes animated people as one binary glTF file: skeletons, skinned and textured bodies, one clip, and the camera."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from models.animation.gltf_buffers import INDICES, VERTICES, GltfDocument
-from models.animation.rig_clip import RigClip
+from models.animation.rig_motion import RigMotion
 from models.animation.skinned_mesh import SkinnedMesh
 from models.arrays import F32, F64
 from models.body.camera import field_of_focal
@@ -18,13 +18,13 @@ from models.errors import ModelError
 
 GENERATOR = "densepose-video"
 NEAR, FAR = 0.05, 1000.0
-"""Metres between which the camera sees."""
-WHOLE_CLIP = "take"
-"""Name of the clip that moves several people: one clip for all, because Blender and many viewers play one alone."""
+"""Metres: depth of the near and the far plane of the camera."""
+CLIP_NAME = "take"
+"""Name of the clip in a file of several people. All share one clip, because Blender and many viewers play only one."""
 INSTANT = 1e-6
-"""Seconds that make no difference."""
+"""Seconds: tolerance of comparisons of times."""
 STILL = 1e-6
-"""A joint that turns less in a clip, radians about, has no keys."""
+"""A joint has no rotation keys if no element of its rotation matrix changes by more than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,27 +32,28 @@ class AnimatedPerson:
     """A person of a file.
 
     Attributes:
-        name: unique in the file; every node of the person begins with it where several people share the file.
-        clip, mesh: the motion and the skin; without a mesh only the skeleton is written.
+        name: unique in the file. In a file of several people all names of the person's nodes start with it.
+        rig: the motion.
+        mesh: the skin; None writes the skeleton only.
     """
 
     name: str
-    clip: RigClip
+    rig: RigMotion
     mesh: SkinnedMesh | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraKeys:
-    """How a camera turns and zooms.
+    """The rotations and focal lengths of a camera over time.
 
     Attributes:
-        second_T: times, ascending.
-        turn_T33: take the camera's axes at each time to those of its pose.
-        focal_px_T: focal lengths in pixels.
+        second_T: ascending times, seconds.
+        rotation_T33: rotations from the camera's axes at each time to the axes of its `pose_44`.
+        focal_px_T: focal lengths, pixels.
     """
 
     second_T: F64
-    turn_T33: F64
+    rotation_T33: F64
     focal_px_T: F64
 
 
@@ -61,10 +62,10 @@ class SceneCamera:
     """The camera of a scene.
 
     Attributes:
-        pose_44: takes the camera's frame (x right, y down, z forward) to the scene.
-        focal_px: focal length in pixels.
-        width, height: size of the picture in pixels; its centre is the principal point.
-        keys: how it turns about its place; None = it stands still.
+        pose_44: transform from the camera's frame (x right, y down, z forward) to the scene.
+        focal_px: focal length, pixels.
+        width, height: size of the image, pixels; its centre is the principal point.
+        keys: how the camera rotates; None if it is still.
     """
 
     pose_44: F64
@@ -75,24 +76,26 @@ class SceneCamera:
 
 
 def gltf_bytes(people: list[AnimatedPerson], atlas_png: bytes | None, camera: SceneCamera | None = None) -> bytes:
-    """The bytes of a GLB file. Its time begins with the first frame of anybody.
+    """The bytes of a GLB file. Its time 0 is the first frame in which a person is visible.
 
-    Joints keep their plain names where the file has one person, and the clip has the person's. Else the person's name
-    and an underscore stand before the names of joints, because names of nodes are unique, and the clip is `WHOLE_CLIP`.
+    In a file of one person the clip has the person's name, and joints keep their names. In a file of several people the
+    clip is named `CLIP_NAME`, and joints `PERSON_JOINT`, because names of nodes must be unique.
 
     Args:
-        atlas_png: the portrait atlas as PNG, for the meshes.
+        people: the people.
+        atlas_png: the portrait atlas as PNG, for the meshes; None writes no texture.
+        camera: the camera; None writes none.
 
-    Raises: ModelError if there is nobody to write, or the file would be too large.
+    Raises: ModelError if there are no people, or the file would be too large.
     """
     if not people:
         raise ModelError("no person was found, so there is nothing to animate", "", "look at the input")
     document = GltfDocument(GENERATOR)
     material = _material(document, atlas_png)
-    start = min(float(person.clip.second_T[0]) for person in people)
+    start = min(float(person.rig.second_T[0]) for person in people)
     roots = [node for person in people for node in added_person(document, person, material, start, len(people) > 1)]
     if camera is not None:
-        end = max(float(person.clip.second_T[-1]) for person in people)
+        end = max(float(person.rig.second_T[-1]) for person in people)
         roots.append(_camera(document, camera, start, end))
     try:
         return document.binary(roots)
@@ -113,27 +116,29 @@ def _material(document: GltfDocument, atlas_png: bytes | None) -> int:
 def added_person(
     document: GltfDocument, person: AnimatedPerson, material: int, start: float, several: bool
 ) -> list[int]:
-    """Add a person: the node above the skeleton, and that of the skin, which no node above would move.
+    """Add a person to a document, and return its root nodes: that of the skeleton and, with a mesh, that of the skin.
 
     Args:
-        material: of the skin.
-        start: second of the clip at which the file's time begins.
-        several: whether names of joints begin with the person's.
+        document: the document.
+        person: the person.
+        material: index of the skin's material.
+        start: the second of the motion at which the file's time is 0.
+        several: True if names of joints start with the person's name.
     """
-    clip, prefix = person.clip, f"{person.name}_" if several else ""
-    rotation_J33, place_J3 = clip.local_rest()
+    rig, prefix = person.rig, f"{person.name}_" if several else ""
+    rotation_J33, place_J3 = rig.local_rest()
     quaternion_J4 = quaternions(rotation_J33)
     nodes = []
-    for joint, quaternion_4, place_3 in zip(clip.joints, quaternion_J4, place_J3, strict=True):
+    for joint, quaternion_4, place_3 in zip(rig.joints, quaternion_J4, place_J3, strict=True):
         node: dict[str, Any] = {"name": prefix + joint.name, "translation": place_3.tolist()}
         if abs(quaternion_4[3]) < 1:
             node["rotation"] = quaternion_4.tolist()
         nodes.append(document.add("nodes", node))
-    for number, parent in zip(nodes, clip.parent_J.tolist(), strict=True):
+    for number, parent in zip(nodes, rig.parent_J.tolist(), strict=True):
         if parent >= 0:
             document.tables["nodes"][nodes[parent]].setdefault("children", []).append(number)
     if "animations" not in document.tables:
-        document.add("animations", {"name": WHOLE_CLIP if several else person.name, "channels": [], "samplers": []})
+        document.add("animations", {"name": CLIP_NAME if several else person.name, "channels": [], "samplers": []})
     _add_keys(document, person, start, nodes)
     roots = [document.add("nodes", {"name": person.name, "children": [nodes[0]]})]
     if person.mesh is not None:
@@ -144,10 +149,10 @@ def added_person(
 def _skinned_node(
     document: GltfDocument, person: AnimatedPerson, mesh: SkinnedMesh, nodes: list[int], material: int
 ) -> int:
-    clip = person.clip
+    rig = person.rig
     bind_J44 = np.tile(np.eye(4), (len(nodes), 1, 1))
-    bind_J44[:, :3, :3] = clip.axes_J33.swapaxes(1, 2)
-    bind_J44[:, :3, 3] = -np.einsum("jki,jk->ji", clip.axes_J33.astype(np.float64), clip.rest_J3)
+    bind_J44[:, :3, :3] = rig.axes_J33.swapaxes(1, 2)
+    bind_J44[:, :3, 3] = -np.einsum("jki,jk->ji", rig.axes_J33.astype(np.float64), rig.rest_J3)
     skin = document.add(
         "skins",
         {"name": f"{person.name} skin", "joints": nodes, "skeleton": nodes[0],
@@ -167,19 +172,21 @@ def _skinned_node(
 
 
 def _add_keys(document: GltfDocument, person: AnimatedPerson, start: float, nodes: list[int]) -> None:
-    """Keys of every frame in the document's clip: turns of joints that turn, places of moving ones; no scales."""
-    clip, time = person.clip, document.numbers(person.clip.second_T - start, bounds=True)
-    turn_TJ33, (rest_J33, _) = clip.local_turns(), clip.local_rest()
+    """Add keys of all frames to the document's clip: rotations of joints that rotate, positions of `moving` joints."""
+    rig, time = person.rig, document.numbers(person.rig.second_T - start, bounds=True)
+    turn_TJ33, (rest_J33, _) = rig.local_turns(), rig.local_rest()
     for joint, node in enumerate(nodes):
-        if joint in clip.moving:
-            _add_channel(document, node, "translation", time, clip.local_places(joint))
+        if joint in rig.moving:
+            _add_channel(document, node, "translation", time, rig.local_places(joint))
         if np.abs(turn_TJ33[:, joint] - rest_J33[joint]).max() > STILL:
             _add_channel(document, node, "rotation", time, continuous_quaternions(turn_TJ33[:, joint]))
 
 
 def _camera(document: GltfDocument, camera: SceneCamera, start: float, end: float) -> int:
-    """A camera of glTF looks along −z, with y up. It turns from the second `start` of the clip to `end`; glTF has no
-    keys for focal lengths."""
+    """Add a camera and return its node. A camera of glTF looks along −z, with y up.
+
+    Its keys are those from the second `start` to `end`. glTF has no keys for focal lengths.
+    """
     perspective = {
         "yfov": field_of_focal(camera.focal_px, camera.height),
         "aspectRatio": camera.width / camera.height,
@@ -195,7 +202,7 @@ def _camera(document: GltfDocument, camera: SceneCamera, start: float, end: floa
     if camera.keys is not None:
         second_T = camera.keys.second_T
         shown_T = (second_T > start - INSTANT) & (second_T < end + INSTANT)
-        turn_T33 = camera.pose_44[:3, :3] @ camera.keys.turn_T33[shown_T] @ np.diag([1.0, -1, -1])
+        turn_T33 = camera.pose_44[:3, :3] @ camera.keys.rotation_T33[shown_T] @ np.diag([1.0, -1, -1])
         if shown_T.any():
             time = document.numbers(np.maximum(second_T[shown_T] - start, 0), bounds=True)
             _add_channel(document, node, "rotation", time, continuous_quaternions(turn_T33))
@@ -203,7 +210,7 @@ def _camera(document: GltfDocument, camera: SceneCamera, start: float, end: floa
 
 
 def _add_channel(document: GltfDocument, node: int, path: str, time: int, values: F64) -> None:
-    """Keys of a node in the document's clip. `time`: number of the accessor of the times."""
+    """Add keys of a node to the document's clip. `time`: index of the accessor of the times."""
     (animation,) = document.tables["animations"]
     samplers = animation["samplers"]
     samplers.append({"input": time, "output": document.numbers(values), "interpolation": "LINEAR"})

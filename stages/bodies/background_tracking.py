@@ -1,4 +1,7 @@
-"""Follows the background of a shot: where its places lie in each frame and in an earlier one, without people."""
+"""Tracks image points of the background in a shot: their positions in each frame and in an earlier key frame.
+
+People are excluded by their silhouettes.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +12,38 @@ import cv2
 import numpy as np
 
 from models.arrays import F32, F64, U8, Bool, Float
-from models.motion.camera_turn import LEAST_POINTS, BackgroundMatch
+from models.motion.camera_estimation import MIN_IMAGE_POINTS, BackgroundMatch
 from stages.payloads import PersonSurface
 from stages.people.point_flow import charts_at
 
 SIDE = 640
-"""Pixels of the larger side of the small images in which places are followed."""
-CELLS, PER_CELL, APART = 4, 12, 8
-"""A key frame's places: at most so many in each of 4 × 4 cells, so many pixels apart."""
-BLOCK, LEAST_CONTRAST = 5, 1e-4
-"""Pixels of the square in which a corner is measured, and its least eigenvalue (Shi and Tomasi, 1994): noise of dark
-pictures has less."""
+"""Pixels: points are tracked in small images whose larger side has this size. All pixels below are of these images."""
+CORNERS, CORNER_QUALITY = 600, 0.005
+"""Maximum number of corners that are detected, and their minimum quality relative to the best one."""
+CELLS, PER_CELL, MIN_DISTANCE = 4, 12, 8
+"""A key frame has at most 12 points in each of 4 × 4 cells, with at least 8 pixels between them."""
+BLOCK, MIN_CONTRAST = 5, 1e-4
+"""Pixels of the square in which a corner is measured, and its minimum eigenvalue (Shi and Tomasi, 1994). Noise of dark
+images has smaller ones."""
 KEPT = 64
-"""Most places of a frame that are kept."""
+"""Maximum number of points of a frame in the result."""
 EDGE = 6
-"""Pixels from the edge of a picture at which no place is followed."""
+"""Pixels: points nearer to the image's edge are not tracked."""
 AROUND_PEOPLE = 15
-"""Pixels of the square by which people's silhouettes are widened."""
-RETURNS = 0.7
-"""A place counts if it is followed back to within so many pixels of where it came from."""
-OFF, LEAST_AGREEING = 2.0, 0.3
-"""Most pixels between a place and where the common motion puts it; share of the places that have one motion."""
-LEAST_SEEN, SEEN_AGAIN = 0.65, 0.75
-"""A key frame is left when less than this share of the picture shows it; an earlier one serves if it covers that."""
-MOST_KEYS = 24
-"""Key frames that are remembered."""
+"""Pixels: side of the square by which people's silhouettes are dilated."""
+RETURN_TOLERANCE = 0.7
+"""Pixels: a tracked point is used if tracking it back ends nearer than this to its start."""
+MAX_ERROR, MIN_AGREEING = 2.0, 0.3
+"""Pixels: maximum error of an inlier of the common homography; and the minimum share of inliers."""
+MIN_VISIBLE, SEEN_AGAIN = 0.65, 0.75
+"""Another key frame is chosen when the current one covers less than the first share of the image. An earlier key frame
+is used again if it covers more than the second share."""
+MAX_KEYS = 24
+"""Maximum number of key frames in memory."""
 PATCH, LEVELS = (15, 15), 3
 STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03)
+"""Of the tracker of Lucas and Kanade: window in pixels, pyramid levels above the image, and the end of its iterations
+(10, or a step below 0.03 pixels)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +52,9 @@ class View:
 
     Attributes:
         frame: index in the shot.
-        grey_hw: the picture.
-        free_hw: 255 where nobody is, else 0.
-        from_first_33: the homography from the first frame's pixels.
+        grey_hw: the image in grey.
+        free_hw: 0 near people, 255 elsewhere.
+        from_first_33: the homography from the first frame to this one, pixels.
     """
 
     frame: int
@@ -57,30 +65,37 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """Places in a key frame, by number, and in another; the homography between them, how many places agree with it, and
-    how far from it each of the key frame's places lies: near things pass a camera that travels."""
+    """Points of a key frame that are found in the current frame.
+
+    Attributes:
+        key_M2, current_M2: the points in both frames, pixels.
+        to_now_33: the common homography between them.
+        agreeing: number of its inliers.
+        parallax_N2: for each of the N points of the key frame its error from the homography, 0 where it is not found.
+            If the camera translates, near things have parallax.
+    """
 
     key_M2: F32
-    now_M2: F32
+    current_M2: F32
     to_now_33: F64
     agreeing: int
-    apart_N2: F32
+    parallax_N2: F32
 
 
-class BackgroundFollower:
-    """Compares each frame of a shot with the key frame that shows most of the same."""
+class BackgroundTracker:
+    """Tracks the background from the key frame that shares most of the image with each frame."""
 
     def __init__(self, first: int = 0) -> None:
-        """A shot of which no frame is known. `first`: number of its next frame."""
+        """A shot without known frames. `first`: index of its next frame."""
         self._frames = first
         self._keys: list[tuple[View, F32]] = []
         self._current = 0
-        self._apart_N2: F32 = np.zeros((0, 2), np.float32)
+        self._parallax_N2: F32 = np.zeros((0, 2), np.float32)
         self._last: View | None = None
         self._step_33: F64 = np.eye(3)
 
     def match(self, frame_HW3: U8, people: Sequence[PersonSurface]) -> BackgroundMatch | None:
-        """The places of the next frame; None if the background is not found again, though there are places."""
+        """The image points of the next frame; None if the key frame has enough points but they are lost."""
         now = View(
             frame=self._frames, grey_hw=_small(frame_HW3), free_hw=_free(frame_HW3.shape[:2], people),
             from_first_33=np.eye(3),
@@ -91,34 +106,37 @@ class BackgroundFollower:
             return self._begun(now)
         found = self._found(now, last)
         if found is None:
-            had = len(self._keys[self._current][1]) >= LEAST_POINTS
+            had = len(self._keys[self._current][1]) >= MIN_IMAGE_POINTS
             self._last = View(
                 frame=now.frame, grey_hw=now.grey_hw, free_hw=now.free_hw, from_first_33=last.from_first_33
             )
             begun = self._begun(self._last)
             return None if had else begun
         key = self._keys[self._current][0]
-        self._apart_N2 = found.apart_N2
+        self._parallax_N2 = found.parallax_N2
         here_33 = found.to_now_33 @ key.from_first_33
         self._step_33 = here_33 @ np.linalg.inv(last.from_first_33)
         self._last = View(frame=now.frame, grey_hw=now.grey_hw, free_hw=now.free_hw, from_first_33=here_33)
-        if found.agreeing < 1.5 * LEAST_POINTS or self._seen(self._current) < LEAST_SEEN:
+        if found.agreeing < 1.5 * MIN_IMAGE_POINTS or self._seen(self._current) < MIN_VISIBLE:
             self._change_key()
         return _match(key, found, now.grey_hw.shape)
 
     def _begun(self, view: View) -> BackgroundMatch:
-        """A match without places, and the frame as a key frame."""
+        """A match without points; the frame becomes a key frame."""
         self._add_key(view)
         none_02 = np.zeros((0, 2), np.float32)
-        return BackgroundMatch(earlier=view.frame, earlier_M2=none_02, now_M2=none_02)
+        return BackgroundMatch(earlier=view.frame, earlier_M2=none_02, current_M2=none_02)
 
     def _add_key(self, view: View) -> None:
         place_N2 = _places(view)
-        self._keys = [*self._keys[-MOST_KEYS + 1 :], (view, place_N2)]
-        self._current, self._apart_N2, self._step_33 = len(self._keys) - 1, np.zeros_like(place_N2), np.eye(3)
+        self._keys = [*self._keys[-MAX_KEYS + 1 :], (view, place_N2)]
+        self._current, self._parallax_N2, self._step_33 = len(self._keys) - 1, np.zeros_like(place_N2), np.eye(3)
 
     def _found(self, now: View, last: View) -> _Found | None:
-        """The places of the current key frame, with the camera as before or moving on; else those of the last frame."""
+        """The points of the current key frame, else those of the last frame, which then becomes a key frame.
+
+        The first guess is that the camera is as in the last frame, the second that its last motion goes on.
+        """
         for here_33 in (last.from_first_33, self._step_33 @ last.from_first_33):
             if (found := self._compared(self._current, here_33, now)) is not None:
                 return found
@@ -128,39 +146,40 @@ class BackgroundFollower:
         return self._compared(self._current, last.from_first_33, now)
 
     def _compared(self, number: int, here_33: F64, now: View) -> _Found | None:
-        """A key frame's places in a frame whose homography from the first frame is about `here_33`."""
+        """A key frame's points in a frame; `here_33` is a guess of its homography from the first frame."""
         key, place_N2 = self._keys[number]
         height, width = now.grey_hw.shape
         to_now_33 = here_33 @ np.linalg.inv(key.from_first_33)
         at_N2, before_N = _moved(to_now_33, place_N2)
         seen_N = before_N & ((at_N2 > EDGE) & (at_N2 < (width - EDGE, height - EDGE))).all(axis=1)
-        if seen_N.sum() < LEAST_POINTS:
+        if seen_N.sum() < MIN_IMAGE_POINTS:
             return None
         at_M2, key_M2 = at_N2[seen_N], place_N2[seen_N]
-        guess_M2 = at_M2 + self._apart_N2[seen_N] if number == self._current else at_M2
+        guess_M2 = at_M2 + self._parallax_N2[seen_N] if number == self._current else at_M2
         warped_hw = np.asarray(cv2.warpPerspective(key.grey_hw, to_now_33, (width, height)), np.uint8)
-        now_M2, there_M = _followed(warped_hw, now.grey_hw, at_M2, guess_M2)
-        back_M2, again_M = _followed(now.grey_hw, warped_hw, now_M2, at_M2)
-        good_M: Bool = there_M & again_M & (np.linalg.norm(back_M2 - at_M2, axis=1) < RETURNS)
-        x_M, y_M = np.clip(now_M2.astype(int), 0, (width - 1, height - 1)).T
-        good_M &= (now.free_hw[y_M, x_M] > 0) & ((now_M2 > 2) & (now_M2 < (width - 3, height - 3))).all(axis=1)
-        if good_M.sum() < LEAST_POINTS:
+        current_M2, there_M = _followed(warped_hw, now.grey_hw, at_M2, guess_M2)
+        back_M2, again_M = _followed(now.grey_hw, warped_hw, current_M2, at_M2)
+        good_M: Bool = there_M & again_M & (np.linalg.norm(back_M2 - at_M2, axis=1) < RETURN_TOLERANCE)
+        x_M, y_M = np.clip(current_M2.astype(int), 0, (width - 1, height - 1)).T
+        good_M &= (now.free_hw[y_M, x_M] > 0) & ((current_M2 > 2) & (current_M2 < (width - 3, height - 3))).all(axis=1)
+        if good_M.sum() < MIN_IMAGE_POINTS:
             return None
         common_33, agree_M1 = cv2.findHomography(
-            key_M2[good_M], now_M2[good_M], cv2.RANSAC, OFF, maxIters=300, confidence=0.995
+            key_M2[good_M], current_M2[good_M], cv2.RANSAC, MAX_ERROR, maxIters=300, confidence=0.995
         )
         agreeing = 0 if common_33 is None else int(agree_M1.sum())
-        if agreeing < max(LEAST_POINTS, LEAST_AGREEING * good_M.sum()) or np.linalg.det(common_33) <= 0:
+        if agreeing < max(MIN_IMAGE_POINTS, MIN_AGREEING * good_M.sum()) or np.linalg.det(common_33) <= 0:
             return None
         common_33 = common_33 / np.cbrt(np.linalg.det(common_33))
-        apart_N2 = np.zeros_like(place_N2)
-        apart_N2[np.flatnonzero(seen_N)[good_M]] = now_M2[good_M] - _moved(common_33, key_M2[good_M])[0]
+        parallax_N2 = np.zeros_like(place_N2)
+        parallax_N2[np.flatnonzero(seen_N)[good_M]] = current_M2[good_M] - _moved(common_33, key_M2[good_M])[0]
         return _Found(
-            key_M2=key_M2[good_M], now_M2=now_M2[good_M], to_now_33=common_33, agreeing=agreeing, apart_N2=apart_N2
+            key_M2=key_M2[good_M], current_M2=current_M2[good_M], to_now_33=common_33, agreeing=agreeing,
+            parallax_N2=parallax_N2,
         )
 
     def _seen(self, number: int) -> float:
-        """The share of the last frame's picture that a key frame shows."""
+        """The share of the last frame's image that a key frame covers."""
         assert self._last is not None
         height, width = self._last.grey_hw.shape
         x_M, y_M = np.meshgrid((np.arange(6) + 0.5) / 6 * width, (np.arange(6) + 0.5) / 6 * height)
@@ -169,15 +188,17 @@ class BackgroundFollower:
         return float((before_M & ((at_M2 > 0) & (at_M2 < (width, height))).all(axis=1)).mean())
 
     def _change_key(self) -> None:
-        """Go on with an earlier key frame that shows the last frame's picture again, so that errors do not add up; else
-        with the last frame."""
+        """Choose an earlier key frame that covers the last frame again, else make the last frame a key frame.
+
+        Errors do not add up where an earlier key frame is used again.
+        """
         assert self._last is not None
         share = [self._seen(number) if number != self._current else 0.0 for number in range(len(self._keys))]
         best = int(np.argmax(share))
         if share[best] > SEEN_AGAIN:
             found = self._compared(best, self._last.from_first_33, self._last)
-            if found is not None and found.agreeing > 2.5 * LEAST_POINTS:
-                self._current, self._apart_N2 = best, found.apart_N2
+            if found is not None and found.agreeing > 2.5 * MIN_IMAGE_POINTS:
+                self._current, self._parallax_N2 = best, found.parallax_N2
                 return
         self._add_key(self._last)
 
@@ -195,7 +216,7 @@ def _small_size(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _free(shape: tuple[int, ...], people: Sequence[PersonSurface]) -> U8:
-    """255 in the pixels of the small image in which nobody is."""
+    """A mask of the small image: 0 near people, 255 elsewhere."""
     width, height = _small_size(shape)
     covered_hw = np.zeros((height, width), np.uint8)
     row_h = np.floor((np.arange(height) + 0.5) / height * shape[0]).astype(np.intp)
@@ -210,13 +231,15 @@ def _free(shape: tuple[int, ...], people: Sequence[PersonSurface]) -> U8:
 
 
 def _places(view: View) -> F32:
-    """Corners (N, 2) of the picture that can be followed, where nobody is, spread over it."""
-    corner_N12 = cv2.goodFeaturesToTrack(view.grey_hw, 600, 0.005, APART, mask=view.free_hw, blockSize=BLOCK)
+    """Corners (N, 2) of the background that are good to track, spread over the image."""
+    corner_N12 = cv2.goodFeaturesToTrack(
+        view.grey_hw, CORNERS, CORNER_QUALITY, MIN_DISTANCE, mask=view.free_hw, blockSize=BLOCK
+    )
     if corner_N12 is None:
         return np.zeros((0, 2), np.float32)
     corner_N2 = corner_N12[:, 0].astype(np.float32)
     column_N, row_N = corner_N2.astype(int).T
-    corner_N2 = corner_N2[cv2.cornerMinEigenVal(view.grey_hw, BLOCK)[row_N, column_N] > LEAST_CONTRAST]
+    corner_N2 = corner_N2[cv2.cornerMinEigenVal(view.grey_hw, BLOCK)[row_N, column_N] > MIN_CONTRAST]
     if not len(corner_N2):
         return corner_N2
     height, width = view.grey_hw.shape
@@ -226,7 +249,7 @@ def _places(view: View) -> F32:
 
 
 def _moved(by_33: F64, point_N2: Float) -> tuple[F32, Bool]:
-    """Points after a homography, and which of them lie before the camera."""
+    """Points after a homography, and which of them are in front of the camera."""
     moved_N3 = np.column_stack([point_N2, np.ones(len(point_N2))]) @ by_33.T
     before_N: Bool = moved_N3[:, 2] > 1e-3
     depth_N1 = np.where(before_N, moved_N3[:, 2], 1.0)[:, None]
@@ -234,8 +257,10 @@ def _moved(by_33: F64, point_N2: Float) -> tuple[F32, Bool]:
 
 
 def _followed(from_hw: U8, to_hw: U8, point_M2: F32, guess_M2: F32) -> tuple[F32, Bool]:
-    """Points followed from one picture to another (Lucas and Kanade, 1981, on pyramids), from a guess of where they are
-    there, and which are found."""
+    """Points that are tracked from one image to another, and which of them are found (Lucas and Kanade, 1981).
+
+    `guess_M2`: where the search in the second image starts.
+    """
     to_M12, found_M1, _ = cv2.calcOpticalFlowPyrLK(
         from_hw, to_hw, point_M2[:, None], guess_M2[:, None].copy(), winSize=PATCH, maxLevel=LEVELS, criteria=STOP,
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW, minEigThreshold=1e-4,
@@ -244,12 +269,12 @@ def _followed(from_hw: U8, to_hw: U8, point_M2: F32, guess_M2: F32) -> tuple[F32
 
 
 def _match(key: View, found: _Found, shape: tuple[int, ...]) -> BackgroundMatch:
-    """At most `KEPT` of the places that were found, drawn evenly."""
-    step = max(1.0, len(found.now_M2) / KEPT)
-    kept = np.arange(0, len(found.now_M2), step).astype(int)
+    """At most `KEPT` of the found points, evenly chosen, in larger sides of the frame from its middle."""
+    step = max(1.0, len(found.current_M2) / KEPT)
+    kept = np.arange(0, len(found.current_M2), step).astype(int)
     middle_2, side = (np.array(shape[::-1]) - 1) / 2, max(shape)
     return BackgroundMatch(
         earlier=key.frame,
         earlier_M2=((found.key_M2[kept] - middle_2) / side).astype(np.float32),
-        now_M2=((found.now_M2[kept] - middle_2) / side).astype(np.float32),
+        current_M2=((found.current_M2[kept] - middle_2) / side).astype(np.float32),
     )

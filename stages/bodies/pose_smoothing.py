@@ -1,4 +1,4 @@
-"""Smoothing of a person's pose over the frames before and after."""
+"""Smooths a person's pose over the frames before and after it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from models.arrays import F64
 from models.body.fitted_body import FittedBody
 
 SAMPLES_OF_DEGREE = ((5, 2), (3, 1))
-"""Least number of frames for each degree of the polynomial; with fewer nothing is smoothed."""
+"""Minimum number of frames for each degree of the polynomial. With fewer frames the pose is not smoothed."""
 
 
-def steadied(body_S: Sequence[FittedBody], second_S: F64, at: int) -> FittedBody:
-    """The body of one frame with pose and place from a polynomial in time through its neighbours.
+def smoothed_body(body_S: Sequence[FittedBody], second_S: F64, at: int) -> FittedBody:
+    """The body of one frame, with pose and position from a polynomial in time that is fitted to its neighbours.
 
-    Savitzky and Golay's filter (1964) on the frames' own times. A quadratic keeps the height of a peak of speed that
-    lasts as long as the window. Rotations are averaged as rotation vectors from that of the frame itself.
+    It is the filter of Savitzky and Golay (1964) for any times of frames. A quadratic preserves peaks of speed that
+    last as long as the window. Rotations are filtered as rotation vectors relative to the rotation of the frame itself.
 
     Args:
         body_S: one person's bodies in S frames.
@@ -27,16 +27,16 @@ def steadied(body_S: Sequence[FittedBody], second_S: F64, at: int) -> FittedBody
         at: index of the frame.
     """
     weight_S = polynomial_weights(second_S - second_S[at])
-    own = body_S[at].pose
+    pose = body_S[at].pose
     if weight_S is None:
         return body_S[at]
     rotation_SB33 = np.stack([body.pose.rotation_B33 for body in body_S]).astype(np.float64)
-    away_SB33 = np.swapaxes(rotation_SB33[at], -1, -2) @ rotation_SB33
-    vector_SB3 = Rotation.from_matrix(away_SB33.reshape(-1, 3, 3)).as_rotvec().reshape(*away_SB33.shape[:2], 3)
+    relative_SB33 = np.swapaxes(rotation_SB33[at], -1, -2) @ rotation_SB33
+    vector_SB3 = Rotation.from_matrix(relative_SB33.reshape(-1, 3, 3)).as_rotvec().reshape(*relative_SB33.shape[:2], 3)
     step_B33 = Rotation.from_rotvec(np.tensordot(weight_S, vector_SB3, axes=1)).as_matrix()
     root_S3 = np.stack([body.pose.root_3 for body in body_S]).astype(np.float64)
     pose = replace(
-        own,
+        pose,
         rotation_B33=(rotation_SB33[at] @ step_B33).astype(np.float32),
         root_3=(weight_S @ root_S3).astype(np.float32),
     )
@@ -44,7 +44,7 @@ def steadied(body_S: Sequence[FittedBody], second_S: F64, at: int) -> FittedBody
 
 
 def polynomial_weights(second_S: F64) -> F64 | None:
-    """The weight of each sample in the value at time 0 of the least-squares polynomial; None for too few samples."""
+    """The weight of each sample in the value of the fitted polynomial at time 0; None for too few samples."""
     degree = next((degree for least, degree in SAMPLES_OF_DEGREE if len(second_S) >= least), None)
     if degree is None:
         return None

@@ -1,7 +1,7 @@
-"""A motion of the open body carried by the skeleton of another program: constant bones, turns, and a moving root.
+"""A motion of the open body on the skeleton of another program: bones of constant length, rotations, and a moving root.
 
-Joints lie at the heads of the body's bones. Where one joint stands for several bones, it points from its own place to
-its first child's, so limbs keep their directions; the lengths of bones are those of the rest pose.
+Joints are at the heads of the body's bones. A joint that replaces several bones points to its first child, so limbs
+keep their directions. Lengths of bones are those of the rest pose.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from models.body.rotation_vectors import shortest_rotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RigClip:
+class RigMotion:
     """T frames of a skeleton of J joints, metres, y up.
 
     Attributes:
         joints: the skeleton; parents come first.
         parent_J: index of the parent; −1 for the root.
-        rest_J3: places of the joints in the rest pose, which stands on y = 0 and faces +z.
-        axes_J33: the joints' axes in the rest pose, in the world.
-        turn_TJ33: turn of each joint from the rest pose, in the world's axes.
-        place_TJ3: places of the joints; only the joints of `moving` change their distance to their parent.
-        moving: the root, and with `unreal` the hips too.
-        second_T: time of each frame.
+        rest_J3: positions of the joints in the rest pose, with the soles at y = 0, facing +z.
+        axes_J33: the joints' axes in the rest pose, as columns in the world.
+        turn_TJ33: rotation of each joint from the rest pose, in the world's axes.
+        place_TJ3: positions of the joints. Only the joints of `moving` change their distance from their parent.
+        moving: indices of the root and, with `unreal`, of the hips.
+        second_T: time of each frame, seconds.
         shape_C: shape of the body.
         skeleton, rest: names of the skeleton and of the rest pose.
     """
@@ -54,7 +54,7 @@ class RigClip:
         return relative_turns(turned, self.parent_J)
 
     def local_rest(self) -> tuple[F64, F64]:
-        """Rotations (J, 3, 3) and places (J, 3) of the joints in their parents' axes, in the rest pose."""
+        """Rotations (J, 3, 3) and positions (J, 3) of the joints in their parents' axes, in the rest pose."""
         rotation_J33 = relative_turns(self.axes_J33[None].astype(np.float64), self.parent_J)[0]
         place_J3 = self.rest_J3.astype(np.float64).copy()
         for j, parent in enumerate(self.parent_J.tolist()):
@@ -63,7 +63,7 @@ class RigClip:
         return rotation_J33, place_J3
 
     def local_places(self, joint: int) -> F64:
-        """Places (T, 3) of a joint in its parent's axes."""
+        """Positions (T, 3) of a joint in its parent's axes."""
         parent = int(self.parent_J[joint])
         if parent < 0:
             return self.place_TJ3[:, joint].astype(np.float64)
@@ -72,8 +72,8 @@ class RigClip:
         return np.einsum("tji,tj->ti", turned, shift.astype(np.float64))
 
 
-def rig_clip(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose) -> RigClip:
-    """A motion that stands upright (y up, the floor at y = 0) on a skeleton with the body's own lengths."""
+def rig_motion(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose) -> RigMotion:
+    """An upright motion (y up, the floor at y = 0) on a skeleton with the lengths of the body."""
     body, joints = load_body(), skeleton_joints(skeleton)
     _, head_B3 = body.rest(motion.shape_C)
     calm_B33, calm_B3 = rest_pose(body, head_B3, rest)
@@ -97,7 +97,7 @@ def rig_clip(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose) -> RigC
         if j not in moving:
             offset = np.einsum("tij,j->ti", turn_TJ33[:, parent], rest_J3[j] - rest_J3[parent])
             place_TJ3[:, j] = place_TJ3[:, parent] + offset
-    return RigClip(
+    return RigMotion(
         joints=joints, parent_J=parent_J, rest_J3=rest_J3, axes_J33=joint_axes(skeleton, joints, parent_J, rest_J3),
         turn_TJ33=turn_TJ33, place_TJ3=place_TJ3, moving=moving, second_T=motion.second_T, shape_C=motion.shape_C,
         skeleton=skeleton, rest=rest,
@@ -105,7 +105,7 @@ def rig_clip(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose) -> RigC
 
 
 def _place(joint: RigJoint, place_B3: Float) -> Float:
-    """Place of a joint (…, 3) from those of the bones' heads (…, B, 3)."""
+    """Position of a joint (…, 3) from the positions of the bones' heads (…, B, 3)."""
     body = load_body()
     if joint.place not in (HIPS, FLOOR):
         return place_B3[..., body.bone(joint.place), :]

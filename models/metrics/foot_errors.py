@@ -1,4 +1,4 @@
-"""How feet stand: skating, drift, sinking in and floating, against the contacts of the true motion."""
+"""Errors of standing feet: skating, drift, sinking and floating in the contacts of the true motion."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 from models.arrays import Bool, Float
 from models.motion.foot_contact import contact_runs
 
-STANDS, STANDS_LOW = 0.3, 0.05
-"""A part of a true sole is in contact while it moves slower than 0.3 m/s (10 mm a frame at 30 frames a second) and its
-centre is lower than 5 cm."""
+MAX_SPEED, MAX_HEIGHT_M = 0.3, 0.05
+"""A part of a true sole is in contact while it moves slower than 0.3 m/s (10 mm per frame at 30 frames per second) and
+its centre is lower than 5 cm."""
 
 DRIFT_SECONDS = 0.2
-"""Shorter contacts do not count for the drift."""
+"""The drift is measured in contacts that last at least this long, seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FootMeasures:
-    """Measures of one motion over the contacts of the truth.
+class FootErrors:
+    """Errors of one motion in the contacts of the true motion.
 
     Attributes:
-        skate: mean way of a part of a sole from frame to frame in a contact, mm at 30 frames a second.
-        drift: mean distance between the first and the last place of a part in a contact, mm.
-        sinking, floating: mean depth of the lowest point of a standing foot below the floor, and its height above, mm.
-        f1: of the contacts that the motion states, over parts and frames; nan where it states none.
-        frames: number of parts and frames in contact.
+        skate: mean distance that a part of a sole moves in a contact in 1/30 s, mm.
+        drift: mean distance between the first and the last position of a part in a contact, mm.
+        sinking, floating: mean depth below the floor, and mean height above it, of a standing foot's lowest point, mm.
+        f1: F1 of the motion's own contacts, over parts and frames; NaN if there are none.
+        frames: number of pairs of a part and a frame in contact.
     """
 
     skate: float
@@ -38,14 +38,21 @@ class FootMeasures:
 
 
 def true_contacts(sole_TPS3: Float, fps: float) -> Bool:
-    """Whether each part of the true soles (T, P) stands on the floor; the last frame is as the one before."""
+    """Whether each part of the true soles (T, P) stands on the floor. The last frame repeats the one before."""
     step_TP = np.linalg.norm(np.diff(sole_TPS3, axis=0), axis=3).mean(axis=2) * fps
-    slow_TP = np.concatenate([step_TP, step_TP[-1:]]) < STANDS
-    return slow_TP & (sole_TPS3[..., 1].mean(axis=2) < STANDS_LOW)
+    slow_TP = np.concatenate([step_TP, step_TP[-1:]]) < MAX_SPEED
+    return slow_TP & (sole_TPS3[..., 1].mean(axis=2) < MAX_HEIGHT_M)
 
 
-def foot_measures(sole_TPS3: Float, true_TP: Bool, stated_TP: Bool | None, fps: float) -> FootMeasures:
-    """Measures of soles (metres, upright axes, floor at y = 0) over the true contacts."""
+def foot_errors(sole_TPS3: Float, true_TP: Bool, stated_TP: Bool | None, fps: float) -> FootErrors:
+    """The errors of soles in the true contacts.
+
+    Args:
+        sole_TPS3: points of the soles in upright axes, with the floor at y = 0, metres.
+        true_TP: the true contacts.
+        stated_TP: the motion's own contacts, or None.
+        fps: frames per second.
+    """
     centre_TP3 = sole_TPS3.mean(axis=2)
     both_TP = true_TP[1:] & true_TP[:-1]
     step_TP = np.linalg.norm(np.diff(centre_TP3, axis=0), axis=2) * fps / 30
@@ -57,7 +64,7 @@ def foot_measures(sole_TPS3: Float, true_TP: Bool, stated_TP: Bool | None, fps: 
     ]
     low_TF = np.stack([sole_TPS3[:, p : p + 2, :, 1].min(axis=(1, 2)) for p in (0, 2)], axis=1)
     low_N = low_TF[np.stack([true_TP[:, p : p + 2].any(axis=1) for p in (0, 2)], axis=1)]
-    return FootMeasures(
+    return FootErrors(
         skate=_mean_mm(step_TP[both_TP]),
         drift=_mean_mm(np.array(drifts)),
         sinking=_mean_mm(np.maximum(-low_N, 0)),

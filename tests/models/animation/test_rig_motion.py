@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models.animation.rig_clip import RigClip, rig_clip
+from models.animation.rig_motion import RigMotion, rig_motion
 from models.animation.skeletons import SkeletonName, carrying_joints, skeleton_joints
 from models.body.open_body import bones_over_time, load_body
 from tests.models.animation.clips import SHAPE, library_motion
@@ -34,8 +34,8 @@ MIXAMO_AXES = {
 """x and y in the world of joints at rest, read from Xbot.glb, a character that Mixamo exported."""
 
 
-def clip_of(name: SkeletonName) -> RigClip:
-    return rig_clip(library_motion(), name, "t")
+def clip_of(name: SkeletonName) -> RigMotion:
+    return rig_motion(library_motion(), name, "t")
 
 
 def test_names_are_those_of_the_programs() -> None:
@@ -86,7 +86,7 @@ def test_bones_of_unreal_lie_along_x_and_its_sides_are_opposite() -> None:
 
 def test_joints_of_the_own_skeleton_are_those_of_the_body() -> None:
     motion = library_motion()
-    clip = rig_clip(motion, "own", "t")
+    clip = rig_motion(motion, "own", "t")
     _, placed_TB3 = bones_over_time(motion.rotation_TB33, load_body().rest(SHAPE)[1], motion.root_T3)
     np.testing.assert_allclose(clip.place_TJ3, placed_TB3, atol=1e-5)
 
@@ -95,7 +95,7 @@ def test_joints_of_the_own_skeleton_are_those_of_the_body() -> None:
 def test_limbs_of_other_skeletons_point_as_the_bodys_do(name: SkeletonName, trunk: float, limb: float) -> None:
     """Places differ by what few joints of a trunk cannot follow (metres); directions of limbs by degrees."""
     body, motion = load_body(), library_motion()
-    clip = rig_clip(motion, name, "t")
+    clip = rig_motion(motion, name, "t")
     _, placed_TB3 = bones_over_time(motion.rotation_TB33, body.rest(SHAPE)[1], motion.root_T3)
     at = {joint.place: j for j, joint in enumerate(clip.joints)}
     for side in ("L", "R"):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from models.animation.gltf_file import AnimatedPerson, CameraKeys, SceneCamera, gltf_bytes
+from models.animation.gltf_writer import AnimatedPerson, CameraKeys, SceneCamera, gltf_bytes
 from models.animation.rest_poses import RestPose
-from models.animation.rig_clip import rig_clip
+from models.animation.rig_motion import rig_motion
 from models.animation.skeletons import SkeletonName
 from models.animation.skinned_mesh import skinned_mesh
 from models.body.body_motion import BodyMotion
@@ -32,13 +32,13 @@ TURNS = Rotation.from_euler("y", 30 * SECONDS[:, None], degrees=True)
 """30° a second to the right, before the clip, in it and after."""
 CAMERA = SceneCamera(
     pose_44=np.diag([1.0, -1, -1, 1]), focal_px=900.0, width=1280, height=720,
-    keys=CameraKeys(second_T=SECONDS, turn_T33=TURNS.as_matrix(), focal_px_T=np.full(95, 900.0)),
+    keys=CameraKeys(second_T=SECONDS, rotation_T33=TURNS.as_matrix(), focal_px_T=np.full(95, 900.0)),
 )
 
 
 def person(name: str, motion: BodyMotion, skeleton: SkeletonName, rest: RestPose = "t") -> AnimatedPerson:
-    clip = rig_clip(motion, skeleton, rest)
-    return AnimatedPerson(name=name, clip=clip, mesh=skinned_mesh(clip, motion, 200))
+    clip = rig_motion(motion, skeleton, rest)
+    return AnimatedPerson(name=name, rig=clip, mesh=skinned_mesh(clip, motion, 200))
 
 
 def written(path: Path, people: list[AnimatedPerson]) -> Path:
@@ -70,8 +70,8 @@ def array(found: dict[str, Any], binary: bytes, number: int) -> np.ndarray:
 
 @pytest.mark.parametrize("skeleton", ["own", "mixamo", "cmu"])
 def test_every_joint_of_every_frame_is_within_a_millimetre(tmp_path: Path, skeleton: SkeletonName) -> None:
-    clip = rig_clip(library_motion(), skeleton, "t")
-    path = written(tmp_path / "one.glb", [AnimatedPerson(name="person_1", clip=clip, mesh=None)])
+    clip = rig_motion(library_motion(), skeleton, "t")
+    path = written(tmp_path / "one.glb", [AnimatedPerson(name="person_1", rig=clip, mesh=None)])
     motion = read_gltf_motions(path, clip.joints[0].name)["person_1"]
     _, placed_TJ3 = posed_skeleton(motion)
     for j, joint in enumerate(clip.joints):
@@ -92,7 +92,7 @@ def test_the_skin_lies_where_the_bodys_own_lies(tmp_path: Path, rest: RestPose, 
     weight, joint = array(found, binary, attributes["WEIGHTS_0"]), array(found, binary, attributes["JOINTS_0"])
     bind_J44 = array(found, binary, found["skins"][0]["inverseBindMatrices"]).reshape(-1, 4, 4).swapaxes(1, 2)
     assert np.abs(weight.sum(axis=1) - 1).max() < 1e-6 and weight.shape[1] == 4
-    clip, errors = one.clip, []
+    clip, errors = one.rig, []
     for frame in range(0, 24, 5):
         pose_J44 = np.tile(np.eye(4), (len(clip.joints), 1, 1))
         pose_J44[:, :3, :3] = clip.turn_TJ33[frame] @ clip.axes_J33

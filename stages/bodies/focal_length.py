@@ -1,4 +1,4 @@
-"""The camera of a video or photo: its focal length, as given, of the photo's EXIF, or assumed."""
+"""Finds the focal length of a video or photo: the user gives it, or the photo's EXIF; else it is assumed."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from stages.payloads import VideoInfo
 
 FocalSource = Literal["given", "exif", "assumed"]
 FIELDS_DEG = (math.degrees(NARROWEST), math.degrees(WIDEST))
-"""Fields of view over the larger side of a frame that a pinhole camera can have, degrees."""
+"""Smallest and largest field of view of a frame's larger side, degrees."""
 EXIF_IFD = 0x8769
 
 
 def camera_of(focal_px: float | None, field_deg: float, video: VideoInfo) -> tuple[PinholeCamera, FocalSource]:
-    """The camera of a stream's frames, and where its focal length is from.
+    """The camera of a stream's frames, and the source of its focal length.
 
     Args:
-        focal_px: the focal length if the user gives it.
-        field_deg: the field of view over the larger side if it is not known.
+        focal_px: the focal length that the user gives, pixels; None if the user gives none.
+        field_deg: the field of view of the larger side that is assumed if no focal length is known, degrees.
+        video: the stream.
 
-    Raises StageError for a given focal length that no camera with such frames has.
+    Raises StageError for a given focal length that is impossible for frames of this size.
     """
     larger = max(video.width, video.height)
     if focal_px is not None:
@@ -54,7 +55,7 @@ def _require_field(focal_px: float, larger: int) -> None:
 
 
 def _camera_of_photo(video: VideoInfo) -> PinholeCamera | None:
-    """The camera that a photo's EXIF tells; None if the file states none."""
+    """The camera of a photo from its EXIF tags; None without usable tags."""
     try:
         with open_image(video.path, video.path) as image:
             return exif_camera(image.getexif().get_ifd(EXIF_IFD), video.width, video.height)

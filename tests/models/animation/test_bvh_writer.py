@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from models.animation.bvh_file import bvh_text, continuous_angles
-from models.animation.rig_clip import rig_clip
+from models.animation.bvh_writer import bvh_text, continuous_angles
+from models.animation.rig_motion import rig_motion
 from models.animation.skeletons import SkeletonName
 from models.body.bvh_reader import parsed_bvh
 from models.body.skeletal_motion import euler_rotations, posed_skeleton
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.quick
 
 @pytest.mark.parametrize("name", ["own", "mixamo", "unreal", "cmu"])
 def test_every_joint_of_every_frame_is_within_a_millimetre(name: SkeletonName) -> None:
-    clip = rig_clip(library_motion(), name, "t")
+    clip = rig_motion(library_motion(), name, "t")
     motion = parsed_bvh(bvh_text(clip, 1 / 30).encode())
     _, placed_TJ3 = posed_skeleton(motion)
     found = 0
@@ -30,7 +30,7 @@ def test_every_joint_of_every_frame_is_within_a_millimetre(name: SkeletonName) -
 
 
 def test_without_turns_the_skeleton_stands_in_the_chosen_rest_pose() -> None:
-    clip = rig_clip(library_motion(), "mixamo", "a")
+    clip = rig_motion(library_motion(), "mixamo", "a")
     motion = parsed_bvh(bvh_text(clip, 1 / 30).encode())
     offset_J3, parents = motion.offset_J3 / 100, motion.parent_J
     place_J3 = np.zeros_like(offset_J3)
@@ -44,7 +44,7 @@ def test_without_turns_the_skeleton_stands_in_the_chosen_rest_pose() -> None:
 
 
 def test_the_frame_time_is_exact() -> None:
-    clip = rig_clip(library_motion(fps=30000 / 1001), "cmu", "t")
+    clip = rig_motion(library_motion(fps=30000 / 1001), "cmu", "t")
     assert abs(parsed_bvh(bvh_text(clip, 1001 / 30000).encode()).frame_time - 1001 / 30000) < 1e-9
 
 

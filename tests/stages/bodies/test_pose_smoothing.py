@@ -9,7 +9,7 @@ import pytest
 from scipy.signal import savgol_coeffs
 from scipy.spatial.transform import Rotation
 
-from stages.bodies.pose_window import polynomial_weights, steadied
+from stages.bodies.pose_smoothing import polynomial_weights, smoothed_body
 from tests.stages.bodies.made_bodies import made_body
 
 pytestmark = pytest.mark.quick
@@ -24,7 +24,7 @@ def test_weights_of_even_times_are_those_of_savitzky_and_golay(count: int, degre
 def test_two_frames_are_too_few() -> None:
     assert polynomial_weights(np.array([0.0, 0.04])) is None
     bodies = [made_body(), made_body((1, 0, 3))]
-    assert steadied(bodies, np.array([0.0, 0.04]), 0) is bodies[0]
+    assert smoothed_body(bodies, np.array([0.0, 0.04]), 0) is bodies[0]
 
 
 def test_a_steady_turn_and_a_thrown_body_pass_unchanged_at_uneven_times() -> None:
@@ -33,7 +33,7 @@ def test_a_steady_turn_and_a_thrown_body_pass_unchanged_at_uneven_times() -> Non
         made_body((0.5 * t, -1.0 * t + 4.9 * t * t, 3.0), turn_deg=300 * t, bend_deg=20 + 200 * t) for t in second_S
     ]
     for at in range(5):
-        pose = steadied(bodies, second_S, at).pose
+        pose = smoothed_body(bodies, second_S, at).pose
         assert pose.root_3 == pytest.approx(bodies[at].pose.root_3, abs=1e-4)
         assert np.abs(pose.rotation_B33 - bodies[at].pose.rotation_B33).max() < 1e-4
 
@@ -49,7 +49,7 @@ def test_noise_falls_and_rotations_stay_rotations() -> None:
 
     angles = []
     for _ in range(30):
-        rotation_B33 = steadied([shaken() for _ in range(5)], second_S, 2).pose.rotation_B33
+        rotation_B33 = smoothed_body([shaken() for _ in range(5)], second_S, 2).pose.rotation_B33
         assert np.abs(np.linalg.det(rotation_B33) - 1).max() < 1e-4
         away_B33 = np.swapaxes(body.pose.rotation_B33, 1, 2) @ rotation_B33
         angles.append(Rotation.from_matrix(away_B33).magnitude())
@@ -62,7 +62,7 @@ def test_a_kick_of_a_fifth_of_a_second_keeps_its_speed() -> None:
     second_T = np.arange(31) / 30
     angle_T = 90 / (1 + np.exp(-(second_T - 0.5) / 0.04))
     bodies = [made_body(bend_deg=float(angle)) for angle in angle_T]
-    smooth = [steadied(bodies[t - 2 : t + 3], second_T[t - 2 : t + 3], 2) for t in range(2, 29)]
+    smooth = [smoothed_body(bodies[t - 2 : t + 3], second_T[t - 2 : t + 3], 2) for t in range(2, 29)]
 
     def peak(some: list) -> float:
         turn_TB33 = np.stack([body.pose.rotation_B33 for body in some])

@@ -1,4 +1,4 @@
-"""A motion as BVH: centimetres, y up; the rest pose is the skeleton's own, so at rest all angles are 0.
+"""Writes a motion as BVH: centimetres, y up. Angles are relative to the rest pose of the skeleton, where all are 0.
 
 Source of the format: Meredith and Maddock, Motion Capture File Formats Explained, 2001.
 """
@@ -8,56 +8,59 @@ from __future__ import annotations
 import numpy as np
 
 from models.animation.joint_axes import bone_directions
-from models.animation.rig_clip import RigClip, relative_turns
+from models.animation.rig_motion import RigMotion, relative_turns
 from models.animation.skeletons import FLOOR
 from models.arrays import F64
 from models.body.open_body import load_body
 
 CENTIMETRES = 100.0
 TURNS = "Zrotation Xrotation Yrotation"
-"""Turns about z, then x, then y: a heading is the innermost one, so gimbal lock is far from usual poses."""
+"""Rotations about z, x and y. The heading is the last one, so usual poses are far from gimbal lock."""
 TOE_LENGTH = 0.06
 """Metres from the ball of the foot to the end of the toes' bone."""
 LOCKED = 1e-6
-"""Cosine of the middle angle below which the two other angles are not told apart."""
+"""Cosine of the middle angle below which only the sum of the two other angles is known (gimbal lock)."""
 
 
-def bvh_text(clip: RigClip, frame_time: float) -> str:
-    """The text of a BVH file. It begins at the hips: a joint on the floor has no place in the format.
+def bvh_text(rig: RigMotion, frame_time: float) -> str:
+    """The text of a BVH file. Its root is the hips: the joint on the floor that `unreal` has is left out.
 
     Args:
-        clip: frames that are `frame_time` seconds apart.
+        rig: the motion.
+        frame_time: seconds between frames.
     """
-    first = 1 if clip.joints[0].place == FLOOR else 0
-    above_J = [max(parent - first, -1) for parent in clip.parent_J[first:].tolist()]
-    turn_TJ33 = clip.turn_TJ33[:, first:].astype(np.float64)
+    first = 1 if rig.joints[0].place == FLOOR else 0
+    above_J = [max(parent - first, -1) for parent in rig.parent_J[first:].tolist()]
+    turn_TJ33 = rig.turn_TJ33[:, first:].astype(np.float64)
     angle_TJ3 = np.degrees(continuous_angles(relative_turns(turn_TJ33, np.array(above_J, np.int32))))
     order = _depth_first(above_J)
-    values = [clip.place_TJ3[:, first].astype(np.float64) * CENTIMETRES, *(angle_TJ3[:, j] for j in order)]
+    values = [rig.place_TJ3[:, first].astype(np.float64) * CENTIMETRES, *(angle_TJ3[:, j] for j in order)]
     rows = "\n".join(" ".join(f"{value:.5f}" for value in row) for row in np.concatenate(values, axis=1))
-    head = "\n".join(["HIERARCHY", *_joint_lines(clip, first, above_J, 0, 0)])
+    head = "\n".join(["HIERARCHY", *_joint_lines(rig, first, above_J, 0, 0)])
     return f"{head}\nMOTION\nFrames: {len(turn_TJ33)}\nFrame Time: {frame_time:.9f}\n{rows}\n"
 
 
 def continuous_angles(turn_TJ33: F64) -> F64:
     """Angles (T, J, 3) about z, x and y, radians, whose product in this order is each rotation.
 
-    Of the two ways to write a rotation that is taken which is nearer to the frame before; no angle changes by more than
-    half a turn from one frame to the next. In gimbal lock the turn about z stays as it was.
+    Two triples of angles give the same rotation: the one nearer to the frame before is used. No angle changes by more
+    than π between two frames. In gimbal lock the angle about z is that of the frame before.
     """
     middle = np.arcsin(np.clip(turn_TJ33[..., 2, 1], -1, 1))
     outer = np.arctan2(-turn_TJ33[..., 0, 1], turn_TJ33[..., 1, 1])
     inner = np.arctan2(-turn_TJ33[..., 2, 0], turn_TJ33[..., 2, 2])
-    one = np.stack([outer, middle, inner], axis=-1)
+    usual = np.stack([outer, middle, inner], axis=-1)
     other = np.stack([outer + np.pi, np.pi - middle, inner + np.pi], axis=-1)
     sum_TJ = np.arctan2(turn_TJ33[..., 1, 0], turn_TJ33[..., 0, 0])
     sign_TJ = np.sign(middle)
     locked_TJ = np.cos(middle) < LOCKED
-    result, before = np.empty_like(one), np.zeros_like(one[0])
-    for t in range(len(one)):
+    result, before = np.empty_like(usual), np.zeros_like(usual[0])
+    for t in range(len(usual)):
         held = before[:, 0]
         lock = np.stack([held, middle[t], sign_TJ[t] * (sum_TJ[t] - held)], axis=-1)
-        first, second = (_nearest(np.where(locked_TJ[t][:, None], lock, way[t]), before) for way in (one, other))
+        first, second = (
+            _nearest(np.where(locked_TJ[t][:, None], lock, triple[t]), before) for triple in (usual, other)
+        )
         farther = np.abs(first - before).max(axis=-1) > np.abs(second - before).max(axis=-1)
         before = np.where(farther[:, None], second, first)
         result[t] = before
@@ -65,12 +68,12 @@ def continuous_angles(turn_TJ33: F64) -> F64:
 
 
 def _nearest(angle_J3: F64, before_J3: F64) -> F64:
-    """The angles with whole turns added, so that they lie within half a turn of others."""
+    """The angles plus multiples of 2π, so that they differ by at most π from others."""
     return angle_J3 - 2 * np.pi * np.round((angle_J3 - before_J3) / (2 * np.pi))
 
 
 def _depth_first(above_J: list[int]) -> list[int]:
-    """Joints in the order in which BVH states them."""
+    """Joints in the order of BVH: each one before its children, depth first."""
     found, waiting = [], [0]
     while waiting:
         j = waiting.pop()
@@ -79,34 +82,37 @@ def _depth_first(above_J: list[int]) -> list[int]:
     return found
 
 
-def _joint_lines(clip: RigClip, first: int, above_J: list[int], joint: int, depth: int) -> list[str]:
+def _joint_lines(rig: RigMotion, first: int, above_J: list[int], joint: int, depth: int) -> list[str]:
     """The lines of a joint and all below it."""
     indent, inner = "\t" * depth, "\t" * (depth + 1)
-    rest_J3 = clip.rest_J3[first:].astype(np.float64)
+    rest_J3 = rig.rest_J3[first:].astype(np.float64)
     channels = f"6 Xposition Yposition Zposition {TURNS}" if depth == 0 else f"3 {TURNS}"
     offset = np.zeros(3) if depth == 0 else rest_J3[joint] - rest_J3[above_J[joint]]
     lines = [
-        f"{indent}{'JOINT' if depth else 'ROOT'} {clip.joints[first + joint].name}", f"{indent}{{",
+        f"{indent}{'JOINT' if depth else 'ROOT'} {rig.joints[first + joint].name}", f"{indent}{{",
         f"{inner}OFFSET {_triple(offset)}", f"{inner}CHANNELS {channels}",
     ]
     children = [c for c, parent in enumerate(above_J) if parent == joint]
     for child in children:
-        lines += _joint_lines(clip, first, above_J, child, depth + 1)
+        lines += _joint_lines(rig, first, above_J, child, depth + 1)
     if not children:
-        end = _triple(_end(clip, first + joint))
+        end = _triple(_end(rig, first + joint))
         lines += [f"{inner}End Site", f"{inner}{{", f"{inner}\tOFFSET {end}", f"{inner}}}"]
     return [*lines, f"{indent}}}"]
 
 
-def _end(clip: RigClip, joint: int) -> F64:
-    """From the last joint of a chain to the end of its bone: crown, toe tip, or a bone as long as the one before."""
-    along = bone_directions(clip.joints, clip.parent_J, clip.rest_J3)[joint]
-    if clip.joints[joint].part == "foot":
+def _end(rig: RigMotion, joint: int) -> F64:
+    """Vector from the last joint of a chain to the end of its bone.
+
+    The end is the top of the head or the tip of the toes. Other bones are as long as the one before.
+    """
+    along = bone_directions(rig.joints, rig.parent_J, rig.rest_J3)[joint]
+    if rig.joints[joint].part == "foot":
         return along * TOE_LENGTH
-    if clip.joints[joint].place == "head":
-        vertex_V3, head_B3 = load_body().rest(clip.shape_C)
+    if rig.joints[joint].place == "head":
+        vertex_V3, head_B3 = load_body().rest(rig.shape_C)
         return along * (vertex_V3[:, 1].max() - head_B3[load_body().bone("head"), 1])
-    return along * np.linalg.norm(clip.rest_J3[joint] - clip.rest_J3[clip.parent_J[joint]])
+    return along * np.linalg.norm(rig.rest_J3[joint] - rig.rest_J3[rig.parent_J[joint]])
 
 
 def _triple(point_3: F64) -> str:

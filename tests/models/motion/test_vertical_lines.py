@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from models.arrays import U8
 from models.body.camera import default_camera
 from models.motion.ground import estimated_ground
-from models.motion.upright_lines import steep_lines, up_of_lines
+from models.motion.vertical_lines import steep_lines, up_from_lines
 from tests.models.motion.motions import still_motion
 from tests.models.motion.test_ground import before_camera
 
@@ -43,7 +43,7 @@ def scribble() -> U8:
 @pytest.mark.parametrize(("pitch", "roll"), [(0, 0), (15, 3), (-20, -2)])
 def test_poles_tell_up(pitch: float, roll: float) -> None:
     image, up_3 = poles(pitch, roll)
-    found = up_of_lines([steep_lines(image)], default_camera(WIDTH, HEIGHT), np.array([0.0, -1.0, 0.0]))
+    found = up_from_lines([steep_lines(image)], default_camera(WIDTH, HEIGHT), np.array([0.0, -1.0, 0.0]))
     assert found is not None
     assert np.degrees(np.arccos(found.up_3 @ up_3)) < 1
     assert found.spread_2[1] >= found.spread_2[0], "where the focal length is wrong, the pitch is wrong with it"
@@ -51,15 +51,15 @@ def test_poles_tell_up(pitch: float, roll: float) -> None:
 
 def test_lines_that_point_anywhere_tell_nothing() -> None:
     camera, level_3 = default_camera(WIDTH, HEIGHT), np.array([0.0, -1.0, 0.0])
-    assert up_of_lines([steep_lines(scribble())], camera, level_3) is None
-    assert up_of_lines([], camera, level_3) is None
-    assert up_of_lines([steep_lines(np.zeros((HEIGHT, WIDTH, 3), np.uint8))], camera, level_3) is None
+    assert up_from_lines([steep_lines(scribble())], camera, level_3) is None
+    assert up_from_lines([], camera, level_3) is None
+    assert up_from_lines([steep_lines(np.zeros((HEIGHT, WIDTH, 3), np.uint8))], camera, level_3) is None
 
 
 def test_lines_far_off_the_up_that_bodies_tell_are_not_upright() -> None:
     image, up_3 = poles(0, 0)
     lying_3 = Rotation.from_euler("z", 60, degrees=True).apply(up_3)
-    assert up_of_lines([steep_lines(image)], default_camera(WIDTH, HEIGHT), lying_3) is None
+    assert up_from_lines([steep_lines(image)], default_camera(WIDTH, HEIGHT), lying_3) is None
 
 
 def test_lines_of_a_large_picture_are_in_its_own_pixels() -> None:

@@ -26,7 +26,7 @@ from models.motion.contact_path import (
 )
 from models.motion.foot_contact import contact_runs, without_short_runs
 from models.motion.leg_kinematics import LONGEST, reach_with_leg
-from models.motion.soles import frame_rate, motion_bones, soles_over_time
+from models.motion.soles import motion_bones, motion_frame_rate, soles_over_time
 
 FADE_S = 0.15
 """Seconds before and after a contact in which its correction fades."""
@@ -67,7 +67,7 @@ def locked_feet(
             break
         stretched += too_far
     rotation_TB33, placed_TB3 = motion.rotation_TB33.astype(np.float64), planted.placed_TB3
-    placed_TB3[..., 1] -= _lowering(placed_TB3, planted.ankles, frame_rate(motion))[:, None]
+    placed_TB3[..., 1] -= _lowering(placed_TB3, planted.ankles, motion_frame_rate(motion))[:, None]
     for side, ankle_T3, foot_T33 in zip(SIDES, planted.ankles, planted.feet, strict=True):
         reach_with_leg(rotation_TB33, posed.turned_TB33, placed_TB3, side, ankle_T3, foot_T33)
     return replace(motion, rotation_TB33=rotation_TB33.astype(np.float32), root_T3=placed_TB3[:, 0].astype(np.float32))
@@ -80,7 +80,7 @@ def reached_contacts(motion: BodyMotion, contact_TP: Bool, eye_3: Float | None =
         return contact_TP
     planted = _planted(motion, _posed(motion), contacts, eye_3, FITTED, [])
     fits_TF = np.stack([_missing(planted, side) < LIFTED_FROM_M for side in range(2)], axis=1)
-    return without_short_runs(contact_TP & fits_TF.repeat(2, axis=1), frame_rate(motion))
+    return without_short_runs(contact_TP & fits_TF.repeat(2, axis=1), motion_frame_rate(motion))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ def _planted(
     stretched: list[StretchedLeg],
 ) -> _Planted:
     """Path and contacts by least squares, and the positions of the ankles and feet that follow from them."""
-    fps = frame_rate(motion)
+    fps = motion_frame_rate(motion)
     foot_turn_TF33 = posed.turned_TB33[:, [load_body().bone(f"foot.{side}") for side in SIDES]]
     shift_T3, anchor_K3 = path_and_anchors(
         posed.sole_TPS3.mean(axis=2), *view_axes(posed.placed_TB3[:, 0], eye_3), foot_turn_TF33, motion.shape_C,

@@ -17,7 +17,7 @@ from models.arrays import F32, F64, Float
 from models.body.body_motion import BodyMotion
 from models.body.camera import PinholeCamera
 from models.body.open_body import load_body
-from models.motion.soles import frame_rate, motion_bones, soles_over_time
+from models.motion.soles import motion_bones, motion_frame_rate, soles_over_time
 from models.motion.vertical_lines import across, up_from_lines
 
 UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
@@ -89,7 +89,7 @@ def estimated_ground(motion: BodyMotion, lines: Sequence[F32] = ()) -> Ground:
     """
     turned_TB33, placed_TB3 = motion_bones(motion)
     patch_TP3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
-    fps = frame_rate(motion)
+    fps = motion_frame_rate(motion)
     smooth_TP3 = gaussian_filter1d(patch_TP3.mean(axis=2), SMOOTHING_S * fps, axis=0, mode="nearest")
     speed_TP = np.linalg.norm(np.gradient(smooth_TP3, axis=0), axis=2) * fps if len(smooth_TP3) > 1 else np.inf
     up_T3 = up_from_body(turned_TB33)

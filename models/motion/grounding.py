@@ -10,7 +10,7 @@ from models.motion.foot_contact import detected_contacts
 from models.motion.foot_lock import locked_feet, reached_contacts
 from models.motion.ground import Ground, estimated_ground, upright
 from models.motion.smoothing import smoothed_motion
-from models.motion.soles import frame_rate, sole_centres
+from models.motion.soles import motion_frame_rate, sole_centres
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ def grounded_motion(motion: BodyMotion, ground: Ground | None = None, *, lock: b
     smooth = smoothed_motion(motion)
     ground = estimated_ground(smooth) if ground is None else ground
     standing = upright(smooth, ground)
-    eye_3, fps = ground.shift_3, frame_rate(standing)
+    eye_3, fps = ground.shift_3, motion_frame_rate(standing)
     # Contacts are detected twice: after a first correction the path is smoother, and more contacts are found.
     first_TP = reached_contacts(standing, detected_contacts(sole_centres(standing), eye_3, fps), eye_3)
     steadier = locked_feet(standing, first_TP, eye_3)

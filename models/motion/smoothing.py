@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from models.body.body_motion import BodyMotion
 from models.body.rotation_vectors import continuous_quaternions
-from models.motion.soles import frame_rate
+from models.motion.soles import motion_frame_rate
 
 WINDOW, ORDER = 0.3, 4
 """Length of the window, seconds, and degree of the polynomial that is fitted in it (Savitzky and Golay, 1964)."""
@@ -21,7 +21,7 @@ def smoothed_motion(motion: BodyMotion) -> BodyMotion:
 
     A motion that is shorter than the window is not changed.
     """
-    frames = max(ORDER + 3, round(WINDOW * frame_rate(motion))) // 2 * 2 + 1
+    frames = max(ORDER + 3, round(WINDOW * motion_frame_rate(motion))) // 2 * 2 + 1
     if frames > len(motion.second_T):
         return motion
     rotation_TB33 = motion.rotation_TB33.copy()

@@ -84,6 +84,6 @@ def sole_centres(motion: BodyMotion) -> F64:
     return np.asarray(soles_over_time(motion.shape_C, *motion_bones(motion)).mean(axis=2), np.float64)
 
 
-def frame_rate(motion: BodyMotion) -> float:
+def motion_frame_rate(motion: BodyMotion) -> float:
     """Frames per second, from the median time between frames; 1 for a single frame."""
     return 1 / float(np.median(np.diff(motion.second_T))) if len(motion.second_T) > 1 else 1.0

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.quick
 ROOT = Path(__file__).resolve().parent.parent
 
 FORBIDDEN: dict[str, tuple[str, ...]] = {
-    "models": ("stages", "pipeline", "ray", "av"),
-    "stages": ("pipeline", "ray"),
-    "pipeline": ("models", "stages", "torch", "torchvision", "cv2"),
-    "run_pipeline.py": ("models", "stages", "ray", "torch", "cv2", "av"),
+    "models": ("stages", "pipeline", "ray", "av", "tools", "tests"),
+    "stages": ("pipeline", "ray", "tools", "tests"),
+    "pipeline": ("models", "stages", "torch", "torchvision", "cv2", "tools", "tests"),
+    "run_pipeline.py": ("models", "stages", "ray", "torch", "cv2", "av", "tools", "tests"),
 }
 ALLOWED: dict[str, tuple[str, ...]] = {
     "stages": ("pipeline.stage",),
@@ -233,3 +233,20 @@ def names_in_several_files() -> set[str]:
 def test_a_public_name_stands_in_one_file() -> None:
     shared = (ROOT / "tests" / "shared_names.txt").read_text().split()
     assert shared == sorted(names_in_several_files()), "tests/shared_names.txt may only shrink"
+
+
+def test_every_tool_has_a_row_that_says_why_it_is_kept() -> None:
+    folders = (ROOT / "tools", ROOT / "tools" / "pictures")
+    files = [file for folder in folders for file in folder.glob("*.py") if file.name != DOOR]
+    names = {".".join(file.relative_to(ROOT / "tools").with_suffix("").parts) for file in files}
+    rows = [line.split("`")[1] for line in (ROOT / "tools" / "README.md").read_text().splitlines() if line[:3] == "| `"]
+    assert sorted(rows) == sorted(names)
+
+
+ROOMS = ("models", "stages", "pipeline", "configs", "docs", "tests", "tools", "densepose_video")
+
+
+def test_nothing_stands_outside_of_the_rooms() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    places = {name.split("/")[0] for name in tracked if "/" in name and not name.startswith(".")}
+    assert places == set(ROOMS)

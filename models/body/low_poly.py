@@ -1,7 +1,7 @@
 """A low-poly open body: 500 of its vertices, and the fixed matrix that computes all vertices from these.
 
 A network that predicts a mesh predicts these 500 vertices. Each vertex of the body is a weighted sum of twelve of them,
-with the same weights in every pose and shape; the weights sum to 1. `bake_low_poly.py` writes the file.
+with the same weights in every pose and shape; the weights sum to 1. `tools/bake_low_poly.py` writes the file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models.errors import ModelError
 
 LOW_POLY_FILE = Path(__file__).with_name("low_poly.npz")
 FORMAT = 1
-REMEDY = "create it: python -m models.body.bake_low_poly"
+REMEDY = "create it: python -m tools.bake_low_poly"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The open body: shape, skeleton and skinning. It is read from `open_body.npz`, which `bake_body.py` writes.
+"""The open body: shape, skeleton and skinning. It is read from `open_body.npz`, which `tools/bake_body.py` writes.
 
 Axes: x = the person's left, y = up, z = front; metres. In the rest pose the soles are at y = 0.
 """
@@ -155,10 +155,10 @@ def read_body(path: Path) -> OpenBody:
         with np.load(path) as data:
             arrays = {key: data[key] for key in data.files}
     except (OSError, ValueError) as error:
-        remedy = "create it: python -m models.body.bake_body"
+        remedy = "create it: python -m tools.bake_body"
         raise ModelError("the open body cannot be read", str(path), remedy) from error
     if int(arrays.get("format", -1)) != FORMAT:
-        remedy = "create it: python -m models.body.bake_body"
+        remedy = "create it: python -m tools.bake_body"
         raise ModelError(f"the open body's format is not {FORMAT}", str(path), remedy)
     return _whole(arrays)
 

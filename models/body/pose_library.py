@@ -1,4 +1,4 @@
-"""Poses of real people on the open body, sampled from captured motions. `bake_poses.py` writes the file."""
+"""Poses of real people on the open body, sampled from captured motions. `tools/bake_poses.py` writes the file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PoseLibrary:
 @cache
 def load_poses() -> PoseLibrary:
     """The library of this repository, read once. Raises ModelError if the file is missing or has another format."""
-    remedy = "create it: python -m models.body.bake_poses"
+    remedy = "create it: python -m tools.bake_poses"
     try:
         with np.load(POSES_FILE) as data:
             arrays = {key: data[key] for key in data.files}

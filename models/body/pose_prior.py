@@ -2,7 +2,7 @@
 
 It is a Gaussian with full covariance over the rotation vectors of all rotations but the root's: a camera may see a
 person from any side. It is computed from the poses of real people in `real_poses.npz` and their mirror images. So it
-contains no pose of a synthetic world, and none of the motions in `bake_poses.HELD_OUT_MOTIONS`.
+contains no pose of a synthetic world, and none of the motions in `tools.bake_poses.HELD_OUT_MOTIONS`.
 """
 
 from __future__ import annotations

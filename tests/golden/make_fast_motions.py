@@ -15,12 +15,12 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, RotationSpline
 
 from models.arrays import F32
-from models.body.bake_poses import HELD_OUT_MOTIONS, with_mended_feet
 from models.body.bvh_reader import read_bvh
 from models.body.deepmimic_reader import read_deepmimic
 from models.body.pose_library import STORED_BONES, UNIT, stored_vectors
 from models.body.retarget import retargeted
 from models.body.source_skeletons import character_creator, deepmimic_humanoid
+from tools.bake_poses import HELD_OUT_MOTIONS, with_mended_feet
 
 FPS = 30
 WINDOWS = {

@@ -1,6 +1,6 @@
 """The wardrobe: garments, shoes, hair and hats of sewn shape, bound to the open body.
 
-`bake_wardrobe.py` writes its file. The meshes come from MakeHuman's assets (CC0); see WARDROBE_NOTICE.md.
+`tools/bake_wardrobe.py` writes its file. The meshes come from MakeHuman's assets (CC0); see WARDROBE_NOTICE.md.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def wardrobe_names() -> dict[str, tuple[str, ...]]:
 @cache
 def _file() -> dict[str, np.ndarray]:
     """The arrays of the file. Raises: StageError naming it."""
-    remedy = "create it: python -m stages.world.clothes.bake_wardrobe CLONE"
+    remedy = "create it: python -m tools.bake_wardrobe CLONE"
     try:
         with np.load(WARDROBE_FILE) as data:
             arrays = {key: data[key] for key in data.files}

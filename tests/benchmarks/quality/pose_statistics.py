@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import F32, Float
-from models.body.bake_poses import HELD_OUT_MOTIONS, NamedMotion, named_motions, sound_frames, with_mended_feet
 from models.body.open_body import forward_kinematics, load_body
 from models.body.pose_library import STORED_BONES, all_bones, load_poses, mirrored_vectors
 from stages.world.bodies.far_poses import far_pose
@@ -25,6 +24,7 @@ from stages.world.bodies.poses import Pose, bone_rotations
 from stages.world.bodies.random_poses import RANDOM_POSES
 from stages.world.bodies.real_poses import POSES
 from stages.world.image_worlds import IMAGE_WORLDS
+from tools.bake_poses import HELD_OUT_MOTIONS, NamedMotion, named_motions, sound_frames, with_mended_feet
 
 Rng = np.random.Generator
 

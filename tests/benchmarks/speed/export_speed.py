@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from docs.style_pictures import SECOND, exact_frame
 from pipeline.stage import Job
 from stages.bodies.fit import FitBodies
 from stages.payloads import FrameChunk, People, Surfaces
 from stages.results.export import Export, Exporter, ExportRaw
 from stages.results.formats.kinds import KINDS
+from tools.pictures.style_pictures import SECOND, exact_frame
 
 FRAMES = 25
 JOB = Job(index=0, input="", output=None, stem="walk")

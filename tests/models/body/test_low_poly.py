@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.body.bake_low_poly import poses_for_tests, random_poses
 from models.body.low_poly import load_low_poly
 from models.body.open_body import KEYPOINT_NAMES, load_body
 from models.body.pose_library import load_poses
+from tools.bake_low_poly import poses_for_tests, random_poses
 
 
 @pytest.fixture(scope="module")

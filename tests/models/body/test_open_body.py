@@ -245,7 +245,7 @@ def test_coarse_parts_are_those_of_densepose_coco():
 
 
 def test_missing_or_foreign_body_files_are_named(tmp_path):
-    with pytest.raises(ModelError, match=r"nowhere\.npz.*models\.body\.bake_body"):
+    with pytest.raises(ModelError, match=r"nowhere\.npz.*tools\.bake_body"):
         read_body(tmp_path / "nowhere.npz")
     np.savez(tmp_path / "other.npz", format=np.array(99))
     with pytest.raises(ModelError, match=r"other\.npz.*format"):

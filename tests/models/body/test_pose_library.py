@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from models.arrays import F32
-from models.body.bake_poses import HELD_OUT_MOTIONS, beyond_limits, farthest_points, sound_frames, with_mended_feet
 from models.body.open_body import forward_kinematics, load_body
 from models.body.pose_library import (
     POSES_FILE,
@@ -19,6 +18,7 @@ from models.body.pose_library import (
 )
 from models.body.retarget import RetargetedMotion
 from stages.world.bodies.rotations import LEFT, UP, axis_rotation
+from tools.bake_poses import HELD_OUT_MOTIONS, beyond_limits, farthest_points, sound_frames, with_mended_feet
 
 pytestmark = pytest.mark.quick
 

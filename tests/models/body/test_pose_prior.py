@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from models.body.bake_poses import HELD_OUT_MOTIONS
 from models.body.pose_library import PoseLibrary, load_poses
 from models.body.pose_prior import (
     TURNED,
@@ -17,6 +16,7 @@ from models.body.pose_prior import (
     person_weights,
     prior_of,
 )
+from tools.bake_poses import HELD_OUT_MOTIONS
 
 pytestmark = pytest.mark.quick
 

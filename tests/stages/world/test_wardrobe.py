@@ -16,11 +16,11 @@ from stages.world.bodies.people import Person, pose_at, pose_person
 from stages.world.bodies.poses import AnglePose
 from stages.world.bodies.random_poses import RANDOM_POSES
 from stages.world.camera.rendering import rasterize_people, surface_maps
-from stages.world.clothes.bake_wardrobe import Fitted, bound
 from stages.world.clothes.garments import random_outfit
 from stages.world.clothes.makehuman_files import read_mhclo, read_obj_faces
 from stages.world.clothes.rest_body import mean_rest
 from stages.world.clothes.wardrobe import OFFSET_UNIT, WARDROBE_FILE, WornMesh, wardrobe_names, wardrobe_piece
+from tools.bake_wardrobe import Fitted, bound
 
 pytestmark = pytest.mark.quick
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models.body.baking.cut import mesh_edges
+from tools.baking.cut import mesh_edges
 
 
 def scaled_plane(point_V3: np.ndarray, face_F3: np.ndarray, *, steps: int = 40) -> np.ndarray:

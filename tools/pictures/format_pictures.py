@@ -1,4 +1,4 @@
-"""Draws `docs/pictures/format_*.png`: `python docs/format_pictures.py`.
+"""Draws `docs/pictures/format_*.png`: `python -m tools.pictures.format_pictures`.
 
 A moment of the demo clip with its exact surfaces goes through the product's own formats; what is a number in a file is
 drawn over the frame. Only `confidence` shows what the built-in network says.
@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from docs.style_pictures import SECOND, WINDOW, exact_frame, fitted_bodies, network_results
 from models.body.body_pose import posed_keypoints
 from models.body.open_body import COCO_KEYPOINTS
 from models.motion.clinical_angles import JOINT_ANGLES, seen_angles
@@ -40,9 +35,10 @@ from stages.results.formats.frame_result import FrameResult, flattened, frame_re
 from stages.results.formats.iuv import confidence_image, inds_image, iuv_image
 from stages.results.formats.part_colours import dp_segm_image, magicanimate_image, parula_image
 from stages.results.formats.results_json import densepose_results
+from tools.pictures import PICTURES
+from tools.pictures.style_pictures import SECOND, WINDOW, exact_frame, fitted_bodies, network_results
 
 U8 = npt.NDArray[np.uint8]
-FOLDER = Path(__file__).parent / "pictures"
 HEIGHT = 200
 """Pixels of a picture."""
 COLOURS = 64
@@ -88,7 +84,7 @@ def save(name: str, picture: U8, height: int) -> None:
     """A small PNG with a palette."""
     image = Image.fromarray(picture)
     image = image.resize((round(image.width * height / image.height), height), Image.Resampling.LANCZOS)
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"format_{name}.png", optimize=True)
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURES / f"format_{name}.png", optimize=True)
 
 
 def beside(pictures: list[U8]) -> U8:

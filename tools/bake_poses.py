@@ -1,4 +1,4 @@
-"""Creates `real_poses.npz` from the sources: `python -m models.body.bake_poses CMU DEEPMIMIC MESH2MOTION`.
+"""Creates `real_poses.npz` from the sources: `python -m tools.bake_poses CMU DEEPMIMIC MESH2MOTION`.
 
 CMU is a clone of DragonForgedTheArtist/IClone-CMU-Mocap, DEEPMIMIC one of xbpeng/DeepMimic, MESH2MOTION a folder of GLB
 files of Mesh2Motion's human animations (docs/poses.md).

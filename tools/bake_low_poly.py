@@ -1,4 +1,4 @@
-"""Creates `low_poly.npz`: `python -m models.body.bake_low_poly [OUT]`.
+"""Creates `low_poly.npz`: `python -m tools.bake_low_poly [OUT]`.
 
 Vertices are chosen as farthest points, each with its mirror image. The distance between two vertices is its root mean
 square over many poses, so fingers that touch in the rest pose are distant. Then weights are fitted with which the

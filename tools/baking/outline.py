@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.body.baking.cut import mesh_edges
+from tools.baking.cut import mesh_edges
 
 Stretch = tuple[frozenset[int], tuple[tuple[float, float], ...]]
 

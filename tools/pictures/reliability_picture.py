@@ -1,7 +1,7 @@
 """Draws docs/pictures/reliability.jpg: the built-in network's accuracy against its confidence.
 
     python -m tests.benchmarks.quality.recorded_videos FOLDER
-    python docs/reliability_picture.py FOLDER
+    python -m tools.pictures.reliability_picture FOLDER
 
 The videos hold calibrated confidences; the inverse of the calibration gives the network's own.
 """
@@ -15,16 +15,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from models.files.atomic_file import file_sha256
 from models.light.architecture.weight_paths import BUILT_IN
 from models.light.inference.calibration import log_odds, read_calibration
 from models.metrics.calibration import Reliability
 from tests.benchmarks.quality.confidence import charts, diagram, pixel_scores
 from tests.benchmarks.quality.recorded_videos import SYNTHETIC, read
+from tools.pictures import PICTURES
 
-OUT = Path(__file__).resolve().parent / "pictures" / "reliability.jpg"
+OUT = PICTURES / "reliability.jpg"
 SIDE, LEFT, TOP, BELOW = 320, 46, 14, 84
 INK, PALE = (60, 60, 60), (215, 215, 215)
 COLOURS = ((40, 60, 200), (180, 110, 30), (70, 140, 60))

@@ -1,4 +1,7 @@
-"""Draws docs/pictures/demo_before_after.jpg: `python docs/demo_picture.py RESULT` after `run_pipeline.py -o RESULT`."""
+"""Draws docs/pictures/demo_before_after.jpg: `python -m tools.pictures.demo_picture RESULT`.
+
+RESULT is what `run_pipeline.py -o RESULT` wrote.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import av
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools.pictures import PICTURES
+
 SHOWN = (35, 62, 90)
 
 
@@ -22,9 +26,9 @@ def frames(path: Path) -> list[np.ndarray]:
 
 def main() -> None:
     """Three moments of the clip over the same three of the result."""
-    videos = (frames(ROOT / "configs" / "demo_walk.mp4"), frames(Path(sys.argv[1])))
+    videos = (frames(PICTURES.parents[1] / "configs" / "demo_walk.mp4"), frames(Path(sys.argv[1])))
     sheet = np.vstack([np.hstack([video[number] for number in SHOWN]) for video in videos])
-    cv2.imwrite(str(ROOT / "docs" / "pictures" / "demo_before_after.jpg"), sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    cv2.imwrite(str(PICTURES / "demo_before_after.jpg"), sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Draws the pictures of docs/world.md: `python docs/world_pictures.py` from the checkout."""
+"""Draws the pictures of docs/world.md: `python -m tools.pictures.world_pictures` from the checkout."""
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,19 +9,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from stages.synthetic.demo_clip import camera
+from stages.world.backgrounds.plaza import paint_plaza
+from stages.world.far_world import FarWorld, far_scene
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS, STRESS_IMAGE_WORLDS
+from stages.world.scene import Scene
+from stages.world.video_scenes import video_scene
+from stages.world.video_worlds import STRESS_VIDEO_WORLDS, VIDEO_WORLDS
+from tools.pictures import PICTURES
 
-from stages.synthetic.demo_clip import camera  # noqa: E402
-from stages.world.backgrounds.plaza import paint_plaza  # noqa: E402
-from stages.world.far_world import FarWorld, far_scene  # noqa: E402
-from stages.world.image_scenes import image_scene  # noqa: E402
-from stages.world.image_worlds import IMAGE_WORLDS, STRESS_IMAGE_WORLDS  # noqa: E402
-from stages.world.scene import Scene  # noqa: E402
-from stages.world.video_scenes import video_scene  # noqa: E402
-from stages.world.video_worlds import STRESS_VIDEO_WORLDS, VIDEO_WORLDS  # noqa: E402
-
-PICTURES = ROOT / "docs" / "pictures"
 COLORS = np.random.default_rng(3).integers(70, 250, (25, 3)).astype(np.uint8)
 COLORS[0] = 25
 DRESSED = (4, 5, 7, 11, 15)

@@ -1,6 +1,6 @@
 """Draws docs/pictures/failures_photos.jpg and failures_films.jpg: where the network goes wrong (docs/failures.md).
 
-    python docs/failure_pictures.py PHOTOS [--weights W]
+    python -m tools.pictures.failure_pictures PHOTOS [--weights W]
 
 PHOTOS holds the photos of COCO 2017 that `SHOWN` names, in any folder below it (all CC BY 2.0; docs/failures.md links
 them). The videos are synthetic and are drawn here. Check the pictures before you commit them: other weights fail in
@@ -10,14 +10,11 @@ other places, and the page says what is seen.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models.network import NetworkConfig
 from pipeline import load
@@ -30,8 +27,8 @@ from stages.world.video_scenes import video_scene
 from stages.world.video_worlds import STRESS_VIDEO_WORLDS
 from tests.benchmarks.quality.recorded_videos import SEED, as_chunks, recorded
 from tests.benchmarks.quality.temporal import run, tracked
+from tools.pictures import PICTURES
 
-PICTURES = Path(__file__).resolve().parent / "pictures"
 SHOWN = (475678, 107438, 214753, 519208, 790, 129648, 126107, 160012)
 """COCO 2017, two a row."""
 HIGH, WIDE = 170, 520

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.body.baking.cut import HalfBody, cut_along
+from tools.baking.cut import HalfBody, cut_along
 
 BACK, FRONT, HAND, FOOT, THIGH_BACK, THIGH_FRONT, SHIN_BACK, SHIN_FRONT = 1, 2, 4, 5, 8, 10, 12, 14
 UPPER_ARM_INNER, UPPER_ARM_OUTER, LOWER_ARM_INNER, LOWER_ARM_OUTER, HEAD = 15, 17, 19, 21, 24

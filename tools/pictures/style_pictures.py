@@ -2,7 +2,7 @@
 
 Confidence has no ground truth: its image shows what the built-in network predicts for the same frame.
 
-`python -m docs.style_pictures`
+`python -m tools.pictures.style_pictures`
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.backgrounds.plaza import paint_plaza
 from stages.world.camera.rendering import render_people
 from stages.world.camera.shadows import cast_shadows
+from tools.pictures import PICTURES
 
-FOLDER = Path(__file__).resolve().parent / "pictures"
 SECOND = 1.88
 UNWRAPPED_SECONDS = (0.2, 0.7, 1.2, 1.6, 1.88, 2.4, 2.9, 3.4, 3.9, 4.5)
 """Seconds of the frames that are unwrapped: they show people from different sides, with different occlusions."""
@@ -101,7 +101,7 @@ def save_jpeg(image_HW3: U8, path: Path, width: int) -> None:
     image.resize((width, height), Image.Resampling.LANCZOS).save(path, quality=85, optimize=True)
 
 
-def main(folder: Path = FOLDER) -> None:
+def main(folder: Path = PICTURES) -> None:
     """Write one JPEG per style, and those of textures."""
     folder.mkdir(parents=True, exist_ok=True)
     frames, people, surfaces = exact_frame(SECOND)

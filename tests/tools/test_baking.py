@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from models.body.baking.cut import HalfBody, cut_along, mesh_edges, mixture_matrix
-from models.body.baking.layout import undo_folds
-from models.body.baking.outline import OUTLINES, arc_share
-from models.body.baking.unfold import landmark_fit, oriented_unit, scaled_plane, signed_area
+from tools.baking.cut import HalfBody, cut_along, mesh_edges, mixture_matrix
+from tools.baking.layout import undo_folds
+from tools.baking.outline import OUTLINES, arc_share
+from tools.baking.unfold import landmark_fit, oriented_unit, scaled_plane, signed_area
 
 pytestmark = pytest.mark.quick
 

@@ -1,4 +1,4 @@
-"""Screenshots of the annotation studio: `python docs/annotate_pictures.py docs/pictures` (needs Chromium).
+"""Screenshots of the annotation studio: `python -m tools.pictures.annotate_pictures docs/pictures` (needs Chromium).
 
 The image is a scene of the synthetic world, and the proposals are its truth. The points are answered by the truth, too.
 """
@@ -12,8 +12,6 @@ import tempfile
 from pathlib import Path
 
 import cv2
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from models.arrays import U8
 from stages.studio.annotation_check import findings, person_picture

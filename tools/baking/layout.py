@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from models.body.baking import partition as charts
-from models.body.baking.cut import HalfBody, mesh_edges
-from models.body.baking.outline import arc_share, border_runs, matched_landmarks
-from models.body.baking.unfold import landmark_fit, oriented_unit, scaled_plane, signed_area
+from tools.baking import partition as charts
+from tools.baking.cut import HalfBody, mesh_edges
+from tools.baking.outline import arc_share, border_runs, matched_landmarks
+from tools.baking.unfold import landmark_fit, oriented_unit, scaled_plane, signed_area
 
 LEFT, UP, FRONT = np.eye(3)
 

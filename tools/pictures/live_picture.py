@@ -1,4 +1,6 @@
-"""Screenshot of the page of a live run: `python docs/live_picture.py docs/pictures/live.jpg` (needs Chromium).
+"""Screenshot of the page of a live run: `python -m tools.pictures.live_picture docs/pictures/live.jpg`.
+
+It needs Chromium.
 
 The demo clip is played in a loop and in real time; the screenshot is taken after some seconds. Frame rate and latency
 in it are those of the machine.
@@ -14,8 +16,6 @@ import tempfile
 from pathlib import Path
 
 import cv2
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.benchmarks.speed.end_to_end import ROOT, looped_clip
 from tests.stages.live.browser import Browser, browser_program

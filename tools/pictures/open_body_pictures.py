@@ -1,24 +1,20 @@
-"""Draws the pictures of docs/open_body.md: `python docs/open_body_pictures.py` from the checkout."""
+"""Draws the pictures of docs/open_body.md: `python -m tools.pictures.open_body_pictures` from the checkout."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from models.body.open_body import load_body
+from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, sample_atlas, split_tiles
+from models.surface.raster import Camera, rasterize
+from stages.world.bodies.rotations import UP, axis_rotation
+from stages.world.image_scenes import image_scene
+from stages.world.image_worlds import IMAGE_WORLDS
+from tools.pictures import PICTURES
 
-from models.body.open_body import load_body  # noqa: E402
-from models.surface.atlas import DEFAULT_ATLAS, atlas_from_tiles, sample_atlas, split_tiles  # noqa: E402
-from models.surface.raster import Camera, rasterize  # noqa: E402
-from stages.world.bodies.rotations import UP, axis_rotation  # noqa: E402
-from stages.world.image_scenes import image_scene  # noqa: E402
-from stages.world.image_worlds import IMAGE_WORLDS  # noqa: E402
-
-PICTURES = ROOT / "docs" / "pictures"
 COLORS = np.random.default_rng(3).integers(70, 250, (25, 3)).astype(np.float32)
 COLORS[0] = 25
 

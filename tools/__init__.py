@@ -1,0 +1,1 @@
+"""What the product is made with and does not run: see README.md."""

@@ -70,7 +70,7 @@ class Journal:
 
     def __init__(self, path: Path | None, identity: str = "") -> None:
         self.path = path
-        self._identity = identity
+        self.identity = identity
         self._lines: list[_Line] = []
 
     @classmethod
@@ -121,14 +121,14 @@ class Journal:
 
     def is_foreign(self) -> bool:
         """Whether it belongs to a run with another input, other settings or an older version of this program."""
-        stored = self._stored_identity()
-        return stored is not None and stored != self._identity
+        stored = self.stored_identity()
+        return stored is not None and stored != self.identity
 
     def check(self) -> None:
         """Raises PlainError for a foreign journal."""
         if not self.is_foreign():
             return
-        if str(self._stored_identity()).startswith(NAMES):
+        if str(self.stored_identity()).startswith(NAMES):
             what = "the parts that are there come from another input or from other settings"
             remedy = "give the command they were made with, or --overwrite to start anew"
         else:
@@ -136,7 +136,7 @@ class Journal:
             remedy = "resume with that version, or give --overwrite to start anew"
         raise PlainError(what, str(self.path and self.path.parent), remedy)
 
-    def _stored_identity(self) -> Any:
+    def stored_identity(self) -> Any:
         """The identity in the file; None if there is no file or its first line is damaged."""
         lines = self._stored()
         content = _content(lines[0]) if lines else None
@@ -172,7 +172,7 @@ class Journal:
 
     def _write(self, path: Path) -> None:
         """Write the lines, then delete the states that no line names."""
-        lines = [_line({"identity": self._identity}), *(line.text for line in self._lines)]
+        lines = [_line({"identity": self.identity}), *(line.text for line in self._lines)]
         _put(path, "".join(lines).encode())
         self._tidy(path)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.config import RunConfig
 from pipeline.files.file_lock import is_locked
+from pipeline.files.made_from import record_origin, recorded_origin
 from pipeline.files.working_folder import CLAIM, SAVED, working_folder
 from pipeline.graph import Graph
 from pipeline.journal import NAMES, Journal, has_parts, remove_parts
@@ -124,6 +125,18 @@ class Recovery:
         records = self._journals[job.index].read() if self.has_begun(job.index) else []
         part = records[-1].receipt if records else {}
         return int(part["first"]) + int(part["frames"]) if {"first", "frames"} <= part.keys() else 0
+
+    def complete(self, index: int) -> None:
+        """The result has its name: let it carry what it was made from, and delete the journal."""
+        if self._replayable and (output := self._outputs[index]):
+            record_origin(output, self._journals[index].identity)
+        self.remove(index)
+
+    def would_make(self, job: Job) -> bool | None:
+        """Whether this run would make a finished result from its input with its settings; None = unknown."""
+        journal = self._journals[job.index]
+        stored = recorded_origin(job.output or "") or journal.stored_identity()
+        return None if stored is None else stored == journal.identity
 
     def remove(self, index: int) -> None:
         """Delete the journal of a stream, and the parts of a recording that has its name."""

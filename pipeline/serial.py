@@ -120,7 +120,7 @@ class _Serial:
         if not ended:
             yield from self._keep(job)
         elif not self._metrics.streams[job.index].given_up:
-            self._recovery.remove(job.index)
+            self._recovery.complete(job.index)
         self._metrics.streams[job.index].done = ended
 
     def _complete_parts(self, job: Job) -> None:

@@ -84,6 +84,7 @@ class Job:
         together: all inputs of a run that takes them as one.
         overwrite: True when an existing file at `output` may be replaced.
         resume: True when the run resumes after the parts that an earlier run left.
+        renews_exports: whether exports may replace existing files, which are an earlier run's; None = as `overwrite`.
     """
 
     index: int
@@ -95,6 +96,7 @@ class Job:
     together: tuple[str, ...] = ()
     overwrite: bool = False
     resume: bool = False
+    renews_exports: bool | None = None
 
     @property
     def name(self) -> str:
@@ -205,7 +207,6 @@ class Stage:
 
     optional_stages: ClassVar[tuple[str, ...]] = ()
     """Stages that are placed right before it where its settings need them and no lane places them, see `needs`."""
-
     writes_to: ClassVar[str] = ""
     """The key that holds the folder to which the stage writes, if there is one."""
 

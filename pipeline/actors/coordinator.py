@@ -198,11 +198,11 @@ class Coordinator:
             del self._payloads[call.stream, call.seq], self._packets[call.stream, call.seq]
 
     def _commit(self, call: Call, step: Step) -> None:
-        """Write commits to the journal; at the end of a stream, remove its journal."""
+        """Write commits to the journal; at the end of a stream, its result is complete."""
         stream = self._metrics.streams[call.stream]
         stream.done = schedule.stream_of(self._state, call) is None and not step.failure
         if stream.done and not stream.given_up:
-            self._recovery.remove(call.stream)
+            self._recovery.complete(call.stream)
             return
         try:
             for commit in step.commits:
@@ -268,7 +268,7 @@ class Coordinator:
         self._complete_parts(stream)
         self._forget(stream)
         # Near the end of a stream the result may exist already; it is overwritten.
-        self._jobs[stream] = dataclasses.replace(self._jobs[stream], overwrite=True)
+        self._jobs[stream] = dataclasses.replace(self._jobs[stream], overwrite=True, renews_exports=True)
         try:
             restart = point(stream)
         except PlainError as error:

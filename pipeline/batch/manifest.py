@@ -77,6 +77,11 @@ class Manifest:
         found = stores.stamp(job.output) if same and there and job.output else None
         return found is not None and entry.get("result", found) == found
 
+    def knows(self, job: Job) -> bool:
+        """Whether the batch has recorded how an input ended with these settings."""
+        entry = self._entries.get(address_key(job.input))
+        return entry is not None and json.loads(entry).get("settings") == self._settings
+
     def takes(self, job: Job, stores: StoreListings) -> bool:
         """Whether a result is finished; one that a killed batch finished but did not record is recorded now.
 

@@ -31,6 +31,7 @@ from pipeline.files.file_lock import lock_file, unlock_file
 from pipeline.files.scratch_folders import scratch_folder
 from pipeline.graph import Graph
 from pipeline.interrupts import Interrupt
+from pipeline.journal import has_parts
 from pipeline.metrics import Metrics
 from pipeline.packet import failure_of
 from pipeline.plan import LanePlan, Plan
@@ -129,6 +130,8 @@ class BatchWorker:
         """Make a result and publish it, unless a worker of a killed batch has done so."""
         if job.output is None:
             return self._run(config, job)
+        if has_parts(job):  # a worker that died, or its shards
+            here = dataclasses.replace(here, renews_exports=True)
         with _result_locked(job.output):
             mark = finished_result(job, self._mark)
             if mark is not None:

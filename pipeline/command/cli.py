@@ -16,7 +16,14 @@ from pipeline.batch.folder_lock import lock_folder
 from pipeline.batch.manifest import confirmed, results_folder
 from pipeline.batch.split_graph import split_run
 from pipeline.command.arguments import apply_shortcuts, read_arguments
-from pipeline.command.closing import counted, kept_parts_named, print_ending, print_ending_of_batch, print_message
+from pipeline.command.closing import (
+    counted,
+    kept_parts_named,
+    print_ending,
+    print_ending_of_batch,
+    print_message,
+    print_some,
+)
 from pipeline.command.help import list_configurations
 from pipeline.command.launch import Batch, launch, launch_batch, open_manifest, run_inputs
 from pipeline.command.named_paths import paths_of_settings
@@ -28,13 +35,14 @@ from pipeline.command.preflight import (
 )
 from pipeline.command.progress import Preparation, Progress
 from pipeline.command.report import left_out_sentence, make_report, write_report
+from pipeline.command.standing_results import examined, left_as_it_is, origin_of_results, with_known_exports
 from pipeline.command.terminal import plain_terminal
 from pipeline.command.zoo_weights import configuration_for_weights
 from pipeline.config import RawConfig, RunConfig, read_config, validate
 from pipeline.ending import save_interrupted_results
 from pipeline.inputs import Inputs, has_scheme
 from pipeline.interrupts import Interrupt, exit_code, interrupt_on_signals
-from pipeline.journal import remove_parts
+from pipeline.journal import has_parts, remove_parts
 from pipeline.metrics import Metrics, StreamTally
 from pipeline.observe.observers import observing
 from pipeline.packet import is_result
@@ -136,12 +144,17 @@ def _validated(
     files = {"--report": arguments.report, "--log": observe.log, "--profile": observe.profile}
     check_output_paths(inputs, files, paths_of_settings(config, raw), config, overwrite=arguments.overwrite)
     if parts is None:
+        origin = origin_of_results(config, plan, inputs)
+        inputs = with_known_exports(config, examined(config, inputs, origin), has_parts)
         inputs = refuse_failing_inputs(config, inputs, preparation)
         preparation.end()
+        print_some([left_as_it_is(job, origin) for job in inputs.jobs if job.index in inputs.standing], "such results")
         return _carry_out(config, plan, None, inputs, arguments, started, again, early)
     with lock_folder(results_folder(inputs.jobs)):
         batch = Batch(parts=parts, manifest=open_manifest(config, plan, inputs))
-        inputs = refuse_failing_inputs(config, confirmed(inputs, batch.manifest, preparation), preparation)
+        inputs = examined(config, confirmed(inputs, batch.manifest, preparation), lambda job: True)
+        inputs = with_known_exports(config, inputs, lambda job: has_parts(job) or batch.manifest.knows(job))
+        inputs = refuse_failing_inputs(config, inputs, preparation)
         preparation.end()
         return _carry_out(config, plan, batch, inputs, arguments, started, again, early)
 

@@ -66,9 +66,9 @@ def print_ending_of_batch(metrics: Metrics, refused: Collection[int], manifest: 
     """
     streams = list(metrics.streams.values())
     failed = [stream for stream in streams if stream.failure]
-    _print_some([line for stream in streams for line in _warnings(stream)], f"warnings: {manifest} has all")
+    print_some([line for stream in streams for line in _warnings(stream)], f"warnings: {manifest} has all")
     refusals = [f"error: {one.failure.error()}" for one in failed if one.failure and one.job.index in refused]
-    _print_some(refusals, "refused inputs")
+    print_some(refusals, "refused inputs")
     for stream in streams:
         _print_rest(stream, debug=debug)
     _print_summary(metrics)
@@ -80,7 +80,8 @@ def print_ending_of_batch(metrics: Metrics, refused: Collection[int], manifest: 
         print_message(f"{counted(len(failed), 'input')} failed: {names}{more}")
 
 
-def _print_some(lines: Sequence[str], more: str) -> None:
+def print_some(lines: Sequence[str], more: str) -> None:
+    """Print the first lines, and how many more there are of what."""
     for line in lines[:NAMED]:
         print_message(line)
     if len(lines) > NAMED:

@@ -8,11 +8,10 @@ import os
 from pipeline.config import RunConfig
 from pipeline.files.file_lock import has_locks
 from pipeline.inputs import Inputs, UsageError, has_scheme
-from pipeline.journal import has_parts
 from pipeline.packet import Failure, failure_of
 from pipeline.plan import LARGEST_IMAGE_VARIABLE
 from pipeline.remote_files import is_remote, path_on_this_machine
-from pipeline.stage import Job, is_plain
+from pipeline.stage import is_plain
 from pipeline.watch import Watch, watched
 
 NO_LOCKS = "this file system has no locks: do not start a second run that writes the same results"
@@ -51,7 +50,7 @@ def refuse_failing_inputs(config: RunConfig, inputs: Inputs, watch: Watch | None
     for job in watched(inputs.ready, "checks", watch):
         try:
             for node in config.graph.nodes:
-                node.cls.check(config.stages[node.name], _as_begun(config, job))
+                node.cls.check(config.stages[node.name], job)
         except Exception as error:
             if not is_plain(error):
                 raise
@@ -61,14 +60,6 @@ def refuse_failing_inputs(config: RunConfig, inputs: Inputs, watch: Watch | None
         first = next(iter(failures.values()))
         raise UsageError(first.what, first.where, first.remedy)
     return dataclasses.replace(inputs, refused=inputs.refused | failures)
-
-
-def _as_begun(config: RunConfig, job: Job) -> Job:
-    """The job, without `resume` where no earlier run left parts: the files under the names of its exports are then
-    the user's own. Every batch continues, with or without parts."""
-    if not job.resume or config.settings.batch or has_parts(job):
-        return job
-    return dataclasses.replace(job, resume=False)
 
 
 def fetch_assets(config: RunConfig) -> None:

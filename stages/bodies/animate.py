@@ -250,7 +250,7 @@ def _refuse_files_of_people(job: Job) -> None:
     A resumed run is not refused: it may find the files of its first part, and writes beside them.
     """
     output = Path(job.output or "")
-    if job.overwrite or job.resume or output.suffix.lower() not in A_FILE_EACH:
+    if job.overwrite or job.renews_exports or output.suffix.lower() not in A_FILE_EACH:
         return
     for path in sorted(output.parent.glob(f"*{output.suffix.lower()}")):
         if path.name.startswith(f"{output.stem}.{PERSON}"):

@@ -177,9 +177,10 @@ def test_resume_replaces_an_export_only_of_its_own_earlier_run(
     assert "the run started" in capsys.readouterr().err
 
 
-def test_a_batch_goes_on_where_an_export_is_there(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_goes_on_where_an_export_of_its_own_is_there(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "csv").mkdir()
-    (place / "csv" / "a.csv").write_text("of the batch")
+    (place / "csv" / "a.csv").write_text("of the batch, whose worker was killed before the result had its name")
+    (place / "out" / "a.densepose.mp4.partial").mkdir(parents=True)
     main(["a.mp4", "-o", "out/", "--export", "csv=csv/", "-c", "batch", "--serial"])
     assert "the run started" in capsys.readouterr().err
 

@@ -66,7 +66,7 @@ class ExportTarget:
 
     def may_overwrite(self) -> bool:
         """Whether existing files may be overwritten; a resumed run finds those of its own first part."""
-        return self.job.overwrite or self.job.resume
+        return self.job.overwrite if self.job.renews_exports is None else self.job.renews_exports
 
     def folder(self) -> Path:
         """The folder of an input's files: a folder of its own if there are several inputs."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.journal import is_complete
-from pipeline.media_types import Kind, is_called_media, is_image, media_kind
+from pipeline.media_types import Kind, is_called_media, is_companion, is_image, media_kind
 from pipeline.output_places import OutputPlaces
 from pipeline.packet import Failure
 from pipeline.redaction import HIDDEN, redacted, without_secrets
@@ -285,7 +285,8 @@ def _expand(name: str, watch: Watch | None = None) -> list[_Found]:
 
 def _in_folder(name: str, files: Sequence[str], folders: Sequence[str], watch: Watch | None) -> list[_Found]:
     """The media of a folder, then the files that are left out. Files in stores are judged by their names."""
-    kinds = {file: kind for file in watched(files, "files", watch) if (kind := media_kind(file)) is not None}
+    asked = (file for file in watched(files, "files", watch) if not is_companion(file))
+    kinds = {file: kind for file in asked if (kind := media_kind(file)) is not None}
     others = sorted({*files, *folders} - {*kinds})
     found = [_Found(file, kind=kind, one_of_many=True) for file, kind in kinds.items()] or [
         _missing(name, "no video or image in this folder")
@@ -328,8 +329,10 @@ def _longer(stems: list[str], paths: Sequence[str], longer: Callable[[str, str],
 def _stem(path: str) -> str:
     if "://" not in path:
         return Path(path).stem
-    public = without_secrets(path).replace(HIDDEN, "").rstrip("/")
-    return re.sub(r"[^\w.-]+", "_", Path(re.sub(r"[?#].*$", "", public)).stem) or "stream"
+    public = re.sub(r"[?#].*$", "", without_secrets(path).replace(HIDDEN, "")).rstrip("/")
+    name = public.rpartition("/")[2]
+    names_a_host = public.count("/") == 2  # its dots begin no suffix
+    return re.sub(r"[^\w.-]+", "_", name if names_a_host else Path(name).stem) or "stream"
 
 
 def _is_finished(place: str, since: float | None, stores: StoreListings) -> bool:

@@ -66,6 +66,7 @@ CANON_RAW_BRAND = b"crx "
 SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ", b"aax ")
 APPLE_DOUBLE = b"\x00\x05\x16\x07"
 """First bytes of `._NAME`, which macOS writes beside a file on other file systems: never media, despite the name."""
+COMPANION = "._"
 HEAD = 600
 TGA_END = b"TRUEVISION-XFILE.\0"
 
@@ -78,6 +79,11 @@ def is_image(path: str) -> bool:
 def media_kind(path: str) -> Kind | None:
     """Whether a file is a video or an image by its content or its name; None if it is neither."""
     return None if _suffix(path) in SOUND_SUFFIXES else _kind(path)
+
+
+def is_companion(path: str) -> bool:
+    """Whether a name is that of the file in which macOS keeps the attributes of another one, `._clip.mp4`."""
+    return os.path.basename(path).startswith(COMPANION)
 
 
 def is_called_media(path: str) -> bool:

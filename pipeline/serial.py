@@ -165,8 +165,11 @@ class _Serial:
 
     def _note(self, index: int, job: Job, step: Step) -> Receipts:
         self._metrics.step(self._lanes[index].name, job.index, step)
+        stream = self._metrics.streams[job.index]
+        at_the_end = step.ended and index + 1 == len(self._lanes) and not self._interrupt.requested
         try:
-            for commit in step.commits:
+            # A result that has its name needs no journal: one that a crash left would say that it is incomplete.
+            for commit in () if at_the_end and not (step.failure or stream.given_up) else step.commits:
                 self._recovery.commit(commit)
         except PlainError as error:
             self._metrics.failed(job.index, failure_of(error))

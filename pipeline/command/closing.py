@@ -31,8 +31,9 @@ def print_ending(metrics: Metrics, *, debug: bool) -> None:
             print_message(line)
         if stream.failure:
             print_message(f"error: {stream.failure.error()}")
-        _print_rest(stream, debug=debug)
+        _print_losses(stream, debug=debug)
         _print_kept(stream)
+    _print_notes(metrics)
     _print_summary(metrics)
 
 
@@ -70,7 +71,8 @@ def print_ending_of_batch(metrics: Metrics, refused: Collection[int], manifest: 
     refusals = [f"error: {one.failure.error()}" for one in failed if one.failure and one.job.index in refused]
     print_some(refusals, "refused inputs")
     for stream in streams:
-        _print_rest(stream, debug=debug)
+        _print_losses(stream, debug=debug)
+    _print_notes(metrics)
     _print_summary(metrics)
     if restarts := sum(lane.restarts for lane in metrics.lanes.values()):
         print_message(f"{counted(restarts, 'worker')} died")
@@ -92,15 +94,19 @@ def _warnings(stream: StreamTally) -> Iterator[str]:
     yield from (f"warning: {stream.job.name}: {warning}" for warning in warnings_of(stream))
 
 
-def _print_rest(stream: StreamTally, *, debug: bool) -> None:
-    """Print the traceback, the losses and the notes of an input."""
+def _print_losses(stream: StreamTally, *, debug: bool) -> None:
+    """Print the traceback and the losses of an input."""
     if debug and stream.failure and stream.failure.trace:
         print(redacted(stream.failure.trace), file=sys.stderr)
     for loss in stream.given_up:
         print_message(f"error: {stream.job.name}: {loss}")
-    for facts in (stream.facts, *(result.facts for result in stream.results)):
-        for note in facts.get("notes", []):
-            print_message(note)
+
+
+def _print_notes(metrics: Metrics) -> None:
+    """Print the notes of all inputs, each once."""
+    streams = metrics.streams.values()
+    facts = [one for stream in streams for one in (stream.facts, *(result.facts for result in stream.results))]
+    print_some(list(dict.fromkeys(note for one in facts for note in one.get("notes", ()))), "notes")
 
 
 def _print_summary(metrics: Metrics) -> None:

@@ -49,6 +49,7 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["a.mp4", "--export", "csv=file/a.csv"], "the export cannot be written ("),
         (["a.mp4", "-o", "o.mp4", "--export", "magicanimate=o.mp4"], "o.mp4: the result itself goes there"),
         (["a.mp4", "-o", "out.xyz"], 'out.xyz: a video cannot be written as ".xyz"; use one of .mp4'),
+        (["a.mp4", "-o", "my.v2"], ".avi; the name of a folder ends with /"),
         (["a.mp4", "-o", "out.webm", "--set", "encode.codec=h264"], "webm cannot hold video made by libx264"),
         (["0", "-c", "live", "-o", "day.xyz"], 'day.xyz: a video cannot be written as ".xyz"'),
         (["a.mp4", "-o", "file/out.mp4"], "file: the results cannot be written (is no folder)"),

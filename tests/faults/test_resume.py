@@ -285,6 +285,32 @@ def test_a_result_that_had_its_name_before_its_journal_was_gone_is_done(
     assert output.stat().st_mtime_ns == made.st_mtime_ns
 
 
+KILLED_WITH_ITS_NAME = """
+import os, signal, sys
+from pipeline.command.cli import main
+from pipeline.recovery import Recovery
+def killed(recovery, index):
+    os.kill(os.getpid(), signal.SIGKILL)
+Recovery.complete = killed
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("segment_frames", [5, 100])
+def test_a_crash_after_a_result_got_its_name_leaves_nothing_else(
+    root: Path, settings: list[str], tmp_path: Path, segment_frames: int
+) -> None:
+    """The last segment of a video ends with it."""
+    output = tmp_path / "out.mp4"
+    short = [*settings, "--set", f"encode.segment_frames={segment_frames}", "--set", "decode.end=0.3", "--serial"]
+    command = [sys.executable, "-c", KILLED_WITH_ITS_NAME, "configs/demo_walk.mp4", "-o", str(output), *short]
+    killed = subprocess.run(command, cwd=root, capture_output=True, timeout=300, check=False)
+    assert (killed.returncode, list(tmp_path.iterdir())) == (-9, [output])
+    made = output.stat().st_mtime_ns
+    done = product(root, output, short, "--resume")
+    assert (done.returncode, output.stat().st_mtime_ns) == (0, made), done.stderr
+
+
 def test_other_settings_are_refused(root: Path, settings: list[str], tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     command = [sys.executable, "-c", CRASH, "configs/demo_walk.mp4", "-o", str(output), *settings, "--serial"]

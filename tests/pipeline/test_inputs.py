@@ -172,3 +172,27 @@ def test_an_output_folder_is_a_folder(folder: Path) -> None:
 def test_urls_are_taken_as_they_are(folder: Path) -> None:
     job = find_inputs(["http://host/path/clip.mp4?token=1"], None, overwrite=False).jobs[0]
     assert (job.input, job.output) == ("http://host/path/clip.mp4?token=1", "clip.densepose.mp4")
+
+
+@pytest.mark.parametrize(
+    ("address", "stem"),
+    [
+        ("http://127.0.0.1:8000/", "127.0.0.1_8000"),
+        ("http://127.0.0.1:8000", "127.0.0.1_8000"),
+        ("http://127.0.0.1:8000/?token=1", "127.0.0.1_8000"),
+        ("rtsp://me:pass@10.0.0.7", "10.0.0.7"),
+        ("http://host/day.one/clip.v2.mp4", "clip.v2"),
+        ("http://host/day.one/", "day"),
+    ],
+)
+def test_a_result_is_named_after_its_address(folder: Path, address: str, stem: str) -> None:
+    assert find_inputs([address], None, overwrite=False).jobs[0].stem == stem
+
+
+def test_companions_of_macos_are_no_inputs_of_a_folder(folder: Path) -> None:
+    for name in ("._c.png", "._c.mov", "._.DS_Store"):
+        (folder / "sub" / name).write_bytes(b"x")
+    for place in ("sub", f"file://{folder}/sub/"):
+        found = find_inputs([place], "o/", overwrite=False)
+        assert [job.input.rpartition("/")[2] for job in found.jobs] == ["a.mp4", "c.mov", "c.png"]
+        assert len(found.left_out) == 3

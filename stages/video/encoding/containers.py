@@ -86,7 +86,7 @@ def container_for(path: str) -> Container:
         raise StageError(
             f"a video cannot be written as {named}",
             path,
-            f"use one of {', '.join(CONTAINERS)}",
+            f"use one of {', '.join(CONTAINERS)}; the name of a folder ends with /",
         )
     return CONTAINERS[suffix]
 

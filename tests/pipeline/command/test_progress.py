@@ -9,12 +9,22 @@ import numpy as np
 import pytest
 from toy_stages import Handed, Saved
 
+from pipeline.command.closing import print_ending
 from pipeline.command.progress import Preparation, Progress, bar, describe
 from pipeline.metrics import Metrics, Totals
 from pipeline.observer import FileRecord, WorkerDeath
 from pipeline.packet import Failure, Step
 
 pytestmark = pytest.mark.quick
+
+
+def test_a_note_is_printed_once_for_all_inputs(toy_config, toy_jobs, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = Metrics(toy_config().graph, toy_jobs("10", "11"))
+    for index, written in enumerate(("a", "b")):
+        metrics.streams[index].facts["notes"] = ["the field of view is assumed"]
+        metrics.streams[index].results = [Saved(path=written, frames=1, facts={"notes": [f"{written} is large"]})]
+    print_ending(metrics, debug=False)
+    assert capsys.readouterr().err.splitlines() == ["the field of view is assumed", "a is large", "b is large"]
 
 
 class Terminal(io.StringIO):

@@ -11,7 +11,7 @@ from pipeline.files.working_folder import working_folder
 from pipeline.interrupts import Interrupt
 from pipeline.metrics import Metrics
 from pipeline.packet import FROM_THE_START, Restart
-from pipeline.recovery import Recovery, save_partial_results
+from pipeline.recovery import Recovery, save_partial_results, saved_by_sinks
 from pipeline.slot import stage_failure
 from pipeline.stage import Job
 
@@ -83,17 +83,7 @@ def _has_result(metrics: Metrics, job: Job) -> bool:
 
 def _recording_so_far(config: RunConfig, job: Job, metrics: Metrics) -> Receipts:
     """The complete parts under the final name; they stay, for a resumed run."""
-    for node in config.graph.nodes:
-        if node.role == "sink" and node.sequential:
-            stage = node.cls(config.stages[node.name])
-            try:
-                for receipt in stage.save_complete_parts(job):
-                    metrics.streams[job.index].results.append(receipt)
-                    yield job, receipt
-            except Exception:  # e.g. a full disk: this must not hide the reason why the run ended
-                continue
-            finally:
-                stage.close()
+    return saved_by_sinks(config, job, metrics, lambda stage: stage.save_complete_parts(job))
 
 
 def _stopped_recording(config: RunConfig, job: Job, restart: Restart, metrics: Metrics) -> Receipts:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -192,19 +192,28 @@ def _identity(settings: str, job: Job, *, replayable: bool) -> str:
 def save_partial_results(config: RunConfig, job: Job, metrics: Metrics) -> Iterator[tuple[Job, Any]]:
     """Let the sinks save the whole parts of a result that this run cannot resume; yields their receipts.
 
-    The parts themselves stay, so that another run can still resume them.
+    The parts themselves stay, so that another run can still resume them. Arguments as for `saved_by_sinks`.
+    """
+    return saved_by_sinks(config, job, metrics, lambda stage: stage.save_partial_result(job))
+
+
+def saved_by_sinks(
+    config: RunConfig, job: Job, metrics: Metrics, save: Callable[[Stage], Iterator[Any]]
+) -> Iterator[tuple[Job, Any]]:
+    """Let sinks that get no packets save the complete parts of a result; yields their receipts.
 
     Args:
         config: the run.
         job: the input of the result.
         metrics: where the receipts are added.
+        save: calls the method of a sink that saves them.
     """
     for node in config.graph.nodes:
         if node.role != "sink" or not node.sequential:
             continue
         stage = node.cls(config.stages[node.name])
         try:
-            for receipt in stage.save_partial_result(job):
+            for receipt in save(stage):
                 metrics.streams[job.index].results.append(receipt)
                 yield job, receipt
         except Exception:  # e.g. a full disk: this must not hide the reason why the run ended

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.journal import is_complete
-from pipeline.media_types import Kind, is_called_media, is_companion, is_image, media_kind
+from pipeline.media_types import Kind, is_called_media, is_companion, is_image, media_kind, name_and_suffix
 from pipeline.output_places import OutputPlaces
 from pipeline.packet import Failure
 from pipeline.redaction import HIDDEN, redacted, without_secrets
@@ -328,7 +328,7 @@ def _longer(stems: list[str], paths: Sequence[str], longer: Callable[[str, str],
 
 def _stem(path: str) -> str:
     if "://" not in path:
-        return Path(path).stem
+        return name_and_suffix(path)[0]
     public = re.sub(r"[?#].*$", "", without_secrets(path).replace(HIDDEN, "")).rstrip("/")
     name = public.rpartition("/")[2]
     names_a_host = public.count("/") == 2  # its dots begin no suffix

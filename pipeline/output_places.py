@@ -5,11 +5,43 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pipeline.journal import is_saved_so_far
 from pipeline.packet import Failure
-from pipeline.remote_files import StoreListings, is_remote, path_on_this_machine
+from pipeline.remote_files import StoreListings, is_remote, local_text
 from pipeline.stage import NAME_BYTES, Job, blocked_working_folder, working_folder
+
+LISTED_AFTER = 8
+"""A folder is listed once this many of its files were asked for: looking up many files singly takes longer."""
+
+
+class FolderContents:
+    """Which names exist in folders, and which of them are links; what appears later may not be seen."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, int] = {}
+        self._listed: dict[str, dict[str, bool]] = {}
+
+    def is_there(self, folder: str, name: str) -> bool:
+        """Whether anything has this name in a folder: a file, a folder, or a link even to nothing."""
+        names = self._names(folder)
+        return os.path.lexists(os.path.join(folder, name)) if names is None else name in names
+
+    def is_link(self, folder: str, name: str) -> bool:
+        """Whether a name in a folder is that of a link."""
+        names = self._names(folder)
+        return os.path.islink(os.path.join(folder, name)) if names is None else names.get(name, False)
+
+    def _names(self, folder: str) -> dict[str, bool] | None:
+        """Whether each name in a folder is that of a link; None if the folder is not listed."""
+        listed = self._listed.get(folder)
+        if listed is None:
+            self._asked[folder] = asked = self._asked.get(folder, 0) + 1
+            if asked > LISTED_AFTER:
+                with suppress(OSError), os.scandir(folder or os.curdir) as found:
+                    listed = self._listed[folder] = {one.name: one.is_symlink() for one in found}
+        return listed
 
 
 class ResolvedPaths:
@@ -17,19 +49,21 @@ class ResolvedPaths:
 
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
+        self._contents = FolderContents()
 
     def resolve(self, path: str) -> str:
         """The path that `os.path.realpath` gives; a path in a remote store is returned unchanged."""
         if is_remote(path):
-            local = path_on_this_machine(path)
-            return path if local is None else self.resolve(str(local))
+            local = local_text(path)
+            return path if local is None else self.resolve(local)
         folder, name = os.path.split(path)
         if name in ("", os.curdir, os.pardir):
             return os.path.realpath(path)
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        resolved = os.path.join(self._folders[folder], name)
-        return os.path.realpath(resolved) if os.path.islink(resolved) else resolved
+        there = self._folders.get(folder)
+        if there is None:
+            there = self._folders[folder] = os.path.realpath(folder)
+        resolved = os.path.join(there, name)
+        return os.path.realpath(resolved) if self._contents.is_link(there, name) else resolved
 
 
 class OutputPlaces:
@@ -42,6 +76,7 @@ class OutputPlaces:
 
     def __init__(self, inputs: Sequence[str], stores: StoreListings) -> None:
         self._paths = ResolvedPaths()
+        self._contents = FolderContents()
         self._stores = stores
         self._inputs = {self._paths.resolve(path) for path in inputs}
         self._results: set[str] = set()
@@ -63,17 +98,25 @@ class OutputPlaces:
         if place in self._results:
             what, remedy = "two inputs would give this result", "run them apart, or rename one"
             return Failure(what=what, where=job.output, remedy=remedy)
+        local = local_text(job.output)
+        if local is not None and self._is_free(local):
+            return None
         there, is_folder = self._there(job.output, place)
         if is_folder:
             return Failure(what="the result is a folder", where=job.output, remedy="name a file with -o")
         if there and not (job.overwrite or is_saved_so_far(job.output)):
             return Failure(what="this file exists already", where=job.output, remedy="give --overwrite to replace it")
-        local = path_on_this_machine(job.output)
-        return None if local is None else _refusal_of_links(str(local), overwrite=job.overwrite)
+        return None if local is None else _refusal_of_links(local, overwrite=job.overwrite)
+
+    def _is_free(self, output: str) -> bool:
+        """Whether nothing lies at a path, and nothing in the place of its working folder."""
+        folder, name = os.path.split(output)
+        partial = os.path.basename(working_folder(output))
+        return bool(name) and not any(self._contents.is_there(folder, one) for one in (name, partial))
 
     def _there(self, output: str, place: str) -> tuple[bool, bool]:
         """Whether something is at a path, and whether it is a folder."""
-        if path_on_this_machine(output) is None:
+        if local_text(output) is None:
             return self._stores.exists(output), False
         try:
             return True, stat.S_ISDIR(os.stat(place).st_mode)

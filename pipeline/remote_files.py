@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,24 @@ def is_remote(path: str) -> bool:
 
 def path_on_this_machine(path: str) -> Path | None:
     """The path on this machine's disks; None for a path in a remote store."""
-    return Path(path.removeprefix("file://")) if not is_remote(path) or path.startswith("file://") else None
+    local = local_text(path)
+    return None if local is None else Path(local)
+
+
+def local_text(path: str) -> str | None:
+    """The same as text: paths of many files take long to make."""
+    return path.removeprefix("file://") if not is_remote(path) or path.startswith("file://") else None
 
 
 def path_in(folder: str, name: str) -> str:
     """The path of a file in a folder of a store or of this machine."""
-    return f"{folder.rstrip('/')}/{name}" if is_remote(folder) else str(Path(folder) / name)
+    return f"{folder.rstrip('/')}/{name}" if is_remote(folder) else f"{_begin_of(folder)}{name}"
+
+
+@lru_cache(maxsize=64)
+def _begin_of(folder: str) -> str:
+    """How the paths in a folder of this machine begin."""
+    return str(Path(folder) / "x")[:-1]
 
 
 def parent(path: str) -> str:

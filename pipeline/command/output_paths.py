@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.batch.manifest import JOURNAL, NAME, results_folder
@@ -45,13 +45,14 @@ def check_output_paths(
             raise UsageError(f"the results cannot be written ({reason})", folder, "name another folder with -o")
     paths = ResolvedPaths()
     read = _read(inputs, named, paths)
-    _check_results(outputs, read, paths)
+    places = {paths.resolve(output): output for output in outputs}
+    _check_results(places, read)
     exports = _Exports(inputs, config, paths)
     if exports.first:
-        _check_exports(exports, read, {paths.resolve(output): "a result" for output in outputs})
+        _check_exports(exports, read, dict.fromkeys(places, "a result"))
     if any(files.values()):
         taken = _of_batch(inputs, config, paths) | _written(named, paths) | read
-        _check_files(files, taken | dict.fromkeys(map(paths.resolve, outputs), "a result"), exports, overwrite)
+        _check_files(files, taken | dict.fromkeys(places, "a result"), exports, overwrite)
 
 
 def _read(inputs: Inputs, named: NamedPaths, paths: ResolvedPaths) -> dict[str, str]:
@@ -76,15 +77,18 @@ def _of_batch(inputs: Inputs, config: RunConfig | None, paths: ResolvedPaths) ->
     return dict.fromkeys(map(paths.resolve, records), "the record of this batch")
 
 
-def _check_results(outputs: Sequence[str], read: Mapping[str, str], paths: ResolvedPaths) -> None:
+def _check_results(outputs: Mapping[str, str], read: Mapping[str, str]) -> None:
     """Raise UsageError for a result in place of a file that is read, or inside an input; links count as their target.
 
     Results in place of an input are refused one by one by `OutputPlaces`, so that the others are made.
+
+    Args:
+        outputs: the paths of results as given, by their places.
+        read: what is at each place that is read.
     """
     names = {os.path.basename(path).casefold() for path, what in read.items() if what != AN_INPUT}
-    inside = _inputs_around({os.path.dirname(paths.resolve(output)) for output in outputs}, read)
-    for output in outputs:
-        place = paths.resolve(output)
+    inside = _inputs_around({os.path.dirname(place) for place in outputs}, read)
+    for place, output in outputs.items() if names or inside else ():
         if os.path.dirname(place) in inside:
             raise UsageError("is inside an input", f"-o {output}", "name a file elsewhere")
         if os.path.basename(place).casefold() not in names or not os.path.isfile(place):

@@ -47,10 +47,11 @@ def refuse_failing_inputs(config: RunConfig, inputs: Inputs, watch: Watch | None
     Raises UsageError if all inputs are refused for the same reason.
     """
     failures: dict[int, Failure] = {}
+    checks = [(node.cls.check, config.stages[node.name]) for node in config.graph.nodes]
     for job in watched(inputs.ready, "checks", watch):
         try:
-            for node in config.graph.nodes:
-                node.cls.check(config.stages[node.name], job)
+            for check, settings in checks:
+                check(settings, job)
         except Exception as error:
             if not is_plain(error):
                 raise

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline import remote_files
+from pipeline import output_places, remote_files
 from pipeline.command.output_paths import check_output_paths
 from pipeline.inputs import Inputs, find_inputs
-from pipeline.output_places import ResolvedPaths
+from pipeline.media_types import name_and_suffix
+from pipeline.output_places import FolderContents, ResolvedPaths
 from tests.pipeline.counted_calls import cost_of_each
 
 pytestmark = pytest.mark.quick
@@ -63,6 +65,25 @@ def test_a_store_is_asked_once_for_all_results(tmp_path: Path, monkeypatch: pyte
     found = find_inputs([str(folder)], f"file://{out}/", overwrite=False, resume=True)
     assert sorted(found.standing) == [3] and len(found.ready) == MANY - 1
     assert asked == [f"file://{out}"]
+
+
+@pytest.mark.parametrize("most", [0, 100])
+def test_a_listed_folder_answers_as_the_system_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(output_places, "LISTED_AFTER", most)
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    contents = FolderContents()
+    for name in ("file", "folder", "link", "dangling", "absent"):
+        assert contents.is_there(str(tmp_path), name) == os.path.lexists(tmp_path / name)
+        assert contents.is_link(str(tmp_path), name) == os.path.islink(tmp_path / name)
+    assert not contents.is_there(str(tmp_path / "absent"), "x") and not contents.is_link(str(tmp_path / "absent"), "x")
+
+
+@pytest.mark.parametrize("name", ["a.tar.gz", "a", ".hidden", "..x", "a.", "f/a.b.", "f.g/a", "a b.MP4", "f.g/", ""])
+def test_names_are_divided_as_pathlib_divides_them(name: str) -> None:
+    assert name_and_suffix(name) == (Path(name).stem, Path(name).suffix)
 
 
 def test_paths_are_resolved_as_the_system_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

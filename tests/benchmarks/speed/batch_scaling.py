@@ -46,7 +46,7 @@ def batch(inputs: Path, output: Path, workers: int) -> dict[str, Any]:
     return facts
 
 
-def motion_frame_rate(report: dict[str, Any], workers: int) -> float:
+def frame_rate(report: dict[str, Any], workers: int) -> float:
     """Frames a second after the first results: one video of each worker ends at about the same time."""
     frames = [one["frames_out"] for one in report["inputs"]]
     return sum(frames[workers:]) / (report["seconds"] - report["first_frame_s"])
@@ -66,7 +66,7 @@ def main() -> None:
         for number in range(1, options.videos):
             shutil.copy(folder / "in" / "0.mp4", folder / "in" / f"{number}.mp4")
         for workers in (1, 2):
-            speeds.append(motion_frame_rate(batch(folder / "in", folder / f"out{workers}", workers), workers))
+            speeds.append(frame_rate(batch(folder / "in", folder / f"out{workers}", workers), workers))
             print(f"{workers} workers: {speeds[-1]:.1f} fps", flush=True)
     core_hours = HOURS * RATE / speeds[0]
     print(f"ratio {speeds[1] / speeds[0]:.2f}")

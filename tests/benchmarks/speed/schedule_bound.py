@@ -113,7 +113,7 @@ class Encoder:
         return call
 
 
-def motion_frame_rate(one: Film, second: Literal["never", "at once", "decided"], credits: int) -> float:
+def frame_rate(one: Film, second: Literal["never", "at once", "decided"], credits: int) -> float:
     """Run a video through the default graph; returns frames a second after the first packet."""
     network = LaneRule(ordered=False, replicas=1 if second == "never" else 2, eager=second == "at once")
     state: State = schedule.initial_state(
@@ -173,7 +173,7 @@ def main() -> None:
         for frames in (600, 2_000, 6_000, 20_000):
             for second in ("never", "at once", "decided"):
                 one = video(size, frames)
-                shares = [motion_frame_rate(one, second, credits) / one.bound for credits in (2, 4, 8)]
+                shares = [frame_rate(one, second, credits) / one.bound for credits in (2, 4, 8)]
                 text = "  ".join(f"{share:.2f}" for share in shares)
                 print(f"  {frames:6d} frames, second network {second:8s} share with 2, 4, 8 credits: {text}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from models.animation.rest_poses import RestPose
 from models.animation.rig_motion import rig_motion
 from models.animation.skeletons import SkeletonName
 from models.animation.skinned_mesh import skinned_mesh
+from models.animation.viewer_page import viewer_page
 from models.body.body_motion import BodyMotion
 from models.body.body_pose import posed_vertices
+from models.body.camera import field_of_focal
 from models.body.gltf_reader import read_gltf_motions
 from models.body.rotation_vectors import continuous_quaternions
 from models.body.skeletal_motion import posed_skeleton
@@ -154,6 +157,33 @@ def test_the_camera_turns_while_somebody_is_there(tmp_path: Path) -> None:
     turned = Rotation.from_quat(array(found, binary, sampler["output"]).astype(np.float64))
     expected = Rotation.from_euler("y", -30 * times.astype(np.float64)[:, None], degrees=True)
     assert (turned.inv() * expected).magnitude().max() < 1e-3
+
+
+def test_a_person_who_comes_after_two_seconds_sees_the_camera_as_it_is_then(tmp_path: Path) -> None:
+    """The time of the file is 0 at the person's first frame; keys of the camera before it are left out."""
+    motion = library_motion(20)
+    late = replace(motion, second_T=motion.second_T - motion.second_T[0] + 2.0)
+    second_T = np.arange(101) / 24
+    turns = Rotation.from_euler("y", -10 * second_T[:, None], degrees=True)
+    keys = CameraKeys(second_T=second_T, rotation_T33=turns.as_matrix(), focal_px_T=600 + 10 * second_T)
+    camera = replace(CAMERA, keys=keys)
+    path = tmp_path / "late.glb"
+    path.write_bytes(gltf_bytes([person("person_1", late, "cmu")], None, camera))
+    found, binary = document(path)
+    (animation,) = found["animations"]
+    (channel,) = (c for c in animation["channels"] if "camera" in found["nodes"][c["target"]["node"]])
+    sampler = animation["samplers"][channel["sampler"]]
+    times, seconds = array(found, binary, sampler["input"])[:, 0], late.second_T
+    assert times[0] == 0 and times[-1] == pytest.approx(np.floor(seconds[-1] * 24 + 1e-6) / 24 - 2, abs=1e-5)
+    turned = Rotation.from_quat(array(found, binary, sampler["output"]).astype(np.float64))
+    expected = Rotation.from_matrix(CAMERA.pose_44[:3, :3]) * turns[48 : 48 + len(times)]
+    looks = expected * Rotation.from_matrix(np.diag([1.0, -1, -1]))
+    assert (turned.inv() * looks).magnitude().max() < 1e-3
+    page = viewer_page("late", b"", [], camera, start=2.0)
+    fields = json.loads(page.partition('id="take">')[2].partition("</script>")[0])["fields"]
+    at_start = min(fields, key=lambda field: abs(field["second"]))
+    assert at_start["second"] == pytest.approx(0, abs=1e-6)
+    assert at_start["degrees"] == pytest.approx(np.degrees(field_of_focal(620, CAMERA.height)), abs=1e-3)
 
 
 def test_nobody_is_one_plain_error() -> None:

@@ -42,8 +42,8 @@ def person(pose: int, yaw: float, seed: int = 0, depth: float = 3.0) -> Rendered
     cos, sin = np.cos(yaw), np.sin(yaw)
     turn[0] = FACING @ np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32) @ turn[0]
     vertex, head = body.rest(shape)
-    minimized_root = skin(body, vertex, head, *forward_kinematics(body, head, turn, np.zeros(3, np.float32)))
-    middle = (minimized_root.min(axis=0) + minimized_root.max(axis=0)) / 2
+    placed = skin(body, vertex, head, *forward_kinematics(body, head, turn, np.zeros(3, np.float32)))
+    middle = (placed.min(axis=0) + placed.max(axis=0)) / 2
     root = np.array([0, 0, depth], np.float32) - middle
     return rendered(turn, root.astype(np.float32), shape)
 
@@ -52,17 +52,17 @@ def rendered(turn_B33: F32, root_3: F32, shape_C: F32) -> RenderedPerson:
     """The surface of a posed body."""
     body = load_body()
     vertex, head = body.rest(shape_C)
-    minimized_root = skin(body, vertex, head, *forward_kinematics(body, head, turn_B33, root_3)).astype(np.float32)
+    placed = skin(body, vertex, head, *forward_kinematics(body, head, turn_B33, root_3)).astype(np.float32)
     view = Camera(
         rotation_33=np.eye(3, dtype=np.float32), shift_3=np.zeros(3, np.float32), focal=FOCAL,
         center_2=(WIDTH / 2, HEIGHT / 2), height=HEIGHT, width=WIDTH,
     )
-    hits = rasterize(view, minimized_root, body.face_F3)
+    hits = rasterize(view, placed, body.face_F3)
     labels, uv = np.zeros(HEIGHT * WIDTH, np.uint8), np.zeros((2, HEIGHT * WIDTH), np.float32)
     labels[hits.pixel_P] = body.chart_F[hits.face_P]
     corner = 3 * hits.face_P[:, None] + np.arange(3)
     uv[:, hits.pixel_P] = blend(body.corner_uv_F32.reshape(-1, 2), corner, hits.bary_P3).T
     return RenderedPerson(
-        labels_hw=labels.reshape(HEIGHT, WIDTH), uv_2hw=uv.reshape(2, HEIGHT, WIDTH), vertex_V3=minimized_root,
-        keypoint_J3=body.keypoint_KV @ minimized_root, rotation_B33=turn_B33, root_3=root_3, shape_C=shape_C,
+        labels_hw=labels.reshape(HEIGHT, WIDTH), uv_2hw=uv.reshape(2, HEIGHT, WIDTH), vertex_V3=placed,
+        keypoint_J3=body.keypoint_KV @ placed, rotation_B33=turn_B33, root_3=root_3, shape_C=shape_C,
     )

@@ -1,4 +1,4 @@
-"""A surface tells where vertices are, a body is minimized_root where they project, and a mesh gives back its pose."""
+"""A surface tells where vertices are, a body is placed where they project, and a mesh gives back its pose."""
 
 from __future__ import annotations
 

@@ -239,3 +239,17 @@ def test_a_late_start_in_a_file_without_an_index(tmp_path: Path) -> None:
         assert late[0].pts_T[0] in [pts for chunk in through for pts in chunk.pts_T.tolist()]
         numbers = [number_in(rgb) for chunk in late for rgb in chunk.rgb_THW3]
         assert numbers == [i % 256 for i in range(400 - len(numbers), 400)]
+
+
+@pytest.mark.parametrize(
+    ("nominal", "expected"),
+    [
+        (Fraction(5, 4), [0, 1, 2, 4, 5, 6, 8, 9, 10]),
+        (Fraction(2, 5), [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+    ],
+)
+def test_missing_times_on_a_coarse_time_base_do_not_drift(nominal: Fraction, expected: list[int]) -> None:
+    """24 frames per second in ticks of 1/30 s; and 25 in ticks of 1/10 s, where a tick passes at each frame."""
+    repair = PtsRepair(nominal)
+    assert [repair(None) for _ in expected] == expected
+    assert repair.repaired == len(expected)

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from models.arrays import F32
+from models.arrays import F32, Index
 from models.body.open_body import blend_transforms, bone_transforms, forward_kinematics, load_body
 
 
@@ -33,6 +33,14 @@ def posed_vertices(pose: BodyPose) -> F32:
     body = load_body()
     vertex_V3, head_B3 = body.rest(pose.shape_C)
     return _moved(pose, head_B3, body.weight_VB, vertex_V3)
+
+
+def some_posed_vertices(pose: BodyPose, vertex_N: Index) -> F32:
+    """Some of the vertices (N, 3) in the frame of the pose, metres."""
+    body = load_body()
+    rest_N3 = body.mean_V3[vertex_N] + np.einsum("c,cni->ni", pose.shape_C, body.component_CV3[:, vertex_N])
+    head_B3 = body.bone_mean_B3 + np.tensordot(pose.shape_C, body.bone_component_CB3, axes=1)
+    return _moved(pose, head_B3, body.weight_VB[vertex_N], rest_N3)
 
 
 def posed_keypoints(pose: BodyPose) -> F32:

@@ -1,0 +1,211 @@
+"""Charts, U and V of a person through the fitted body: a mesh without tears, where the network agrees with it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from models.arrays import F32, U8, Bool, Float, Index
+from models.body.body_pose import some_posed_vertices
+from models.body.fitted_body import FittedBody
+from models.painting.mesh_image import MeshImage, filled, mesh_image
+from models.painting.painting_mesh import PaintingMesh, load_painting_mesh, skin_places
+from models.painting.skin_warp import SkinTargets, carried_skin, fitted_warp, seen_skin
+from models.surface.raster import NEAR
+
+FINE_PIXELS = 7_000
+"""People with more pixels are looked at on a coarser grid of about this many cells."""
+TILE = 32
+"""Cells of the skin along U and V."""
+APART_M = 0.08
+"""Distance on the skin beyond which the network's own chart, U and V count."""
+HYSTERESIS = 0.25
+"""Share by which the limit moves away from what was decided for this part of the skin in the frame before."""
+SMOOTH_M = 0.035
+"""Radius over which pixels decide together, metres."""
+STEADY = 1.0
+"""Weight of a vertex that the flow carries here from the frame before, beside a point that the network sees."""
+FAST_M = 0.04
+"""Motion in metres a frame at which that weight is halved."""
+MOST_CARRIED = 300
+"""Vertices that are carried, at most."""
+KEEP = 0.6
+"""Weight of the last frame's decision in the memory of a part of the skin."""
+CELLS = 8
+"""Cells of the memory along U and V of a chart."""
+WRONG_SHARE, RIGHT_SHARE = 0.14, 0.09
+"""Shares of pixels where body and network disagree: above the first the fit is wrong, below the second it is right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintMemory:
+    """What is known of a person after a frame.
+
+    Attributes:
+        network_Q: how much the network was right and the body wrong in each cell of the charts (24·CELLS², 0..1).
+        by_surface: whether the fit was wrong as a whole.
+        vertex_K, pixel_K2: vertices of the painting mesh that were seen, and where, pixels of the frame.
+    """
+
+    network_Q: F32 = field(default_factory=lambda: np.zeros(24 * CELLS * CELLS, np.float32))
+    by_surface: bool = False
+    vertex_K: Index = field(default_factory=lambda: np.zeros(0, np.intp))
+    pixel_K2: F32 = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyPaint:
+    """A person painted through the body.
+
+    Attributes:
+        labels_hw, uv_2hw: on the grid of the person's surface, with the same silhouette.
+        apart: share of the silhouette where body and network disagree.
+        body_share: share of the silhouette that the body paints.
+        memory: after this frame; `memory.by_surface`: the fit is wrong, so that the surface itself is better.
+    """
+
+    labels_hw: U8
+    uv_2hw: F32
+    apart: float
+    body_share: float
+    memory: PaintMemory
+
+
+def body_paint(
+    labels_hw: U8, uv_2hw: Float, confidence_hw: Float | None, origin_2: tuple[int, int], body: FittedBody,
+    memory: PaintMemory | None, carried_K2: F32 | None = None,
+) -> BodyPaint | None:
+    """A person's chart, U and V through the fitted body; None where the body is not in the picture.
+
+    Args:
+        labels_hw, uv_2hw, confidence_hw: the person's surface as the network sees it.
+        origin_2: x, y of its first pixel in the frame.
+        body: fitted to it.
+        memory: after the frame before; None: the person is new.
+        carried_K2: where the optical flow carries `memory.pixel_K2`, pixels of this frame, NaN where it is unknown.
+    """
+    painting, memory = load_painting_mesh(), memory or PaintMemory()
+    vertex_V3 = some_posed_vertices(body.pose, painting.vertex_N)
+    if float(vertex_V3[:, 2].min()) <= NEAR:
+        return None
+    place_V2 = body.camera.project(vertex_V3)
+    metre_px = body.camera.focal_px / float(vertex_V3[:, 2].mean())
+    targets = [seen_skin(painting, labels_hw, uv_2hw, confidence_hw, origin_2)]
+    if carried_K2 is not None and len(carried_K2):
+        targets.append(_carried(painting, memory, carried_K2, metre_px))
+    place_V2 = place_V2 + fitted_warp(painting, place_V2, targets, metre_px)
+    height, width = labels_hw.shape
+    step = max(1, round(math.sqrt(cv2.countNonZero(labels_hw) / FINE_PIXELS)))
+    image = mesh_image(painting, place_V2 - np.array(origin_2, np.float32), vertex_V3[:, 2], height, width, step)
+    if image is None:
+        return None
+    paint = _decided(image, labels_hw, uv_2hw, metre_px, memory)
+    vertex_K = _seen_vertices(painting, image)
+    return replace(paint, memory=replace(paint.memory, vertex_K=vertex_K, pixel_K2=place_V2[vertex_K]))
+
+
+def _carried(painting: PaintingMesh, memory: PaintMemory, carried_K2: F32, metre_px: float) -> SkinTargets:
+    """What the flow says of the vertices that the frame before showed."""
+    known = np.flatnonzero(np.isfinite(carried_K2).all(axis=1))
+    speed_K = np.linalg.norm(carried_K2[known] - memory.pixel_K2[known], axis=1) / metre_px
+    weight_K = STEADY / (1 + (speed_K / FAST_M) ** 2)
+    return carried_skin(painting, memory.vertex_K[known], carried_K2[known], weight_K)
+
+
+def _seen_vertices(painting: PaintingMesh, image: MeshImage) -> Index:
+    """Some of the vertices of the faces that the picture shows."""
+    shown_T = np.bincount(image.face_hw[image.face_hw >= 0], minlength=len(image.seen_T)) > 0
+    vertex_K = np.unique(painting.mesh.face_F3[image.seen_T[shown_T]]).astype(np.intp)
+    return vertex_K[:: 1 + len(vertex_K) // MOST_CARRIED]
+
+
+def _decided(image: MeshImage, labels_hw: U8, uv_2hw: Float, metre_px: float, memory: PaintMemory) -> BodyPaint:
+    """Body or network in each pixel."""
+    own_hw, own_hw2 = _on_cells(labels_hw, uv_2hw, image)
+    inside_hw = own_hw > 0
+    image = filled(image, inside_hw)
+    mesh_hw, mesh_hw2 = image.cells()
+    away_hw3 = _rest(own_hw, own_hw2) - _rest(mesh_hw, mesh_hw2)
+    away_hw = np.sqrt(np.einsum("hwi,hwi->hw", away_hw3, away_hw3))
+    away_hw[mesh_hw == 0] = np.inf
+    cell_hw = _memory_cells(own_hw, own_hw2)
+    limit_hw = APART_M * (1 + HYSTERESIS * (1 - 2 * memory.network_Q[cell_hw]))
+    apart_hw = (inside_hw & (away_hw > limit_hw)).astype(np.float32)
+    network_hw = _together(apart_hw, inside_hw, SMOOTH_M * metre_px / image.step)
+    count = max(int(inside_hw.sum()), 1)
+    share = float((away_hw > APART_M)[inside_hw].sum()) / count
+    network_Q = _remembered(memory.network_Q, cell_hw[inside_hw], network_hw[inside_hw] > 0.5)
+    by_surface = share > (RIGHT_SHARE if memory.by_surface else WRONG_SHARE)
+    label_hw, painted_2hw = _painted(image, mesh_hw, mesh_hw2, network_hw, labels_hw, uv_2hw)
+    return BodyPaint(
+        labels_hw=label_hw, uv_2hw=painted_2hw, apart=share,
+        body_share=1 - float((network_hw > 0.5)[inside_hw].sum()) / count,
+        memory=PaintMemory(network_Q=network_Q, by_surface=by_surface),
+    )  # fmt: skip
+
+
+def _painted(
+    image: MeshImage, mesh_hw: U8, mesh_hw2: F32, network_hw: F32, labels_hw: U8, uv_2hw: Float
+) -> tuple[U8, F32]:
+    """Labels and U, V (2, h, w) of every pixel, of the body where the network's share is below a half."""
+    height, width = labels_hw.shape
+    body_hw, body_hw2 = image.pixels(mesh_hw, mesh_hw2, height, width)
+    by_network_hw = ((_enlarged(network_hw, image.step, height, width) > 0.5) | (body_hw == 0)).astype(np.uint8)
+    label_hw = np.ascontiguousarray(body_hw)
+    cv2.copyTo(labels_hw, by_network_hw, label_hw)
+    cv2.copyTo(np.zeros_like(labels_hw), (labels_hw == 0).astype(np.uint8), label_hw)
+    painted_2hw = np.empty((2, height, width), np.float32)
+    for axis in (0, 1):
+        painted_2hw[axis] = body_hw2[..., axis]
+        cv2.copyTo(np.ascontiguousarray(uv_2hw[axis], np.float32), by_network_hw, painted_2hw[axis])
+    return np.asarray(label_hw, np.uint8), painted_2hw
+
+
+def _on_cells(labels_hw: U8, uv_2hw: Float, image: MeshImage) -> tuple[U8, F32]:
+    """The network's labels and U, V (h, w, 2) in the middles of the cells."""
+    step, (rows, columns) = image.step, image.face_hw.shape
+    row = np.minimum(np.arange(rows) * step + step // 2, labels_hw.shape[0] - 1)
+    column = np.minimum(np.arange(columns) * step + step // 2, labels_hw.shape[1] - 1)
+    uv_2hw = uv_2hw[:, row][:, :, column]
+    return np.ascontiguousarray(labels_hw[row][:, column]), np.dstack([uv_2hw[0], uv_2hw[1]]).astype(np.float32)
+
+
+def _rest(labels_hw: U8, uv_hw2: F32) -> F32:
+    """Places on the body at rest (h, w, 3) under chart, U and V, metres; arbitrary for label 0."""
+    last = np.float32(TILE - 1)
+    top_25 = (np.maximum(np.arange(-1, 24), 0) * TILE + TILE - 1).astype(np.float32)
+    u_hw, v_hw = (np.clip(uv_hw2[..., axis], 0, 1) for axis in (0, 1))
+    return np.asarray(cv2.remap(skin_places(TILE), u_hw * last, top_25[labels_hw] - v_hw * last, cv2.INTER_LINEAR))
+
+
+def _memory_cells(labels_hw: U8, uv_hw2: F32) -> Index:
+    """Cell of the memory under chart, U and V; that of chart 1 for label 0."""
+    u_hw, v_hw = (np.clip(axis * CELLS, 0, CELLS - 1).astype(np.intp) for axis in cv2.split(uv_hw2))
+    return (np.maximum(labels_hw.astype(np.intp), 1) - 1) * CELLS * CELLS + v_hw * CELLS + u_hw
+
+
+def _together(apart_hw: F32, inside_hw: Bool, radius: float) -> F32:
+    """Share of the person's cells around each that disagree; the radius is in cells."""
+    size = 2 * max(1, round(radius)) + 1
+    sum_hw = cv2.blur(apart_hw, (size, size), borderType=cv2.BORDER_CONSTANT)
+    count_hw = cv2.blur(inside_hw.astype(np.float32), (size, size), borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(sum_hw / np.maximum(count_hw, 1e-6), np.float32)
+
+
+def _remembered(network_Q: F32, cell_M: Index, network_M: Bool) -> F32:
+    """The memory after a frame: the share of pixels of each cell that the network painted, mixed with the past."""
+    count_Q = np.bincount(cell_M, minlength=len(network_Q))
+    share_Q = np.bincount(cell_M, weights=network_M, minlength=len(network_Q)) / np.maximum(count_Q, 1)
+    mixed_Q = KEEP * network_Q + (1 - KEEP) * share_Q
+    return np.where(count_Q > 0, mixed_Q, network_Q).astype(np.float32)
+
+
+def _enlarged(value_hw: F32, step: int, height: int, width: int) -> F32:
+    """Values of cells at every pixel, interpolated."""
+    if step == 1:
+        return value_hw[:height, :width]
+    whole = (value_hw.shape[1] * step, value_hw.shape[0] * step)
+    return np.asarray(cv2.resize(value_hw, whole, interpolation=cv2.INTER_LINEAR), np.float32)[:height, :width]

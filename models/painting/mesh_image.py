@@ -1,0 +1,158 @@
+"""Charts, U and V of a mesh in the picture.
+
+Faces are found on a coarser grid than the picture's where people are large; U and V follow from each face's own affine
+map at the place of each pixel, so that they are as fine as the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from models.arrays import F32, F64, I32, U8, Bool, Index
+from models.painting.painting_mesh import PaintingMesh
+from models.surface.raster import Camera, Facing, facing, nearest_faces
+
+AROUND = np.ones((3, 3), np.uint8)
+JUMP = 0.2
+"""Change of U or V within two cells from which they do not belong to one sheet of skin."""
+BEYOND = 0.05
+"""How far U and V may leave those of their face's corners, as a share of their range."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshImage:
+    """The visible faces of a mesh on a grid of cells.
+
+    Attributes:
+        step: pixels along a cell; its middle is looked at.
+        face_hw: visible face of each cell, as an index into `chart_T` and `map_T`; −1: none.
+        shift_2hw: offset in pixels from a cell to the place where its face is read: 0 but in filled cells.
+        chart_T: charts of the T visible faces.
+        seen_T: their numbers among the mesh's faces.
+        map_T10: of each: U, V at x = y = 0, their change with x and with y, their lower and upper bounds.
+    """
+
+    step: int
+    face_hw: I32
+    shift_2hw: F32
+    chart_T: U8
+    seen_T: Index
+    map_T10: F32
+
+    def cells(self) -> tuple[U8, F32]:
+        """Labels and U, V (h, w, 2) of the cells."""
+        shown = np.flatnonzero(self.face_hw >= 0)
+        labels_hw, uv_hw2 = np.zeros(self.face_hw.size, np.uint8), np.zeros((self.face_hw.size, 2), np.float32)
+        row_P, column_P = np.divmod(shown, self.face_hw.shape[1])
+        middle_2P = (np.stack([column_P, row_P]) + 0.5) * self.step + self.shift_2hw.reshape(2, -1)[:, shown]
+        face_P = self.face_hw.reshape(-1)[shown]
+        labels_hw[shown], uv_hw2[shown] = self.chart_T[face_P], self._read(face_P, *middle_2P.astype(np.float32))
+        return labels_hw.reshape(self.face_hw.shape), uv_hw2.reshape(*self.face_hw.shape, 2)
+
+    def pixels(self, labels_hw: U8, uv_hw2: F32, height: int, width: int) -> tuple[U8, F32]:
+        """Labels (height, width) and U, V (height, width, 2) of every pixel of a grid of this size.
+
+        Inside of a chart U and V are interpolated between cells; at borders each pixel is read from its cell's face.
+
+        Args:
+            labels_hw, uv_hw2: of the cells, from `cells`.
+        """
+        if self.step == 1:
+            return labels_hw[:height, :width], uv_hw2[:height, :width]
+        rows, columns = self.face_hw.shape
+        whole = (columns * self.step, rows * self.step)
+        fine_hw = np.asarray(cv2.resize(labels_hw, whole, interpolation=cv2.INTER_NEAREST), np.uint8)
+        fine_hw2 = np.asarray(cv2.resize(uv_hw2, whole, interpolation=cv2.INTER_LINEAR), np.float32)
+        border_hw = cv2.dilate(labels_hw, AROUND) != cv2.erode(labels_hw, AROUND)
+        for axis_hw in cv2.split(uv_hw2):
+            border_hw |= cv2.subtract(cv2.dilate(axis_hw, AROUND), cv2.erode(axis_hw, AROUND)) > JUMP
+        cell_K = np.flatnonzero(border_hw & (labels_hw > 0))
+        inner_S = np.arange(self.step)
+        row_K, column_K = np.divmod(cell_K, columns)
+        row_P = np.repeat(row_K[:, None] * self.step + inner_S, self.step, axis=1).ravel()
+        column_P = np.tile(column_K[:, None] * self.step + inner_S, (1, self.step)).ravel()
+        shift_2K = self.shift_2hw.reshape(2, -1)[:, cell_K]
+        place_2P = np.stack([column_P, row_P]) + 0.5 + np.repeat(shift_2K, self.step**2, axis=1)
+        face_P = np.repeat(self.face_hw.reshape(-1)[cell_K], self.step**2)
+        fine_hw2[row_P, column_P] = self._read(face_P, *place_2P.astype(np.float32))
+        return fine_hw[:height, :width], fine_hw2[:height, :width]
+
+    def _read(self, face_P: I32, x_P: F32, y_P: F32) -> F32:
+        """U, V (P, 2) at places of the picture, for a face each."""
+        start_P2, along_x_P2, along_y_P2, low_P2, high_P2 = np.split(self.map_T10.take(face_P, axis=0), 5, axis=1)
+        uv_P2 = start_P2 + along_x_P2 * x_P[:, None] + along_y_P2 * y_P[:, None]
+        return np.asarray(np.minimum(np.maximum(uv_P2, low_P2), high_P2), np.float32)
+
+
+def mesh_image(
+    painting: PaintingMesh, place_V2: F32, depth_V: F32, height: int, width: int, step: int
+) -> MeshImage | None:
+    """The nearest faces of the mesh on a grid that spans at least `height` × `width` pixels; None where none is seen.
+
+    Args:
+        painting: the mesh.
+        place_V2: vertices in pixels from the grid's corner.
+        depth_V: their distances, metres.
+        step: pixels along a cell.
+    """
+    rows, columns = -(-height // step), -(-width // step)
+    flat = Camera(
+        rotation_33=np.eye(3, dtype=np.float32), shift_3=np.zeros(3, np.float32), focal=1.0, center_2=(0.0, 0.0),
+        height=rows, width=columns,
+    )  # fmt: skip
+    camera_V3 = np.concatenate([place_V2 / np.float32(step), np.ones((len(place_V2), 1), np.float32)], axis=1)
+    camera_V3 *= depth_V[:, None]
+    seen = facing(flat, camera_V3, painting.mesh.face_F3)
+    hits = nearest_faces(seen)
+    if not len(hits.pixel_P):
+        return None
+    face_hw = np.full(rows * columns, -1, np.int32)
+    index_F = np.full(len(painting.mesh.face_F3), -1, np.int32)
+    index_F[seen.face_T] = np.arange(len(seen.face_T), dtype=np.int32)
+    face_hw[hits.pixel_P] = index_F[hits.face_P]
+    return MeshImage(
+        step=step, face_hw=face_hw.reshape(rows, columns), shift_2hw=np.zeros((2, rows, columns), np.float32),
+        chart_T=painting.mesh.chart_F[seen.face_T], seen_T=seen.face_T,
+        map_T10=_affine_maps(seen, painting.mesh.corner_uv_F32[seen.face_T], step),
+    )  # fmt: skip
+
+
+def _affine_maps(seen: Facing, corner_uv_T32: F32, step: int) -> F32:
+    """U and V of each face: values at 0, changes with x and with y in pixels, least and greatest values."""
+    (ax, bx, cx), (ay, by, cy) = (at.astype(np.float64) * step for at in (seen.x_3T, seen.y_3T))
+    double = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    columns: list[list[F64]] = []
+    for axis in (0, 1):
+        a, b, c = corner_uv_T32[..., axis].T.astype(np.float64)
+        along_x = ((b - a) * (cy - ay) - (c - a) * (by - ay)) / double
+        along_y = ((c - a) * (bx - ax) - (b - a) * (cx - ax)) / double
+        low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
+        slack = BEYOND * (high - low)
+        columns.append([a - along_x * ax - along_y * ay, along_x, along_y, low - slack, high + slack])
+    return np.stack([one for pair in zip(*columns, strict=True) for one in pair], axis=1).astype(np.float32)
+
+
+def filled(image: MeshImage, inside_hw: Bool) -> MeshImage:
+    """The image whose empty cells inside of a mask read the nearest cell that shows the mesh."""
+    empty_hw = image.face_hw < 0
+    gap_hw = empty_hw & inside_hw
+    if not gap_hw.any():
+        return image
+    _, number_hw = cv2.distanceTransformWithLabels(
+        empty_hw.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # The transform numbers the cells without distance in an order of its own.
+    shown = np.flatnonzero(~empty_hw)
+    cell_K = np.zeros(int(number_hw.max()) + 1, np.int64)
+    cell_K[number_hw.reshape(-1)[shown]] = shown
+    gap = np.flatnonzero(gap_hw)
+    source = cell_K[number_hw.reshape(-1)[gap]]
+    face_hw, shift_2hw = image.face_hw.copy(), image.shift_2hw.copy()
+    face_hw.reshape(-1)[gap] = image.face_hw.reshape(-1)[source]
+    width = image.face_hw.shape[1]
+    shift_2hw[0].reshape(-1)[gap] = image.step * (source % width - gap % width)
+    shift_2hw[1].reshape(-1)[gap] = image.step * (source // width - gap // width)
+    return replace(image, face_hw=face_hw, shift_2hw=shift_2hw)

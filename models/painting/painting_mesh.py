@@ -1,0 +1,79 @@
+"""A coarse mesh of the open body with its charts, on which textures are carried into the picture.
+
+Its vertices are some of the body's, so they move as the body does. `bake_painting_mesh.py` writes the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from models.arrays import F32, Index
+from models.body.open_body import load_body
+from models.errors import ModelError
+from models.surface.chart_lookup import CHARTS, ChartLookup, corner_mean
+from models.surface.charted_mesh import ChartedMesh
+
+PAINTING_MESH_FILE = Path(__file__).with_name("painting_mesh.npz")
+FORMAT = 1
+REMEDY = "create it: python -m models.painting.bake_painting_mesh"
+HARMONICS = 60
+"""Smooth functions on the skin, of ever smaller waves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintingMesh:
+    """A coarse mesh of N vertices and M faces.
+
+    Attributes:
+        vertex_N: the vertices among the body's.
+        mesh: the mesh in the mean rest pose.
+        basis_NH: values of smooth functions at the vertices, of mean square 1: eigenvectors of the mesh's Laplacian, by
+            growing frequency; the first is constant.
+        frequency_H: their spatial frequencies, radians a metre.
+        lookup: from chart, U and V to the mesh.
+    """
+
+    vertex_N: Index
+    mesh: ChartedMesh
+    basis_NH: F32
+    frequency_H: F32
+    lookup: ChartLookup
+
+
+@cache
+def load_painting_mesh() -> PaintingMesh:
+    """The mesh of this repository, read once. Raises ModelError if the file is missing or has another format."""
+    try:
+        with np.load(PAINTING_MESH_FILE) as data:
+            arrays = {key: data[key] for key in data.files}
+    except (OSError, ValueError) as error:
+        raise ModelError("the painting mesh cannot be read", str(PAINTING_MESH_FILE), REMEDY) from error
+    body = load_body()
+    if int(arrays.get("format", -1)) != FORMAT or int(arrays["vertex_N"].max()) >= len(body.mean_V3):
+        raise ModelError(f"the format is not {FORMAT}, or this is of another body", str(PAINTING_MESH_FILE), REMEDY)
+    vertex_N = arrays["vertex_N"].astype(np.intp)
+    mesh = ChartedMesh(
+        vertex_V3=body.mean_V3[vertex_N], face_F3=arrays["face_M3"].astype(np.intp), chart_F=arrays["chart_M"],
+        corner_uv_F32=arrays["corner_uv_M32"], twin_V=np.arange(len(vertex_N)),
+    )  # fmt: skip
+    return PaintingMesh(
+        vertex_N=vertex_N, mesh=mesh, basis_NH=arrays["basis_NH"].astype(np.float32),
+        frequency_H=arrays["frequency_H"], lookup=ChartLookup(mesh),
+    )  # fmt: skip
+
+
+@cache
+def skin_places(side: int) -> F32:
+    """Places on the mean body at rest under (chart, U, V): a strip of 24 tiles (24·side, side, 3), metres.
+
+    A tile is laid out like those of an atlas: U grows with the column, V against the row.
+    """
+    painting, step_S = load_painting_mesh(), np.linspace(0, 1, side)
+    chart_M = np.repeat(np.arange(1, CHARTS + 1), side * side)
+    found = painting.lookup(chart_M, np.tile(step_S, CHARTS * side), np.tile(np.repeat(step_S[::-1], side), CHARTS))
+    place_M3 = corner_mean(painting.mesh.vertex_V3, painting.mesh, found)
+    return np.ascontiguousarray(place_M3.reshape(CHARTS * side, side, 3), np.float32)

@@ -19,6 +19,7 @@ STAGES: dict[str, str] = {
     "bridge": "stages.people.bridge:Bridge",
     "smooth": "stages.people.smooth:Smooth",
     "fit": "stages.bodies.fit:FitBodies",
+    "paint_bodies": "stages.bodies.paint_bodies:PaintBodies",
     "animate": "stages.bodies.animate:Animate",
     "replay_pair": "stages.results.replay_pair:ReplayPair",
     "replay": "stages.results.replay:Replay",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
+import cv2
 import numpy as np
 
 from models.errors import ModelError
@@ -14,12 +15,13 @@ from models.surface.atlas import DEFAULT_ATLAS
 from models.surface.atlas_file import AtlasBuilder
 from models.surface.logos import Logo
 from pipeline.stage import Stage, StageError
+from stages.bodies.body_paints import BodyPaints, PersonPaint
 from stages.drawing.body_styles import BODY_STYLES, DrawnBody, paint_bodies
 from stages.drawing.compositing import FrameCanvas, straight_colours
 from stages.drawing.part_groups import charts_of, label_filter
 from stages.drawing.person_atlases import PersonAtlases
 from stages.drawing.styles import STYLES, DrawnPerson, PersonPainter, StyleSettings, painter_of
-from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
+from stages.payloads import Bodies, FrameChunk, Overlay, People, PersonSurface, Surfaces
 from stages.people.depth_order import painters_order
 
 SIDE_BY_SIDE = "+"
@@ -32,10 +34,34 @@ BACKGROUNDS: dict[str, tuple[int, int, int]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintCount:
+    """How many people were painted over all frames, how many of them by the body, and the same for their pixels."""
+
+    people: int = 0
+    by_body: int = 0
+    pixels: int = 0
+    body_pixels: float = 0.0
+
+    def with_person(self, pixels: int, body_share: float) -> PaintCount:
+        """One more person in a frame; a share of 0: painted by the surface."""
+        return PaintCount(
+            people=self.people + 1, by_body=self.by_body + (body_share > 0), pixels=self.pixels + pixels,
+            body_pixels=self.body_pixels + body_share * pixels,
+        )  # fmt: skip
+
+    def shares(self) -> dict[str, dict[str, float]]:
+        """Shares painted by the body, for the report."""
+        if not self.pixels:
+            return {}
+        shares = {"people": self.by_body / self.people, "pixels": self.body_pixels / self.pixels}
+        return {"painted_by_body": {key: round(share, 4) for key, share in shares.items()}}
+
+
 class Render(Stage):
     """Frames with every person drawn in the chosen style; nearer people occlude farther ones."""
 
-    optional_stages = ("fit",)
+    optional_stages = ("fit", "paint_bodies")
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -52,6 +78,8 @@ class Render(Stage):
             opacity: 0..1; None = the style's own.
             shading: 0..1, how much of the original's light and folds a texture keeps.
             fade: 0..1, how much of the original shows through a texture where confidence is low.
+            paint: by what a texture is painted: the network's `surface`; the fitted `body` where there is one; `auto`:
+                the body where it agrees with the network, else the surface.
             background: around people: the `frame`, `black`, `white`, `green`, or nothing (`transparent`).
             min_score: people with a lower score are not drawn.
         """
@@ -65,6 +93,7 @@ class Render(Stage):
         opacity: float | None = None
         shading: float = 0.6
         fade: float = 0.0
+        paint: Literal["auto", "body", "surface"] = "surface"
         background: Literal["frame", "black", "white", "green", "transparent"] = "frame"
         min_score: float = 0.0
 
@@ -90,7 +119,9 @@ class Render(Stage):
 
     @classmethod
     def needs(cls, config: Config) -> Sequence[str]:
-        """`fit` for the styles that draw fitted bodies."""
+        """`fit` for the styles that draw fitted bodies; and `paint_bodies` for textures that are painted by them."""
+        if config.paint != "surface" and "texture" in config.styles:
+            return ("fit", "paint_bodies")
         return ("fit",) if any(style in BODY_STYLES for style in config.styles) else ()
 
     @classmethod
@@ -115,10 +146,12 @@ class Render(Stage):
             None if style in BODY_STYLES else painter_of(style, _settings_of(config, style)) for style in config.styles
         ]
         self._atlases = _atlases(config) if _wears_atlas(config) else None
+        self._painted = PaintCount()
 
     def __call__(
-        self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None
-    ) -> Iterator[Overlay]:
+        self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None,
+        paints: BodyPaints | None = None,
+    ) -> Iterator[Overlay]:  # fmt: skip
         """The chunk's frames with its people drawn; the input frames stay unchanged.
 
         Raises StageError for a style of fitted bodies where nothing is fitted.
@@ -131,7 +164,7 @@ class Render(Stage):
         transparent = self.config.background == "transparent"
         alpha_THW = np.zeros(rgb_THW3.shape[:3], np.uint8) if transparent else None
         for t in range(count):
-            drawn = self._people_to_draw(frames, t, people, surfaces)
+            drawn = self._people_to_draw(frames, t, people, surfaces, paints)
             for panel, (style, painter) in enumerate(zip(self.config.styles, self._painters, strict=True)):
                 columns = slice(panel * width, (panel + 1) * width)
                 canvas = FrameCanvas(
@@ -148,14 +181,17 @@ class Render(Stage):
         yield Overlay(rgb_THW3=rgb_THW3, alpha_THW=alpha_THW)
 
     def blank(
-        self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, bodies: Bodies | None = None
-    ) -> Overlay:
+        self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, bodies: Bodies | None = None,
+        paints: BodyPaints | None = None,
+    ) -> Overlay:  # fmt: skip
         """The original frames, once per image side by side."""
         if len(self._painters) == 1:
             return Overlay(rgb_THW3=frames.rgb_THW3)
         return Overlay(rgb_THW3=np.concatenate([frames.rgb_THW3] * len(self._painters), axis=2))
 
-    def _people_to_draw(self, frames: FrameChunk, t: int, people: People, surfaces: Surfaces) -> list[DrawnPerson]:
+    def _people_to_draw(
+        self, frames: FrameChunk, t: int, people: People, surfaces: Surfaces, paints: BodyPaints | None
+    ) -> list[DrawnPerson]:
         """The people to draw in a frame, the farthest first."""
         here_N = np.flatnonzero((people.frame_N == t) & (people.score_N >= self.config.min_score))
         surfaces_here = [surfaces.people[n] for n in here_N]
@@ -169,9 +205,24 @@ class Render(Stage):
                 score=float(people.score_N[n]),
                 identity=int(people.id_N[n]),
                 atlas=None if self._atlases is None else self._atlases.atlas_of(int(people.id_N[n]), second),
+                textured=None if paints is None else self._textured(surfaces.people[n], paints.people[n]),
             )
             for n in here_N[order]
         ]
+
+    def _textured(self, surface: PersonSurface, paint: PersonPaint | None) -> PersonSurface | None:
+        """The surface by which a person's texture is painted, where it is not the person's own."""
+        if self.config.paint == "surface" or (self.config.paint == "auto" and paint is not None and paint.misfit):
+            paint = None
+        share = 0.0 if paint is None else paint.body_share
+        self._painted = self._painted.with_person(cv2.countNonZero(surface.labels_hw), share)
+        if paint is None:
+            return None
+        return replace(surface, labels_hw=paint.labels_hw, uv_2hw=paint.uv_2hw)
+
+    def summary(self) -> Mapping[str, Any]:
+        """`painted_by_body`: shares of people over all frames, and of their pixels; empty where none was tried."""
+        return self._painted.shares()
 
     def _paint(self, canvas: FrameCanvas, painter: PersonPainter | None, drawn: list[DrawnPerson]) -> None:
         """Fill a canvas with its background and people; the style `none` always shows the frame."""

@@ -23,6 +23,7 @@ class DrawnPerson:
         surface: on the person's own grid.
         box_4, score, identity: as in `People`.
         atlas: the person's texture at this time; None in styles without texture.
+        textured: the surface by which the texture is painted; None = `surface`.
     """
 
     surface: PersonSurface
@@ -30,6 +31,7 @@ class DrawnPerson:
     score: float
     identity: int
     atlas: Atlas | None = None
+    textured: PersonSurface | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,8 @@ def painter_of(style: str, settings: StyleSettings) -> PersonPainter | None:
     paint = _grid_painter(style, settings)
 
     def paint_person(canvas: FrameCanvas, drawn: DrawnPerson) -> None:
-        visible = visible_part(canvas, drawn.surface, settings.kept_256)
+        surface = drawn.textured if style == "texture" and drawn.textured is not None else drawn.surface
+        visible = visible_part(canvas, surface, settings.kept_256)
         if visible is not None:
             paint(visible, drawn.atlas)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.stage import Job, Stage
+from stages.bodies.body_paints import BodyPaints
 from stages.drawing.render import Render
 from stages.live.latest_frame import LatestFrame
 from stages.live.page import Page
@@ -89,9 +90,10 @@ class Preview(Stage):
         surfaces: Surfaces,
         captured: Captured,
         bodies: Bodies | None = None,
+        paints: BodyPaints | None = None,
     ) -> Iterator[Overlay]:
         """Draw the chunk's people and show its last frame."""
-        overlay = self._switcher.draw(frames, people, surfaces, bodies)
+        overlay = self._switcher.draw(frames, people, surfaces, bodies, paints)
         self._latest.put(overlay.rgb_THW3[-1], captured, int((people.frame_N == len(frames) - 1).sum()))
         yield overlay
 

@@ -14,6 +14,7 @@ from typing import Any
 from models.errors import ModelError
 from models.surface.atlas_file import AtlasBuilder, load_atlas
 from pipeline.stage import StageError
+from stages.bodies.body_paints import BodyPaints
 from stages.drawing.person_atlases import PersonAtlases, is_video_file
 from stages.drawing.render import SIDE_BY_SIDE, Render
 from stages.drawing.styles import STYLES
@@ -68,7 +69,10 @@ class StyleSwitcher:
         """Names of the atlases that viewers can choose."""
         return [CONFIGURED_ATLAS, *self._uploaded]
 
-    def draw(self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None) -> Overlay:
+    def draw(
+        self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None,
+        paints: BodyPaints | None = None,
+    ) -> Overlay:  # fmt: skip
         """Draw the frames in the requested style.
 
         If that fails, draws them in the last style that worked, and sets `trouble` to the reason.
@@ -79,14 +83,14 @@ class StyleSwitcher:
         with self._lock:
             requested, style = self._requested, self.style
         try:
-            (overlay,) = requested(frames, people, surfaces, bodies)
+            (overlay,) = requested(frames, people, surfaces, bodies, paints)
         except (StageError, ModelError) as error:
             if requested is self._working:
                 raise
             with self._lock:
                 self.trouble = str(error)
                 self._requested, self.style = self._working, self._working_style
-            (overlay,) = self._working(frames, people, surfaces, bodies)
+            (overlay,) = self._working(frames, people, surfaces, bodies, paints)
             return overlay
         self._working, self._working_style = requested, style
         return overlay

@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from models.metrics.person_matching import match_people
 from models.network import NetworkConfig
 from models.surface.atlas import Atlas, atlas_from_tiles
 from models.surface.geometry import SurfaceGeometry, open_body_geometry
+from stages.bodies.fit import FitBodies
+from stages.bodies.paint_bodies import PaintBodies
 from stages.drawing.compositing import FrameCanvas, visible_part
 from stages.drawing.texture import draw_texture
 from stages.payloads import U8, FrameChunk, People, PersonSurface, Surfaces
@@ -65,7 +68,25 @@ def by_surface(
     return [list(one.people) for one in surfaces]
 
 
-PAINTERS: dict[str, Painter] = {"surface": by_surface}
+def by_body(
+    frames: Sequence[FrameChunk], people: Sequence[People], surfaces: Sequence[Surfaces], auto: bool = False
+) -> list[list[PersonSurface]]:
+    """Through the fitted body; with `auto` only where it agrees with the network."""
+    fit = FitBodies(FitBodies.Config(look_ahead=2))
+    bodies = [one for packet in zip(frames, people, surfaces, strict=True) for one in fit(*packet)] + list(fit.flush())
+    stage = PaintBodies(PaintBodies.Config())
+    made = []
+    for frame, here, seen, fitted in zip(frames, people, surfaces, bodies, strict=True):
+        (paints,) = stage(frame, here, seen, fitted)
+        made.append([
+            one if paint is None or (auto and paint.misfit)
+            else replace(one, labels_hw=paint.labels_hw, uv_2hw=paint.uv_2hw)
+            for one, paint in zip(seen.people, paints.people, strict=True)
+        ])  # fmt: skip
+    return made
+
+
+PAINTERS: dict[str, Painter] = {"surface": by_surface, "body": by_body, "auto": partial(by_body, auto=True)}
 
 
 @dataclass(slots=True)

@@ -1,0 +1,46 @@
+"""Where the optical flow carries points of a person from one frame to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from stages.payloads import F32
+from stages.people.point_flow import PATCH, PYRAMID_LEVELS, STOP, SmallFrame
+
+MARGIN = 16
+"""Pixels of the small image around a person in which the person is looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedPoints:
+    """Points followed from one frame to the next (Lucas and Kanade, 1981, on pyramids)."""
+
+    before: SmallFrame
+    now: SmallFrame
+
+    def __call__(self, pixel_K2: F32) -> F32:
+        """Places in the later frame, (K, 2) pixels; NaN for points that are lost or outside.
+
+        Args:
+            pixel_K2: places in the earlier frame, pixels.
+        """
+        carried_K2 = np.full(pixel_K2.shape, np.nan, np.float32)
+        height, width = self.now.grey_hw.shape
+        small_K2 = pixel_K2 / np.float32(self.now.step) - 0.5
+        known = np.flatnonzero(((small_K2 >= 0) & (small_K2 <= (width - 1, height - 1))).all(axis=1))
+        if self.before.grey_hw.shape != (height, width) or not len(known):
+            return carried_K2
+        left, top = np.maximum(small_K2[known].min(axis=0) - MARGIN, 0).astype(int)
+        right, bottom = (small_K2[known].max(axis=0) + MARGIN + 2).astype(int)
+        window, corner_2 = (slice(top, bottom), slice(left, right)), np.array([left, top], np.float32)
+        to_K12, found_K1, _ = cv2.calcOpticalFlowPyrLK(
+            self.before.grey_hw[window], self.now.grey_hw[window],
+            (small_K2[known] - corner_2)[:, None], None,  # type: ignore[call-overload]
+            winSize=PATCH, maxLevel=PYRAMID_LEVELS, criteria=STOP, minEigThreshold=1e-3,
+        )  # fmt: skip
+        followed = found_K1[:, 0] > 0
+        carried_K2[known[followed]] = (to_K12[followed, 0] + corner_2 + 0.5) * np.float32(self.now.step)
+        return carried_K2

@@ -1,0 +1,137 @@
+"""Painting through bodies: charts, U and V of each person from the fitted body, for textures without tears."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.body.fitted_body import FittedBody
+from models.painting.body_paint import PaintMemory, body_paint
+from pipeline.stage import Stage
+from stages.bodies.body_paints import BodyPaints, PersonPaint
+from stages.bodies.carried_points import CarriedPoints
+from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces
+from stages.people.point_flow import SmallFrame
+from stages.people.surface_arrays import NamedArrays, arrays_from_bytes, arrays_to_bytes
+
+REMEMBERED = ("network_Q", "vertex_K", "pixel_K2")
+"""The arrays of a person's memory."""
+FORGET_FRAMES = 30
+"""Frames without a person after which nothing is remembered of the person."""
+
+
+class PaintBodies(Stage):
+    """Surfaces and fitted bodies in; out comes where a texture belongs on each person who has a body.
+
+    Surfaces themselves stay as they are: only textures are drawn by the result.
+    """
+
+    ordered = True
+    memory_frames = None
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """Who is painted through the body.
+
+        Attributes:
+            least_height: smaller people are painted by their surface, pixels.
+            most_people: in frames with more people the tallest are painted through the body.
+        """
+
+        least_height: int = 60
+        most_people: int = 8
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for a number out of range."""
+            if self.least_height < 1:
+                raise ValueError(f"least_height is {self.least_height}, must be 1 or more")
+            if self.most_people < 1:
+                raise ValueError(f"most_people is {self.most_people}, must be 1 or more")
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """A new stream without people."""
+        super().__init__(config, threads=threads)
+        self.memory: dict[int, tuple[int, PaintMemory]] = {}
+        self.before: SmallFrame | None = None
+
+    def __call__(
+        self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies
+    ) -> Iterator[BodyPaints]:
+        """The paints of a chunk's people, in order."""
+        painted: list[PersonPaint | None] = [None] * len(surfaces)
+        for t in range(len(frames)):
+            here = np.flatnonzero(people.frame_N == t).tolist()
+            self._forget(frames.first + t)
+            now = SmallFrame.of(frames.rgb_THW3[t])
+            flow = None if self.before is None else CarriedPoints(before=self.before, now=now)
+            self.before = None if frames.video.still else now
+            fitted = dict(zip(here, bodies.of_people(t, len(here)), strict=True))
+            for n in self._tall({n: surfaces.people[n] for n in here if fitted[n] is not None}):
+                body = fitted[n]
+                assert body is not None
+                identity = -1 if frames.video.still else int(people.id_N[n])
+                painted[n] = self._painted(identity, surfaces.people[n], body, frames.first + t, flow)
+        yield BodyPaints(people=tuple(painted))
+
+    def blank(
+        self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, bodies: Bodies | None
+    ) -> BodyPaints:
+        """Nobody."""
+        return BodyPaints(people=(None,) * (0 if surfaces is None else len(surfaces)))
+
+    def _painted(
+        self, identity: int, surface: PersonSurface, body: FittedBody, frame: int, flow: CarriedPoints | None
+    ) -> PersonPaint | None:
+        """One person's paint, which is remembered under the identity, if there is one."""
+        last, memory = self.memory.get(identity, (-1, None))
+        carried_K2 = None
+        if memory is not None and flow is not None and last == frame - 1:
+            carried_K2 = flow(memory.pixel_K2)
+        grid = surface.labels_hw, surface.uv_2hw, surface.confidence_hw, (surface.x0, surface.y0)
+        paint = body_paint(*grid, body, memory, carried_K2)
+        if paint is None:
+            return None
+        if identity >= 0:
+            self.memory[identity] = frame, paint.memory
+        return PersonPaint(
+            labels_hw=paint.labels_hw, uv_2hw=paint.uv_2hw, body_share=paint.body_share,
+            misfit=paint.memory.by_surface,
+        )  # fmt: skip
+
+    def _tall(self, fitted: dict[int, PersonSurface]) -> list[int]:
+        """Those of one frame's people who are tall enough, and not too many of them, in order."""
+        height = {n: int(np.count_nonzero(surface.labels_hw.any(axis=1))) for n, surface in fitted.items()}
+        tall = [n for n in fitted if height[n] >= self.config.least_height]
+        return sorted(sorted(tall, key=lambda n: -height[n])[: self.config.most_people])
+
+    def _forget(self, frame: int) -> None:
+        """Drop what is known of people who have not been painted for long."""
+        self.memory = {key: one for key, one in self.memory.items() if 0 < frame - one[0] <= FORGET_FRAMES}
+
+    def state(self) -> bytes:
+        """What is remembered of each person, and the last frame as a small image, exactly."""
+        known = self.memory
+        arrays: NamedArrays = {
+            "whole": np.array([(key, frame, one.by_surface) for key, (frame, one) in known.items()], np.int64)
+        }
+        for key, (_, one) in known.items():
+            arrays |= {f"{name} {key}": getattr(one, name) for name in REMEMBERED}
+        if self.before is not None:
+            arrays |= {"before": self.before.grey_hw, "step": np.array(self.before.step)}
+        return arrays_to_bytes(arrays)
+
+    def restore(self, state: bytes) -> None:
+        """Continue from what `state` returned."""
+        arrays = arrays_from_bytes(state)
+        self.memory = {
+            key: (
+                frame,
+                PaintMemory(by_surface=bool(by_surface), **{name: arrays[f"{name} {key}"] for name in REMEMBERED}),
+            )
+            for key, frame, by_surface in arrays["whole"].reshape(-1, 3).tolist()
+        }
+        self.before = None
+        if "before" in arrays:
+            self.before = SmallFrame(grey_hw=arrays["before"], step=int(arrays["step"]))

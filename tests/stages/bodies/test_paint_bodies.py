@@ -1,0 +1,130 @@
+"""Textures through the fitted body, as stages: who is painted, what else stays, and how a stream continues."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.config import load_config
+from pipeline.conversion import ConfigError
+from stages import STAGES
+from stages.bodies.body_paints import BodyPaints
+from stages.bodies.carried_points import CarriedPoints
+from stages.bodies.paint_bodies import PaintBodies
+from stages.drawing.render import Render
+from stages.payloads import Bodies, FrameChunk
+from stages.people.point_flow import SmallFrame
+from tests.stages.bodies.made_bodies import HEIGHT, WIDTH, grey_frames, made_body, shown
+
+pytestmark = pytest.mark.quick
+NEAR, FAR = made_body((0.3, 0, 3.0), bend_deg=30), made_body((-0.6, 0, 5.0), bend_deg=30)
+WRONG = made_body((0.3, 0, 3.0), turn_deg=180, bend_deg=30)
+
+
+def patterned(count: int, first: int = 0) -> FrameChunk:
+    """Frames of one coarse random pattern."""
+    rng = np.random.default_rng(3)
+    image = np.kron(rng.integers(0, 255, (HEIGHT // 4, WIDTH // 4, 3)), np.ones((4, 4, 1), int)).astype(np.uint8)
+    return replace(grey_frames(count, first), rgb_THW3=np.repeat(image[None], count, axis=0))
+
+
+def paints_of(stage: PaintBodies, seen: list, fitted: list, first: int = 0) -> BodyPaints:
+    people, surfaces = shown(seen)
+    bodies = Bodies.joined([Bodies.of_frame(frame) for frame in fitted])
+    (paints,) = stage(patterned(len(seen), first), people, surfaces, bodies)
+    return paints
+
+
+def drawn(paint: str, fitted: list, style: str = "texture") -> tuple[np.ndarray, dict]:
+    """A frame in which NEAR is seen and a body is fitted, and the report."""
+    people, surfaces = shown([[(1, NEAR)]])
+    bodies = Bodies.joined([Bodies.of_frame(fitted)])
+    paints = paints_of(PaintBodies(PaintBodies.Config()), [[(1, NEAR)]], [fitted])
+    stage = Render(Render.Config(style=style, paint=paint))
+    (overlay,) = stage(patterned(1), people, surfaces, bodies, paints)
+    return overlay.rgb_THW3[0], dict(stage.summary())
+
+
+def test_people_without_a_body_small_ones_and_those_beyond_the_number_have_no_paint() -> None:
+    both = [[(1, NEAR), (2, FAR)]]
+    fitted = paints_of(PaintBodies(PaintBodies.Config()), both, both)
+    assert [paint is not None for paint in fitted.people] == [True, True]
+    without = Bodies.of_frame([(1, NEAR)], [0])
+    people, surfaces = shown(both)
+    (paints,) = PaintBodies(PaintBodies.Config())(patterned(1), people, surfaces, without)
+    assert [paint is not None for paint in paints.people] == [True, False]
+    for settings in ({"least_height": 120}, {"most_people": 1}):
+        some = paints_of(PaintBodies(PaintBodies.Config(**settings)), both, both)
+        assert [paint is not None for paint in some.people] == [True, False]
+
+
+@pytest.mark.parametrize("key", ["least_height", "most_people"])
+def test_a_number_below_one_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match=f"{key} is 0, must be 1 or more"):
+        PaintBodies.Config(**{key: 0})
+
+
+def test_a_restored_stage_continues_exactly() -> None:
+    moving = [[(1, made_body((0.3 + 0.02 * t, 0, 3.0), bend_deg=30 + 3 * t))] for t in range(6)]
+    whole = PaintBodies(PaintBodies.Config())
+    expected = paints_of(whole, moving, moving).people
+    first, second = PaintBodies(PaintBodies.Config()), PaintBodies(PaintBodies.Config())
+    paints_of(first, moving[:3], moving[:3])
+    second.restore(first.state())
+    found = paints_of(second, moving[3:], moving[3:], first=3).people
+    for one, other in zip(found, expected[3:], strict=True):
+        assert one is not None and other is not None
+        assert np.array_equal(one.labels_hw, other.labels_hw) and np.array_equal(one.uv_2hw, other.uv_2hw)
+    assert second.state() == whole.state()
+    alone = paints_of(PaintBodies(PaintBodies.Config()), moving[3:], moving[3:], first=3).people
+    assert any(not np.array_equal(one.uv_2hw, other.uv_2hw) for one, other in zip(found, alone, strict=True))
+
+
+def test_only_textures_are_painted_by_the_body() -> None:
+    surface, nothing = drawn("surface", [(1, NEAR)])
+    body, report = drawn("body", [(1, NEAR)])
+    assert not np.array_equal(surface, body)
+    assert nothing == {"painted_by_body": {"people": 0.0, "pixels": 0.0}}
+    assert report["painted_by_body"]["people"] == 1.0 and report["painted_by_body"]["pixels"] > 0.95
+    assert np.array_equal(drawn("auto", [(1, NEAR)])[0], body)
+    for style in ("parts", "uv", "contours"):
+        assert np.array_equal(drawn("surface", [(1, NEAR)], style)[0], drawn("body", [(1, NEAR)], style)[0])
+
+
+def test_auto_paints_by_the_surface_where_the_body_is_wrong_or_missing() -> None:
+    surface, _ = drawn("surface", [(1, NEAR)])
+    found, report = drawn("auto", [(1, WRONG)])
+    assert np.array_equal(found, surface) and report == {"painted_by_body": {"people": 0.0, "pixels": 0.0}}
+    assert not np.array_equal(drawn("body", [(1, WRONG)])[0], surface)
+    assert np.array_equal(drawn("auto", [])[0], surface) and np.array_equal(drawn("body", [])[0], surface)
+
+
+def test_bodies_are_fitted_for_textures_alone() -> None:
+    assert Render.needs(Render.Config()) == ()
+    assert Render.needs(Render.Config(paint="auto", style="parts")) == ()
+    assert Render.needs(Render.Config(paint="auto", style="none+texture")) == ("fit", "paint_bodies")
+    for name in ("video", "live", "render"):
+        plan = load_config(name, ["render.paint=auto"], STAGES)
+        (stages,) = [lane.stages for lane in plan.settings.lanes.values() if "paint_bodies" in lane.stages]
+        at = stages.index("paint_bodies")
+        assert stages[at - 1] == "fit" and stages[at + 1] in ("render", "preview")
+        assert "paint_bodies" not in load_config(name, [], STAGES).stages
+
+
+def test_an_unknown_painter_is_refused_with_its_key() -> None:
+    with pytest.raises(ConfigError, match=r"render\.paint"):
+        load_config("video", ["render.paint=mesh"], STAGES)
+
+
+def test_points_are_carried_as_the_picture_moves() -> None:
+    still = patterned(1).rgb_THW3[0]
+    moved = np.roll(still, (3, 5), axis=(0, 1))
+    flow = CarriedPoints(before=SmallFrame.of(still), now=SmallFrame.of(moved))
+    points = np.stack(np.meshgrid(np.arange(60, 260, 9), np.arange(60, 180, 9)), axis=-1).reshape(-1, 2) + 0.5
+    carried = flow(points.astype(np.float32))
+    known = np.isfinite(carried).all(axis=1)
+    assert known.mean() > 0.9 and np.abs(np.median(carried[known] - points[known], axis=0) - (5, 3)).max() < 0.1
+    outside = flow(np.array([[-5, 10], [10, HEIGHT + 9]], np.float32))
+    assert np.isnan(outside).all()

@@ -15,6 +15,11 @@ from models.fitting.correspondences import Correspondences, SurfaceOfPerson, cor
 from models.fitting.least_squares import FitProblem, PoseGaussian, library_prior, minimized_pose
 from models.fitting.surface_fit import MIN_SURFACE_POINTS, SurfaceFitSettings, fitted_body, pose_from_scratch
 
+REFERENCE_RATE = 30.0
+"""Frames per second. Settings state what happens from frame to frame at this rate."""
+LONGEST_STEP_S = 0.2
+"""Seconds. A longer step between two fits counts as this long for the shape: the person was hidden part of the time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackFitSettings:
@@ -23,9 +28,10 @@ class TrackFitSettings:
     Attributes:
         fit: settings of a fit from scratch, for a new person and for a lost track.
         steps: maximum number of optimiser steps in each frame.
-        velocity: share of the last change of pose and position that the prediction repeats, 0..1.
+        velocity: share of the velocity of pose and position that remains after 1/30 s, 0..1.
         rotation_spread: standard deviation of a rotation around the predicted one, radians per axis after 1/30 s.
-        shape_frames: number of frames over which the shape is averaged. After them it is constant.
+        shape_seconds: the shape is averaged over the first frames, of at least this time. After them it is constant.
+        residual_memory: weight that the mean residual keeps after 1/30 s, 0..1.
         restart_ratio: a fit whose residual exceeds the mean residual by this factor is compared with one from scratch.
     """
 
@@ -33,7 +39,8 @@ class TrackFitSettings:
     steps: int = 2
     velocity: float = 0.7
     rotation_spread: float = 0.4
-    shape_frames: int = 10
+    shape_seconds: float = 0.29
+    residual_memory: float = 0.8
     restart_ratio: float = 1.7
 
 
@@ -46,6 +53,7 @@ class TrackedBody:
         previous: the fit of the frame before; None in the first frame, and after a restart from scratch.
         second, previous_second: times of these two frames, seconds.
         frames: number of fitted frames.
+        observed: time over which the person was visible, seconds.
         mean_residual: exponential mean of the residuals of all frames.
     """
 
@@ -54,6 +62,7 @@ class TrackedBody:
     second: float
     previous_second: float
     frames: int
+    observed: float
     mean_residual: float
 
 
@@ -94,24 +103,34 @@ def tracked_body(
     body = fitted_body(problem, seen, pose, settings.fit.last_width)
     if known is None:
         return TrackedBody(
-            body=body, previous=None, second=second, previous_second=second, frames=1, mean_residual=body.residual
+            body=body, previous=None, second=second, previous_second=second, frames=1, observed=0.0,
+            mean_residual=body.residual,
         )
-    if known.frames < settings.shape_frames:
+    if known.observed < settings.shape_seconds:
         shape_C = (known.frames * known.body.pose.shape_C + body.pose.shape_C) / (known.frames + 1)
         body = replace(body, pose=replace(body.pose, shape_C=shape_C.astype(np.float32)))
+    kept = remaining(settings.residual_memory, second - known.second)
     return TrackedBody(
         body=body, previous=None if restarted else known.body, second=second, previous_second=known.second,
-        frames=known.frames + 1, mean_residual=0.8 * known.mean_residual + 0.2 * body.residual,
+        frames=known.frames + 1, observed=known.observed + min(second - known.second, LONGEST_STEP_S),
+        mean_residual=kept * known.mean_residual + (1 - kept) * body.residual,
     )
 
 
 def expected_pose(known: TrackedBody, second: float, velocity: float) -> ReducedPose:
-    """The predicted pose: the last pose, changed by a share of the last change of pose and position."""
+    """The predicted pose at a time: the last pose moves on with a part of its velocity.
+
+    Args:
+        known: the last two fits.
+        second: the time of the prediction.
+        velocity: share of the velocity that remains after 1/30 s.
+    """
     last = reduced_pose(known.body.pose)
     if known.previous is None or known.second <= known.previous_second:
         return last
     before = reduced_pose(known.previous.pose)
-    share = velocity * (second - known.second) / (known.second - known.previous_second)
+    step = second - known.second
+    share = remaining(velocity, step) * step / (known.second - known.previous_second)
     turn_R33 = last.rotation_R33 @ before.rotation_R33.transpose(0, 2, 1)
     return ReducedPose(
         rotation_R33=rotation_exponential(share * rotation_logarithm(turn_R33)) @ last.rotation_R33,
@@ -120,18 +139,26 @@ def expected_pose(known: TrackedBody, second: float, velocity: float) -> Reduced
     )
 
 
+def remaining(share: float, seconds: float) -> float:
+    """What remains of 1 after some seconds, if a share of it remains after 1/30 s.
+
+    Times of frames are rounded, so that steps of 1/30 s give exactly the share.
+    """
+    return share ** round(REFERENCE_RATE * seconds, 4)
+
+
 def _continued(known: TrackedBody, problem: FitProblem, second: float, settings: TrackFitSettings) -> ReducedPose:
     """The fit that starts at the predicted pose. Its prior is narrower: it also prefers poses near the prediction."""
     expected = expected_pose(known, second, settings.velocity)
-    spread = settings.rotation_spread * np.sqrt(max(30 * (second - known.second), 0.25))
+    spread = settings.rotation_spread * np.sqrt(max(REFERENCE_RATE * (second - known.second), 0.25))
     drawn = prior_near(problem.prior, rotation_logarithm(expected.rotation_R33[1:]).ravel(), spread)
     kernel_widths = [2 * settings.fit.last_width, settings.fit.last_width]
     return minimized_pose(problem.with_prior(drawn), expected, kernel_widths, settings.steps)[0]
 
 
 def _settled_shape(known: TrackedBody | None, settings: TrackFitSettings) -> F64 | None:
-    """The person's shape after `shape_frames` frames; None before."""
-    settled = known is not None and known.frames >= settings.shape_frames
+    """The person's shape after `shape_seconds`; None before."""
+    settled = known is not None and known.observed >= settings.shape_seconds
     return known.body.pose.shape_C.astype(np.float64) if known is not None and settled else None
 
 

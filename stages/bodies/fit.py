@@ -21,8 +21,8 @@ from stages.bodies.focal_length import FIELDS_DEG, camera_of
 from stages.payloads import U8, Bodies, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.scene_cuts import is_scene_cut, thumbnail
 
-FORGET_FRAMES = 30
-"""Number of frames without a person after which the fit starts from scratch."""
+FORGET_S = 1.01
+"""Seconds without a person after which the fit starts from scratch: just above 30 frames at 29.97 per second."""
 MIN_PIXELS = 150
 """A surface with fewer pixels is too small for a fit."""
 
@@ -96,10 +96,10 @@ class FitBodies(Stage):
         for t in range(len(frames)):
             second = frames.second(t)
             starts_shot = self._starts_shot(frames.rgb_THW3[t], frames.first + t)
-            self._forget(frames.first + t, starts_shot)
+            self._forget(second, starts_shot)
             here_N = np.flatnonzero(people.frame_N == t)
             seen = [(int(people.id_N[n]), surfaces.people[n]) for n in here_N]
-            found = self._followed(seen, camera, frames.first + t, second)
+            found = self._tracked(seen, camera, second)
             memory.waiting.fits.append(
                 FrameFits(second=second, starts_shot=starts_shot, people=tuple(found.values()), persons=tuple(found))
             )
@@ -125,26 +125,25 @@ class FitBodies(Stage):
         memory.thumbnail, memory.last_frame = now, frame
         return starts_shot
 
-    def _forget(self, frame: int, starts_shot: bool) -> None:
+    def _forget(self, second: float, starts_shot: bool) -> None:
         """Remove the bodies of people who were not visible for a long time; all bodies where a shot starts."""
-        tracked = self.memory.tracked
         self.memory.tracked = {
-            identity: (last, body)
-            for identity, (last, body) in tracked.items()
-            if not starts_shot and 0 < frame - last <= FORGET_FRAMES
+            identity: known
+            for identity, known in self.memory.tracked.items()
+            if not starts_shot and 0 < second - known.second <= FORGET_S
         }
 
-    def _followed(
-        self, seen: Sequence[tuple[int, PersonSurface]], camera: PinholeCamera, frame: int, second: float
+    def _tracked(
+        self, seen: Sequence[tuple[int, PersonSurface]], camera: PinholeCamera, second: float
     ) -> dict[int, tuple[int, FittedBody]]:
         """Identity and body of each fitted person of a frame, by the person's index in `seen`."""
         memory, found = self.memory, {}
         named = [n for n, (identity, _) in enumerate(seen) if identity >= 0]
         for n in (named[index] for index in self._large([seen[n][1] for n in named])):
             identity, surface = seen[n]
-            _, known = memory.tracked.get(identity, (0, None))
-            if (tracked := tracked_body(known, surface, camera, second)) is not None:
-                memory.tracked[identity] = frame, tracked
+            tracked = tracked_body(memory.tracked.get(identity), surface, camera, second)
+            if tracked is not None:
+                memory.tracked[identity] = tracked
                 found[n] = identity, tracked.body
         memory.count += len(found)
         return found

@@ -28,7 +28,7 @@ class FittingMemory:
 
     Attributes:
         waiting: the frames in the look-ahead.
-        tracked: the last frame of each identity, and what is known of its body then.
+        tracked: by identity, what is known of each person's body.
         last_frame: index of the last frame; −1 before the first.
         thumbnail: small image of the last frame.
         count: number of fitted bodies.
@@ -37,7 +37,7 @@ class FittingMemory:
     """
 
     waiting: BodyLookAhead
-    tracked: dict[int, tuple[int, TrackedBody]] = field(default_factory=dict)
+    tracked: dict[int, TrackedBody] = field(default_factory=dict)
     last_frame: int = -1
     thumbnail: U8 = field(default_factory=lambda: NO_THUMBNAIL)
     count: int = 0
@@ -98,32 +98,25 @@ def memory_from_bytes(state: bytes) -> FittingMemory:
     )
 
 
-def _tracked_to_arrays(tracked: Mapping[int, tuple[int, TrackedBody]]) -> NamedArrays:
-    known = [one for _, one in tracked.values()]
-    whole = [(key, frame, one.frames, one.previous is not None) for key, (frame, one) in tracked.items()]
+def _tracked_to_arrays(tracked: Mapping[int, TrackedBody]) -> NamedArrays:
+    known = list(tracked.values())
+    whole = [(identity, one.frames, one.previous is not None) for identity, one in tracked.items()]
+    times = [(one.second, one.previous_second, one.observed, one.mean_residual) for one in known]
     arrays: NamedArrays = {
-        "followed": np.array(whole, np.int64).reshape(-1, 4),
-        "followed times": np.array([(one.second, one.previous_second, one.mean_residual) for one in known], np.float64),
+        "tracked": np.array(whole, np.int64).reshape(-1, 3), "tracked times": np.array(times, np.float64),
     }
     arrays |= bodies_to_arrays("last", [one.body for one in known])
     return arrays | bodies_to_arrays("before", [one.previous for one in known if one.previous is not None])
 
 
-def _tracked_from_arrays(arrays: SavedArrays) -> dict[int, tuple[int, TrackedBody]]:
+def _tracked_from_arrays(arrays: SavedArrays) -> dict[int, TrackedBody]:
     last, before = bodies_from_arrays("last", arrays), iter(bodies_from_arrays("before", arrays))
     found = {}
-    for row, (identity, frame, frames, has_before) in enumerate(arrays["followed"].tolist()):
-        second, previous_second, mean_residual = arrays["followed times"][row].tolist()
-        found[identity] = (
-            frame,
-            TrackedBody(
-                body=last[row],
-                previous=next(before) if has_before else None,
-                second=second,
-                previous_second=previous_second,
-                frames=frames,
-                mean_residual=mean_residual,
-            ),
+    for row, (identity, frames, has_before) in enumerate(arrays["tracked"].tolist()):
+        second, previous_second, observed, mean_residual = arrays["tracked times"][row].tolist()
+        found[identity] = TrackedBody(
+            body=last[row], previous=next(before) if has_before else None, second=second,
+            previous_second=previous_second, frames=frames, observed=observed, mean_residual=mean_residual,
         )
     return found
 

@@ -85,24 +85,26 @@ def followed(poses: tuple[ReducedPose, ReducedPose], seconds: tuple[float, float
         for pose in poses
     )
     return TrackedBody(
-        body=last, previous=previous, second=seconds[1], previous_second=seconds[0], frames=2, mean_residual=0.01
+        body=last, previous=previous, second=seconds[1], previous_second=seconds[0], frames=2, observed=0.03,
+        mean_residual=0.01,
     )
 
 
-@pytest.mark.parametrize(("second", "steps"), [(3.0, 2.0), (1.5, 0.5)])
-def test_the_prediction_is_in_proportion_to_the_time_that_passes(
-    standing: RenderedPerson, second: float, steps: float
+@pytest.mark.parametrize(("frame", "steps"), [(2.0, 1.0), (3.0, 2.0), (1.25, 0.25)])
+def test_the_prediction_follows_a_velocity_that_falls_with_time(
+    standing: RenderedPerson, frame: float, steps: float
 ) -> None:
-    """Fits at 0 s and 1 s; the elbow rotates and the person moves steadily."""
+    """Fits at frames 0 and 1 of 30 per second; the elbow rotates and the person moves steadily."""
     first = true_pose(standing)
     change = 0.3 * np.array([0.0, 1.0, 0.0])
     rotation_R33 = first.rotation_R33.copy()
     rotation_R33[5] = rotation_exponential(change[None])[0] @ rotation_R33[5]
     last = replace(first, rotation_R33=rotation_R33, root_3=first.root_3 + np.array([0.1, 0.0, 0.2]))
-    found = expected_pose(followed((first, last), (0.0, 1.0)), second, 0.7)
-    assert found.root_3 - last.root_3 == pytest.approx(0.7 * steps * np.array([0.1, 0.0, 0.2]), abs=1e-4)
+    found = expected_pose(followed((first, last), (0.0, 1 / 30)), frame / 30, 0.7)
+    share = 0.7**steps * steps
+    assert found.root_3 - last.root_3 == pytest.approx(share * np.array([0.1, 0.0, 0.2]), abs=1e-4)
     turned = rotation_logarithm((found.rotation_R33[5] @ last.rotation_R33[5].T)[None])[0]
-    assert turned == pytest.approx(0.7 * steps * change, abs=1e-3)
+    assert turned == pytest.approx(share * change, abs=1e-3)
 
 
 def test_the_prior_decides_what_the_mesh_does_not_show(standing: RenderedPerson) -> None:

@@ -10,7 +10,7 @@ from models.body.body_pose import posed_keypoints
 from models.body.open_body import KEYPOINT_NAMES, load_body
 from models.body.rotation_vectors import rotation_exponential
 from models.fitting.surface_fit import EXACT
-from models.fitting.track_fit import TrackedBody, TrackFitSettings, tracked_body
+from models.fitting.track_fit import TrackedBody, TrackFitSettings, remaining, tracked_body
 
 FPS, FRAMES = 30.0, 16
 SETTINGS = TrackFitSettings(fit=EXACT)
@@ -57,7 +57,9 @@ def test_the_peak_speed_of_a_kick_is_kept(kick: list[RenderedPerson], followed: 
 
 def test_the_shape_settles(followed: list[TrackedBody]) -> None:
     shapes = [one.body.pose.shape_C for one in followed]
-    assert all(np.array_equal(shapes[SETTINGS.shape_frames], later) for later in shapes[SETTINGS.shape_frames :])
+    settled = round(SETTINGS.shape_seconds * FPS) + 1
+    assert all(np.array_equal(shapes[settled], later) for later in shapes[settled:])
+    assert not np.array_equal(shapes[settled - 2], shapes[settled])
 
 
 def test_a_jump_begins_anew(followed: list[TrackedBody]) -> None:
@@ -72,3 +74,35 @@ def test_nobody_is_followed_where_nothing_is_seen(followed: list[TrackedBody]) -
     blank = person(3, 0.0)
     blank.labels_hw[:] = 0
     assert tracked_body(followed[-1], blank, CAMERA, 1.0, SETTINGS) is None
+
+
+@pytest.mark.parametrize("every", [1, 6])
+def test_the_shape_settles_at_the_same_time_at_any_frame_rate(
+    kick: list[RenderedPerson], followed: list[TrackedBody], every: int
+) -> None:
+    """Every frame shown twice at 60 frames per second, and every sixth frame at 5."""
+    shown = kick[::every] if every > 1 else [frame for frame in kick for _ in range(2)]
+    rate, known, shapes = FPS / every if every > 1 else 2 * FPS, None, []
+    for t, frame in enumerate(shown):
+        known = tracked_body(known, frame, CAMERA, t / rate, SETTINGS)
+        assert known is not None
+        shapes.append(known.body.pose.shape_C)
+    assert settled_at(shapes, rate) == pytest.approx(
+        settled_at([one.body.pose.shape_C for one in followed], FPS), abs=1 / min(rate, FPS) + 1e-6
+    )
+    same = followed[(len(shown) - 1) * every if every > 1 else -1]
+    away_J3 = posed_keypoints(known.body.pose) - posed_keypoints(same.body.pose)
+    assert np.linalg.norm(away_J3 - away_J3[11:13].mean(axis=0), axis=1).mean() < 0.04
+
+
+def settled_at(shapes: list[np.ndarray], rate: float) -> float:
+    """The second from which the shape is constant."""
+    changes = [t + 1 for t in range(len(shapes) - 1) if not np.array_equal(shapes[t], shapes[t + 1])]
+    return max(changes, default=0) / rate
+
+
+def test_what_remains_is_the_same_after_the_same_time_at_any_frame_rate() -> None:
+    assert remaining(0.7, 1 / 30) == 0.7, "frames at 30 per second keep their bytes"
+    for rate in (5, 30, 120):
+        share = np.prod([remaining(0.7, 1 / rate)] * (2 * rate // 5))
+        assert share == pytest.approx(0.7**12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -157,6 +158,20 @@ def test_nobody_gives_no_bodies() -> None:
     assert stage.summary()["bodies"] == 0 and "notes" not in stage.summary()
     (photo,) = FitBodies(FitBodies.Config())(*nobody(grey_frames(1, video=STILL)))
     assert len(photo) == 0
+
+
+@pytest.mark.parametrize("rate", [5, 30, 120])
+def test_a_person_is_forgotten_after_a_second_at_any_frame_rate(rate: int) -> None:
+    """Absent for .8 s the person is known, for 1.2 s not."""
+    video = replace(VIDEO, rate=Fraction(rate), time_base=Fraction(1, rate))
+    stage = FitBodies(FitBodies.Config(focal_px=FOCAL))
+    people, surfaces = shown([[(1, made_body((0, 0, 3.5)))]])
+    list(stage(grey_frames(1, video=video), people, surfaces))
+    known, absent, more = stage.memory.tracked[1], round(0.8 * rate), round(0.4 * rate)
+    list(stage(*nobody(grey_frames(absent, first=1, video=video))))
+    assert stage.memory.tracked == {1: known}
+    list(stage(*nobody(grey_frames(more, first=1 + absent, video=video))))
+    assert stage.memory.tracked == {}
 
 
 @pytest.mark.parametrize("video", [VIDEO, STILL])

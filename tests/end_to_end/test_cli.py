@@ -51,9 +51,14 @@ def command(place: Path, root: Path) -> Command:
 
     def call(*words: str, serial: bool = True) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-c", PROGRAM, "-c", "toy.yaml", *(["--serial"] if serial else []), *words]
-        return subprocess.run(line, cwd=place, env=environment(root), capture_output=True, text=True, timeout=120)
+        return subprocess.run(line, cwd=place, env=environment(root), capture_output=True, text=True)
 
     return call
+
+
+def sentences(said: str) -> list[str]:
+    """The lines without those that show the progress: how many of these there are depends on the machine's load."""
+    return [line for line in said.splitlines() if " · " not in line]
 
 
 def frames(path: Path) -> list[int]:
@@ -63,7 +68,7 @@ def frames(path: Path) -> list[int]:
 def test_the_product_explains_itself(root: Path, tmp_path: Path) -> None:
     def said(*words: str) -> str:
         line = [sys.executable, str(root / "run_pipeline.py"), *words]
-        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
@@ -116,7 +121,7 @@ def test_a_graph_of_one_lane_starts_no_ray(place: Path, root: Path) -> None:
     (place / "one.yaml").write_text("lanes:\n  only: {stages: [count, square, smooth, save]}\n")
     program = f"import ray\nray.init = None\n{PROGRAM}"
     line = [sys.executable, "-c", program, "-c", "one.yaml", "5", "-o", "out.json"]
-    done = subprocess.run(line, cwd=place, env=environment(root), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(line, cwd=place, env=environment(root), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert frames(place / "out.json") == list(range(5))
 
@@ -127,7 +132,7 @@ def test_with_ray_the_result_is_the_same(command: Command, place: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (place / "ray.json").read_bytes() == (place / "serial.json").read_bytes()
     assert "dashboard" not in done.stderr.lower() and "usage" not in done.stderr.lower()
-    assert len(done.stderr.splitlines()) <= 5  # the result, warnings of the toys, the sum: nothing of Ray's own
+    assert len(sentences(done.stderr)) <= 5  # the result, warnings of the toys, the sum: nothing of Ray's own
 
 
 def test_what_a_folder_holds_besides_is_counted_and_named(command: Command, place: Path) -> None:
@@ -202,7 +207,7 @@ def test_a_death_under_ray_is_one_sentence(command: Command, place: Path) -> Non
     said = command("7", "-o", "out.json", "--set", "smooth.die_at=4", serial=False)
     assert said.returncode == 1 and TRACEBACK not in said.stderr
     assert "error: 7, frames 3..5: the process of lane 'out' died" in said.stderr
-    assert said.stdout == "" and len(said.stderr.splitlines()) <= 3
+    assert said.stdout == "" and len(sentences(said.stderr)) <= 3
     assert not (place / "out.json").exists()
 
 
@@ -225,12 +230,11 @@ def test_interrupted_under_ray_keeps_the_part_and_leaves_no_process(place: Path,
         line, cwd=place, env=environment(root), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
         journal = place / "out.json.partial" / "journal.jsonl"
-        deadline = time.monotonic() + 100
-        while not journal.exists() and running.poll() is None and time.monotonic() < deadline:
+        while not journal.exists() and running.poll() is None:
             time.sleep(0.05)
         family = descendants(running.pid)
         running.send_signal(signal.SIGINT)
-        said = running.communicate(timeout=100)[1]
+        said = running.communicate()[1]
     assert running.returncode == 130, said
     assert TRACEBACK not in said
     assert len(family) >= 4  # three lanes and Ray's own

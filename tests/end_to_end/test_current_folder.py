@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -14,9 +18,13 @@ import numpy as np
 import pytest
 
 from pipeline.import_path import ROOMS, RoomFinder, is_program, keep_to_own_modules, link_rooms, module_command
+from tests.stages.live.clock_video import free_port
 
-PATIENCE_S = 240.0
-TRAPS = ("av", "yaml", "numpy", "ray", "filelock", "torch", "json", "cv2", "fsspec", "prometheus_client")
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\S+")
+TRAPS = (
+    *("av", "yaml", "numpy", "ray", "filelock", "torch", "json", "cv2", "fsspec", "prometheus_client", "torchvision"),
+    *("PIL", "scipy", "aiohttp", "multiprocessing", "pickle", "safetensors", "openvino", "pyarrow", "setup", "tests"),
+)
 TRAP = """
 import os, pathlib
 pathlib.Path(__file__).with_name(f"caught_{__name__}_{os.getpid()}").touch()
@@ -54,12 +62,24 @@ def set_traps(place: Path) -> None:
         (place / f"{name}.py").write_text(TRAP)
 
 
-def run(command: Sequence[str], place: Path, **changed: str) -> subprocess.CompletedProcess[str]:
+def environment(**changed: str) -> dict[str, str]:
+    """Of a user's shell."""
     names = ("PYTHONPATH", "PYTHONSAFEPATH")
-    environment = {name: value for name, value in os.environ.items() if name not in names and name[:4] != "RAY_"}
-    return subprocess.run(
-        command, cwd=place, env={**environment, **changed}, capture_output=True, text=True, timeout=PATIENCE_S
-    )
+    return {name: value for name, value in os.environ.items() if name not in names and name[:4] != "RAY_"} | changed
+
+
+def run(command: Sequence[str], place: Path, **changed: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=place, env=environment(**changed), capture_output=True, text=True)
+
+
+@contextmanager
+def started(command: Sequence[str], place: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(command, cwd=place, env=environment(), stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def caught(place: Path) -> list[str]:
@@ -82,6 +102,68 @@ def test_workers_of_a_batch_import_nothing_from_the_current_folder(user: Path, r
     assert sorted(path.name for path in (user / "out").iterdir()) == [
         "0.densepose.png", "1.densepose.png", "batch.json",
     ]  # fmt: skip
+
+
+def words_of(settings: Sequence[str]) -> list[str]:
+    return [word for setting in settings for word in ("--set", setting)]
+
+
+def test_ray_train_imports_nothing_from_the_current_folder(user: Path, root: Path) -> None:
+    pytest.importorskip("ray.train", reason="Ray Train is not installed", exc_type=ImportError)
+    program = [sys.executable, str(root / "run_pipeline.py")]
+    draw = words_of(["synthesize.count=4", "synthesize.height=96", "synthesize.width=96", "sparse_set.folder=set"])
+    assert run([*program, "-c", "sparse_set", "--serial", *draw], user).returncode == 0
+    settings = [
+        *("workers=2", "rounds.count=1", "augment.batch=2", "train_network.fit.steps=1"),
+        *("train_network.fit.lr_schedule.warmup=1", "train_network.variant.backbone=nano"),
+        *("annotated_sets.sets.sparse.folder=set", "annotated_sets.sets.sparse.draw.count=4"),
+        *("augment.min_size=64", "augment.max_size=96", "train_network.folder=trained"),
+        "export_network.weights=rcnn.safetensors",
+    ]
+    done = run([*program, "-c", "train_rcnn", *words_of(settings)], user)
+    assert (done.returncode, caught(user)) == (0, []), done.stderr
+    assert (user / "rcnn.safetensors").exists()
+
+
+LOADERS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pipeline.import_path import keep_to_own_modules
+if __name__ == "__main__":
+    keep_to_own_modules()
+    from functools import partial
+    from stages.training.loaders import made_in_order
+    print(list(made_in_order(partial(partial, abs), [-1, -2, -3], processes=2, key="workers")))
+"""
+
+
+def test_spawned_loaders_import_nothing_from_the_current_folder(user: Path, root: Path, tmp_path: Path) -> None:
+    script = tmp_path / "loaders.py"
+    script.write_text(LOADERS)
+    done = run([sys.executable, str(script), str(root)], user)
+    assert (done.stdout.strip(), caught(user)) == ("[1, 2, 3]", []), done.stderr
+
+
+@pytest.mark.parametrize("pages", ["studio", "live"])
+def test_pages_import_nothing_from_the_current_folder(user: Path, root: Path, pages: str) -> None:
+    port = free_port()
+    given = {
+        "studio": [".", "-c", "annotate", "-o", "people.json", *words_of([f"annotate.port={port}"])],
+        "live": [
+            *(str(root / "configs" / "demo_walk.mp4"), "-c", "live", "-o", "out.mp4"),
+            *words_of([f"preview.port={port}", "live_decode.source.file=play", "live_decode.max_size=96"]),
+        ],
+    }
+    command = [sys.executable, str(root / "run_pipeline.py"), *given[pages]]
+    with started(command, user) as process:
+        assert process.stderr is not None
+        address = next((found[0] for line in process.stderr if (found := ADDRESS.search(line))), None)
+        assert address is not None
+        with urllib.request.urlopen(address) as page:
+            assert page.status == 200
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    assert (process.returncode, caught(user)) == (130, []), said
 
 
 @pytest.mark.parametrize("way", [["run_pipeline.py"], ["-m", "densepose_video"]])

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.end_to_end.test_current_folder import caught, set_traps
 from tests.faults.kill_rounds import CLIP, decoded
 from tests.faults.node_death import node
 from tests.stages.live.clock_video import free_port
@@ -72,6 +73,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / room).mkdir()
         (folder / room / "__init__.py").write_text("OWN = 1\n")
     return folder
+
+
+def test_the_command_imports_nothing_from_the_current_folder(site: Path, tmp_path: Path) -> None:
+    set_traps(tmp_path)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    places = os.pathsep.join([str(site), ""])  # the last is the current folder
+    line = [sys.executable, str(site / "bin" / "densepose-video"), str(CLIP), "-o", "out.mp4", *SHORT]
+    done = subprocess.run(
+        line, cwd=tmp_path, env={**inherited, "PYTHONPATH": places}, capture_output=True, text=True
+    )
+    assert (done.returncode, caught(tmp_path)) == (0, []), done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import resource
 import subprocess
 import sys
 from collections import OrderedDict
@@ -19,11 +20,17 @@ from tests.models.files.hostile_pickles import PICKLES, TENSORS
 
 SPENT_MB = 400
 """Limit for 68 files of 50 MB in total."""
+CPU_S = 120
+"""They take a tenth of it. It is no time of the clock, which a busy machine makes long."""
+
+
+def limit_cpu() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
 
 
 def test_hostile_files_are_refused_with_a_message(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.models.files.hostile_pickles", str(tmp_path)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limit_cpu)
     *outcomes, (_, spent_mb) = [json.loads(line) for line in ran.stdout.splitlines()]
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert not [line for line in outcomes if not line[1].startswith("refused")]

@@ -58,11 +58,17 @@ def folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="module")
+def calm(folder: Path, settings: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The result of the clip in an ordinary run."""
+    output = tmp_path_factory.mktemp("calm") / "calm.mp4"
+    assert main([str(folder / "a_walk.mp4"), "-o", str(output), "--serial", *settings]) == 0
+    return output
+
+
 def test_a_cut_video_gives_the_frames_of_an_uncut_one_and_nothing_is_done_twice(
-    folder: Path, settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, settings: list[str], calm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calm = tmp_path / "calm.mp4"
-    assert main([str(folder / "a_walk.mp4"), "-o", str(calm), "--serial", *settings]) == 0
     out, report = tmp_path / "out", tmp_path / "report.json"
     cut = ["--set", "batch.shard_frames=50", "--report", str(report)]
     command = [str(folder), "-o", f"{out}/", "-c", "batch", "--serial", *settings, *cut]
@@ -113,9 +119,8 @@ def test_results_of_other_settings_are_not_taken_for_done(
     assert decoded(tmp_path / "a_walk.densepose.mp4")[0] == 8
 
 
-def test_inputs_and_results_may_lie_in_a_store(folder: Path, settings: list[str], tmp_path: Path) -> None:
-    calm, store = tmp_path / "calm.mp4", tmp_path / "bucket"
-    assert main([str(folder / "a_walk.mp4"), "-o", str(calm), "--serial", *settings]) == 0
+def test_inputs_and_results_may_lie_in_a_store(folder: Path, settings: list[str], calm: Path, tmp_path: Path) -> None:
+    store = tmp_path / "bucket"
     (store / "in").mkdir(parents=True)
     shutil.copy(folder / "a_walk.mp4", store / "in" / "a_walk.mp4")
     command = [f"file://{store}/in/", "-o", f"file://{store}/out/", "-c", "batch", "--serial", *settings]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,25 @@ def read_document(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
+def _json_pieces(document: Mapping[str, Any]) -> Iterator[str]:
+    """The JSON of a document as `json.dumps` writes it, record by record: other threads go on between them."""
+    for number, (name, value) in enumerate(document.items()):
+        yield f"{', ' if number else '{'}{json.dumps(name)}: "
+        if isinstance(value, list):
+            yield "["
+            for at, record in enumerate(value):
+                yield f"{', ' if at else ''}{json.dumps(record, allow_nan=False)}"
+            yield "]"
+        else:
+            yield json.dumps(value, allow_nan=False)
+    yield "}" if document else "{}"
+
+
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
     """Write a document of annotations atomically. Raises: StageError when the file cannot be written."""
     try:
-        with atomic_write(path) as draft:
-            draft.write_text(json.dumps(document, allow_nan=False))
+        with atomic_write(path) as draft, draft.open("w", encoding="utf-8") as file:
+            file.writelines(_json_pieces(document))
     except OSError as error:
         reason = error.strerror or str(error)
         raise StageError(f"the annotations cannot be written ({reason})", str(path), "name another file") from error

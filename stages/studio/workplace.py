@@ -18,6 +18,7 @@ from stages.studio.image_results import left_out
 from stages.studio.people_file import people_file
 from stages.studio.point_desk import PointDesk
 from stages.studio.proposals import ProposedPerson
+from stages.studio.result_writer import ResultWriter
 from stages.studio.review_desk import ReviewDesk
 from stages.studio.shown_images import ShownImages
 from stages.studio.studio_files import GivenImage, ranked_path, studio_journal, unreviewed_path
@@ -76,6 +77,9 @@ class Workplace:
         self.pictures = ShownImages({one.task.name: one.path for one in images})
         self.points = PointDesk(self._desk, self._proposed)
         self.reviews = ReviewDesk(self._desk)
+        self._writer = ResultWriter(self._write_all)
+        if self._journal.tasks.histories:  # what a killed program had confirmed
+            self._writer.changed()
 
     def take(self, message: Message) -> dict[str, Any]:
         """Give an annotator, or with `review: true` a reviewer, an image: the named one, or the next.
@@ -127,7 +131,7 @@ class Workplace:
     def act(self, message: Message) -> dict[str, Any]:
         """Carry out an action, an undo or a redo; returns what `Desk.add` does. Raises: StageError.
 
-        `warning`: the action is in the journal, but the file of the result could not be written.
+        `warning`: why the file of the result could not be written; the action is in the journal.
         """
         desk = self._desk
         name = desk.name(message)
@@ -142,12 +146,9 @@ class Workplace:
         if message.get("review") is True:
             self.reviews.check_end(message, name, action)
         found = desk.add(message, name, action)
-        if isinstance(action, SetStatus):
-            try:
-                self.write()
-            except StageError as error:  # the action is confirmed: a refusal would be wrong
-                found["warning"] = str(error)
-        return found
+        if isinstance(action, SetStatus) or self._writer.trouble:
+            self._writer.changed()
+        return {**found, "warning": self._writer.trouble} if self._writer.trouble else found
 
     def release(self, message: Message) -> dict[str, Any]:
         """The annotator, or reviewer, leaves: their images are free for others."""
@@ -188,6 +189,15 @@ class Workplace:
 
         Raises: StageError.
         """
+        people = self._writer.write_now()
+        assert isinstance(people, int)
+        return people
+
+    def settled(self) -> bool:
+        """Wait until the file has all that is finished; whether that was within a minute."""
+        return self._writer.settled()
+
+    def _write_all(self) -> int:
         tasks = self._journal.tasks
         counts = [self._write(ranked_path(self._output, rank), tasks, rank) for rank in range(self._copies)]
         if any(reviewed_sheet(tasks, name) is not None for name in self._desk.shown):
@@ -204,7 +214,8 @@ class Workplace:
         return people
 
     def close(self) -> None:
-        """Close the journal."""
+        """Close the journal. What is not in the file yet is in it."""
+        self._writer.close()
         self._journal.close()
 
     def finished(self) -> int:

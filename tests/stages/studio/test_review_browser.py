@@ -109,6 +109,7 @@ def test_a_review_from_the_list_to_the_file(studio: Studio, browser: AnnotatingB
     assert "not decided" in browser.wait("document.getElementById('leftopen').textContent")
     browser.key("f")
     browser.wait("studio.work.sheet === null")
+    assert studio.workplace.settled()
     (person,) = read_dense_set(studio.output).people
     assert person.points is not None and person.points.chart_M.tolist() == [FRONT, FRONT, BACK, FRONT]
     review = person.rest["dp_annotation"]["review"]

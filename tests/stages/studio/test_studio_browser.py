@@ -181,6 +181,7 @@ def click_truth(scene: Scene, browser: AnnotatingBrowser, point: dict[str, Any])
 
 def check_file(studio: Studio) -> None:
     scene = studio.scene
+    assert studio.workplace.settled()
     (person,) = read_dense_set(studio.output).people
     about = person.rest["dp_annotation"]
     assert about["annotator"] == "ann" and about["finished"] and not about["hints"] and about["seconds"] > 0
@@ -348,6 +349,7 @@ def test_two_annotators_in_two_browsers(studio: Studio, browser: AnnotatingBrows
     finally:
         other.close()
     studio.workplace.write()
+    assert studio.workplace.settled()
     names = [one.rest["dp_annotation"]["annotator"] for one in read_dense_set(studio.output).people]
     assert names == ["ann", "bob"]
 

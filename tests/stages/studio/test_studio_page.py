@@ -95,6 +95,7 @@ def test_from_boxes_to_a_file(opened: Opened, scene: Scene) -> None:
     taken = answer(studio, "/take", {"who": "ann"})[1]
     assert taken["sheet"]["people"]["1"]["asked"]["1"][0]["verdict"] == "surface"
     assert did(studio, {"do": "status", "status": "finished"})["progress"] == {"images": 2, "finished": 1}
+    assert studio.workplace.settled()
     (person,) = read_dense_set(studio.output).people
     assert person.points is not None and list(person.points.chart_M) == [2]
     assert person.part_masks is not None and person.part_masks[0] is not None
@@ -170,6 +171,7 @@ def test_an_image_that_is_not_given_again_is_not_handed_out(opened: Opened) -> N
     answer(studio, "/act", {"who": "ann", "image": "image1.png", "action": {"do": "status", "status": "finished"}})
     left = answer(studio, "/take", {"who": "ann"})[1]
     assert left["image"] is None and left["progress"] == {"images": 1, "finished": 1}
+    assert studio.workplace.settled()
     assert len(read_dense_set(studio.output).people) == 1
 
 
@@ -233,14 +235,19 @@ def test_who_scrolls_through_small_images_refuses_nobodys_work(opened: Opened) -
     assert found == [200] * len(paths)
 
 
-def test_what_is_confirmed_is_not_refused_where_the_file_cannot_be_written(opened: Opened) -> None:
-    """The journal has the action: the page hears that it is done, and of the trouble."""
+def test_what_is_confirmed_is_not_refused_where_the_file_cannot_be_written(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal has the action: the page hears that it is done, and then of the trouble, until it is over."""
+    monkeypatch.setattr("stages.studio.result_writer.LEAST_PAUSE_S", 0.0)
     studio = opened()
     studio.output.mkdir()
-    found = did(studio, {"do": "status", "status": "finished"})
-    assert found["sheet"]["status"] == "finished" and "cannot be written" in found["warning"]
+    assert did(studio, {"do": "status", "status": "finished"})["sheet"]["status"] == "finished"
+    assert studio.workplace.settled()
     studio.output.rmdir()
-    assert "warning" not in did(studio, {"do": "status", "status": "open"}) and studio.output.is_file()
+    assert "cannot be written" in did(studio, {"do": "box", "person": 1, "box_4": [1, 1, 9, 9]})["warning"]
+    assert studio.workplace.settled() and studio.output.is_file()
+    assert "warning" not in did(studio, {"do": "status", "status": "open"})
 
 
 def test_a_token_and_the_origin_are_asked(opened: Opened) -> None:

@@ -11,7 +11,7 @@ from pipeline.stage import StageError
 LEAST_PAUSE_S = 2.0
 """Between the end of a write and the next one."""
 PAUSE_SHARE = 20.0
-"""Length of a pause in lengths of the write before: a task costs in proportion to its length, not to the square of it."""
+"""Length of a pause, in lengths of the write before it: a task costs in proportion to its length, not to its square."""
 
 
 class ResultWriter:

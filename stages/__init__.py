@@ -29,6 +29,7 @@ STAGES: dict[str, str] = {
     "encode": "stages.video.encode:Encode",
     "annotate": "stages.studio.annotate:Annotate",
     "read_journal": "stages.studio.read_journal:ReadJournal",
+    "merge_annotations": "stages.studio.merge_annotations:MergeAnnotations",
     "live_decode": "stages.live.live_decode:LiveDecode",
     "preview": "stages.live.preview:Preview",
     "live_output": "stages.live.live_output:LiveOutput",

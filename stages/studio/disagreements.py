@@ -107,9 +107,10 @@ def _boxes(works: Works) -> Iterator[Disagreement]:
 def _masks(works: Works) -> Iterator[Disagreement]:
     """Outlines, where each of two annotators has one, and parts, where each has painted."""
     outlines = [outline_map(one.outline) for one in works.values() if one.outline is not None]
-    yield from _overlap("outline", [_shares(a, b).get(1, 1.0) for a, b in combinations(outlines, 2)], LEAST_OUTLINE)
+    overlaps = [label_overlaps(a, b).get(1, 1.0) for a, b in combinations(outlines, 2)]
+    yield from _overlap("outline", overlaps, LEAST_OUTLINE)
     maps = [one.parts for one in works.values() if one.parts is not None]
-    shares = [_shares(a, b) for a, b in combinations(maps, 2)]
+    shares = [label_overlaps(a, b) for a, b in combinations(maps, 2)]
     for part in range(1, len(COARSE_NAMES)):
         yield from _overlap(f"part {part}", [one[part] for one in shares if part in one], LEAST_PART)
 
@@ -119,7 +120,7 @@ def outline_map(outline: PixelMask | None) -> PartMap | None:
     return None if outline is None else packed_map(outline.inside_hw.astype(np.uint8), outline.x, outline.y)
 
 
-def _shares(one: PartMap | None, other: PartMap | None) -> dict[int, float]:
+def label_overlaps(one: PartMap | None, other: PartMap | None) -> dict[int, float]:
     """IoU of each label that either map has."""
     if one is None or other is None:
         return {}

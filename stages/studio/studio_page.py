@@ -27,7 +27,7 @@ from stages.studio.workplace import Workplace
 FOLDER = Path(__file__).with_name("page")
 SCRIPTS = (
     *("studio", "state", "steps", "messages", "server", "masks", "picture", "pointers", "views", "words", "drawings"),
-    *("images", "people", "parts", "points", "keypoints", "review", "map_pictures", "polygons"),
+    *("images", "people", "parts", "points", "keypoints", "review", "map_pictures", "polygons", "progress"),
 )
 FILES = {
     "studio.css": "text/css",
@@ -37,7 +37,7 @@ FILES = {
 MAX_MESSAGE_BYTES = 8 * 2**20
 PARTS = range(1, 15)
 THUMBNAILS = "/thumbnail/"
-REVIEW_PATHS = ("/decide", "/send_back", "/link")
+REVIEW_PATHS = ("/decide", "/send_back", "/link", "/progress")
 TAKEN = "this name belongs to another browser: enter another one, or ask who leads the work for your personal link"
 
 
@@ -87,6 +87,7 @@ class StudioPage(PageServer):
             yield web.post(f"/{name}", self._answering(answer, self._desk))
         yield web.post("/name", self._name)
         yield web.post("/link", self._answering(self._link, self._desk))
+        yield web.post("/progress", self._answering(work.progress, self._previews))
         yield web.post("/preview", self._answering(work.points.preview, self._previews))
         yield web.post("/guess", self._answering(work.points.guess, self._network))
         yield web.post("/propose", self._answering(work.points.propose_box, self._network))

@@ -17,6 +17,7 @@ from stages.studio.given_document import document_with_results
 from stages.studio.image_results import left_out
 from stages.studio.people_file import people_file
 from stages.studio.point_desk import PointDesk
+from stages.studio.progress import task_progress
 from stages.studio.proposals import ProposedPerson
 from stages.studio.result_writer import ResultWriter
 from stages.studio.review_desk import ReviewDesk
@@ -170,6 +171,12 @@ class Workplace:
         do = HandOn(by=by)
         self._journal.add(WorkEntry(who=of, image=name, at=desk.clock(), seconds=0, do=do, review=review))
         return {}
+
+    def progress(self, message: Message) -> dict[str, Any]:
+        """How far this run's images are, and who did what, for who leads the work. Safe in another thread."""
+        tasks = self._journal.tasks
+        listed = replace(tasks, images=tuple(one for one in tasks.images if one.name in self._desk.shown))
+        return task_progress(listed)
 
     def image_name(self, number: int) -> str:
         """The name of an image by its number on this run's list. Raises: StageError."""

@@ -9,6 +9,7 @@ import { people } from "./people.js";
 import { listen } from "./pointers.js";
 import { points } from "./points.js";
 import { review, sentBack } from "./review.js";
+import { showProgress } from "./progress.js";
 import { get, post, REVIEW, waiting, withToken } from "./server.js";
 import { at, button, element, numbers, OUTLINE, person, picture, row, show, trouble, whenShown, work } from "./state.js";
 import { fit, nextPerson, nextStage, setPart, setStage, take } from "./steps.js";
@@ -81,7 +82,10 @@ function toggleBare() {
   picture.redraw();
 }
 
-function listButtons() { return [button("images (I)", showImages, false, "images"), button("keys, rules (?)", showKeys)]; }
+function listButtons() {
+  return [button("images (I)", showImages, false, "images"), ...(REVIEW ? [button("progress (G)", showProgress, false, "howfar")] : []),
+    button("keys, rules (?)", showKeys)];
+}
 
 /** @param {import("./state.js").Stage} stage */
 function rules(stage) {
@@ -112,7 +116,7 @@ function partOfKey(event) {
 const ALWAYS = {
   z: undo, Z: () => act("redo"), y: () => act("redo"), n: () => nextPerson(1), N: () => nextPerson(-1),
   f: finish, i: showImages, "?": showKeys, "+": () => picture.zoom(1.25), "=": () => picture.zoom(1.25),
-  "-": () => picture.zoom(0.8), tab: nextStage, w: fit, d: toggleBare,
+  "-": () => picture.zoom(0.8), tab: nextStage, w: fit, d: toggleBare, ...(REVIEW ? { g: showProgress } : {}),
 };
 
 addEventListener("keydown", event => {
@@ -129,7 +133,7 @@ addEventListener("keydown", event => {
   const key = event.key.length > 1 ? event.key.toLowerCase() : event.key;
   const part = work.stage === "parts" || work.stage === "points" ? partOfKey(event) : 0;
   const does = part ? () => setPart(part) : STAGE[work.stage].keys[key] || ALWAYS[key];
-  if (!does || (!work.image && !["i", "?"].includes(key))) return;
+  if (!does || (!work.image && !["i", "?", "g"].includes(key))) return;
   event.preventDefault();
   trouble("");
   does();

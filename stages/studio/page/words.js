@@ -28,6 +28,7 @@ export const KEYS = [
   ["Backspace", "back: takes the last answer or corner back"],
   ["H, S, P, J", "points: hidden, skip, lines of the answers on the image, take the network's points"],
   ["1 … 9, Enter, R", "review: take the answer of an annotator; next; send the person back"],
+  ["G", "review: progress of the whole task, and how far annotators agree"],
   ["V, H", "keypoints: visible or hidden, not in the image"], ["?", "this list"],
 ];
 /** Guidelines of each stage: the name of a drawing, and the rule. */

@@ -52,6 +52,13 @@ class RecordFile:
         except sqlite3.Error as error:
             raise self._unwritable(error) from error
 
+    def append_all(self, records: Iterable[str]) -> None:
+        """Add records, all of them or, where the disk does not take them, none. Raises: StageError."""
+        try:
+            self._fill(records)
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
+
     def secret(self, name: str) -> str:
         """A random secret of this file, which is made at first; it is in no export. Raises: StageError."""
         try:

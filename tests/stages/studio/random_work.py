@@ -27,6 +27,7 @@ from stages.studio.work.actions import (
     SetOutline,
     SetStatus,
     Start,
+    SwapSides,
     Together,
 )
 from stages.studio.work.part_map import PixelMask
@@ -55,6 +56,8 @@ def random_action(rng: Rng, image: TaskImage, sheet: WorkSheet) -> Action:
         person += 3
     if person in sheet.people and rng.random() < 0.03:
         return Remove(person=person)
+    if person in sheet.people and rng.random() < 0.05:
+        return SwapSides(person=person, part=int(rng.choice([0, 2, 6, 9])))
     if person not in sheet.people or rng.random() < 0.1:
         x0, y0 = rng.uniform(0, 20, 2)
         box_4 = (float(x0), float(y0), float(rng.uniform(x0 + 2, image.width)), float(rng.uniform(y0 + 2, 40)))

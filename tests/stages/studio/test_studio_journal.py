@@ -17,7 +17,7 @@ from pipeline.stage import Job, StageError
 from stages.studio.read_journal import ReadJournal
 from stages.studio.work.record_file import RecordFile, read_records
 from stages.studio.work.work_journal import WorkJournal, entry_record, journal_tasks
-from tests.stages.studio.random_work import IMAGES, folded, random_entries, records
+from tests.stages.studio.random_work import IMAGES, NAMES, folded, random_entries, records
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL_DISK_KB = 300
@@ -172,7 +172,7 @@ def test_a_former_journal_is_taken_over(tmp_path: Path) -> None:
 
 def test_people_read_a_journal(tmp_path: Path) -> None:
     """As words, as JSON from which the work begins again, and as a copy, while it is in use."""
-    did, _ = random_entries(np.random.default_rng(5), 60, undo_share=0.1, review_share=0.3)
+    did, _ = random_entries(np.random.default_rng(5), 150, undo_share=0.1, review_share=0.3)
     journal = WorkJournal(tmp_path / "people.journal.sqlite", IMAGES, copies=1)
     for entry in did:
         journal.add(entry)
@@ -190,6 +190,6 @@ def test_people_read_a_journal(tmp_path: Path) -> None:
     journal.close()
     lines = (tmp_path / "words.txt").read_text().splitlines()
     assert len(lines) == 1 + len(did) and "the list has 2 images" in lines[0]
-    assert any("ann" in line and "a.png" in line and "outline: person" in line for line in lines)
+    assert any(f"{who}  {image.name}  outline: person" in line for line in lines for who in NAMES for image in IMAGES)
     for name in ("again.journal.jsonl", "copy.journal.sqlite"):
         assert records(journal_tasks(tmp_path / name)) == records(folded(did))

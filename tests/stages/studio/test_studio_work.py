@@ -31,6 +31,7 @@ from stages.studio.work.actions import (
     SetKind,
     SetOutline,
     SetStatus,
+    Start,
     action_record,
 )
 from stages.studio.work.part_map import PixelMask, painted
@@ -353,7 +354,7 @@ def test_actions_survive_json() -> None:
         tasks = after_record(tasks, json.loads(json.dumps(entry_record(entry))))
     assert records(tasks) == records(folded(did)) and tasks.history("a.png", "ann").handed_on
     for entry in did:
-        if not isinstance(entry.do, str | HandOn):
+        if not isinstance(entry.do, str | HandOn | Start):
             image = tasks.image(entry.image)
             message = json.loads(json.dumps(action_record(entry.do)))
             assert action_of(message, (image.height, image.width)) == entry.do

@@ -11,7 +11,8 @@ from setuptools.command.build_py import build_py
 
 ROOMS = ("models", "pipeline", "stages")
 PACKAGE = "densepose_video"
-DATA = ["*.npz", "*.png", "*.safetensors", "*.json", "*.txt", "*.md", "*.html", "*.css", "*.js", "*.yaml", "*.mp4"]
+DATA = ["py.typed", "*.npz"]
+DATA += ["*.png", "*.safetensors", "*.json", "*.txt", "*.md", "*.html", "*.css", "*.js", "*.yaml", "*.mp4"]
 
 
 def inside_package(source: str, where: str) -> str:

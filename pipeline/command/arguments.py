@@ -72,7 +72,7 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
         add_help=False,
     )
     add = parser.add_argument
-    add("-h", "--help", action=_Show, const=FIRST_STEPS, help="show the first steps")
+    add("-h", "--help", action=_Show, const=FIRST_STEPS, help="show the first steps; with a STAGE, its settings")
     add("--help-all", action="help", help="show this: every option, style and export")
     add("--version", action="version", version=VERSION, help="show the version")
     places = "video files, images, folders, globs, URLs; with -c live a camera's number; none: the demo clip"

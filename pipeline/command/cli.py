@@ -35,6 +35,7 @@ from pipeline.command.preflight import (
 )
 from pipeline.command.progress import Preparation, Progress
 from pipeline.command.report import left_out_sentence, make_report, write_report
+from pipeline.command.stage_help import stage_help
 from pipeline.command.standing_results import examined, left_as_it_is, origin_of_results, with_known_exports
 from pipeline.command.terminal import plain_terminal
 from pipeline.command.zoo_weights import configuration_for_weights
@@ -101,6 +102,9 @@ def _main(words: list[str], table: Mapping[str, str], started: float, again: Res
         from pipeline.command.doctor import examine
 
         return examine(words[1:], table, sys.stdout)
+    if len(words) == 2 and words[0] in ("-h", "--help") and not words[1].startswith("-"):
+        print(stage_help(words[1], table), end="")
+        return DONE
     arguments = read_arguments(words)
     if arguments.config is None:
         print(list_configurations(), end="")

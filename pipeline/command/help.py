@@ -23,6 +23,7 @@ FIRST_STEPS = f"""\
   what this machine can do                {PROGRAM} doctor
 
 every option, style and export: {PROGRAM} --help-all · every configuration: {PROGRAM} -c
+the settings of a stage: {PROGRAM} --help STAGE, such as decode, detect, track, smooth, render, encode
 """
 EXAMPLES = f"""\
 examples:

@@ -63,6 +63,10 @@ class FrameChunk:
         video: the stream.
         index_T: index of each frame in the whole input, from 0, even if only a part is processed; None = from
             `first`.
+
+    >>> chunk = FrameChunk.of_image(np.zeros((4, 6, 3), np.uint8))
+    >>> len(chunk), chunk.video.width, chunk.second(0), chunk.source_index(0)
+    (1, 6, 0.0, 0)
     """
 
     rgb_THW3: U8
@@ -116,6 +120,11 @@ class People:
         bridged_N: True for people that the network missed in this frame and `bridge` propagated; None = none.
         near_N: nearness to the camera, smoothed over time: larger is nearer, NaN = unknown; None = unknown for all.
         thing_N: True for those whose track `verify` takes for a thing; None = none.
+
+    >>> box_N4 = np.array([[0, 0, 10, 20], [30, 0, 40, 20], [1, 0, 11, 20]], np.float32)
+    >>> people = People(frame_N=np.array([0, 0, 1]), box_N4=box_N4, score_N=np.ones(3), id_N=np.array([1, 2, 1]))
+    >>> len(people), people.some(people.id_N == 1).box_N4[:, 0].tolist(), people.bridged().any()
+    (3, [0.0, 1.0], np.False_)
     """
 
     frame_N: I32
@@ -184,6 +193,10 @@ class PersonSurface:
         keypoint_K3: (17, 3) in COCO's order: x, y in pixels of the frame, score 0..1; zeros where a joint is unknown.
             None if the network has no keypoint head.
         mask_hw: the person's mask from a mask head of its own; None if the network has none.
+
+    >>> surface = PersonSurface(x0=-1, y0=2, labels_hw=np.full((3, 4), 2, np.uint8), uv_2hw=np.zeros((2, 3, 4)))
+    >>> surface.silhouette_hw.sum(), surface.windows(height=4, width=10)
+    (np.int64(12), ((slice(2, 4, None), slice(0, 3, None)), (slice(0, 2, None), slice(1, 4, None))))
     """
 
     x0: int

@@ -178,5 +178,9 @@ def ratio(hits_P: Float, trials_P: Float, draws: int = DRAWS, seed: int = 0) -> 
         hits_P, trials_P: counts per person.
         draws: number of bootstrap samples.
         seed: the same seed gives the same interval.
+
+    >>> found = ratio(np.array([9.0, 5.0, 8.0]), np.array([10.0, 10.0, 10.0]))
+    >>> round(found.value, 3), found.low < found.value < found.high
+    (0.733, True)
     """
     return estimate(Ratio(hits_P=hits_P, trials_P=trials_P, draws=draws), seed)

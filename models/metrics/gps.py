@@ -36,10 +36,18 @@ def gps(error_M: Float, chart_M: Int, kappa_25: Float) -> float:
 
 
 def gps_paper(error_M: Float) -> float:
-    """GPS with the paper's constant; errors in metres."""
+    """GPS with the paper's constant; errors in metres.
+
+    >>> round(gps_paper(np.array([0.0, 0.255, np.inf])), 3)
+    0.536
+    """
     return gps(error_M, np.ones(len(error_M), np.int64), KAPPA_PAPER_25)
 
 
 def masked_gps(gps_DG: Float, mask_iou_DG: Float) -> Float:
-    """GPSm: the geometric mean of GPS and mask IoU; arrays of any equal shapes."""
+    """GPSm: the geometric mean of GPS and mask IoU; arrays of any equal shapes.
+
+    >>> masked_gps(np.array([[0.81]]), np.array([[0.25]]))
+    array([[0.45]])
+    """
     return np.sqrt(gps_DG * mask_iou_DG)

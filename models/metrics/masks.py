@@ -103,7 +103,11 @@ def mask_overlaps(found: Sequence[Rle], true: Sequence[Rle | None], crowd_G: Boo
 
 
 def box_overlaps(found_D4: Float, true_G4: Float, crowd_G: Bool) -> Float:
-    """IoU (D, G) of boxes x, y, width, height; for a crowd the share of the detected box inside it."""
+    """IoU (D, G) of boxes x, y, width, height; for a crowd the share of the detected box inside it.
+
+    >>> box_overlaps(np.array([[0, 0, 10, 10]]), np.array([[5, 0, 10, 10], [20, 0, 5, 5]]), np.zeros(2, bool)).round(3)
+    array([[0.333, 0.   ]])
+    """
     if not len(found_D4) or not len(true_G4):
         return np.zeros((len(found_D4), len(true_G4)))
     found, true = (np.ascontiguousarray(box, np.float64) for box in (found_D4, true_G4))

@@ -20,6 +20,9 @@ def correct_ratio(error_M: Float, threshold_T: Float) -> Float:
 
     Returns:
         (T,) float64 in 0..1; nan without points.
+
+    >>> correct_ratio(np.array([0.02, 0.2, np.inf, 0.05]), np.array([0.05, 0.3]))
+    array([0.5 , 0.75])
     """
     if not len(error_M):
         return np.full(len(threshold_T), np.nan)
@@ -35,6 +38,9 @@ def area_under_curve(error_M: Float, limit: float) -> float:
 
     Returns:
         0..1; nan without points.
+
+    >>> area_under_curve(np.array([0.0, 0.05, np.inf]), 0.1)
+    0.5
     """
     if not len(error_M):
         return float("nan")

@@ -114,7 +114,11 @@ def distance_to(mask_HW: Bool) -> Float:
 
 
 def overlap(one_HW: Bool, other_HW: Bool) -> float:
-    """IoU of two masks; 0 for two empty ones."""
+    """IoU of two masks; 0 for two empty ones.
+
+    >>> round(overlap(np.array([[True, True, False]]), np.array([[False, True, True]])), 3)
+    0.333
+    """
     union = int((one_HW | other_HW).sum())
     return float((one_HW & other_HW).sum()) / union if union else 0.0
 

@@ -114,6 +114,10 @@ def box_jitter(box_T4: Float) -> float:
 
     Returns:
         nan without three successive boxes.
+
+    >>> moving_T4 = np.arange(5.0)[:, None] + np.array([0.0, 0.0, 10.0, 20.0])
+    >>> box_jitter(moving_T4)
+    0.0
     """
     bend_T4 = np.diff(np.asarray(box_T4, np.float64), n=2, axis=0)
     height_T = (box_T4[:, 3] - box_T4[:, 1])[1:-1]

@@ -50,6 +50,15 @@ def run(
 
     Raises:
         PlainError: for an unusable configuration at once; for an input that failed, after the others have run.
+
+    The first frame of the demo clip:
+
+    >>> from densepose_video import run
+    >>> frames = run("video", settings={"decode.max_size": 160, "decode.end": 0.1})
+    >>> frame = next(frames)
+    >>> frame.index, frame.rgb_HW3.shape, frame.overlay_HW3.shape, len(frame.people) == len(frame.surfaces)
+    (0, (90, 160, 3), (90, 160, 3), True)
+    >>> frames.close()
     """
     with secrets_registered(inputs, dict(settings or {})):
         yield from _frames(config, inputs, settings, _stage_table() if table is None else table)
@@ -100,6 +109,14 @@ def load(
 
     Raises:
         PlainError: for an unusable configuration or weights.
+
+    An image without people:
+
+    >>> import numpy as np
+    >>> from densepose_video import load
+    >>> people, surfaces = load("light")(np.zeros((120, 160, 3), np.uint8))
+    >>> len(people), len(surfaces)
+    (0, 0)
     """
     register_secrets(weights)
     stages = _stage_table() if table is None else table

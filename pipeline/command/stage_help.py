@@ -38,7 +38,7 @@ def stage_help(name: str, table: Mapping[str, str]) -> str:
         raise ConfigError(f"there is no stage '{name:.60}'", "--help", remedy)
     cls = stage_class(name, table)
     lines = [f"{name}: {(inspect.getdoc(cls) or '').strip()}", ""]
-    found = list(settings_of(getattr(cls, "Config")))  # noqa: B009
+    found = list(keys_of_stage(getattr(cls, "Config")))  # noqa: B009
     if not found:
         return "\n".join([*lines, "nothing to set", ""])
     lines.append(f"settings, each with its default (--set {name}.KEY=VALUE):")
@@ -48,7 +48,7 @@ def stage_help(name: str, table: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def settings_of(config: type[Any], above: str = "") -> Iterator[Setting]:
+def keys_of_stage(config: type[Any], above: str = "") -> Iterator[Setting]:
     """Every key of a `Config`, those of its nested groups after the group's own sentence."""
     hints = get_type_hints(config)
     about = sentences_of(config)
@@ -57,7 +57,7 @@ def settings_of(config: type[Any], above: str = "") -> Iterator[Setting]:
         default = "" if group is not None else _default(field)
         yield Setting(f"{above}{field.name}", default, about.get(field.name, ""))
         if group is not None:
-            yield from settings_of(group, f"{above}{field.name}.")
+            yield from keys_of_stage(group, f"{above}{field.name}.")
 
 
 def sentences_of(config: type[Any]) -> dict[str, str]:

@@ -133,6 +133,16 @@ def read_dense_set(path: Path, damage: DamageHandler = refuse, image_folder: Pat
 
     Raises: StageError for a file that is missing, not JSON, or without images and annotations; and what `damage`
         raises, with the file and the annotation or image.
+
+    >>> import json, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "people.json")
+    ...     person = {"id": 5, "image_id": 1, "category_id": 1, "bbox": [10, 20, 30, 40]}
+    ...     images = [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 64}]
+    ...     _ = path.write_text(json.dumps({"images": images, "annotations": [person]}))
+    ...     found = read_dense_set(path)
+    >>> [image.file_name for image in found.images], [one.box_4 for one in found.people], found.people[0].points
+    (['a.jpg'], [(10, 20, 30, 40)], None)
     """
     return dense_set_of(read_document(path), path, damage, image_folder)
 

@@ -26,6 +26,12 @@ def surface_of_iuv(rgb_HW3: U8, where: str) -> PersonSurface | None:
     steps, so that they are quantised to the same bytes again.
 
     Raises StageError naming `where` for an image with charts over 24: no IUV image, or one with lossy compression.
+
+    >>> image_HW3 = np.zeros((4, 6, 3), np.uint8)
+    >>> image_HW3[1:3, 2:5] = (128, 64, 7)  # V, U, chart
+    >>> surface = surface_of_iuv(image_HW3, "a.png")
+    >>> surface.x0, surface.y0, surface.labels_hw.tolist()
+    (2, 1, [[7, 7, 7], [7, 7, 7]])
     """
     last, first = rgb_HW3[..., 2], rgb_HW3[..., 0]
     if last.max(initial=0) <= LAST_CHART:

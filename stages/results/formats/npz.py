@@ -169,7 +169,14 @@ def frame_files(folder: Path) -> list[Path]:
 
 
 def read_frame(path: Path, video: VideoInfo) -> FrameResult:
-    """One frame of an export of `surfaces`, on black. Raises StageError for any other file."""
+    """One frame of an export of `surfaces`, on black. Raises StageError for any other file.
+
+    A folder that `--export surfaces=FOLDER` wrote is read by
+
+        video = read_stream(folder)
+        for path in frame_files(folder):
+            frame = read_frame(path, video)  # frame.box_N4, frame.surfaces …
+    """
     try:
         return _moment(path.stem, read_arrays(path), video)
     except (OSError, ValueError) as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pipeline.command.cli import main
-from pipeline.command.stage_help import Setting, settings_of, stage_help
+from pipeline.command.stage_help import Setting, keys_of_stage, stage_help
 from pipeline.conversion import ConfigError
 from pipeline.graph import stage_class
 from stages import STAGES
@@ -47,7 +47,7 @@ class Config(Base):
 
 
 def test_settings_have_their_defaults_and_sentences() -> None:
-    assert list(settings_of(Config)) == [
+    assert list(keys_of_stage(Config)) == [
         Setting("folder", "(required)", "where it is written."),
         Setting("low", "null", "a range: of pixels."),
         Setting("high", "true", "a range: of pixels."),
@@ -58,7 +58,7 @@ def test_settings_have_their_defaults_and_sentences() -> None:
 
 @pytest.mark.parametrize("name", sorted(STAGES))
 def test_every_setting_of_a_stage_has_a_sentence_at_its_class(name: str) -> None:
-    found = list(settings_of(stage_class(name, STAGES).Config))
+    found = list(keys_of_stage(stage_class(name, STAGES).Config))
     assert [setting.key for setting in found if not setting.about] == []
 
 

@@ -24,6 +24,10 @@ _RENDERING = ("render", "preview")
 """Stages that the `render:` section is for."""
 
 
+NAMES_ONLY = "--"
+"""After this word every word is an input, also one that begins with a hyphen."""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the whole usage."""
@@ -106,8 +110,11 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("--resume", action="store_true", help="continue after the parts that an earlier run of the same command left")
     add("--trust", action="store_true", help="accept downloaded weights whose hash does not fit (network.trust)")
     add("--debug", action="store_true", help="show tracebacks")
-    parser.refuse_unknown(argv)
-    return parser.parse_intermixed_args(argv)
+    end = argv.index(NAMES_ONLY) if NAMES_ONLY in argv else len(argv)
+    parser.refuse_unknown(argv[:end])
+    arguments = parser.parse_intermixed_args(argv[:end])
+    arguments.inputs = [*arguments.inputs, *argv[end + 1 :]]
+    return arguments
 
 
 def apply_shortcuts(raw: RawConfig, arguments: argparse.Namespace, table: Mapping[str, str]) -> None:

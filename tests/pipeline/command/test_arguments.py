@@ -36,3 +36,15 @@ def test_what_is_no_option_or_a_right_one_is_taken() -> None:
     found = read_arguments(["a.mp4", "-o", "out/", "b.mp4", "--serial", "c.mp4"])
     assert (found.inputs, found.output, found.serial) == (["a.mp4", "b.mp4", "c.mp4"], "out/", True)
     assert read_arguments(["-c"]).config is None and read_arguments([]).config == "video"
+
+
+@pytest.mark.parametrize(
+    ("words", "inputs"),
+    [
+        (["--", "-dash.mp4"], ["-dash.mp4"]),
+        (["--serial", "--", "-dash.mp4", "--", "--serial"], ["-dash.mp4", "--", "--serial"]),
+        (["a.mp4", "--"], ["a.mp4"]),
+    ],
+)
+def test_every_word_after_two_hyphens_is_an_input(words: list[str], inputs: list[str]) -> None:
+    assert read_arguments(words).inputs == inputs

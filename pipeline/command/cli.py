@@ -152,7 +152,8 @@ def _validated(
         inputs = with_known_exports(config, examined(config, inputs, origin), has_parts)
         inputs = refuse_failing_inputs(config, inputs, preparation)
         preparation.end()
-        print_some([left_as_it_is(job, origin) for job in inputs.jobs if job.index in inputs.standing], "such results")
+        left = [job for job in inputs.jobs if job.index in inputs.standing and again is None]
+        print_some([left_as_it_is(job, origin) for job in left], "such results")
         return _carry_out(config, plan, None, inputs, arguments, started, again, early)
     with lock_folder(results_folder(inputs.jobs)):
         batch = Batch(parts=parts, manifest=open_manifest(config, plan, inputs))

@@ -34,11 +34,11 @@ class PointDerivatives:
 
     Attributes:
         point_N3: metres, in the frame of the pose.
-        jacobian_N3P: derivative by each parameter, in the order of `ReducedPose.moved`.
+        jacobian_N3X: derivative by each parameter, in the order of `ReducedPose.moved`.
     """
 
     point_N3: F64
-    jacobian_N3P: F64
+    jacobian_N3X: F64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,17 +113,17 @@ class PosedPoints:
 
     @cached_property
     def basis(self) -> F64:
-        """Derivative (3 D + 3 + C, P) of bone rotations, root position and shape by the parameters of the pose.
+        """Derivative (3 D + 3 + C, X) of bone rotations, root position and shape by the parameters of the pose.
 
         The rows are those of `position_jacobian` and `projection_jacobian`, the columns those of `ReducedPose.moved`.
         """
         bones, components = len(driven_bones().bone_D), len(self.points.component_CD3N)
-        basis_YP = np.zeros((3 * bones + 3 + components, ROTATION_PARAMETERS + 3 + components))
-        rotation_D3R3 = basis_YP[: 3 * bones, :ROTATION_PARAMETERS].reshape(bones, 3, -1, 3)
+        basis_YX = np.zeros((3 * bones + 3 + components, ROTATION_PARAMETERS + 3 + components))
+        rotation_D3R3 = basis_YX[: 3 * bones, :ROTATION_PARAMETERS].reshape(bones, 3, -1, 3)
         rotation_D3R3[np.arange(bones), :, driven_bones().group_D] = self._rotation_derivatives()
         rest = np.arange(3 + components)
-        basis_YP[3 * bones + rest, ROTATION_PARAMETERS + rest] = 1
-        return basis_YP
+        basis_YX[3 * bones + rest, ROTATION_PARAMETERS + rest] = 1
+        return basis_YX
 
     @property
     def shape_jacobian(self) -> F64:
@@ -157,9 +157,9 @@ def posed_points(points: SkinnedPoints, pose: ReducedPose) -> F64:
 def posed_with_derivatives(points: SkinnedPoints, pose: ReducedPose) -> PointDerivatives:
     """Positions of points and their derivatives by every parameter of the pose."""
     posed = PosedPoints(points, pose)
-    row_Y3N, basis_YP = position_jacobian(posed.lever_arms, posed.shape_jacobian), posed.basis
-    jacobian_3NP = (row_Y3N.reshape(len(row_Y3N), -1).T @ basis_YP).reshape(3, -1, basis_YP.shape[1])
-    return PointDerivatives(point_N3=posed.positions.T, jacobian_N3P=jacobian_3NP.transpose(1, 0, 2))
+    row_Y3N, basis_YX = position_jacobian(posed.lever_arms, posed.shape_jacobian), posed.basis
+    jacobian_3NX = (row_Y3N.reshape(len(row_Y3N), -1).T @ basis_YX).reshape(3, -1, basis_YX.shape[1])
+    return PointDerivatives(point_N3=posed.positions.T, jacobian_N3X=jacobian_3NX.transpose(1, 0, 2))
 
 
 def position_jacobian(lever_arm_D3N: F64, shape_jacobian_C3N: F64) -> F64:

@@ -47,12 +47,12 @@ class ReducedPose:
         """The rotations as rotation vectors, radians."""
         return rotation_logarithm(self.rotation_R33)
 
-    def moved(self, step_P: F64) -> ReducedPose:
+    def moved(self, step_X: F64) -> ReducedPose:
         """The pose after a step of all parameters: R ← exp(δ)·R for rotations, a sum for position and shape."""
-        turn_R33 = rotation_exponential(step_P[:ROTATION_PARAMETERS].reshape(-1, 3))
+        turn_R33 = rotation_exponential(step_X[:ROTATION_PARAMETERS].reshape(-1, 3))
         return ReducedPose(
-            rotation_R33=turn_R33 @ self.rotation_R33, root_3=self.root_3 + step_P[ROOT_POSITION],
-            shape_C=self.shape_C + step_P[ROOT_POSITION.stop :],
+            rotation_R33=turn_R33 @ self.rotation_R33, root_3=self.root_3 + step_X[ROOT_POSITION],
+            shape_C=self.shape_C + step_X[ROOT_POSITION.stop :],
         )
 
 

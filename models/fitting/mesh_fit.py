@@ -43,16 +43,16 @@ def pose_of_mesh(point_L3: F64, prior: PoseGaussian) -> ReducedPose:
     weight, previous = INDEPENDENT_VERTICES / len(used) / VERTEX_SPREAD_M**2, np.inf
     for _ in range(STEPS):
         posed = posed_with_derivatives(skin, pose)
-        slope_XP = posed.jacobian_N3P.reshape(-1, posed.jacobian_N3P.shape[2])
+        slope_YX = posed.jacobian_N3X.reshape(-1, posed.jacobian_N3X.shape[2])
         error_N3 = posed.point_N3 - goal_N3
-        hessian_PP, gradient_P = weight * (slope_XP.T @ slope_XP), weight * (error_N3.ravel() @ slope_XP)
+        hessian_XX, gradient_X = weight * (slope_YX.T @ slope_YX), weight * (error_N3.ravel() @ slope_YX)
         vector_X = rotation_logarithm(pose.rotation_R33[1:]).ravel() - prior.mean_X
-        hessian_PP[POSE, POSE] += prior.precision_XX
-        gradient_P[POSE] += prior.precision_XX @ vector_X
-        hessian_PP[SHAPE, SHAPE] += np.eye(len(pose.shape_C))
-        gradient_P[SHAPE] += pose.shape_C
-        hessian_PP += DAMPING * np.diag(np.diag(hessian_PP))
-        pose = pose.moved(np.asarray(-np.linalg.solve(hessian_PP, gradient_P), np.float64))
+        hessian_XX[POSE, POSE] += prior.precision_XX
+        gradient_X[POSE] += prior.precision_XX @ vector_X
+        hessian_XX[SHAPE, SHAPE] += np.eye(len(pose.shape_C))
+        gradient_X[SHAPE] += pose.shape_C
+        hessian_XX += DAMPING * np.diag(np.diag(hessian_XX))
+        pose = pose.moved(np.asarray(-np.linalg.solve(hessian_XX, gradient_X), np.float64))
         squared = float(np.square(error_N3).sum())
         if squared > (1 - CONVERGED) * previous:
             break

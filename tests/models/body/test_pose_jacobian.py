@@ -45,9 +45,9 @@ def random_face_points(count: int, seed: int) -> tuple[F64, F64]:
 def finite_differences(points: SkinnedPoints, pose: ReducedPose) -> F64:
     columns = []
     for parameter in range(3 * len(ROTATIONS) + 3 + len(pose.shape_C)):
-        step_P = np.zeros(3 * len(ROTATIONS) + 3 + len(pose.shape_C))
-        step_P[parameter] = STEP
-        ends = [posed_points(points, pose.moved(way_P)) for way_P in (step_P, -step_P)]
+        step_X = np.zeros(3 * len(ROTATIONS) + 3 + len(pose.shape_C))
+        step_X[parameter] = STEP
+        ends = [posed_points(points, pose.moved(way_X)) for way_X in (step_X, -step_X)]
         columns.append((ends[0] - ends[1]) / 2 / STEP)
     return np.stack(columns, axis=2)
 
@@ -87,14 +87,14 @@ def test_derivatives_equal_finite_differences(spread):
     pose = random_reduced(4, spread)
     points = points_on_faces(*random_face_points(60, 4))
     np.testing.assert_allclose(
-        posed_with_derivatives(points, pose).jacobian_N3P, finite_differences(points, pose), atol=1e-6
+        posed_with_derivatives(points, pose).jacobian_N3X, finite_differences(points, pose), atol=1e-6
     )
 
 
 def test_derivatives_of_keypoints_equal_finite_differences():
     pose = random_reduced(5)
     np.testing.assert_allclose(
-        posed_with_derivatives(keypoint_points(), pose).jacobian_N3P, finite_differences(keypoint_points(), pose),
+        posed_with_derivatives(keypoint_points(), pose).jacobian_N3X, finite_differences(keypoint_points(), pose),
         atol=1e-6,
     )
 
@@ -108,10 +108,10 @@ def test_projected_derivatives_equal_finite_differences(known_shape):
     scale_N = np.linspace(1, 2, 60)
     ray_2N = posed.positions[:2] / posed.positions[2]
     row_YL = projection_jacobian(posed.lever_arms, posed.shape_jacobian, scale_N / posed.positions[2], ray_2N)
-    found_2NP = (row_YL.T @ posed.basis).reshape(2, 60, -1)
-    moved_N3P = finite_differences(points_on_faces(*where), pose)[:, :, : found_2NP.shape[2]]
-    expected_2NP = (moved_N3P[:, :2] - ray_2N.T[:, :, None] * moved_N3P[:, 2:]).transpose(1, 0, 2)
-    np.testing.assert_allclose(found_2NP, expected_2NP * (scale_N / posed.positions[2])[:, None], atol=1e-6)
+    found_2NX = (row_YL.T @ posed.basis).reshape(2, 60, -1)
+    moved_N3X = finite_differences(points_on_faces(*where), pose)[:, :, : found_2NX.shape[2]]
+    expected_2NX = (moved_N3X[:, :2] - ray_2N.T[:, :, None] * moved_N3X[:, 2:]).transpose(1, 0, 2)
+    np.testing.assert_allclose(found_2NX, expected_2NX * (scale_N / posed.positions[2])[:, None], atol=1e-6)
 
 
 def test_points_of_a_known_shape_are_the_same_points():

@@ -10,9 +10,8 @@ from stages.people.appearance import SAME_APPEARANCE, appearance_similarity
 from stages.people.hidden_people import reappeared
 from stages.people.trajectory import Observations, Trajectory
 
-NEAR_IOU, FAR_IOU, FAINT_IOU = 0.25, 0.15, 0.4
-"""Least IoU of a track's predicted box with a high-score detection, the same with both boxes enlarged, and with a
-low-score detection."""
+NEAR_IOU, FAR_IOU = 0.25, 0.15
+"""Least IoU of a track's predicted box with a detection, and of both boxes enlarged with a high-score detection."""
 PART_COVER = 0.4
 """Least share of the smaller of two boxes that both cover, for partly visible people: where the image's edge or another
 person hides much of a person, IoU says little, and the appearance must be the same."""
@@ -21,7 +20,7 @@ APPEARANCE_WEIGHT = 1.0
 GROWTH = 0.4
 """Share of its side by which a box is enlarged on each side, for people who moved farther than predicted."""
 FRESH_FRAMES = 8
-"""Most frames since a track's last detection for a low-score detection to continue it."""
+"""Most frames since a track's last detection for a low-score detection of another appearance to continue it."""
 
 
 def associate(tracks: list[Trajectory], found: Observations, frame: int, max_gap: int) -> list[tuple[int, int]]:
@@ -29,7 +28,8 @@ def associate(tracks: list[Trajectory], found: Observations, frame: int, max_gap
 
     High-score detections near the predicted box; high-score detections a little farther away; high-score detections
     that are a part of the predicted box, or contain it, with similar appearance; low-score detections, for tracks that
-    were detected a moment ago; high-score detections beside the person behind whom somebody similar disappeared.
+    were detected a moment ago, or look the same; high-score detections beside the person behind whom somebody similar
+    disappeared.
     Overlap decides which pairs are possible; overlap plus appearance ranks them. A track without detection for more
     than `max_gap` frames, whose person is hidden, continues by similar appearance alone.
     """
@@ -45,6 +45,7 @@ def associate(tracks: list[Trajectory], found: Observations, frame: int, max_gap
     same_KN = similar_KN > SAME_APPEARANCE
     recent_K = np.array([frame - track.seen <= max_gap + 1 for track in tracks])
     expected_KN = confident_N[None, :] & (same_KN | recent_K[:, None])
+    faint_KN = ~confident_N[None, :] & (fresh_K[:, None] | (recent_K[:, None] & same_KN))
     bonus_KN = APPEARANCE_WEIGHT * similar_KN
     free_K, free_N = np.ones(len(tracks), bool), np.ones(len(box_N4), bool)
     pairs: list[tuple[int, int]] = []
@@ -52,7 +53,7 @@ def associate(tracks: list[Trajectory], found: Observations, frame: int, max_gap
         (near_KN, expected_KN, NEAR_IOU),
         (far_KN, expected_KN, FAR_IOU),
         (part_KN, confident_N[None, :] & same_KN, PART_COVER),
-        (near_KN, fresh_K[:, None] & ~confident_N[None, :], FAINT_IOU),
+        (near_KN, faint_KN, NEAR_IOU),
     )
     for overlap_KN, allowed_KN, least in rounds:
         open_KN = free_K[:, None] & free_N[None, :] & allowed_KN & (overlap_KN >= least)

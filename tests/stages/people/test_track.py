@@ -198,11 +198,10 @@ def test_cover_is_the_share_of_the_smaller_box() -> None:
     assert np.allclose(intersection_over_smaller(boxes_24, parts_34), [[1, 0.5, 0], [0, 0.5, 0]])
 
 
-@pytest.mark.parametrize(("shirt", "same"), [(200, True), (60, False)])
-def test_a_partly_visible_person_keeps_the_identity_if_the_appearance_is_the_same(shirt: int, same: bool) -> None:
-    """A person of 40 × 100 pixels, of whom 8 × 40 are visible in the next frame: the IoU is .08."""
+def identities_by_shirt(shown: list[tuple[int, tuple[int, int, int, int], int, float]]) -> list[int]:
+    """The identity of one person after frames of index, box, grey of the shirt, and score."""
     stage, ids = Track(Track.Config()), []
-    for t, (box, grey) in enumerate([((0, 40, 40, 140), 200), ((0, 70, 8, 110), shirt)]):
+    for t, box, grey, score in shown:
         rgb_HW3 = np.full((1, HEIGHT, WIDTH, 3), 90, np.uint8)
         x0, y0, x1, y1 = box
         rgb_HW3[0, y0:y1, x0:x1] = grey
@@ -212,9 +211,25 @@ def test_a_partly_visible_person_keeps_the_identity_if_the_appearance_is_the_sam
             labels_hw=np.full((y1 - y0, x1 - x0), 2, np.uint8),
             uv_2hw=np.zeros((2, y1 - y0, x1 - x0), np.float32),
         )
-        (tracked,) = stage(chunk_of(1, t, rgb=rgb_HW3), people_of([[(0, box, 0.9)]]), Surfaces(people=(body,)))
+        (tracked,) = stage(chunk_of(1, t, rgb=rgb_HW3), people_of([[(0, box, score)]]), Surfaces(people=(body,)))
         ids.append(int(tracked.id_N[0]))
-    assert (ids[0] == ids[1]) == same
+    return ids
+
+
+@pytest.mark.parametrize(("shirt", "same"), [(200, True), (60, False)])
+def test_a_partly_visible_person_keeps_the_identity_if_the_appearance_is_the_same(shirt: int, same: bool) -> None:
+    """A person of 40 × 100 pixels, of whom 8 × 40 are visible in the next frame: the IoU is .08."""
+    first, second = identities_by_shirt([(0, (0, 40, 40, 140), 200, 0.9), (1, (0, 70, 8, 110), shirt, 0.9)])
+    assert (first == second) == same
+
+
+@pytest.mark.parametrize(
+    ("gap", "shirt", "same"), [(3, 140, True), (20, 200, True), (20, 140, False), (40, 200, False)]
+)
+def test_a_faint_person_keeps_the_identity_for_a_moment_or_by_the_appearance(gap: int, shirt: int, same: bool) -> None:
+    """A box of low score, with an IoU of .33 with the last one."""
+    first, second = identities_by_shirt([(0, (100, 40, 140, 140), 200, 0.9), (gap, (120, 40, 160, 140), shirt, 0.1)])
+    assert second == (first if same else -1)
 
 
 def test_pairs_are_taken_by_falling_score() -> None:

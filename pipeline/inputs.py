@@ -268,7 +268,7 @@ def _expand(name: str, watch: Watch | None = None) -> list[_Found]:
         if not os.access(path, os.R_OK | os.X_OK):
             return [_missing(name, "this folder cannot be read")]
         with os.scandir(path) as items:
-            found = sorted((item.name, item.is_dir()) for item in items)
+            found = sorted((item.name, _is_folder(item)) for item in items)
         within = str(path / "x")[:-1]
         folders = [f"{within}{one}/" for one, is_folder in found if is_folder]
         return _in_folder(name, [within + one for one, is_folder in found if not is_folder], folders, watch)
@@ -281,6 +281,14 @@ def _expand(name: str, watch: Watch | None = None) -> list[_Found]:
         failure = Failure(what="this file does not exist", where=name, remedy=f"for a camera give -c live {name}")
         return [_Found(name, failure)]
     return [_missing(name, "this file does not exist")]
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    """Whether an item of a folder is a folder; a link to itself is none."""
+    try:
+        return item.is_dir()
+    except OSError:
+        return False
 
 
 def _in_folder(name: str, files: Sequence[str], folders: Sequence[str], watch: Watch | None) -> list[_Found]:

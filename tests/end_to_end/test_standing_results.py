@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,27 @@ def test_a_batch_makes_a_missing_export_and_replaces_none_of_the_users(
     assert main(command) == main(command) == 0
     assert mine.read_bytes() == content
     assert (place / "out" / "b.densepose.mp4").stat().st_mtime_ns == made
+
+
+KILLED_BEFORE_ITS_NAME = """
+import os, signal, sys
+from pipeline.batch import worker
+from pipeline.command.cli import main
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+worker.publish_result = killed
+main()
+"""
+
+
+def test_a_batch_replaces_the_export_of_a_worker_that_was_killed(
+    root: Path, place: Path, settings: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exports have their names before the result has."""
+    command = ["a.mp4", "-o", "out/", "-c", "batch", "--export", "mot=tracks/", *settings]
+    line = [sys.executable, "-c", KILLED_BEFORE_ITS_NAME, *command]
+    killed = subprocess.run(line, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, check=False)
+    export = place / "tracks" / "a.txt"
+    assert killed.returncode == -9 and export.exists() and not (place / "out" / "a.densepose.mp4").exists()
+    assert main(command) == 0, capsys.readouterr().err
+    assert export.exists() and (place / "out" / "a.densepose.mp4").exists()

@@ -189,6 +189,13 @@ def test_a_result_is_named_after_its_address(folder: Path, address: str, stem: s
     assert find_inputs([address], None, overwrite=False).jobs[0].stem == stem
 
 
+def test_a_link_to_itself_does_not_stop_the_other_files_of_a_folder(folder: Path) -> None:
+    (folder / "sub" / "round").symlink_to("round")
+    found = find_inputs(["sub"], "o/", overwrite=False)
+    assert [job.input for job in found.ready] == ["sub/a.mp4", "sub/c.mov", "sub/c.png"]
+    assert found.left_out == ("sub/round",)
+
+
 def test_companions_of_macos_are_no_inputs_of_a_folder(folder: Path) -> None:
     for name in ("._c.png", "._c.mov", "._.DS_Store"):
         (folder / "sub" / name).write_bytes(b"x")

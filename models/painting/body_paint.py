@@ -10,10 +10,12 @@ import numpy as np
 
 from models.arrays import F32, U8, Bool, Float, Index
 from models.body.body_pose import some_posed_vertices
+from models.body.charts import COARSE_OF_CHART
 from models.body.fitted_body import FittedBody
 from models.painting.mesh_image import MeshImage, filled, mesh_image
-from models.painting.painting_mesh import PaintingMesh, load_painting_mesh, skin_places
-from models.painting.skin_warp import SkinTargets, carried_skin, fitted_warp, seen_skin
+from models.painting.painting_mesh import PaintingMesh, anchors, load_painting_mesh, skin_places
+from models.painting.skin_warp import fitted_warp, seen_skin
+from models.painting.steadying import steadying
 from models.surface.raster import NEAR
 
 FINE_PIXELS = 7_000
@@ -22,16 +24,14 @@ TILE = 32
 """Cells of the skin along U and V."""
 APART_M = 0.08
 """Distance on the skin beyond which the network's own chart, U and V count."""
+OTHER_LIMB_M = 0.05
+"""The same where body and network see different limbs."""
+IS_HAND = np.isin(np.arange(25), (3, 4))
+"""Fits do not bend fingers: where one of both sees a hand, the network is right."""
 HYSTERESIS = 0.25
 """Share by which the limit moves away from what was decided for this part of the skin in the frame before."""
 SMOOTH_M = 0.035
 """Radius over which pixels decide together, metres."""
-STEADY = 1.0
-"""Weight of a vertex that the flow carries here from the frame before, beside a point that the network sees."""
-FAST_M = 0.04
-"""Motion in metres a frame at which that weight is halved."""
-MOST_CARRIED = 300
-"""Vertices that are carried, at most."""
 KEEP = 0.6
 """Weight of the last frame's decision in the memory of a part of the skin."""
 CELLS = 8
@@ -47,7 +47,7 @@ class PaintMemory:
     Attributes:
         network_Q: how much the network was right and the body wrong in each cell of the charts (24·CELLS², 0..1).
         by_surface: whether the fit was wrong as a whole.
-        vertex_K, pixel_K2: vertices of the painting mesh that were seen, and where, pixels of the frame.
+        vertex_K, pixel_K2: anchors of the painting mesh that were seen, and where, pixels of the frame.
     """
 
     network_Q: F32 = field(default_factory=lambda: np.zeros(24 * CELLS * CELLS, np.float32))
@@ -93,10 +93,10 @@ def body_paint(
         return None
     place_V2 = body.camera.project(vertex_V3)
     metre_px = body.camera.focal_px / float(vertex_V3[:, 2].mean())
-    targets = [seen_skin(painting, labels_hw, uv_2hw, confidence_hw, origin_2)]
+    seen = seen_skin(painting, labels_hw, uv_2hw, confidence_hw, origin_2)
+    place_V2 = place_V2 + fitted_warp(painting, place_V2, seen, metre_px)
     if carried_K2 is not None and len(carried_K2):
-        targets.append(_carried(painting, memory, carried_K2, metre_px))
-    place_V2 = place_V2 + fitted_warp(painting, place_V2, targets, metre_px)
+        place_V2 = place_V2 + steadying(place_V2, memory.vertex_K, memory.pixel_K2, carried_K2, metre_px)
     height, width = labels_hw.shape
     step = max(1, round(math.sqrt(cv2.countNonZero(labels_hw) / FINE_PIXELS)))
     image = mesh_image(painting, place_V2 - np.array(origin_2, np.float32), vertex_V3[:, 2], height, width, step)
@@ -107,34 +107,32 @@ def body_paint(
     return replace(paint, memory=replace(paint.memory, vertex_K=vertex_K, pixel_K2=place_V2[vertex_K]))
 
 
-def _carried(painting: PaintingMesh, memory: PaintMemory, carried_K2: F32, metre_px: float) -> SkinTargets:
-    """What the flow says of the vertices that the frame before showed."""
-    known = np.flatnonzero(np.isfinite(carried_K2).all(axis=1))
-    speed_K = np.linalg.norm(carried_K2[known] - memory.pixel_K2[known], axis=1) / metre_px
-    weight_K = STEADY / (1 + (speed_K / FAST_M) ** 2)
-    return carried_skin(painting, memory.vertex_K[known], carried_K2[known], weight_K)
-
-
 def _seen_vertices(painting: PaintingMesh, image: MeshImage) -> Index:
-    """Some of the vertices of the faces that the picture shows."""
+    """The anchors on faces that the picture shows."""
     shown_T = np.bincount(image.face_hw[image.face_hw >= 0], minlength=len(image.seen_T)) > 0
-    vertex_K = np.unique(painting.mesh.face_F3[image.seen_T[shown_T]]).astype(np.intp)
-    return vertex_K[:: 1 + len(vertex_K) // MOST_CARRIED]
+    shown_V = np.zeros(len(painting.vertex_N), bool)
+    shown_V[painting.mesh.face_F3[image.seen_T[shown_T]]] = True
+    vertex_A = anchors().vertex_A
+    return vertex_A[shown_V[vertex_A]]
 
 
 def _decided(image: MeshImage, labels_hw: U8, uv_2hw: Float, metre_px: float, memory: PaintMemory) -> BodyPaint:
     """Body or network in each pixel."""
     own_hw, own_hw2 = _on_cells(labels_hw, uv_2hw, image)
     inside_hw = own_hw > 0
-    image = filled(image, inside_hw)
+    # One cell more than the person, so that U and V can be interpolated up to the outline.
+    image = filled(image, cv2.dilate(inside_hw.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
     mesh_hw, mesh_hw2 = image.cells()
     away_hw3 = _rest(own_hw, own_hw2) - _rest(mesh_hw, mesh_hw2)
     away_hw = np.sqrt(np.einsum("hwi,hwi->hw", away_hw3, away_hw3))
     away_hw[mesh_hw == 0] = np.inf
     cell_hw = _memory_cells(own_hw, own_hw2)
-    limit_hw = APART_M * (1 + HYSTERESIS * (1 - 2 * memory.network_Q[cell_hw]))
+    other_limb_hw = COARSE_OF_CHART[own_hw] != COARSE_OF_CHART[mesh_hw]
+    limit_hw = np.where(other_limb_hw, OTHER_LIMB_M, APART_M) * (1 + HYSTERESIS * (1 - 2 * memory.network_Q[cell_hw]))
     apart_hw = (inside_hw & (away_hw > limit_hw)).astype(np.float32)
     network_hw = _together(apart_hw, inside_hw, SMOOTH_M * metre_px / image.step)
+    hand_hw = IS_HAND[own_hw] != IS_HAND[mesh_hw]
+    network_hw = np.where(hand_hw & inside_hw, np.float32(1), network_hw)
     count = max(int(inside_hw.sum()), 1)
     share = float((away_hw > APART_M)[inside_hw].sum()) / count
     network_Q = _remembered(memory.network_Q, cell_hw[inside_hw], network_hw[inside_hw] > 0.5)

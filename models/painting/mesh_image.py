@@ -66,7 +66,9 @@ class MeshImage:
         whole = (columns * self.step, rows * self.step)
         fine_hw = np.asarray(cv2.resize(labels_hw, whole, interpolation=cv2.INTER_NEAREST), np.uint8)
         fine_hw2 = np.asarray(cv2.resize(uv_hw2, whole, interpolation=cv2.INTER_LINEAR), np.float32)
-        border_hw = cv2.dilate(labels_hw, AROUND) != cv2.erode(labels_hw, AROUND)
+        # Cells without a label become the highest one for the minimum: they make no border.
+        lowest_hw = cv2.erode(cv2.bitwise_or(labels_hw, (labels_hw == 0) * np.uint8(255)), AROUND)
+        border_hw = cv2.dilate(labels_hw, AROUND) != lowest_hw
         for axis_hw in cv2.split(uv_hw2):
             border_hw |= cv2.subtract(cv2.dilate(axis_hw, AROUND), cv2.erode(axis_hw, AROUND)) > JUMP
         cell_K = np.flatnonzero(border_hw & (labels_hw > 0))
@@ -75,7 +77,11 @@ class MeshImage:
         row_P = np.repeat(row_K[:, None] * self.step + inner_S, self.step, axis=1).ravel()
         column_P = np.tile(column_K[:, None] * self.step + inner_S, (1, self.step)).ravel()
         shift_2K = self.shift_2hw.reshape(2, -1)[:, cell_K]
-        place_2P = np.stack([column_P, row_P]) + 0.5 + np.repeat(shift_2K, self.step**2, axis=1)
+        middle_2K = (np.stack([column_K, row_K]) + 0.5) * self.step + shift_2K
+        # A filled cell is one colour: its neighbours may be filled from quite another place.
+        read_2P = np.stack([column_P, row_P]) + 0.5
+        is_filled_P = np.repeat((shift_2K != 0).any(axis=0), self.step**2)
+        place_2P = np.where(is_filled_P, np.repeat(middle_2K, self.step**2, axis=1), read_2P)
         face_P = np.repeat(self.face_hw.reshape(-1)[cell_K], self.step**2)
         fine_hw2[row_P, column_P] = self._read(face_P, *place_2P.astype(np.float32))
         return fine_hw[:height, :width], fine_hw2[:height, :width]

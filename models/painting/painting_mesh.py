@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from models.arrays import F32, Index
 from models.body.open_body import load_body
@@ -20,6 +21,8 @@ from models.surface.charted_mesh import ChartedMesh
 PAINTING_MESH_FILE = Path(__file__).with_name("painting_mesh.npz")
 FORMAT = 1
 REMEDY = "create it: python -m models.painting.bake_painting_mesh"
+ANCHORS, NEAREST, SPREAD_M = 600, 6, 0.05
+"""Number of anchors, how many of them each vertex follows, and the standard deviation of their weights, metres."""
 HARMONICS = 60
 """Smooth functions on the skin, of ever smaller waves."""
 
@@ -64,6 +67,34 @@ def load_painting_mesh() -> PaintingMesh:
         vertex_N=vertex_N, mesh=mesh, basis_NH=arrays["basis_NH"].astype(np.float32),
         frequency_H=arrays["frequency_H"], lookup=ChartLookup(mesh),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchors:
+    """Vertices spread evenly over the mesh, by which motions of the skin are described.
+
+    Attributes:
+        vertex_A: the vertices.
+        source_NK, weight_NK: for every vertex its nearest anchors, as indices into them, and their weights.
+    """
+
+    vertex_A: Index
+    source_NK: Index
+    weight_NK: F32
+
+
+@cache
+def anchors() -> Anchors:
+    """Farthest points of the mesh at rest, and Gaussian weights around them."""
+    place_N3 = load_painting_mesh().mesh.vertex_V3
+    chosen, away_N = [int(place_N3[:, 1].argmax())], np.full(len(place_N3), np.inf)
+    while len(chosen) < ANCHORS:
+        away_N = np.minimum(away_N, np.square(place_N3 - place_N3[chosen[-1]]).sum(axis=1))
+        chosen.append(int(away_N.argmax()))
+    vertex_A = np.sort(np.array(chosen, np.intp))
+    away_NK, source_NK = cKDTree(place_N3[vertex_A]).query(place_N3, k=NEAREST)
+    weight_NK = np.exp(-0.5 * (away_NK / SPREAD_M) ** 2).astype(np.float32)
+    return Anchors(vertex_A=vertex_A, source_NK=np.asarray(source_NK, np.intp), weight_NK=weight_NK)
 
 
 @cache

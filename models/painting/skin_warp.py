@@ -7,7 +7,6 @@ found by robust, weighted ridge regression (Geman–McClure weights, re-estimate
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,36 +71,25 @@ def seen_skin(
     )  # fmt: skip
 
 
-def carried_skin(painting: PaintingMesh, vertex_K: Index, pixel_K2: Float, weight_K: Float) -> SkinTargets:
-    """Vertices of the mesh that the optical flow carries from the frame before to places of this one."""
-    share_K3 = np.tile([1.0, 0.0, 0.0], (len(vertex_K), 1))
-    return SkinTargets(
-        basis_NH=painting.basis_NH[vertex_K].astype(np.float64), corner_N3=np.repeat(vertex_K[:, None], 3, axis=1),
-        share_N3=share_K3, pixel_N2=pixel_K2.astype(np.float64), weight_N=weight_K.astype(np.float64),
-    )  # fmt: skip
-
-
 def fitted_warp(
-    painting: PaintingMesh, place_V2: F32, targets: Sequence[SkinTargets], metre_px: float
+    painting: PaintingMesh, place_V2: F32, seen: SkinTargets, metre_px: float
 ) -> F32:
     """Displacement of each vertex (V, 2), pixels; 0 where too few points are seen.
 
     Args:
         painting: the mesh.
         place_V2: where the fitted body's vertices lie in the frame, pixels.
-        targets: where points of the skin belong.
+        seen: where points of the skin belong.
         metre_px: pixels of the frame that a metre of the body spans.
     """
-    weight_N = np.concatenate([one.weight_N for one in targets])
-    if len(weight_N) < LEAST_POINTS:
+    if len(seen.weight_N) < LEAST_POINTS:
         return np.zeros_like(place_V2)
-    basis_NH = np.concatenate([one.basis_NH for one in targets])
-    lies = [np.einsum("nki,nk->ni", place_V2[one.corner_N3], one.share_N3) for one in targets]
-    away_N2 = np.concatenate([one.pixel_N2 - at_N2 for one, at_N2 in zip(targets, lies, strict=True)])
+    basis_NH = seen.basis_NH
+    away_N2 = seen.pixel_N2 - np.einsum("nki,nk->ni", place_V2[seen.corner_N3], seen.share_N3)
     ridge_H = RIDGE * (1 + (painting.frequency_H.astype(np.float64) / HALF_FREQUENCY) ** 2)
     move_H2 = np.zeros((basis_NH.shape[1], 2))
     for reach_m in REACHES_M:
         left_N = np.square(away_N2 - basis_NH @ move_H2).sum(axis=1) / (reach_m * metre_px) ** 2
-        weighted_NH = basis_NH * (weight_N / (1 + left_N) ** 2)[:, None]
+        weighted_NH = basis_NH * (seen.weight_N / (1 + left_N) ** 2)[:, None]
         move_H2 = np.linalg.solve(weighted_NH.T @ basis_NH + np.diag(ridge_H), weighted_NH.T @ away_N2)
     return np.asarray(painting.basis_NH @ move_H2.astype(np.float32), np.float32)

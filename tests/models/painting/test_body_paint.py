@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.body.body_pose import some_posed_vertices
 from models.body.fitted_body import FittedBody
 from models.body.open_body import load_body
 from models.painting import body_paint as painter
 from models.painting.body_paint import BodyPaint, PaintMemory, body_paint
+from models.painting.mesh_image import mesh_image
 from models.painting.painting_mesh import load_painting_mesh
 from models.surface.chart_lookup import corner_mean, open_body_lookup
 from models.surface.charted_mesh import open_body_mesh
@@ -119,6 +121,38 @@ def test_the_network_paints_a_region_where_it_sees_something_else() -> None:
     assert paint.labels_hw[middle] == 2
 
 
+def test_hands_are_where_the_network_sees_them() -> None:
+    """Fits do not bend fingers: beside the network's hand no finger of the mesh is painted."""
+    surface = surface_of_body(BODY)
+    hand = np.isin(surface.labels_hw, (3, 4))
+    rows = np.nonzero(hand)[0]
+    fist = hand & (np.arange(hand.shape[0])[:, None] < np.median(rows))
+    labels_hw = np.where(hand & ~fist, 2, surface.labels_hw).astype(np.uint8)
+    paint = painted(replace(surface, labels_hw=labels_hw), BODY)
+    assert hand.sum() > 60
+    assert np.array_equal(np.isin(paint.labels_hw, (3, 4)), np.isin(labels_hw, (3, 4)))
+
+
+def test_coarser_cells_show_what_every_pixel_shows() -> None:
+    """Not a cell is a block: U and V change from pixel to pixel as in the fine image."""
+    surface, painting = surface_of_body(made_body((0, 0, 2.0), bend_deg=40)), load_painting_mesh()
+    body = made_body((0, 0, 2.0), bend_deg=40)
+    place_V2 = body.camera.project(some_posed_vertices(body.pose, painting.vertex_N))
+    place_V2 -= np.array([surface.x0, surface.y0], np.float32)
+    depth_V = some_posed_vertices(body.pose, painting.vertex_N)[:, 2]
+    size = surface.labels_hw.shape
+    both = []
+    for step in (1, 3):
+        image = mesh_image(painting, place_V2, depth_V, *size, step)
+        assert image is not None
+        both.append(image.pixels(*image.cells(), *size))
+    (fine_hw, fine_hw2), (coarse_hw, coarse_hw2) = both
+    same = (fine_hw == coarse_hw) & (fine_hw > 0)
+    assert same.sum() > 0.93 * (fine_hw > 0).sum()
+    away = np.abs(fine_hw2 - coarse_hw2).max(axis=2)[same]
+    assert np.median(away) < 0.003 and np.quantile(away, 0.95) < 0.04
+
+
 def test_skin_between_the_mesh_and_a_wider_silhouette_takes_the_nearest_of_the_body() -> None:
     """Clothes are wider than the body: a row of pixels beside the leg continues the leg."""
     surface = surface_of_body(BODY)
@@ -135,11 +169,11 @@ def test_skin_between_the_mesh_and_a_wider_silhouette_takes_the_nearest_of_the_b
 
 
 def test_the_frame_before_steadies_the_warp() -> None:
-    """The network's skin jumps up and down by 2 pixels from frame to frame; the person stands still."""
+    """The network's skin jumps up and down by a pixel from frame to frame; the person stands still."""
     surface = surface_of_body(BODY)
     memory, steady, alone = PaintMemory(), [], []
     for frame in range(8):
-        shift = 2 if frame % 2 else -2
+        shift = 1 if frame % 2 else -1
         labels_hw, uv_2hw = np.roll(surface.labels_hw, shift, axis=0), np.roll(surface.uv_2hw, shift, axis=1)
         jumping = replace(surface, labels_hw=labels_hw, uv_2hw=uv_2hw)
         carried_K2 = memory.pixel_K2 if frame else None
@@ -147,7 +181,7 @@ def test_the_frame_before_steadies_the_warp() -> None:
         memory = paint.memory
         steady.append(float(memory.pixel_K2[:, 1].mean()))
         alone.append(float(painted(jumping, BODY).memory.pixel_K2[:, 1].mean()))
-    assert np.abs(np.diff(steady[3:])).mean() < 0.75 * np.abs(np.diff(alone[3:])).mean()
+    assert np.abs(np.diff(steady[3:])).mean() < 0.5 * np.abs(np.diff(alone[3:])).mean()
 
 
 def test_a_body_out_of_sight_paints_nothing() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from contextlib import suppress
 
 from pipeline.journal import is_saved_so_far
 from pipeline.packet import Failure
@@ -39,9 +38,21 @@ class FolderContents:
         if listed is None:
             self._asked[folder] = asked = self._asked.get(folder, 0) + 1
             if asked > LISTED_AFTER:
-                with suppress(OSError), os.scandir(folder or os.curdir) as found:
-                    listed = self._listed[folder] = {one.name: one.is_symlink() for one in found}
+                listed = _listing(folder)
+                if listed is not None:
+                    self._listed[folder] = listed
         return listed
+
+
+def _listing(folder: str) -> dict[str, bool] | None:
+    """Whether each name in a folder is that of a link; none in an absent folder; None for one that cannot be read."""
+    try:
+        with os.scandir(folder or os.curdir) as found:
+            return {one.name: one.is_symlink() for one in found}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError:
+        return None
 
 
 class ResolvedPaths:

@@ -42,6 +42,7 @@ class Desk:
         """`shown`: names that the page shows, by the names of this run's images, in their order."""
         self.journal, self.shown, self.clock = journal, shown, clock
         self._names = {seen: name for name, seen in shown.items()}
+        self._done: dict[str, tuple[Any, Any, bool]] = {}
 
     def annotator(self, message: Message) -> str:
         """The annotator of a message. Raises: StageError."""
@@ -128,7 +129,20 @@ class Desk:
         return {"images": len(self.shown), "finished": self.finished()}
 
     def finished(self) -> int:
-        """Number of this run's images that as many annotators have finished as are wanted."""
+        """Number of this run's images that as many annotators have finished as are wanted.
+
+        Only images on which something was done since the last call are looked at: long tasks have no slower clicks.
+        """
         tasks = self.journal.tasks
-        full = (name for name in self.shown if len(list(finished_by(tasks, name))) >= tasks.copies)
-        return sum(not open_notes(tasks, name) for name in full)
+        reviews = {} if tasks.reviews is None else tasks.reviews.histories
+        for name in self.shown:
+            work, review = tasks.histories.get(name), reviews.get(name)
+            known = self._done.get(name)
+            if known is None or known[0] is not work or known[1] is not review:
+                self._done[name] = work, review, is_finished(tasks, name)
+        return sum(done for _, _, done in list(self._done.values()))
+
+
+def is_finished(tasks: TaskList, name: str) -> bool:
+    """Whether as many annotators have finished an image as are wanted, and nothing was sent back."""
+    return len(list(finished_by(tasks, name))) >= tasks.copies and not open_notes(tasks, name)

@@ -11,10 +11,11 @@ import numpy as np
 from models.box_overlap import iou
 from stages.studio.adjudication import annotated_sheets
 from stages.studio.answer_preview import rest_points
+from stages.studio.desk import is_finished
 from stages.studio.disagreements import label_overlaps, matched_people
 from stages.studio.image_results import points_in_order
 from stages.studio.work.sheet import PersonWork, WorkAmount, amount_of
-from stages.studio.work.task_list import History, TaskList, finished_by, reviewed_sheet, reviews_of
+from stages.studio.work.task_list import History, TaskList, reviewed_sheet, reviews_of
 
 HOUR_S = 3600.0
 
@@ -27,10 +28,9 @@ def task_progress(tasks: TaskList) -> dict[str, Any]:
     annotators who finished the same images, as `pair_agreement`.
     """
     names = [one.name for one in tasks.images if not one.gold]
-    done = [len(list(finished_by(tasks, name))) for name in names]
     images = {
         "all": len(names), "begun": sum(any(one.begun for one in tasks.of_image(name).values()) for name in names),
-        "finished": sum(count >= tasks.copies for count in done),
+        "finished": sum(is_finished(tasks, name) for name in names),
         "reviewed": sum(reviewed_sheet(tasks, name) is not None for name in names),
     }
     rows = [*_annotators(tasks, names, review=False), *_annotators(reviews_of(tasks), names, review=True)]

@@ -174,11 +174,15 @@ def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:
 
 def reviews_of(tasks: TaskList) -> TaskList:
     """The reviewers' work on the same images: each image has one reviewer."""
+    if tasks.reviews is not None and tasks.reviews.images is tasks.images:
+        return tasks.reviews
     return replace(tasks.reviews or TaskList(images=()), images=tasks.images)
 
 
 def reviewed_sheet(tasks: TaskList, image: str) -> tuple[str, History] | None:
     """The reviewer of an image and their finished sheet; None where the review is not finished."""
+    if tasks.reviews is None:
+        return None
     found = reviews_of(tasks).of_image(image).items()
     done = ((who, one) for who, one in found if one.sheet.status == "finished")
     return min(done, key=lambda pair: (pair[1].sheet.finished_at or 0, pair[0]), default=None)
@@ -189,6 +193,8 @@ def open_notes(tasks: TaskList, image: str, who: str | None = None) -> list[tupl
 
     `who`: the annotator; None = all.
     """
+    if tasks.reviews is None:
+        return []
     found = []
     for reviewer, history in reviews_of(tasks).of_image(image).items():
         for work in history.sheet.people.values():

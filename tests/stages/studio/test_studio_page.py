@@ -20,9 +20,11 @@ import pytest
 from models.body.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import read_dense_set
 from stages.live.page_server import MAX_REQUESTS
+from stages.studio.desk import is_finished
 from stages.studio.studio_page import FILES, FOLDER
 from stages.studio.views.view_clicks import SurfacePlace, views_of_place
 from stages.studio.work.part_map import PixelMask
+from stages.studio.work.task_list import TaskList
 from stages.world.scene import Scene
 from tests.stages.studio.workplaces import Studio, scene_of_a_person
 
@@ -383,3 +385,21 @@ def test_two_annotators_of_an_image_are_asked_about_the_same_points(opened: Open
             answer(studio, "/hand_on", {"who": who, "image": "image0.png"})
     assert points["bob"] == {(x, y) for x, y in points["ann"] if left_HW[y, x]} != set()
     assert not points["cyd"] & points["ann"]  # too little of the part is the same
+
+
+def test_a_click_costs_the_same_in_a_long_task(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten images the one is looked at on which something was done."""
+    studio = opened(images=10)
+    did(studio, {"do": "box", "person": 1, "box_4": [1, 1, 50, 50]})
+    looked: list[str] = []
+
+    def counted(tasks: TaskList, name: str) -> bool:
+        looked.append(name)
+        return is_finished(tasks, name)
+
+    monkeypatch.setattr("stages.studio.desk.is_finished", counted)
+    for side in (51, 52):
+        did(studio, {"do": "box", "person": 1, "box_4": [1, 1, side, 50]})
+    assert looked == ["image0.png"] * 2
+    found = did(studio, {"do": "status", "status": "finished"})
+    assert found["progress"] == {"images": 10, "finished": 1}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from models.arrays import U8
-from models.body.charts import COARSE_OF_CHART
+from models.body.charts import CHARTS_AT_JOINT, COARSE_OF_CHART
 from models.box_overlap import iou
 from models.inference.open_network import open_network
 from models.network import NetworkConfig
@@ -27,6 +27,10 @@ MOST_CELLS = 256
 """Cells along the longer side of what the network says of a person; more than it computes."""
 KEPT_BYTES = 64 * 2**20
 """Of proposals, in memory."""
+NEAR = 0.02
+"""Distance within which the surface shows a keypoint, of the box's longer side; the page's is the same."""
+HEAD_SIDES = {joint: charts for joint, charts in enumerate(CHARTS_AT_JOINT.values()) if charts in ({23}, {24})}
+"""The chart of each keypoint on one side of the head: eyes and ears."""
 LEAST_OVERLAP = 0.4
 """IoU of a drawn box and of the proposal that is taken for the same person."""
 
@@ -37,6 +41,7 @@ class ProposedPerson:
 
     Attributes:
         keypoints: x, y by COCO's number of the joint.
+        turned_away: eyes and ears on the side of the head that the surface does not show; parts alone do not tell.
         surface: what the network says, one cell for `step` × `step` pixels; None = nothing.
     """
 
@@ -47,6 +52,7 @@ class ProposedPerson:
     keypoints: dict[int, tuple[float, float]]
     surface: SurfaceMap | None = None
     step: int = 1
+    turned_away: tuple[int, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -73,7 +79,7 @@ class ProposedPerson:
         }
         return {
             "box": self.box_4, "score": self.score, "parts": part_map_record(self.parts), "outline": outline,
-            "keypoints": self.keypoints,
+            "keypoints": self.keypoints, "turned_away": self.turned_away,
         }
 
 
@@ -131,7 +137,8 @@ def proposed_person(one: SurfaceMap, box_4: list[float], score: float, size: tup
     inside = np.s_[top : max(height - one.y0, 0), left : max(width - one.x0, 0)]
     x, y = one.x0 + left, one.y0 + top
     outline_hw = one.silhouette_hw[inside]
-    keypoints = {}
+    reach = max(2.0, NEAR * max(x1 - x0, y1 - y0))
+    keypoints: dict[int, tuple[float, float]] = {}
     for joint, (at_x, at_y, sure) in enumerate(shown_keypoints(one).tolist()):
         if sure > 0 and 0 <= at_x < width and 0 <= at_y < height:
             keypoints[joint] = (round(at_x, 1), round(at_y, 1))
@@ -139,8 +146,19 @@ def proposed_person(one: SurfaceMap, box_4: list[float], score: float, size: tup
         box_4=(x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)), score=round(score, 3),
         parts=packed_map(COARSE_OF_CHART[one.labels_hw[inside]], x, y),
         outline=PixelMask.of_array(outline_hw, x, y) if outline_hw.any() else None, keypoints=keypoints,
+        turned_away=tuple(
+            joint for joint, at in keypoints.items() if joint in HEAD_SIDES and not _is_near(one, joint, at, reach)
+        ),
         surface=_thinned(one, step := max(1, -(-max(one.labels_hw.shape) // MOST_CELLS))), step=step,
     )
+
+
+def _is_near(one: SurfaceMap, joint: int, at: tuple[float, float], reach: float) -> bool:
+    """Whether the surface has a chart that touches a joint within some pixels of a place."""
+    x, y = at[0] - one.x0, at[1] - one.y0
+    top, left = max(int(y - reach), 0), max(int(x - reach), 0)
+    near_hw = one.labels_hw[top : int(y + reach) + 1, left : int(x + reach) + 1]
+    return bool(np.isin(near_hw, list(HEAD_SIDES[joint])).any())
 
 
 def _thinned(one: SurfaceMap, step: int) -> SurfaceMap:

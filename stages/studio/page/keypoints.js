@@ -16,6 +16,7 @@ const NEAR = 0.02;
 function visibilityAt(joint, x, y) {
   const map = work.maps[work.person] || proposal()?.map, [x0, y0, x1, y1] = person()?.box || [0, 0, 0, 0];
   const reach = Math.max(2, NEAR * Math.max(x1 - x0, y1 - y0));
+  if (proposal()?.turned_away.includes(joint)) return 1;
   return !map || isNear(map, work.joints[joint], x, y, reach) ? 2 : 1;
 }
 

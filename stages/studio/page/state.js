@@ -10,7 +10,7 @@ import { Picture } from "./picture.js";
 /** @typedef {{part: number, name: string, mirrored: number, views: string[]}} Part */
 /**
  * @typedef {{box: number[], score: number, map: LabelMap|null, outline: import("./masks.js").PixelMask|null,
- *   keypoints: Record<string, Place>}} Proposal
+ *   keypoints: Record<string, Place>, turned_away: number[]}} Proposal
  */
 
 /** The number that stands for the visible outline where the page chooses among the parts. */

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from models.body.charts import COARSE_OF_CHART
+from models.structures import SurfaceMap
+from stages.studio.proposals import proposed_person
 from stages.studio.work.actions import Ask, Paint, SetBox, action_record
 from stages.studio.work.part_map import PixelMask
 from tests.stages.studio.annotating_browser import AnnotatingBrowser
@@ -181,6 +183,21 @@ def test_keypoints_are_hidden_where_the_surface_does_not_show_them(
     browser.wait("Object.keys(studio.work.sheet.people[1].keypoints).length > 10")
     found = {joint: one.visibility for joint, one in work(studio).keypoints.items()}
     assert found[15] == 1 and found[5] == found[6] == 2
+
+
+def test_an_ear_on_the_far_side_of_the_head_is_proposed_as_hidden() -> None:
+    """Both sides of the head are one part: the charts tell which is seen."""
+    labels_hw = np.zeros((100, 60), np.uint8)
+    labels_hw[10:30, 20:40] = 24  # the left side of the head alone
+    keypoint_173 = np.zeros((17, 3), np.float32)
+    keypoint_173[:5] = (30, 20, 1)
+    surface = SurfaceMap(
+        x0=0, y0=0, labels_hw=labels_hw, uv_2hw=np.zeros((2, 100, 60), np.float32), keypoint_K3=keypoint_173
+    )
+    found = proposed_person(surface, [0, 0, 60, 100], 0.9, (100, 60))
+    assert set(found.keypoints) == set(range(5))
+    assert found.turned_away == (2, 4)  # the right eye and ear
+    assert found.record()["turned_away"] == (2, 4)
 
 
 def test_left_and_right_are_exchanged(studio: Studio, browser: AnnotatingBrowser) -> None:

@@ -75,10 +75,14 @@ class _Hour:
         self._annotators = {who: self._started(who) for who in NAMES}
 
     def wait_for(self, actions: int) -> None:
-        """Until so many actions are confirmed, or all annotators are done. Raises: AssertionError after `WAIT_S`."""
+        """Until so many actions are confirmed, or all annotators are done.
+
+        Raises: AssertionError after `WAIT_S`, and where the program has ended.
+        """
         end = time.monotonic() + WAIT_S
         while self.confirmed() < actions and any(one.poll() is None for one in self._annotators.values()):
-            assert time.monotonic() < end, (self._folder / "program.log").read_text(encoding="utf-8")[-2000:]
+            runs = self._program.poll() is None
+            assert runs and time.monotonic() < end, (self._folder / "program.log").read_text(encoding="utf-8")[-2000:]
             time.sleep(LOOK_S)
 
     def confirmed(self) -> int:

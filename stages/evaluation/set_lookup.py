@@ -7,13 +7,13 @@ from collections import Counter
 
 from models.cache import user_path
 from models.light.architecture.weight_paths import TRAINING_PHOTOS
-from pipeline.stage import StageError
+from pipeline.stage import VIDEO_SUFFIXES, StageError
 from stages.evaluation.coco_truth import FileOptions, annotated_set, coco_file
 from stages.evaluation.human_dataset_v2 import Listings, human_v2_sets
 from stages.evaluation.iuv_truth import iuv_pairs, iuv_set
 from stages.evaluation.synthetic_truth import Worlds, known_names, world_set, worlds_named
 from stages.evaluation.true_images import TrueSet
-from stages.evaluation.video_truth import SUFFIXES, video_set
+from stages.evaluation.video_truth import video_set
 
 HUMAN_V2 = Listings(
     photos=TRAINING_PHOTOS,
@@ -50,7 +50,7 @@ def sets_at_path(name: str, worlds: Worlds, options: FileOptions) -> list[TrueSe
     path = user_path(name)
     if path.is_file() and path.suffix.lower() == ".json":
         return [annotated_set(path, options)]
-    if path.is_file() and path.suffix.lower() in SUFFIXES:
+    if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
         return [video_set(path, options.video_start, worlds.frames)]
     if path.is_dir():
         annotations = coco_file(path)
@@ -67,7 +67,7 @@ def check_sets(names: tuple[str, ...]) -> None:
     """Raise StageError for a name that is neither a world nor a path where a set can be; sets are not opened."""
     for name in names:
         path = user_path(name)
-        kinds = (".json", *SUFFIXES)
+        kinds = (".json", *VIDEO_SUFFIXES)
         if not worlds_named(name) and not path.is_dir() and not (path.is_file() and path.suffix.lower() in kinds):
             raise unknown_set(name)
 

@@ -10,8 +10,6 @@ from pipeline.stage import Job
 from stages.evaluation.true_images import TrueImage, TrueSet
 from stages.video.decode import Decode
 
-SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".wmv", ".flv"})
-
 
 def video_set(path: Path, start: float, most: int) -> TrueSet:
     """At most `most` frames of a video from a second on. Raises while they are read: StageError for no video."""

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from models.cache import user_path
 from models.errors import ModelError
+from models.files.png_image import png_of
 from models.surface.geometry import Geometry, SurfaceGeometry
 from pipeline.stage import Stage, StageError
 from stages.evaluation.body_errors import error_views
@@ -174,8 +174,7 @@ def write_set_images(folder: Path, name: str, scores: SetScores, body: Geometry)
     found = {"curves": curves_image(errors) if errors else None, "body": views, "worst": scores.worst.sheet()}
     for kind, image in found.items():
         if image is not None:
-            _, png = cv2.imencode(".png", image[..., ::-1])
-            (folder / f"{name}_{kind}.png").write_bytes(png.tobytes())
+            (folder / f"{name}_{kind}.png").write_bytes(png_of(image))
 
 
 def json_value(value: Any) -> Any:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-import cv2
 import numpy as np
 
 from models.files.atomic_file import atomic_write
+from models.files.png_image import png_of
 from pipeline.stage import Job, Stage, StageError, fitting_name
 from stages.payloads import FrameChunk
 from stages.world.scene import Scene
@@ -45,9 +45,8 @@ class ExportTruth(Stage):
         stem = folder / f"frame_{frames.first:06d}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _, png = cv2.imencode(".png", scene.rgb_HW3[..., ::-1])
             with atomic_write(stem.with_suffix(".png")) as draft:
-                draft.write_bytes(png.tobytes())
+                draft.write_bytes(png_of(scene.rgb_HW3))
             with atomic_write(stem.with_suffix(".npz")) as draft, draft.open("wb") as file:
                 np.savez_compressed(file, **ground_truth_arrays(scene))
         except OSError as error:

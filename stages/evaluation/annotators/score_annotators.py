@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from models.arrays import U8
+from models.files.png_image import png_of
 from models.surface.geometry import SurfaceGeometry
 from pipeline.stage import Job, Stage, StageError
 from stages.annotations.densepose_coco import read_dense_set
@@ -141,8 +141,7 @@ def _written(output: Path, tables: Mapping[str, Any], body_HW3: U8 | None) -> Wr
     try:
         output.write_text(json.dumps(json_value(tables), indent=1) + "\n", encoding="utf-8")
         if body_HW3 is not None:
-            png = cv2.imencode(".png", body_HW3[..., ::-1])[1]
-            output.with_name(f"{output.stem}_body.png").write_bytes(png.tobytes())
+            output.with_name(f"{output.stem}_body.png").write_bytes(png_of(body_HW3))
     except OSError as error:
         what = f"the errors cannot be written ({error.strerror or error})"
         raise StageError(what, str(output), "name another file with -o") from error

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-import cv2
 import numpy as np
 
 from models.arrays import F32, U8
 from models.body.charts import COARSE_OF_CHART
+from models.files.png_image import png_of
 from stages.drawing.isolines import line_strength
 from stages.studio.views.part_views import PartView, part_views
 
@@ -30,8 +30,7 @@ def views_png(part: int) -> bytes:
     """All six views of a part as one PNG: two rows of three."""
     tiles = [view_picture(seen, part) for seen in part_views(part)]
     rows = [np.concatenate(tiles[first : first + COLUMNS], axis=1) for first in range(0, len(tiles), COLUMNS)]
-    _, png = cv2.imencode(".png", np.concatenate(rows)[..., ::-1])
-    return png.tobytes()
+    return png_of(np.concatenate(rows))
 
 
 def second_chart(part: int) -> int:

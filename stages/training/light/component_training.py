@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import cv2
 import torch
@@ -16,9 +17,9 @@ from models.inference.network_check import check_network
 from models.light.architecture.weight_files import load_smaller, read_weights
 from models.light.architecture.weight_paths import weights_path
 from models.network import NetworkConfig
-from pipeline.stage import StageError
+from pipeline.stage import Stage, StageError
 from stages.training.device import training_device
-from stages.training.distributed import average_over_workers, is_distributed
+from stages.training.distributed import average_over_workers, indices_of, is_distributed, rank, worker_count
 from stages.training.fit import Batch, Fit, FitConfig, Loss
 from stages.training.loaders import BatchLoader, ItemFactory, named_process_deaths, require_count
 
@@ -59,13 +60,6 @@ class ComponentConfig:
             what = f"weights of the kind {self.network.kind!r} are not of the light network"
             raise StageError(what, "network.kind", "use -c train_finetune_trained")
         return weights_path(self.network.weights)
-
-
-def check_component(config: ComponentConfig, name: str) -> None:
-    """Raise ModelError for first weights that are not the light network's, and for a device that is not there."""
-    choose_device(config.device, f"train_{name}.device")
-    if config.first is not None:
-        check_network(config.network or NetworkConfig(weights=config.start))
 
 
 class ComponentTraining:
@@ -117,3 +111,33 @@ class ComponentTraining:
         """End the processes that make batches."""
         if self._batches is not None:
             self._batches.close()
+
+
+class ComponentStage(Stage):
+    """The stage that trains a component: photos and scenes in, a network out."""
+
+    ordered = True
+    accelerated = True
+    writes_to = "folder"
+    component: ClassVar[str]
+    """"detector" or "surface": of the weights in files, of the folder, and of the stage after `train_`."""
+    training: ComponentTraining
+
+    @classmethod
+    def check_settings(cls, config: ComponentConfig) -> None:
+        """Raises ModelError for first weights that are not the light network's, and for a device that is not there."""
+        choose_device(config.device, f"train_{cls.component}.device")
+        if config.first is not None:
+            check_network(config.network or NetworkConfig(weights=config.start))
+
+    def indices(self, batch: int) -> range:
+        """The indices of a batch that this worker makes. Raises: StageError for a batch that workers cannot share."""
+        return indices_of(rank(), worker_count(), batch, f"{self.training.key}.batch")
+
+    def summary(self) -> Mapping[str, Any]:
+        """`device`: where it computed."""
+        return self.training.summary()
+
+    def close(self) -> None:
+        """End the processes that make batches."""
+        self.training.close()

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.sizes import DetectorSizes
 from models.light.architecture.weight_files import read_sizes
-from pipeline.stage import Stage
-from stages.training.distributed import indices_of, rank, worker_count
 from stages.training.fit import FitConfig
-from stages.training.light.component_training import ComponentConfig, ComponentTraining, check_component
+from stages.training.light.component_training import ComponentConfig, ComponentStage, ComponentTraining
 from stages.training.light.detector_batches import DetectorBatchFactory, detector_loss
 from stages.training.light.mixes import SheetMix
 from stages.training.payloads import DetectorTrained, PhotoShards, Round, SceneShards
 
 
-class TrainDetector(Stage):
+class TrainDetector(ComponentStage):
     """Trains a person detector on photos and scenes; resumes from the checkpoint in the run's folder."""
 
-    ordered = True
-    accelerated = True
-    writes_to = "folder"
+    component = "detector"
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config(ComponentConfig):
@@ -46,17 +41,12 @@ class TrainDetector(Stage):
         box_teacher: str = ""
         fit: FitConfig = field(default_factory=lambda: FitConfig(steps=3400))
 
-    @classmethod
-    def check_settings(cls, config: Config) -> None:
-        """Raises ModelError for first weights and a device that cannot be used."""
-        check_component(config, "detector")
-
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
         self.sizes = read_sizes(config.first).detector if config.first and config.network else config.sizes
         torch.manual_seed(config.seed)
-        self.training = ComponentTraining(PersonDetector(self.sizes), config, name="detector", threads=threads)
+        self.training = ComponentTraining(PersonDetector(self.sizes), config, name=self.component, threads=threads)
 
     def __call__(self, part: Round, photos: PhotoShards, scenes: SceneShards) -> Iterator[DetectorTrained]:
         """Train to the end of the round."""
@@ -64,18 +54,10 @@ class TrainDetector(Stage):
         recipe = DetectorBatchFactory(
             photos=photos,
             scenes=scenes,
-            indices=indices_of(rank(), worker_count(), config.batch, f"{self.training.key}.batch"),
+            indices=self.indices(config.batch),
             seed=config.seed,
             box_teacher=config.box_teacher,
             mix=config.mix,
         )
         self.training.run(recipe, detector_loss, part.last_step(config.fit.steps))
         yield DetectorTrained(checkpoint=str(self.training.fit.path), sizes=self.sizes)
-
-    def summary(self) -> Mapping[str, Any]:
-        """`device`: where it computed."""
-        return self.training.summary()
-
-    def close(self) -> None:
-        """Stop the processes that make batches."""
-        self.training.close()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import torch
 
@@ -17,11 +16,9 @@ from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weight_files import read_sizes
 from models.losses.light_distillation import read_teacher
 from models.losses.light_surface import SurfaceLossConfig
-from pipeline.stage import Stage
 from stages.training.data.use_shards import shards_in
-from stages.training.distributed import indices_of, rank, worker_count
 from stages.training.fit import FitConfig
-from stages.training.light.component_training import ComponentConfig, ComponentTraining, check_component
+from stages.training.light.component_training import ComponentConfig, ComponentStage, ComponentTraining
 from stages.training.light.mixes import CropMix
 from stages.training.light.surface_batches import SurfaceBatchFactory, surface_loss
 from stages.training.payloads import PhotoShards, Round, SceneShards, SurfaceTrained
@@ -30,12 +27,10 @@ SHIPPED_LOSSES = SurfaceLossConfig(metric_uv=True, as_points=True, extremities=2
 """How the losses of the built-in weights (light v22) were weighted."""
 
 
-class TrainSurface(Stage):
+class TrainSurface(ComponentStage):
     """Photos and scenes in, a surface network out; resumes from the checkpoint in the run's folder."""
 
-    ordered = True
-    accelerated = True
-    writes_to = "folder"
+    component = "surface"
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config(ComponentConfig):
@@ -79,11 +74,6 @@ class TrainSurface(Stage):
             if self.heads_only and not self.sizes.joints:
                 raise ValueError("heads_only needs a network with sizes.joints: true")
 
-    @classmethod
-    def check_settings(cls, config: Config) -> None:
-        """Raises ModelError for first weights and a device that cannot be used."""
-        check_component(config, "surface")
-
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network and its checkpoint, if there is one."""
         super().__init__(config, threads=threads)
@@ -95,7 +85,7 @@ class TrainSurface(Stage):
             load_imagenet_weights(net.pyramid.encoder, user_path(config.imagenet))
         if config.heads_only:
             net.freeze_trunk()
-        self.training = ComponentTraining(net, config, name="surface", threads=threads)
+        self.training = ComponentTraining(net, config, name=self.component, threads=threads)
         teacher = read_teacher(user_path(config.teacher)).to(self.training.device) if config.teacher else None
         self._loss = partial(surface_loss, weighting=config.losses, teacher=teacher)
 
@@ -105,7 +95,7 @@ class TrainSurface(Stage):
         recipe = SurfaceBatchFactory(
             photos=photos,
             scenes=scenes,
-            indices=indices_of(rank(), worker_count(), config.batch, f"{self.training.key}.batch"),
+            indices=self.indices(config.batch),
             seed=config.seed,
             sides=config.sides,
             mix=config.mix,
@@ -113,11 +103,3 @@ class TrainSurface(Stage):
         )
         self.training.run(recipe, self._loss, part.last_step(config.fit.steps))
         yield SurfaceTrained(checkpoint=str(self.training.fit.path), sizes=self.sizes)
-
-    def summary(self) -> Mapping[str, Any]:
-        """`device`: where it computed."""
-        return self.training.summary()
-
-    def close(self) -> None:
-        """End the processes that make batches."""
-        self.training.close()

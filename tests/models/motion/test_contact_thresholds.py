@@ -10,6 +10,7 @@ import pytest
 from models.arrays import F64, Bool
 from models.body.body_motion import BodyMotion
 from models.body.open_body import load_body
+from models.motion.contact_path import PathErrors
 from models.motion.foot_contact import detected_contacts
 from models.motion.foot_lock import locked_feet
 from models.motion.smoothing import smoothed_motion
@@ -86,3 +87,15 @@ def test_the_same_motion_at_30_and_60_frames_per_second_gives_the_same() -> None
     corrected = locked.root_T3 - smooth.root_T3, (locked2.root_T3 - smooth2.root_T3)[::2]
     assert np.abs(corrected[0]).max() > 0.01, "there is something to correct"
     assert np.abs(corrected[0] - corrected[1]).max() < 0.004
+
+
+@pytest.mark.parametrize(("root", "foot", "kept"), [(0.0005, 0.1, True), (0.1, 0.0005, False)])
+def test_the_part_with_the_smaller_error_stays(root: float, foot: float, kept: bool) -> None:
+    """A body sways by 3 cm over standing feet: either the path is right, or the contacts are."""
+    motion = still_motion(41)
+    root_T3 = motion.root_T3 - np.float32([0, 0.05, 0])
+    root_T3[:, 0] += 0.03 * np.sin(np.arange(41) / 5)
+    swaying = replace(motion, root_T3=root_T3.astype(np.float32))
+    errors = PathErrors(root_3=(root,) * 3, foot_3=(foot,) * 3, bend_3=(1.0,) * 3)
+    found = locked_feet(swaying, np.ones((41, 4), bool), None, errors).root_T3
+    assert np.ptp(found[:, 0]) == pytest.approx(np.ptp(root_T3[:, 0]) if kept else 0, abs=0.006)

@@ -94,6 +94,7 @@ def test_whom_a_reviewer_accepts_unchanged_stays_as_in_the_file(images: list[Giv
     for message in ({"who": "ann"}, {"who": "lea", "review": True}):
         work.take({**message, "image": "a.png"})
         work.act({**message, "image": "a.png", "action": {"do": "status", "status": "finished"}})
+    work.write()
     after = annotations(output)
     reviewed = [one["dp_annotation"].pop("review") for one in after if "review" in one["dp_annotation"]]
     assert after == before and reviewed and {one["outcome"] for one in reviewed} == {"accepted"}

@@ -29,7 +29,6 @@ class PaintBodies(Stage):
     """
 
     ordered = True
-    memory_frames = None
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:

@@ -107,18 +107,23 @@ def _inputs_around(folders: set[str], read: Mapping[str, str]) -> set[str]:
     }
 
 
+def exports_of(config: RunConfig, job: Job) -> Iterator[ExportFiles]:
+    """What the exports of a run write for an input."""
+    for node in config.graph.nodes:
+        yield from node.cls.export_files(config.stages[node.name], job)
+
+
 class _Exports:
     """What the exports of a run write; `first`: for the first input."""
 
     def __init__(self, inputs: Inputs, config: RunConfig | None, paths: ResolvedPaths) -> None:
-        nodes = () if config is None else config.graph.nodes
-        self._stages = [(node.cls, config.stages[node.name]) for node in nodes if config is not None]
+        self._config = config
         self._paths = paths
         self._several = len(inputs.jobs) > 1
         self._jobs: dict[str, list[Job]] = {}
         for job in inputs.jobs:
             self._jobs.setdefault(job.stem if self._several else "", []).append(job)
-        self.first = list(self._files(inputs.jobs[0])) if inputs.jobs else []
+        self.first = self._files(inputs.jobs[0]) if inputs.jobs else []
 
     def at(self, place: str) -> str | None:
         """The export that would write a file, as it is given; None if none would."""
@@ -132,9 +137,8 @@ class _Exports:
                     return files.option
         return None
 
-    def _files(self, job: Job) -> Iterator[ExportFiles]:
-        for cls, config in self._stages:
-            yield from cls.export_files(config, job)
+    def _files(self, job: Job) -> list[ExportFiles]:
+        return [] if self._config is None else list(exports_of(self._config, job))
 
 
 def _check_exports(exports: _Exports, read: Mapping[str, str], results: Mapping[str, str]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 
+from pipeline.command.output_paths import exports_of
 from pipeline.config import RunConfig
 from pipeline.inputs import Inputs
 from pipeline.packet import Failure
@@ -55,7 +56,7 @@ def left_as_it_is(job: Job, origin: Origin) -> str:
 
 def missing_export(config: RunConfig, job: Job) -> str | None:
     """The first export of a finished result of which no file is there, as it is given; None if there is none."""
-    return next((files.option for files in _exports(config, job) if not _any_file(files)), None)
+    return next((files.option for files in exports_of(config, job) if not _any_file(files)), None)
 
 
 def with_known_exports(config: RunConfig, inputs: Inputs, is_own: Callable[[Job], bool]) -> Inputs:
@@ -66,16 +67,11 @@ def with_known_exports(config: RunConfig, inputs: Inputs, is_own: Callable[[Job]
         inputs: of the run.
         is_own: whether an earlier run began an input's result, so that files under the names of exports are that run's.
     """
-    if config.settings.batch and not any(True for job in inputs.jobs[:1] for _ in _exports(config, job)):
+    if config.settings.batch and not any(True for job in inputs.jobs[:1] for _ in exports_of(config, job)):
         return inputs
     renewing = (job.overwrite or (job.resume and is_own(job)) for job in inputs.jobs)
     jobs = (dataclasses.replace(job, renews_exports=may) for job, may in zip(inputs.jobs, renewing, strict=True))
     return dataclasses.replace(inputs, jobs=tuple(jobs))
-
-
-def _exports(config: RunConfig, job: Job) -> Iterator[ExportFiles]:
-    for node in config.graph.nodes:
-        yield from node.cls.export_files(config.stages[node.name], job)
 
 
 def _any_file(files: ExportFiles) -> bool:

@@ -12,8 +12,8 @@ from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
 from stages.studio.given_people import given_path, with_given_people
 from stages.studio.gold_items import gold_folder
-from stages.studio.merge_tasks import MergedTask, write_conflicts
-from stages.studio.studio_files import GivenImage, known_journal, studio_journal
+from stages.studio.merge_tasks import MergedTask
+from stages.studio.studio_files import GivenImage, known_journal, studio_journal, write_lines
 from stages.studio.work.record_file import RecordFile, read_records
 from stages.studio.work.work_journal import journal_tasks
 from stages.studio.workplace import Workplace
@@ -69,7 +69,7 @@ class MergeAnnotations(Stage):
             raise
         conflicts = merged.conflicts
         if conflicts:
-            write_conflicts(output.with_name(f"{output.stem}.conflicts.txt"), conflicts)
+            write_lines(output.with_name(f"{output.stem}.conflicts.txt"), conflicts)
         more = len(conflicts) - MOST_NOTES
         rest = [f"… and {more} more: {output.stem}.conflicts.txt"] * (more > 0)
         done = f"merged files: {len(sources)}, people: {people}, conflicts: {len(conflicts)}"

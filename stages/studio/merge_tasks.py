@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from models.files.atomic_file import atomic_write
 from models.files.json_file import parsed_json
 from pipeline.stage import StageError
 from stages.studio.work.action_messages import MAX_NAME
@@ -114,13 +112,3 @@ def _with_names(record: Record, image: str, renamed: Mapping[tuple[str, str], st
         return value
 
     return {**record, "action": changed(record["action"])}
-
-
-def write_conflicts(path: Path, conflicts: Sequence[str]) -> None:
-    """Write the conflicts, one a line. Raises: StageError."""
-    try:
-        with atomic_write(path) as draft:
-            draft.write_text("".join(f"{one}\n" for one in conflicts), encoding="utf-8")
-    except OSError as error:
-        what = f"cannot be written ({error.strerror or error})"
-        raise StageError(what, str(path), "name another file with -o") from error

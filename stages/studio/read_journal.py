@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.files.atomic_file import atomic_write
 from models.files.json_file import parsed_json
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
-from stages.studio.studio_files import known_journal, studio_journal
+from stages.studio.studio_files import known_journal, studio_journal, write_lines
 from stages.studio.work.readable_records import readable_record
 from stages.studio.work.record_file import FORMER_SUFFIX, copy_records, read_records
 
@@ -47,9 +46,10 @@ class ReadJournal(Stage):
         journal, output = _journal(job), Path(job.output or f"journal{TEXT_SUFFIX}")
         records = read_records(journal)
         if output.suffix == FORMER_SUFFIX:
-            _write(output, [record for _, record in records])
+            write_lines(output, [record for _, record in records], "the journal cannot be written")
         elif output.suffix == TEXT_SUFFIX:
-            _write(output, [f"{number}  {readable_record(parsed_json(record))}" for number, record in records])
+            lines = [f"{number}  {readable_record(parsed_json(record))}" for number, record in records]
+            write_lines(output, lines, "the journal cannot be written")
         else:
             copy_records(journal, output)
         self._facts = {"records": len(records)}
@@ -67,12 +67,3 @@ def _journal(job: Job) -> Path:
     if found is None:
         raise StageError("there is no journal beside this file", str(named), "name a file that -c annotate wrote")
     return found
-
-
-def _write(output: Path, lines: list[str]) -> None:
-    try:
-        with atomic_write(output) as draft:
-            draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    except OSError as error:
-        what = f"the journal cannot be written ({error.strerror or error})"
-        raise StageError(what, str(output), "name another file with -o") from error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.files.atomic_file import atomic_write
+from pipeline.stage import StageError
 from stages.studio.given_document import GivenFile
 from stages.studio.work.actions import Start
 from stages.studio.work.record_file import FORMER_SUFFIX
@@ -48,3 +51,12 @@ def ranked_path(output: Path, rank: int) -> Path:
 def unreviewed_path(output: Path) -> Path:
     """The file of the first rank of annotators where the result is reviewed: `people.1.json`."""
     return output.with_name(f"{output.stem}.1{output.suffix}")
+
+
+def write_lines(output: Path, lines: Iterable[str], failure: str = "cannot be written") -> None:
+    """Write a file of lines, whole or not at all. Raises: StageError, which says `failure`."""
+    try:
+        with atomic_write(output) as draft:
+            draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError as error:
+        raise StageError(f"{failure} ({error.strerror or error})", str(output), "name another file with -o") from error

@@ -151,7 +151,7 @@ class Decimation:
             yield least, vertex, other, self.version[vertex]
 
     def reduce(self, vertices: int) -> None:
-        """Collapse the cheapest edges until so many vertices are left."""
+        """Collapse the cheapest edges until the mesh has this number of vertices."""
         heap = [one for vertex in self.around for one in self.candidates(vertex)]
         heapq.heapify(heap)
         while heap and len(self.around) > vertices:

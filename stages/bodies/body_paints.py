@@ -14,7 +14,7 @@ class PersonPaint:
     Attributes:
         labels_hw, uv_2hw: on the grid of the person's surface, with its silhouette; float32.
         body_share: share of the silhouette whose chart, U and V come from the body; the rest are the network's.
-        misfit: whether body and network disagree so much that the surface itself is the better guide.
+        misfit: whether body and network disagree so much that the texture follows the surface.
     """
 
     labels_hw: U8

@@ -75,7 +75,7 @@ class _Hour:
         self._annotators = {who: self._started(who) for who in NAMES}
 
     def wait_for(self, actions: int) -> None:
-        """Until so many actions are confirmed, or all annotators are done.
+        """Until this number of actions is confirmed, or all annotators are done.
 
         Raises: AssertionError after `WAIT_S`, and where the program has ended.
         """

@@ -23,7 +23,7 @@ UNDO_SHARE = 0.06
 
 
 def rectangle_counts(size: int) -> str:
-    """COCO's compressed run lengths of a full rectangle of so many pixels."""
+    """COCO's compressed run lengths of a full rectangle with this number of pixels."""
     text = ""
     for run in (0, size):
         more = True

@@ -118,7 +118,8 @@ class HeldPacket:
 
     Attributes:
         stage: the name of the stage that held it.
-        payloads: what earlier stages of the lane made for it and later ones take, packed (`pipeline.held_packets`).
+        payloads: what earlier stages of the lane made for it and later ones take, packed
+            (`pipeline.lane.held_packets`).
     """
 
     stage: str

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.config import read_config, validate
-from pipeline.graph import read_node
+from pipeline.configuration.config import read_config, validate
+from pipeline.configuration.graph import read_node
 from pipeline.stage import Job
 from stages import STAGES
 from stages.payloads import FrameChunk, People, VideoInfo

@@ -69,7 +69,7 @@ def test_the_rule_catches_what_it_is_for() -> None:
     assert wrong_imports("models", "import ray") == ["ray"]
     assert wrong_imports("models", "def f():\n    from stages.payloads import People") == ["stages.payloads.People"]
     assert wrong_imports("stages", "from pipeline.stage import Stage") == []
-    assert wrong_imports("stages", "from pipeline.graph import Lane") == ["pipeline.graph.Lane"]
+    assert wrong_imports("stages", "from pipeline.packet import Packet") == ["pipeline.packet.Packet"]
     assert wrong_imports("pipeline", "from stages import STAGES") == []
     assert wrong_imports("pipeline", "from stages.payloads import People") == ["stages.payloads.People"]
 

@@ -15,8 +15,8 @@ import yaml
 
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.zoo_weights import configuration_for_weights
-from pipeline.config import configuration_files, read_config, validate
-from pipeline.conversion import ConfigError
+from pipeline.configuration.config import configuration_files, read_config, validate
+from pipeline.configuration.conversion import ConfigError
 from pipeline.stage import PlainError
 from stages import STAGES
 

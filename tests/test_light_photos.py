@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 from pycocotools import mask as coco_mask
 
-from pipeline.config import read_config
+from pipeline.configuration.config import read_config
 from stages.annotations.coco_masks import decode_mask, encode_mask
 from tests.benchmarks.training import light_photos
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import configuration_files
+from pipeline.configuration.config import configuration_files
 
 pytestmark = pytest.mark.quick
 

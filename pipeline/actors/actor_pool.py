@@ -11,10 +11,10 @@ from ray.exceptions import RayError
 
 from pipeline.actors.cluster import check_ray
 from pipeline.actors.lane_actor import LaneActor
-from pipeline.actors.schedule import Call
-from pipeline.config import RunConfig
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.plan import Plan, process_environment
 from pipeline.packet import FROM_THE_START, Packet, Restart, Step
-from pipeline.plan import Plan, process_environment
+from pipeline.scheduling.schedule import Call
 from pipeline.stage import Job
 
 POLL_S = 0.2

@@ -14,10 +14,10 @@ from typing import Any
 
 from pipeline import supervisor
 from pipeline.actors.ray_folder import keep_token_in, make_ray_folder, remove_ray_folder
+from pipeline.configuration.plan import Machine
 from pipeline.files.scratch_folders import Scratch
 from pipeline.import_path import ROOMS, ROOMS_FOLDER, link_rooms
 from pipeline.interrupts import keep_signal_handlers
-from pipeline.plan import Machine
 from pipeline.redaction import redacted
 from pipeline.stage import PlainError
 from pipeline.version import IN_CLONE, PACKAGE

@@ -13,20 +13,20 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from pipeline.actors import failures_and_restarts, schedule
 from pipeline.actors.actor_pool import POLL_S, ActorPool
-from pipeline.actors.autoscaling import SpeedMeter, frames_left, replica_pays_off
 from pipeline.actors.cluster import check_ray, first_line
-from pipeline.actors.failures_and_restarts import Verdict
-from pipeline.actors.schedule import Call, LaneRule, Result, State
-from pipeline.config import RunConfig
-from pipeline.ending import Receipts
-from pipeline.graph import Lane
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.graph import Lane
+from pipeline.configuration.plan import Plan
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
+from pipeline.observe.metrics import Metrics
 from pipeline.packet import Failure, Packet, Restart, Step, failure_of
-from pipeline.plan import Plan
-from pipeline.recovery import Recovery, save_partial_results
+from pipeline.recovery.ending import Receipts
+from pipeline.recovery.recovery import Recovery, save_partial_results
+from pipeline.scheduling import failures_and_restarts, schedule
+from pipeline.scheduling.autoscaling import SpeedMeter, frames_left, replica_pays_off
+from pipeline.scheduling.failures_and_restarts import Verdict
+from pipeline.scheduling.schedule import Call, LaneRule, Result, State
 from pipeline.stage import Job, PlainError
 
 _CLOSE_TIMEOUT_S = 20.0

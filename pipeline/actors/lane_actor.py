@@ -7,11 +7,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.actors.schedule import Kind
-from pipeline.graph import Lane
+from pipeline.configuration.graph import Lane
+from pipeline.lane.worker import LaneWorker, Outcome
 from pipeline.packet import Packet, Restart, Step
+from pipeline.scheduling.schedule import Kind
 from pipeline.stage import Job
-from pipeline.worker import LaneWorker, Outcome
 
 
 class LaneActor:
@@ -33,7 +33,7 @@ class LaneActor:
         """Make one call; returns the step, then one payload for each of the lane's exports (None where nothing left).
 
         Args:
-            kind: see `pipeline.actors.schedule`.
+            kind: see `pipeline.scheduling.schedule`.
             job, epoch: the stream.
             packet: what goes in, with `payloads` of the types `kinds`.
         """

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 
 from pipeline.actors.cluster import cluster_machine, start_ray, stop_ray
 from pipeline.actors.coordinator import Coordinator
-from pipeline.config import RunConfig
-from pipeline.ending import Receipts, saved_at_the_end
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.plan import Plan, make_plan, read_machine
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
-from pipeline.plan import Plan, make_plan, read_machine
-from pipeline.recovery import Recovery
+from pipeline.observe.metrics import Metrics
+from pipeline.recovery.ending import Receipts, saved_at_the_end
+from pipeline.recovery.recovery import Recovery
 from pipeline.stage import Job
 
 
 def run_ray(config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt) -> Receipts:
     """Run every input to its end on Ray actors. Starts Ray, or joins a cluster, if Ray does not run yet.
 
-    Arguments, receipts, errors and results are those of `pipeline.serial.run_serial`.
+    Arguments, receipts, errors and results are those of `pipeline.scheduling.serial.run_serial`.
     """
     settings = config.settings
     machine = read_machine()

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.actors.cluster import RayLostError, check_ray
-from pipeline.config import RunConfig
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.plan import Plan
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
+from pipeline.observe.metrics import Metrics
 from pipeline.packet import Failure
-from pipeline.plan import Plan
 from pipeline.stage import Job, PlainError
 
 RECEIPTS, FAILURES = "receipts", "failures"
@@ -31,7 +31,8 @@ def run_workers(
 ) -> Iterator[tuple[Job, Any]]:
     """Run the jobs in `workers` processes that share each batch (torch.distributed), on this machine or the cluster.
 
-    Arguments and results as for `pipeline.serial.run_serial`; only the first worker writes files and yields receipts.
+    Arguments and results as for `pipeline.scheduling.serial.run_serial`; only the first worker writes files and
+    yields receipts.
 
     Raises PlainError if Ray Train is not installed, or a worker died.
     """
@@ -148,7 +149,7 @@ def work(loop: Mapping[str, Any]) -> None:
     import ray
     import ray.train
 
-    from pipeline.serial import run_serial
+    from pipeline.scheduling.serial import run_serial
 
     if Path(loop["folder"]).is_dir():
         os.chdir(loop["folder"])  # relative paths of a configuration start there

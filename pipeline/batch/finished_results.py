@@ -14,7 +14,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline import remote_files
+from pipeline.jobs import remote_files
 from pipeline.stage import CLAIM, Job, PlainError, working_folder
 
 SHARDS, WHOLE = "shards-", "whole-"

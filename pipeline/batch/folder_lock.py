@@ -10,8 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline import remote_files
 from pipeline.files.file_lock import lock_file, unlock_file
+from pipeline.jobs import remote_files
 from pipeline.stage import PlainError
 
 LOCK = "batch.lock"

@@ -16,15 +16,15 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pipeline import remote_files
 from pipeline.batch.finished_results import finished_result, remove_leftovers
-from pipeline.inputs import Inputs
-from pipeline.observer import FileRecord
+from pipeline.jobs import remote_files
+from pipeline.jobs.inputs import Inputs
+from pipeline.jobs.remote_files import StoreListings
+from pipeline.jobs.watch import Watch, watched
+from pipeline.observe.observer import FileRecord
 from pipeline.packet import Failure
 from pipeline.redaction import address_key, redacted_data
-from pipeline.remote_files import StoreListings
 from pipeline.stage import Job, PlainError
-from pipeline.watch import Watch, watched
 
 NAME, JOURNAL = "batch.json", "batch.journal"
 WHOLE_EVERY_S = 5.0
@@ -34,7 +34,7 @@ WHOLE_SHARE = 0.05
 
 
 Stamp = Mapping[str, Any]
-"""See `pipeline.remote_files.stamp`."""
+"""See `pipeline.jobs.remote_files.stamp`."""
 
 
 class _Entry(str):

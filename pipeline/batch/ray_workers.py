@@ -17,9 +17,9 @@ from pipeline.batch.run import Ended, run_batch
 from pipeline.batch.split_graph import SplitRun
 from pipeline.batch.units import Unit
 from pipeline.batch.worker import BatchWorker, Outcome, WorkerPlace
+from pipeline.configuration.plan import LanePlan, make_plan, process_environment, read_machine, worker_plan
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
-from pipeline.plan import LanePlan, make_plan, process_environment, read_machine, worker_plan
+from pipeline.observe.metrics import Metrics
 from pipeline.stage import Job
 
 _POLL_S = 0.5

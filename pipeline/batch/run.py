@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pipeline import remote_files
 from pipeline.batch import units as batch_units
 from pipeline.batch.manifest import Manifest
 from pipeline.batch.split_graph import SplitRun, fixed_chunk
 from pipeline.batch.units import Unit, UnitQueue
 from pipeline.batch.worker import BatchWorker, Outcome, WorkerPlace
 from pipeline.interrupts import Interrupt
+from pipeline.jobs import remote_files
 from pipeline.media_types import is_image
-from pipeline.metrics import Metrics, warnings_of
-from pipeline.observer import FileRecord, WorkerDeath
+from pipeline.observe.metrics import Metrics, warnings_of
+from pipeline.observe.observer import FileRecord, WorkerDeath
 from pipeline.packet import Failure
 from pipeline.stage import Job
 

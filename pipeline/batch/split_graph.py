@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.batch.units import Unit
-from pipeline.config import RunConfig
-from pipeline.conversion import ConfigError
-from pipeline.graph import Node, build_graph, stage_class
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.conversion import ConfigError
+from pipeline.configuration.graph import Node, build_graph, stage_class
 
 WRITE_SHARDS, READ_SHARDS = "write_shards", "read_shards"
 """The stage that writes the results of a shard, and the stage that reads them in the tail."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pipeline.settings import BatchConfig
+from pipeline.configuration.settings import BatchConfig
 
 UnitKind = Literal["probe", "whole", "shard", "tail"]
 SHARD_STEP = 120

@@ -15,7 +15,6 @@ from typing import Any
 
 from filelock import Timeout
 
-from pipeline import remote_files
 from pipeline.batch.finished_results import (
     Mark,
     finished_result,
@@ -26,20 +25,21 @@ from pipeline.batch.finished_results import (
 )
 from pipeline.batch.split_graph import SplitRun, run_of
 from pipeline.batch.units import Unit
-from pipeline.config import RunConfig
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.graph import Graph
+from pipeline.configuration.plan import LanePlan, Plan
 from pipeline.files.file_lock import lock_file, unlock_file
 from pipeline.files.scratch_folders import scratch_folder
-from pipeline.graph import Graph
 from pipeline.interrupts import Interrupt
-from pipeline.journal import has_parts
-from pipeline.metrics import Metrics
+from pipeline.jobs import remote_files
+from pipeline.lane.slot import stage_failure
+from pipeline.lane.worker import LaneWorker
+from pipeline.observe.metrics import Metrics
 from pipeline.packet import failure_of
-from pipeline.plan import LanePlan, Plan
+from pipeline.recovery.journal import has_parts
 from pipeline.redaction import secrets_registered
-from pipeline.serial import run_serial
-from pipeline.slot import stage_failure
+from pipeline.scheduling.serial import run_serial
 from pipeline.stage import CLAIM, Job, PlainError, working_folder
-from pipeline.worker import LaneWorker
 
 PATIENCE_S = 30.0
 """How long to wait for the lock of a result: a worker of a killed batch may still write it."""

@@ -11,17 +11,17 @@ from typing import Any
 from pipeline.command.launch import run_inputs
 from pipeline.command.preflight import check_settings, fetch_assets, refuse_failing_inputs
 from pipeline.command.zoo_weights import configuration_for_weights
-from pipeline.config import CONFIGS, RawConfig, RunConfig, read_config, validate
-from pipeline.graph import Lane, Node, read_node, refuse_foreign_packages, stage_class
-from pipeline.inputs import without_output
+from pipeline.configuration.config import CONFIGS, RawConfig, RunConfig, read_config, validate
+from pipeline.configuration.graph import Lane, Node, read_node, refuse_foreign_packages, stage_class
+from pipeline.configuration.plan import make_plan, read_machine
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
+from pipeline.jobs.inputs import without_output
+from pipeline.lane.worker import LaneWorker
+from pipeline.observe.metrics import Metrics
 from pipeline.packet import Packet
-from pipeline.plan import make_plan, read_machine
 from pipeline.redaction import register_secrets, secrets_registered
-from pipeline.serial import run_serial
+from pipeline.scheduling.serial import run_serial
 from pipeline.stage import Job, PlainError
-from pipeline.worker import LaneWorker
 
 FRAMES_STAGE = "frames"
 """The stage that yields frames to the caller, in place of the sinks."""

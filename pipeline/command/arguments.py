@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from pipeline.command.help import DESCRIPTION, EXAMPLES, FIRST_STEPS
-from pipeline.config import RawConfig, configuration_files
-from pipeline.conversion import ConfigError, suggest
-from pipeline.former_names import FORMER_VALUES
-from pipeline.graph import stage_class
-from pipeline.inputs import UsageError, check_on_this_machine
+from pipeline.configuration.config import RawConfig, configuration_files
+from pipeline.configuration.conversion import ConfigError, suggest
+from pipeline.configuration.former_names import FORMER_VALUES
+from pipeline.configuration.graph import stage_class
+from pipeline.jobs.inputs import UsageError, check_on_this_machine
 from pipeline.version import PROGRAM, VERSION
 
 EXPORT = "--export"

@@ -39,16 +39,16 @@ from pipeline.command.stage_help import stage_help
 from pipeline.command.standing_results import examined, left_as_it_is, origin_of_results, with_known_exports
 from pipeline.command.terminal import plain_terminal
 from pipeline.command.zoo_weights import configuration_for_weights
-from pipeline.config import RawConfig, RunConfig, read_config, validate
-from pipeline.ending import save_interrupted_results
-from pipeline.inputs import Inputs, has_scheme
+from pipeline.configuration.config import RawConfig, RunConfig, read_config, validate
+from pipeline.configuration.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, most_threads, read_machine
 from pipeline.interrupts import Interrupt, exit_code, interrupt_on_signals
-from pipeline.journal import has_parts, remove_parts
-from pipeline.metrics import Metrics, StreamTally
+from pipeline.jobs.inputs import Inputs, has_scheme
+from pipeline.observe.metrics import Metrics, StreamTally
 from pipeline.observe.observers import observing
 from pipeline.packet import is_result
-from pipeline.plan import THREAD_VARIABLES, Plan, auto_threads, make_plan, most_threads, read_machine
-from pipeline.recovery import Recovery
+from pipeline.recovery.ending import save_interrupted_results
+from pipeline.recovery.journal import has_parts, remove_parts
+from pipeline.recovery.recovery import Recovery
 from pipeline.redaction import redacted, register_secrets, secrets_registered
 from pipeline.stage import Job, PlainError, is_plain
 from pipeline.supervisor import Restarted, recording_starts

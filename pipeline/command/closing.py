@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from pipeline.command.terminal import one_line
-from pipeline.metrics import Metrics, StreamTally, warnings_of
+from pipeline.observe.metrics import Metrics, StreamTally, warnings_of
 from pipeline.redaction import redacted
 
 NAMED = 20

@@ -13,11 +13,11 @@ from typing import Any, TextIO
 
 from pipeline.actors.ray_folder import make_ray_folder, remove_ray_folder
 from pipeline.command.terminal import one_line
-from pipeline.graph import Lane, read_node, stage_class
-from pipeline.inputs import UsageError
-from pipeline.plan import GB, auto_threads, read_machine
+from pipeline.configuration.graph import Lane, read_node, stage_class
+from pipeline.configuration.plan import GB, auto_threads, read_machine
+from pipeline.jobs.inputs import UsageError
+from pipeline.lane.worker import LaneWorker
 from pipeline.stage import Job, PlainError
-from pipeline.worker import LaneWorker
 
 EXAMINING_STAGE = "doctor"
 """The stage that examines codecs, networks and weights."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config import ABOUT, CONFIGS, variant_settings
+from pipeline.configuration.config import ABOUT, CONFIGS, variant_settings
 from pipeline.version import PROGRAM
 
 DESCRIPTION = "Finds every person in videos and images, maps each pixel to the body's surface, and renders it."

@@ -13,9 +13,11 @@ from pipeline.batch.run import LocalWorker, run_batch, settings_mark
 from pipeline.batch.split_graph import SplitRun
 from pipeline.batch.worker import BatchWorker
 from pipeline.command.preflight import fetch_assets
-from pipeline.config import RunConfig
-from pipeline.conversion import ConfigError
-from pipeline.inputs import (
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.conversion import ConfigError
+from pipeline.configuration.plan import Plan
+from pipeline.interrupts import Interrupt
+from pipeline.jobs.inputs import (
     Inputs,
     UsageError,
     check_on_this_machine,
@@ -25,15 +27,13 @@ from pipeline.inputs import (
     pair_inputs,
     saved_inputs,
 )
-from pipeline.interrupts import Interrupt
+from pipeline.jobs.remote_files import is_remote
+from pipeline.jobs.watch import Watch
 from pipeline.media_types import is_image
-from pipeline.metrics import Metrics
-from pipeline.plan import Plan
-from pipeline.recovery import settings_of
-from pipeline.remote_files import is_remote
-from pipeline.serial import run_serial
+from pipeline.observe.metrics import Metrics
+from pipeline.recovery.recovery import settings_of
+from pipeline.scheduling.serial import run_serial
 from pipeline.stage import Job
-from pipeline.watch import Watch
 
 
 def run_inputs(
@@ -48,7 +48,7 @@ def run_inputs(
 ) -> Inputs:
     """The jobs of a run: the named inputs, else the demo clip, or the single job of a run that makes its own material.
 
-    Arguments as for `pipeline.inputs.find_inputs`. Raises UsageError or ConfigError.
+    Arguments as for `pipeline.jobs.inputs.find_inputs`. Raises UsageError or ConfigError.
     """
     if output is not None and config.settings.inputs != "live" and not (config.settings.batch and is_remote(output)):
         check_on_this_machine(output, "-o")
@@ -88,7 +88,7 @@ def launch(
 ) -> Iterator[tuple[Job, Any]]:
     """Run the jobs as Ray actors, or in this process with `serial` or where nothing could be parallel.
 
-    Arguments, receipts and errors as for `pipeline.serial.run_serial`.
+    Arguments, receipts and errors as for `pipeline.scheduling.serial.run_serial`.
     """
     if not jobs:
         return iter(())

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.config import RawConfig, RunConfig
-from pipeline.inputs import SAVED, has_scheme
+from pipeline.configuration.config import RawConfig, RunConfig
+from pipeline.jobs.inputs import SAVED, has_scheme
 from pipeline.media_types import is_called_media
 
 _MOST_BYTES = 1 << 20

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pipeline.batch.manifest import JOURNAL, NAME, results_folder
 from pipeline.command.named_paths import NamedPaths, films_of, is_earlier
-from pipeline.config import RunConfig
-from pipeline.inputs import Inputs, UsageError, has_scheme
-from pipeline.output_places import ResolvedPaths
-from pipeline.remote_files import is_remote, path_in
+from pipeline.configuration.config import RunConfig
+from pipeline.jobs.inputs import Inputs, UsageError, has_scheme
+from pipeline.jobs.output_places import ResolvedPaths
+from pipeline.jobs.remote_files import is_remote, path_in
 from pipeline.stage import ExportFiles, Job, closed_folder
 
 AN_INPUT = "an input"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from pipeline.config import RunConfig
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.plan import LARGEST_IMAGE_VARIABLE
 from pipeline.files.file_lock import has_locks
-from pipeline.inputs import Inputs, UsageError, has_scheme
+from pipeline.jobs.inputs import Inputs, UsageError, has_scheme
+from pipeline.jobs.remote_files import is_remote, path_on_this_machine
+from pipeline.jobs.watch import Watch, watched
 from pipeline.packet import Failure, failure_of
-from pipeline.plan import LARGEST_IMAGE_VARIABLE
-from pipeline.remote_files import is_remote, path_on_this_machine
 from pipeline.stage import is_plain
-from pipeline.watch import Watch, watched
 
 NO_LOCKS = "this file system has no locks: do not start a second run that writes the same results"
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from pipeline.command.terminal import one_line
-from pipeline.metrics import Metrics
-from pipeline.observer import FileRecord, WorkerDeath
+from pipeline.observe.metrics import Metrics
+from pipeline.observe.observer import FileRecord, WorkerDeath
 from pipeline.packet import Step
 from pipeline.redaction import redacted
 

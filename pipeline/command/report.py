@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.metrics import Metrics, StreamTally
+from pipeline.observe.metrics import Metrics, StreamTally
 from pipeline.redaction import redacted, redacted_data
 from pipeline.stage import PlainError
 

@@ -9,8 +9,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_type_hints
 
-from pipeline.conversion import ConfigError, suggest
-from pipeline.graph import stage_class
+from pipeline.configuration.conversion import ConfigError, suggest
+from pipeline.configuration.graph import stage_class
 
 WIDTH = 118
 _ENTRY = re.compile(r"(\w+(?:, \w+)*): (.*)")

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import cache
 
 from pipeline.command.output_paths import exports_of
-from pipeline.config import RunConfig
-from pipeline.inputs import Inputs
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.plan import Plan
+from pipeline.jobs.inputs import Inputs
 from pipeline.packet import Failure
-from pipeline.plan import Plan
-from pipeline.recovery import Recovery
+from pipeline.recovery.recovery import Recovery
 from pipeline.stage import ExportFiles, Job
 
 Origin = Callable[[Job], bool | None]

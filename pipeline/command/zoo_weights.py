@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config import CONFIGS, read_config, variant_settings
+from pipeline.configuration.config import CONFIGS, read_config, variant_settings
 
 PREFIX = "zoo:"
 DEFAULT = "video"

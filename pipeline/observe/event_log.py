@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from pipeline.observe.line_file import LineFile
-from pipeline.observer import FileRecord, WorkerDeath
+from pipeline.observe.observer import FileRecord, WorkerDeath
 from pipeline.packet import Step, gauges_of, is_result
 from pipeline.redaction import redacted_data
 

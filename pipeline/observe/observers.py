@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.metrics import Metrics
+from pipeline.configuration.settings import ObserveConfig
 from pipeline.observe.event_log import EventLog
+from pipeline.observe.metrics import Metrics
 from pipeline.observe.perfetto_trace import PerfettoTrace
-from pipeline.settings import ObserveConfig
 
 if TYPE_CHECKING:
     from pipeline.observe.prometheus import PrometheusMetrics

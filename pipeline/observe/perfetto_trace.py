@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pipeline.observe.line_file import LineFile
-from pipeline.observer import FileRecord, WorkerDeath
+from pipeline.observe.observer import FileRecord, WorkerDeath
 from pipeline.packet import Step
 
 MICRO = 1_000_000

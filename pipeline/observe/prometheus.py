@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from pipeline.metrics import Metrics, sums_of
-from pipeline.observer import FileRecord, WorkerDeath
+from pipeline.observe.metrics import Metrics, sums_of
+from pipeline.observe.observer import FileRecord, WorkerDeath
 from pipeline.packet import Step
 from pipeline.stage import PlainError
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.command.cli import main
-from pipeline.config import configuration_files
+from pipeline.configuration.config import configuration_files
 from pipeline.version import VERSION
 
 TOYS = Path(__file__).resolve().parents[1] / "pipeline"

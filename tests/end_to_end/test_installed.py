@@ -36,7 +36,7 @@ print(densepose_video.__version__)
 KILLED = """
 import os, signal, sys
 from densepose_video.pipeline.command.cli import main
-from densepose_video.pipeline.journal import Journal
+from densepose_video.pipeline.recovery.journal import Journal
 whole = Journal.append
 def append(journal, commit):
     whole(journal, commit)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.command.cli import main
-from pipeline.config import read_config
+from pipeline.configuration.config import read_config
 from stages import STAGES
 
 

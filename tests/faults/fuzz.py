@@ -42,9 +42,9 @@ from models.light.architecture.weight_files import load_networks, write_weights
 from models.surface.atlas_file import load_atlas
 from models.surface.smpl_files import _read_vertices as read_vertices
 from models.variant import Variant
-from pipeline.config import load_config
-from pipeline.journal import Journal
+from pipeline.configuration.config import load_config
 from pipeline.packet import Commit
+from pipeline.recovery.journal import Journal
 from pipeline.stage import Job, is_plain
 from stages import STAGES
 from stages.annotations.coco_people import read_people

@@ -26,12 +26,12 @@ from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weight_files import write_weights
 from pipeline.actors.cluster import start_ray, stop_ray
 from pipeline.actors.runner import run_ray
-from pipeline.config import RunConfig, load_config
-from pipeline.inputs import find_inputs
+from pipeline.configuration.config import RunConfig, load_config
+from pipeline.configuration.plan import Machine, make_plan
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
-from pipeline.plan import Machine, make_plan
-from pipeline.serial import run_serial
+from pipeline.jobs.inputs import find_inputs
+from pipeline.observe.metrics import Metrics
+from pipeline.scheduling.serial import run_serial
 from stages import STAGES
 
 CLIP = Path(__file__).resolve().parents[2] / "configs" / "demo_walk.mp4"

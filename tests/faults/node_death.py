@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.actors.cluster import quieten, start_ray, stop_ray
-from pipeline.config import RunConfig
-from pipeline.inputs import find_inputs
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.plan import make_plan
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
-from pipeline.plan import make_plan
+from pipeline.jobs.inputs import find_inputs
+from pipeline.observe.metrics import Metrics
 from tests.faults.kill_rounds import CLIP, MACHINE, decoded, small_run, undisturbed
 from tests.stages.live.clock_video import free_port
 

@@ -9,7 +9,7 @@ import pytest
 
 from models.checkpoints.checkpoint import load_checkpoint
 from models.errors import ModelError
-from pipeline.journal import Journal
+from pipeline.recovery.journal import Journal
 from pipeline.stage import StageError, is_plain
 from stages.payloads import People
 from stages.results.shard_file import ShardReader, ShardWriter

@@ -16,13 +16,13 @@ import torch
 from models.light.architecture.detector import PersonDetector
 from models.light.architecture.surface_net import SurfaceNet
 from models.light.architecture.weight_files import write_weights
-from pipeline.journal import Journal, journal_path
+from pipeline.recovery.journal import Journal, journal_path
 from tests.faults.kill_rounds import decoded
 
 CRASH = """
 import os, signal, sys
 from pipeline.command.cli import main
-from pipeline.journal import Journal
+from pipeline.recovery.journal import Journal
 whole, appended = Journal.append, []
 def append(journal, commit):
     whole(journal, commit)
@@ -135,7 +135,7 @@ sys.exit(main())
 LANES_KILLED = """
 import os, signal, sys
 from pipeline.command.cli import main
-from pipeline.metrics import Metrics
+from pipeline.observe.metrics import Metrics
 from tests.faults.kill_rounds import actor_processes
 whole, steps = Metrics.step, []
 def step(metrics, lane, stream, done):
@@ -288,7 +288,7 @@ def test_a_result_that_had_its_name_before_its_journal_was_gone_is_done(
 KILLED_WITH_ITS_NAME = """
 import os, signal, sys
 from pipeline.command.cli import main
-from pipeline.recovery import Recovery
+from pipeline.recovery.recovery import Recovery
 def killed(recovery, index):
     os.kill(os.getpid(), signal.SIGKILL)
 Recovery.complete = killed

@@ -13,8 +13,8 @@ import toy_stages
 import yaml
 from toy_runs import GRAPH, MACHINE, STORE, Run, driver
 
-from pipeline.config import RunConfig, read_config, validate
-from pipeline.serial import run_serial
+from pipeline.configuration.config import RunConfig, read_config, validate
+from pipeline.scheduling.serial import run_serial
 from pipeline.stage import Job
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

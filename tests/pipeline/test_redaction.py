@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.batch.manifest import Manifest
-from pipeline.config import read_config
-from pipeline.conversion import ConfigError, convert
-from pipeline.inputs import live_input
-from pipeline.observer import FileRecord
+from pipeline.configuration.config import read_config
+from pipeline.configuration.conversion import ConfigError, convert
+from pipeline.jobs.inputs import live_input
+from pipeline.jobs.remote_files import StoreListings
+from pipeline.lane.slot import stage_failure
+from pipeline.observe.observer import FileRecord
 from pipeline.packet import Failure
 from pipeline.redaction import (
     address_key,
@@ -25,8 +27,6 @@ from pipeline.redaction import (
     without_registered_secrets,
     without_secrets,
 )
-from pipeline.remote_files import StoreListings
-from pipeline.slot import stage_failure
 from pipeline.stage import Job, StageError
 
 pytestmark = pytest.mark.quick

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.config import RunConfig
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.plan import Machine, make_plan
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
-from pipeline.plan import Machine, make_plan
+from pipeline.observe.metrics import Metrics
 from pipeline.stage import Job
 
 GRAPH: dict[str, Any] = {

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.graph import Node, read_node, stage_class
+from pipeline.configuration.graph import Node, read_node, stage_class
+from pipeline.lane.slot import Entry, Meter, Slot
 from pipeline.packet import Packet
-from pipeline.slot import Entry, Meter, Slot
 from pipeline.stage import Job, Stage
 from stages import STAGES
 from stages.live.payloads import Captured

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import load_config
-from pipeline.conversion import ConfigError, to_dataclass
-from pipeline.graph import stage_class
+from pipeline.configuration.config import load_config
+from pipeline.configuration.conversion import ConfigError, to_dataclass
+from pipeline.configuration.graph import stage_class
 from stages import STAGES
 
 WRONG: list[Any] = [-3, 10**9, 2.5, float("nan"), float("inf"), 10**400, "nonsense", "", [-1], {"no_such_key": 1}]

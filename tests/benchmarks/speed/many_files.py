@@ -36,10 +36,10 @@ from pipeline.command.launch import open_manifest, run_inputs
 from pipeline.command.output_paths import check_output_paths
 from pipeline.command.preflight import refuse_failing_inputs
 from pipeline.command.progress import Progress
-from pipeline.config import read_config, validate
+from pipeline.configuration.config import read_config, validate
+from pipeline.configuration.plan import make_plan, read_machine
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
-from pipeline.plan import make_plan, read_machine
+from pipeline.observe.metrics import Metrics
 from pipeline.stage import Job
 from stages import STAGES
 

@@ -22,11 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.actors.cluster import quieten
-from pipeline.config import load_config
+from pipeline.configuration.config import load_config
+from pipeline.configuration.plan import THREAD_VARIABLES, make_plan, read_machine
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
-from pipeline.plan import THREAD_VARIABLES, make_plan, read_machine
-from pipeline.serial import run_serial
+from pipeline.observe.metrics import Metrics
+from pipeline.scheduling.serial import run_serial
 from pipeline.stage import Job, Stage
 from tests.benchmarks.speed.processes import cpu_by_kind
 

@@ -1,11 +1,11 @@
 """How near the schedule alone comes to the bound: `python -m tests.benchmarks.speed.schedule_bound`.
 
-`pipeline.actors.schedule` drives simulated lanes on cores that the running calls share evenly, undisturbed by other
+`pipeline.scheduling.schedule` drives simulated lanes on cores that the running calls share evenly, undisturbed by other
 programs: it shows what the order of calls, credits and replicas allow, without Ray. The costs are CPU milliseconds a
 frame of the default graph (docs/benchmarks/end_to_end.md). Networks side by side cost CACHE_CONTENTION more. A lane is
 one thread, but for the encoder's beside it. Printed: frames a second from the first finished packet on, over
 1 / max(slowest stage, CPU sum / cores), with one network, with a second one as soon as packets wait, and as
-`pipeline.actors.autoscaling` decides.
+`pipeline.scheduling.autoscaling` decides.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import random
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.actors import schedule
-from pipeline.actors.autoscaling import CACHE_CONTENTION, FrameTimes, replica_pays_off
-from pipeline.actors.schedule import Call, LaneRule, Result, State
+from pipeline.scheduling import schedule
+from pipeline.scheduling.autoscaling import CACHE_CONTENTION, FrameTimes, replica_pays_off
+from pipeline.scheduling.schedule import Call, LaneRule, Result, State
 
 LANES = (("decode",), ("detect", "densepose"), ("track", "bridge", "smooth", "render", "encode"))
 STAGE_MS = {

@@ -20,7 +20,7 @@ from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from pipeline.plan import THREAD_VARIABLES
+from pipeline.configuration.plan import THREAD_VARIABLES
 
 os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
 

@@ -18,7 +18,7 @@ import cv2
 import torch
 
 from models.checkpoints.trained_weights import make_network
-from pipeline.config import load_config
+from pipeline.configuration.config import load_config
 from stages import STAGES
 from stages.training.data.annotated_images import AnnotatedImages
 from stages.training.data.annotated_sets import prepared

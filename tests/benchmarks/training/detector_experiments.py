@@ -20,7 +20,7 @@ from pathlib import Path
 
 from models.light.architecture.sizes import LightSizes
 from models.light.architecture.weight_files import read_sizes
-from pipeline.conversion import to_dataclass
+from pipeline.configuration.conversion import to_dataclass
 from stages.training.light.export_light import averaged
 from stages.training.light.train_detector import TrainDetector
 from stages.training.payloads import Round

@@ -24,7 +24,7 @@ from models.light.architecture.sizes import LightSizes
 from models.light.architecture.weight_files import read_sizes
 from models.metrics.bootstrap import ratio
 from models.network import NetworkConfig
-from pipeline.conversion import to_dataclass
+from pipeline.configuration.conversion import to_dataclass
 from stages.evaluation.coco_truth import FileOptions
 from stages.evaluation.evaluate import Evaluate
 from stages.evaluation.person_scores import PersonScore

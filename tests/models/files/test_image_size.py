@@ -17,7 +17,7 @@ from models.errors import ModelError
 from models.files import image_size
 from models.files.image_size import VARIABLE, decode_pixels, max_pixels, open_image, read_pixels, stated_size
 from models.surface.atlas_file import load_atlas
-from pipeline.plan import LARGEST_IMAGE_VARIABLE
+from pipeline.configuration.plan import LARGEST_IMAGE_VARIABLE
 
 pytestmark = pytest.mark.quick
 

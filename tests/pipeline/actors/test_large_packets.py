@@ -7,7 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from pipeline.actors.schedule import (
+from pipeline.packet import bytes_of
+from pipeline.scheduling.schedule import (
     Call,
     LaneRule,
     Result,
@@ -19,7 +20,6 @@ from pipeline.actors.schedule import (
     initial_state,
     next_call,
 )
-from pipeline.packet import bytes_of
 from stages.payloads import FrameChunk, VideoInfo
 
 PACKETS = 12

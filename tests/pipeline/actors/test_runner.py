@@ -10,10 +10,10 @@ import pytest
 from toy_runs import MACHINE, Run
 
 from pipeline.command.report import make_report
+from pipeline.configuration.plan import make_plan
 from pipeline.interrupts import Interrupt
-from pipeline.journal import Journal
-from pipeline.metrics import Metrics
-from pipeline.plan import make_plan
+from pipeline.observe.metrics import Metrics
+from pipeline.recovery.journal import Journal
 
 
 def digest(path: str | None) -> str:

@@ -27,11 +27,11 @@ from pipeline.batch.split_graph import split_run
 from pipeline.batch.units import Unit, UnitQueue
 from pipeline.batch.worker import BatchWorker, WorkerPlace
 from pipeline.command.cli import main
-from pipeline.config import RunConfig
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.settings import BatchConfig
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
+from pipeline.observe.metrics import Metrics
 from pipeline.packet import is_result
-from pipeline.settings import BatchConfig
 from pipeline.stage import Job, PlainError
 from tests.faults.kill_rounds import decoded
 

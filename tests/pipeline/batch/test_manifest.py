@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from pipeline import remote_files
 from pipeline.batch import manifest as manifest_module
 from pipeline.batch.finished_results import finished_result, publish_result, source_mark
 from pipeline.batch.manifest import JOURNAL, NAME, Manifest, confirmed
-from pipeline.inputs import Inputs, find_inputs
-from pipeline.observer import FileRecord
-from pipeline.remote_files import StoreListings
+from pipeline.jobs import remote_files
+from pipeline.jobs.inputs import Inputs, find_inputs
+from pipeline.jobs.remote_files import StoreListings
+from pipeline.observe.observer import FileRecord
 from pipeline.stage import Job, working_folder
 from tests.pipeline.counted_calls import cost_of_each
 

@@ -17,7 +17,7 @@ from toy_runs import GRAPH
 
 import pipeline.command.api
 from pipeline.stage import PlainError
-from tests.pipeline.test_serial import closed_form
+from tests.pipeline.scheduling.test_serial import closed_form
 
 pytestmark = pytest.mark.quick
 

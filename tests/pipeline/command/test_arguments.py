@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.command.arguments import read_arguments
-from pipeline.inputs import UsageError
+from pipeline.jobs.inputs import UsageError
 
 pytestmark = pytest.mark.quick
 

@@ -10,9 +10,9 @@ from toy_runs import MACHINE
 
 from pipeline.command.launch import cannot_be_parallel, launch
 from pipeline.command.preflight import fetch_assets
+from pipeline.configuration.plan import make_plan
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
-from pipeline.plan import make_plan
+from pipeline.observe.metrics import Metrics
 from pipeline.stage import StageError
 
 pytestmark = pytest.mark.quick

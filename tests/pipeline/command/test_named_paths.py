@@ -13,11 +13,11 @@ from pipeline.command import cli
 from pipeline.command.cli import main
 from pipeline.command.named_paths import is_earlier
 from pipeline.command.output_paths import check_output_paths
-from pipeline.inputs import Inputs, UsageError
-from pipeline.metrics import Metrics
+from pipeline.configuration.settings import ObserveConfig
+from pipeline.jobs.inputs import Inputs, UsageError
+from pipeline.observe.metrics import Metrics
 from pipeline.observe.observers import observing
 from pipeline.packet import Span, Step
-from pipeline.settings import ObserveConfig
 from pipeline.stage import Job
 
 OPTIONS = ("--report", "--log", "--profile")

@@ -11,8 +11,8 @@ from toy_stages import Handed, Saved
 
 from pipeline.command.closing import print_ending
 from pipeline.command.progress import Preparation, Progress, bar, describe
-from pipeline.metrics import Metrics, Totals
-from pipeline.observer import FileRecord, WorkerDeath
+from pipeline.observe.metrics import Metrics, Totals
+from pipeline.observe.observer import FileRecord, WorkerDeath
 from pipeline.packet import Failure, Step
 
 pytestmark = pytest.mark.quick

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.command.cli import main
 from pipeline.command.stage_help import Setting, keys_of_stage, stage_help
-from pipeline.conversion import ConfigError
-from pipeline.graph import stage_class
+from pipeline.configuration.conversion import ConfigError
+from pipeline.configuration.graph import stage_class
 from stages import STAGES
 
 

@@ -7,7 +7,7 @@ import pytest
 from models.checkpoints.zoo import ZOO as ZOO_FILES
 from models.inference.network_check import configuration_of
 from pipeline.command.zoo_weights import configuration_for_weights
-from pipeline.config import load_config
+from pipeline.configuration.config import load_config
 from stages import STAGES
 
 pytestmark = pytest.mark.quick

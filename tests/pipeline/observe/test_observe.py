@@ -14,19 +14,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.command.arguments import apply_shortcuts, read_arguments
-from pipeline.config import RunConfig, read_config
+from pipeline.configuration.config import RunConfig, read_config
+from pipeline.configuration.plan import make_plan
+from pipeline.configuration.settings import ObserveConfig
 from pipeline.interrupts import Interrupt
-from pipeline.metrics import Metrics
 from pipeline.observe import prometheus as prometheus_module
 from pipeline.observe.event_log import EventLog
+from pipeline.observe.metrics import Metrics
+from pipeline.observe.observer import FileRecord, WorkerDeath
 from pipeline.observe.observers import observing
 from pipeline.observe.perfetto_trace import PerfettoTrace
 from pipeline.observe.prometheus import PrometheusMetrics, gpu_metrics
-from pipeline.observer import FileRecord, WorkerDeath
 from pipeline.packet import Failure, Span, Step, Timing
-from pipeline.plan import make_plan
-from pipeline.serial import run_serial
-from pipeline.settings import ObserveConfig
+from pipeline.scheduling.serial import run_serial
 from pipeline.stage import Job, PlainError
 from tests.pipeline.toy_runs import MACHINE
 from tests.stages.live.clock_video import free_port

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.config import load_config
-from pipeline.conversion import ConfigError
+from pipeline.configuration.config import load_config
+from pipeline.configuration.conversion import ConfigError
 from stages import STAGES
 from stages.bodies.body_paints import BodyPaints
 from stages.bodies.carried_points import CarriedPoints

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from models.surface.atlas_file import load_atlas
-from pipeline.config import load_config
+from pipeline.configuration.config import load_config
 from pipeline.stage import Job, StageError
 from stages import STAGES
 from stages.drawing.unwrap import Unwrap

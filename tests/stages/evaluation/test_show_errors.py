@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.surface.chart_lookup import SurfacePoints
-from pipeline.config import load_config
+from pipeline.configuration.config import load_config
 from stages import STAGES
 from stages.evaluation.error_colours import FALSE, MAX_ERROR, MISSED, error_image, error_ramp
 from stages.evaluation.show_errors import surface_error

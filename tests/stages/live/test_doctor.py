@@ -7,7 +7,7 @@ import io
 import pytest
 
 from pipeline.command.doctor import examine
-from pipeline.inputs import UsageError
+from pipeline.jobs.inputs import UsageError
 from pipeline.stage import Job
 from stages import STAGES
 from stages.live import doctor

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.journal import remove_parts
+from pipeline.recovery.journal import remove_parts
 from pipeline.stage import SAVED, Job, StageError, bears_mark
 from stages.live.broadcast import Broadcast, BroadcastSettings
 from stages.live.live_output import LiveOutput

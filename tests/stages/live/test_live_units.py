@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from pipeline.command.arguments import apply_shortcuts, read_arguments
-from pipeline.config import load_config, read_config, validate
-from pipeline.inputs import UsageError, live_input
-from pipeline.plan import make_plan, read_machine
-from pipeline.recovery import settings_of
+from pipeline.configuration.config import load_config, read_config, validate
+from pipeline.configuration.plan import make_plan, read_machine
+from pipeline.jobs.inputs import UsageError, live_input
+from pipeline.recovery.recovery import settings_of
 from pipeline.stage import StageError
 from stages import STAGES
 from stages.live.address import is_broadcast, is_virtual_camera, read_address

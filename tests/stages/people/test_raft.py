@@ -11,8 +11,8 @@ import torch
 from torchvision.models.optical_flow import raft_small
 
 from models.errors import ModelError
-from pipeline.config import load_config
-from pipeline.plan import GB, Machine, make_plan
+from pipeline.configuration.config import load_config
+from pipeline.configuration.plan import GB, Machine, make_plan
 from stages import STAGES
 from stages.people.optical_flow import CellGrid, PersonFlow
 from stages.people.raft import UPDATES, RaftSearch

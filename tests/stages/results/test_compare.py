@@ -19,8 +19,8 @@ from models.body.charts import mirror_maps
 from models.body.open_body import load_body
 from models.motion.clinical_angles import JOINT_ANGLES
 from models.surface.keypoints import shown_keypoints
-from pipeline.config import read_config, validate
-from pipeline.conversion import ConfigError
+from pipeline.configuration.config import read_config, validate
+from pipeline.configuration.conversion import ConfigError
 from pipeline.stage import Job, StageError
 from stages import STAGES
 from stages.bodies.fit import FitBodies

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.inputs import find_inputs, saved_inputs
+from pipeline.jobs.inputs import find_inputs, saved_inputs
 from pipeline.stage import Job, StageError
 from stages.payloads import Surfaces
 from stages.results.replay import Replay

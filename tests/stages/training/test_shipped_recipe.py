@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import find_config, load_config, read_config
+from pipeline.configuration.config import find_config, load_config, read_config
 from pipeline.stage import Job
 from stages import STAGES
 from stages.training.light.average_light import AverageLight

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import read_config, validate
+from pipeline.configuration.config import read_config, validate
 from stages import STAGES
 from tests.benchmarks.training import study, study_tables
 

@@ -13,8 +13,8 @@ from models.checkpoints.trained_weights import load_trained
 from models.inference.open_network import open_network
 from models.network import NetworkConfig
 from pipeline.command.cli import main
-from pipeline.config import CONFIGS, load_config
-from pipeline.conversion import ConfigError
+from pipeline.configuration.config import CONFIGS, load_config
+from pipeline.configuration.conversion import ConfigError
 from stages import STAGES
 from stages.annotations.image_collections import held_out
 

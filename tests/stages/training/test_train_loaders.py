@@ -30,7 +30,7 @@ from models.light.architecture.weight_paths import BUILT_IN
 from models.light.inference.light_network import open_light
 from models.losses.light_distillation import detector_distillation
 from models.network import NetworkConfig
-from pipeline.config import load_config
+from pipeline.configuration.config import load_config
 from pipeline.stage import Stage, StageError
 from stages import STAGES
 from stages.annotations.image_collections import held_out

@@ -17,8 +17,8 @@ from models.motion.clinical_angles import JOINT_ANGLES
 from models.surface.atlas import atlas_from_tiles, sample_atlas, split_tiles
 from pipeline.batch.split_graph import split_run
 from pipeline.command.arguments import apply_shortcuts, read_arguments
-from pipeline.config import RunConfig, read_config, validate
-from pipeline.conversion import ConfigError
+from pipeline.configuration.config import RunConfig, read_config, validate
+from pipeline.configuration.conversion import ConfigError
 from pipeline.stage import Job, StageError
 from stages import STAGES
 from stages.payloads import Bodies, FrameChunk

@@ -1,0 +1,1 @@
+"""Inputs and outputs: which files, where they are, where results go."""

@@ -1,0 +1,1 @@
+"""The body of a lane, the same under both runners."""

@@ -1,0 +1,1 @@
+"""Committed parts of a result, and how a stream goes on from them."""

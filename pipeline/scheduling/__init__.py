@@ -1,0 +1,1 @@
+"""Which call is next: the serial runner, and pure functions for the actors."""

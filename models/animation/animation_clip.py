@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from models.animation.bvh_writer import bvh_text
-from models.animation.gltf_writer import AnimatedPerson, SceneCamera, gltf_bytes
+from models.animation.gltf_clip import INSTANT, ClipSpan
+from models.animation.gltf_writer import CLIP_NAME, AnimatedPerson, SceneCamera, gltf_bytes
 from models.animation.placement import frame_steps, transform_to_origin, without_path
 from models.animation.rest_poses import RestPose
-from models.animation.rig_motion import rig_motion
+from models.animation.rig_keys import rig_keys
+from models.animation.rig_motion import rig_parts
 from models.animation.skeletons import SkeletonName
 from models.animation.skinned_mesh import skinned_mesh
 from models.animation.vrm_animation import vrm_animation
@@ -25,11 +29,13 @@ class RigSettings:
     Attributes:
         skeleton, rest: names of the skeleton and of its rest pose.
         in_place: True removes the path along the floor.
+        clip_each_shot: True makes a clip of each shot, False one clip of the whole video.
     """
 
     skeleton: SkeletonName = "own"
     rest: RestPose = "t"
     in_place: bool = False
+    clip_each_shot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +45,38 @@ class AnimationClip:
     Attributes:
         motion_of: upright motions by the names of the people; the person who is visible longest is first.
         camera: the video's camera in the same axes; None if it is unknown.
+        cuts: times of the first frames after scene cuts, seconds.
+        never_seen_of: for each person the names of the parts of the body that no frame shows.
     """
 
     motion_of: Mapping[str, BodyMotion]
     camera: SceneCamera | None = None
+    cuts: Sequence[float] = ()
+    never_seen_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def start(self) -> float:
+        """The second of the first frame with a person."""
+        return min(float(motion.second_T[0]) for motion in self.motion_of.values())
+
+    @property
+    def end(self) -> float:
+        """The second of the last frame with a person."""
+        return max(float(motion.second_T[-1]) for motion in self.motion_of.values())
+
+    def spans(self, clip_each_shot: bool) -> list[ClipSpan]:
+        """The spans of the clips of a file: the whole video, or each shot with a person."""
+        if not clip_each_shot:
+            name = CLIP_NAME if len(self.motion_of) > 1 else next(iter(self.motion_of))
+            return [ClipSpan(name=name, start=self.start, end=self.end)]
+        starts = [self.start, *(cut for cut in self.cuts if self.start < cut <= self.end)]
+        second_N = np.unique(np.concatenate([motion.second_T[motion.shown()] for motion in self.motion_of.values()]))
+        spans = []
+        for number, (start, after) in enumerate(zip(starts, [*starts[1:], np.inf], strict=True), 1):
+            inside_M = second_N[(second_N >= start - INSTANT) & (second_N < after - INSTANT)]
+            if len(inside_M):
+                spans.append(ClipSpan(name=f"shot_{number}", start=float(inside_M[0]), end=float(inside_M[-1])))
+        return spans
 
 
 def moved_to_origin(clip: AnimationClip) -> AnimationClip:
@@ -58,7 +92,7 @@ def moved_to_origin(clip: AnimationClip) -> AnimationClip:
         camera = replace(camera, pose_44=pose_44 @ camera.pose_44)
     turn_33, shift_3 = pose_44[:3, :3], pose_44[:3, 3]
     moved = {name: motion.moved(turn_33, shift_3) for name, motion in clip.motion_of.items()}
-    return AnimationClip(motion_of=moved, camera=camera)
+    return replace(clip, motion_of=moved, camera=camera)
 
 
 def clip_as_gltf(clip: AnimationClip, settings: RigSettings, atlas_png: bytes, tile_side: int) -> bytes:
@@ -70,32 +104,55 @@ def clip_as_gltf(clip: AnimationClip, settings: RigSettings, atlas_png: bytes, t
         atlas_png: the texture of the bodies, as PNG.
         tile_side: side of a tile of this atlas, pixels.
     """
-    people = []
-    for name, motion in clip.motion_of.items():
-        exported = without_path(motion) if settings.in_place else motion
-        rig = rig_motion(exported, settings.skeleton, settings.rest)
-        people.append(AnimatedPerson(name=name, rig=rig, mesh=skinned_mesh(rig, exported, tile_side)))
-    return gltf_bytes(people, atlas_png, clip.camera)
+    people = [_animated_person(clip, name, settings, tile_side) for name in clip.motion_of]
+    return gltf_bytes(people, atlas_png, clip.camera, clip.spans(settings.clip_each_shot))
+
+
+def clip_as_gltf_files(
+    clip: AnimationClip, settings: RigSettings, atlas_png: bytes, tile_side: int
+) -> dict[str, bytes]:
+    """The bytes of a GLB file for each person, all with the camera and the times of the whole video.
+
+    Arguments and errors as those of `clip_as_gltf`.
+    """
+    spans = clip.spans(settings.clip_each_shot)
+    return {
+        name: gltf_bytes([_animated_person(clip, name, settings, tile_side)], atlas_png, clip.camera, spans)
+        for name in clip.motion_of
+    }
+
+
+def _animated_person(clip: AnimationClip, name: str, settings: RigSettings, tile_side: int) -> AnimatedPerson:
+    motion = _exported(clip.motion_of[name], settings.in_place)
+    lacking = list(clip.never_seen_of.get(name, ()))
+    return AnimatedPerson(
+        name=name, keys=rig_keys(rig_parts(motion, settings.skeleton, settings.rest)),
+        mesh=skinned_mesh(motion, settings.skeleton, settings.rest, tile_side),
+        extras={"never_seen": lacking} if lacking else {},
+    )
+
+
+def _exported(motion: BodyMotion, in_place: bool) -> BodyMotion:
+    return without_path(motion) if in_place else motion
 
 
 def clip_as_bvh(clip: AnimationClip, settings: RigSettings) -> dict[str, str]:
     """The text of a BVH file for each person. The frames of the motions must be evenly spaced in time."""
     texts = {}
     for name, motion in clip.motion_of.items():
-        exported = without_path(motion) if settings.in_place else motion
         step = frame_steps(motion.second_T).seconds
-        texts[name] = bvh_text(rig_motion(exported, settings.skeleton, settings.rest), step)
+        parts = rig_parts(_exported(motion, settings.in_place), settings.skeleton, settings.rest)
+        texts[name] = bvh_text(parts, step)
     return texts
 
 
 def clip_as_vrm_animations(clip: AnimationClip, in_place: bool) -> dict[str, bytes]:
     """The bytes of a `.vrma` file for each person; each frame keeps its time."""
-    motions = {name: without_path(motion) if in_place else motion for name, motion in clip.motion_of.items()}
-    return {name: vrm_animation(name, motion) for name, motion in motions.items()}
+    return {name: vrm_animation(name, _exported(motion, in_place)) for name, motion in clip.motion_of.items()}
 
 
 def clip_as_angles(clip: AnimationClip) -> dict[str, str]:
-    """The joint angles of each person as CSV: seconds, then the `CLINICAL_ANGLES` in degrees."""
+    """The joint angles of each person as CSV, as `angle_rows` gives them."""
     return {
         name: "".join(",".join(row) + "\n" for row in angle_rows(motion)) for name, motion in clip.motion_of.items()
     }

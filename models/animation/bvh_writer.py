@@ -5,6 +5,8 @@ Source of the format: Meredith and Maddock, Motion Capture File Formats Explaine
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from models.animation.joint_axes import bone_directions
@@ -22,29 +24,36 @@ LOCKED = 1e-6
 """Cosine of the middle angle below which only the sum of the two other angles is known (gimbal lock)."""
 
 
-def bvh_text(rig: RigMotion, frame_time: float) -> str:
+def bvh_text(parts: Iterable[RigMotion], frame_time: float) -> str:
     """The text of a BVH file. Its root is the hips: the joint on the floor that `unreal` has is left out.
 
     Args:
-        rig: the motion.
+        parts: the motion, as `rig_parts` yields it.
         frame_time: seconds between frames.
     """
-    first = 1 if rig.joints[0].place == FLOOR else 0
-    above_J = [max(parent - first, -1) for parent in rig.parent_J[first:].tolist()]
-    turn_TJ33 = rig.turn_TJ33[:, first:].astype(np.float64)
-    angle_TJ3 = np.degrees(continuous_angles(relative_turns(turn_TJ33, np.array(above_J, np.int32))))
-    order = _depth_first(above_J)
-    values = [rig.place_TJ3[:, first].astype(np.float64) * CENTIMETRES, *(angle_TJ3[:, j] for j in order)]
-    rows = "\n".join(" ".join(f"{value:.5f}" for value in row) for row in np.concatenate(values, axis=1))
-    head = "\n".join(["HIERARCHY", *_joint_lines(rig, first, above_J, 0, 0)])
-    return f"{head}\nMOTION\nFrames: {len(turn_TJ33)}\nFrame Time: {frame_time:.9f}\n{rows}\n"
+    head, rows, before_J3 = "", list[str](), None
+    for rig in parts:
+        first = 1 if rig.joints[0].place == FLOOR else 0
+        above_J = [max(parent - first, -1) for parent in rig.parent_J[first:].tolist()]
+        if before_J3 is None:
+            head = "\n".join(["HIERARCHY", *_joint_lines(rig, first, above_J, 0, 0)])
+            order, before_J3 = _depth_first(above_J), np.zeros((len(above_J), 3))
+        turn_TJ33 = rig.turn_TJ33[:, first:].astype(np.float64)
+        angle_TJ3 = continuous_angles(relative_turns(turn_TJ33, np.array(above_J, np.int32)), before_J3)
+        before_J3 = angle_TJ3[-1]
+        place_T3 = rig.place_TJ3[:, first].astype(np.float64) * CENTIMETRES
+        values = [place_T3, *(np.degrees(angle_TJ3[:, j]) for j in order)]
+        rows += [" ".join(f"{value:.5f}" for value in row) for row in np.concatenate(values, axis=1)]
+    return f"{head}\nMOTION\nFrames: {len(rows)}\nFrame Time: {frame_time:.9f}\n" + "\n".join(rows) + "\n"
 
 
-def continuous_angles(turn_TJ33: F64) -> F64:
+def continuous_angles(turn_TJ33: F64, before_J3: F64) -> F64:
     """Angles (T, J, 3) about z, x and y, radians, whose product in this order is each rotation.
 
     Two triples of angles give the same rotation: the one nearer to the frame before is used. No angle changes by more
     than π between two frames. In gimbal lock the angle about z is that of the frame before.
+
+    `before_J3`: the angles of the frame before the first.
     """
     middle = np.arcsin(np.clip(turn_TJ33[..., 2, 1], -1, 1))
     outer = np.arctan2(-turn_TJ33[..., 0, 1], turn_TJ33[..., 1, 1])
@@ -54,7 +63,7 @@ def continuous_angles(turn_TJ33: F64) -> F64:
     sum_TJ = np.arctan2(turn_TJ33[..., 1, 0], turn_TJ33[..., 0, 0])
     sign_TJ = np.sign(middle)
     locked_TJ = np.cos(middle) < LOCKED
-    result, before = np.empty_like(usual), np.zeros_like(usual[0])
+    result, before = np.empty_like(usual), before_J3
     for t in range(len(usual)):
         held = before[:, 0]
         lock = np.stack([held, middle[t], sign_TJ[t] * (sum_TJ[t] - held)], axis=-1)

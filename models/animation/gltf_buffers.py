@@ -28,12 +28,14 @@ class GltfDocument:
         asset: generator and version of glTF.
         tables: the document's lists by name, such as `nodes`; `add` appends to them.
         extensions: content of the document's extensions by name.
+        uses: names of further extensions that its objects use.
     """
 
     def __init__(self, generator: str) -> None:
         self.asset = {"version": "2.0", "generator": generator}
         self.tables: dict[str, list[dict[str, Any]]] = {}
         self.extensions: dict[str, Any] = {}
+        self.uses: set[str] = set()
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -79,7 +81,9 @@ class GltfDocument:
         """The whole file (GLB) with one scene of these root nodes. Raises: ValueError if it exceeds 4 GiB."""
         document: dict[str, Any] = {"asset": self.asset, "scene": 0, "scenes": [{"nodes": roots}], **self.tables}
         if self.extensions:
-            document |= {"extensionsUsed": list(self.extensions), "extensions": self.extensions}
+            document["extensions"] = self.extensions
+        if used := [*self.extensions, *sorted(self.uses)]:
+            document["extensionsUsed"] = used
         document["buffers"] = [{"byteLength": self._size}]
         text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
         text += b" " * (-len(text) % 4)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from models.animation.gltf_buffers import INDICES, VERTICES, GltfDocument
-from models.animation.rig_motion import RigMotion
+from models.animation.gltf_clip import ClipSpan, GltfClip
+from models.animation.presence import visibility_keys
+from models.animation.rig_keys import RigKeys, quaternions
 from models.animation.skinned_mesh import SkinnedMesh
-from models.arrays import F32, F64
+from models.arrays import F64
+from models.body.body_motion import HIDDEN
 from models.body.camera import field_of_focal
 from models.body.rotation_vectors import continuous_quaternions
 from models.errors import ModelError
@@ -21,10 +24,6 @@ NEAR, FAR = 0.05, 1000.0
 """Metres: depth of the near and the far plane of the camera."""
 CLIP_NAME = "take"
 """Name of the clip in a file of several people. All share one clip, because Blender and many viewers play only one."""
-INSTANT = 1e-6
-"""Seconds: tolerance of comparisons of times."""
-STILL = 1e-6
-"""A joint has no rotation keys if no element of its rotation matrix changes by more than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +31,16 @@ class AnimatedPerson:
     """A person of a file.
 
     Attributes:
-        name: unique in the file. In a file of several people all names of the person's nodes start with it.
-        rig: the motion.
+        name: unique in the file.
+        keys: the motion.
         mesh: the skin; None writes the skeleton only.
+        extras: facts for programs that read the `extras` of the person's node.
     """
 
     name: str
-    rig: RigMotion
+    keys: RigKeys
     mesh: SkinnedMesh | None
+    extras: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +76,20 @@ class SceneCamera:
     keys: CameraKeys | None = None
 
 
-def gltf_bytes(people: list[AnimatedPerson], atlas_png: bytes | None, camera: SceneCamera | None = None) -> bytes:
+def gltf_bytes(
+    people: Sequence[AnimatedPerson], atlas_png: bytes | None, camera: SceneCamera | None = None,
+    spans: Sequence[ClipSpan] = (),
+) -> bytes:
     """The bytes of a GLB file. Its time 0 is the first frame in which a person is visible.
 
-    In a file of one person the clip has the person's name, and joints keep their names. In a file of several people the
-    clip is named `CLIP_NAME`, and joints `PERSON_JOINT`, because names of nodes must be unique.
+    Joints of all people have the skeleton's own names: each person is an armature of its own. In a file of one person
+    the clip has the person's name. In a file of several people it is named `CLIP_NAME`.
 
     Args:
         people: the people.
         atlas_png: the portrait atlas as PNG, for the meshes; None writes no texture.
         camera: the camera; None writes none.
+        spans: parts of the video that become a clip each; none makes one clip of all frames.
 
     Raises: ModelError if there are no people, or the file would be too large.
     """
@@ -92,11 +97,21 @@ def gltf_bytes(people: list[AnimatedPerson], atlas_png: bytes | None, camera: Sc
         raise ModelError("no person was found, so there is nothing to animate", "", "look at the input")
     document = GltfDocument(GENERATOR)
     material = _material(document, atlas_png)
-    start = min(float(person.rig.second_T[0]) for person in people)
-    roots = [node for person in people for node in added_person(document, person, material, start, len(people) > 1)]
+    start = min(float(person.keys.second_T[0]) for person in people)
+    end = max(float(person.keys.second_T[-1]) for person in people)
+    roots, added = [], list[tuple[AnimatedPerson, AddedPerson]]()
+    for person in people:
+        added.append((person, added_person(document, person, material)))
+        roots += added[-1][1].roots
     if camera is not None:
-        end = max(float(person.rig.second_T[-1]) for person in people)
-        roots.append(_camera(document, camera, start, end))
+        roots.append(_camera(document, camera))
+    name = CLIP_NAME if len(people) > 1 else people[0].name
+    for span in spans or [ClipSpan(name=name, start=start, end=end)]:
+        clip = GltfClip(document, span)
+        for person, nodes in added:
+            add_person_keys(clip, person.keys, nodes)
+        if camera is not None and camera.keys is not None:
+            _add_camera_keys(clip, camera, camera.keys, roots[-1])
     try:
         return document.binary(roots)
     except ValueError as error:
@@ -113,43 +128,69 @@ def _material(document: GltfDocument, atlas_png: bytes | None) -> int:
     return document.add("materials", {"name": "body", "pbrMetallicRoughness": surface})
 
 
-def added_person(
-    document: GltfDocument, person: AnimatedPerson, material: int, start: float, several: bool
-) -> list[int]:
-    """Add a person to a document, and return its root nodes: that of the skeleton and, with a mesh, that of the skin.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedPerson:
+    """The nodes of a person: those of the joints, and the roots, that of the skin last if there is one."""
+
+    joints: list[int]
+    roots: list[int]
+
+
+def added_person(document: GltfDocument, person: AnimatedPerson, material: int) -> AddedPerson:
+    """Add a person in the rest pose to a document, and return its nodes.
 
     Args:
         document: the document.
         person: the person.
         material: index of the skin's material.
-        start: the second of the motion at which the file's time is 0.
-        several: True if names of joints start with the person's name.
     """
-    rig, prefix = person.rig, f"{person.name}_" if several else ""
+    rig = person.keys.rig
     rotation_J33, place_J3 = rig.local_rest()
-    quaternion_J4 = quaternions(rotation_J33)
     nodes = []
-    for joint, quaternion_4, place_3 in zip(rig.joints, quaternion_J4, place_J3, strict=True):
-        node: dict[str, Any] = {"name": prefix + joint.name, "translation": place_3.tolist()}
+    for joint, quaternion_4, place_3 in zip(rig.joints, quaternions(rotation_J33), place_J3, strict=True):
+        node: dict[str, Any] = {"name": joint.name, "translation": place_3.tolist()}
         if abs(quaternion_4[3]) < 1:
             node["rotation"] = quaternion_4.tolist()
         nodes.append(document.add("nodes", node))
     for number, parent in zip(nodes, rig.parent_J.tolist(), strict=True):
         if parent >= 0:
             document.tables["nodes"][nodes[parent]].setdefault("children", []).append(number)
-    if "animations" not in document.tables:
-        document.add("animations", {"name": CLIP_NAME if several else person.name, "channels": [], "samplers": []})
-    _add_keys(document, person, start, nodes)
-    roots = [document.add("nodes", {"name": person.name, "children": [nodes[0]]})]
+    root: dict[str, Any] = {"name": person.name, "children": [nodes[0]]}
+    if person.extras:
+        root["extras"] = dict(person.extras)
+    roots = [document.add("nodes", root)]
     if person.mesh is not None:
         roots.append(_skinned_node(document, person, person.mesh, nodes, material))
-    return roots
+    return AddedPerson(joints=nodes, roots=roots)
+
+
+def add_person_keys(clip: GltfClip, keys: RigKeys, added: AddedPerson) -> None:
+    """Add a person's keys to a clip: rotations and positions of joints, and the visibility where it changes.
+
+    A person who is hidden in the whole clip has only the key that hides the body.
+    """
+    span_T = clip.span.contains(keys.second_T)
+    shown_T = (keys.presence_T != HIDDEN) & span_T
+    if shown_T.any():
+        time = clip.times(keys.second_T[span_T])
+        for joint, node in enumerate(added.joints):
+            if joint in keys.place_of:
+                clip.add(node, "translation", time, keys.place_of[joint][span_T])
+            if joint in keys.turn_of:
+                clip.add(node, "rotation", time, keys.turn_of[joint][span_T])
+    second_K, visible_K = visibility_keys(keys.second_T, shown_T, clip.span.start, clip.span.end)
+    if visible_K.all():
+        return
+    time = clip.document.numbers(second_K, bounds=True)
+    clip.add(added.joints[0], "scale", time, visible_K[:, None].repeat(3, axis=1).astype(np.float32), "STEP")
+    if len(added.roots) > 1:
+        clip.add_visibility(added.roots[-1], time, visible_K)
 
 
 def _skinned_node(
     document: GltfDocument, person: AnimatedPerson, mesh: SkinnedMesh, nodes: list[int], material: int
 ) -> int:
-    rig = person.rig
+    rig = person.keys.rig
     bind_J44 = np.tile(np.eye(4), (len(nodes), 1, 1))
     bind_J44[:, :3, :3] = rig.axes_J33.swapaxes(1, 2)
     bind_J44[:, :3, 3] = -np.einsum("jki,jk->ji", rig.axes_J33.astype(np.float64), rig.rest_J3)
@@ -171,22 +212,8 @@ def _skinned_node(
     return document.add("nodes", {"name": f"{person.name} body", "mesh": number, "skin": skin})
 
 
-def _add_keys(document: GltfDocument, person: AnimatedPerson, start: float, nodes: list[int]) -> None:
-    """Add keys of all frames to the document's clip: rotations of joints that rotate, positions of `moving` joints."""
-    rig, time = person.rig, document.numbers(person.rig.second_T - start, bounds=True)
-    turn_TJ33, (rest_J33, _) = rig.local_turns(), rig.local_rest()
-    for joint, node in enumerate(nodes):
-        if joint in rig.moving:
-            _add_channel(document, node, "translation", time, rig.local_places(joint))
-        if np.abs(turn_TJ33[:, joint] - rest_J33[joint]).max() > STILL:
-            _add_channel(document, node, "rotation", time, continuous_quaternions(turn_TJ33[:, joint]))
-
-
-def _camera(document: GltfDocument, camera: SceneCamera, start: float, end: float) -> int:
-    """Add a camera and return its node. A camera of glTF looks along −z, with y up.
-
-    Its keys are those from the second `start` to `end`. glTF has no keys for focal lengths.
-    """
+def _camera(document: GltfDocument, camera: SceneCamera) -> int:
+    """Add a camera and return its node. A camera of glTF looks along −z, with y up."""
     perspective = {
         "yfov": field_of_focal(camera.focal_px, camera.height),
         "aspectRatio": camera.width / camera.height,
@@ -196,27 +223,14 @@ def _camera(document: GltfDocument, camera: SceneCamera, start: float, end: floa
     number = document.add("cameras", {"name": "camera", "type": "perspective", "perspective": perspective})
     turn_4 = quaternions((camera.pose_44[:3, :3] @ np.diag([1.0, -1, -1]))[None])[0]
     place_3 = camera.pose_44[:3, 3]
-    node = document.add(
+    return document.add(
         "nodes", {"name": "camera", "camera": number, "rotation": turn_4.tolist(), "translation": place_3.tolist()}
     )
-    if camera.keys is not None:
-        second_T = camera.keys.second_T
-        shown_T = (second_T > start - INSTANT) & (second_T < end + INSTANT)
-        turn_T33 = camera.pose_44[:3, :3] @ camera.keys.rotation_T33[shown_T] @ np.diag([1.0, -1, -1])
-        if shown_T.any():
-            time = document.numbers(np.maximum(second_T[shown_T] - start, 0), bounds=True)
-            _add_channel(document, node, "rotation", time, continuous_quaternions(turn_T33))
-    return node
 
 
-def _add_channel(document: GltfDocument, node: int, path: str, time: int, values: F64) -> None:
-    """Add keys of a node to the document's clip. `time`: index of the accessor of the times."""
-    (animation,) = document.tables["animations"]
-    samplers = animation["samplers"]
-    samplers.append({"input": time, "output": document.numbers(values), "interpolation": "LINEAR"})
-    animation["channels"].append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})
-
-
-def quaternions(rotation_N33: F64 | F32) -> F64:
-    """Unit quaternions (N, 4) x, y, z, w of rotations."""
-    return np.asarray(Rotation.from_matrix(rotation_N33).as_quat())
+def _add_camera_keys(clip: GltfClip, camera: SceneCamera, keys: CameraKeys, node: int) -> None:
+    """Add the camera's rotations in a clip's span. glTF has no keys for focal lengths."""
+    span_T = clip.span.contains(keys.second_T)
+    turn_T33 = camera.pose_44[:3, :3] @ keys.rotation_T33[span_T] @ np.diag([1.0, -1, -1])
+    if span_T.any():
+        clip.add(node, "rotation", clip.times(keys.second_T[span_T]), continuous_quaternions(turn_T33))

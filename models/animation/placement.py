@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
+from models.animation.presence import nearest_frames
 from models.arrays import F32, F64
 from models.body.body_motion import BodyMotion
 from models.body.pose_library import headings
@@ -36,22 +37,24 @@ def frame_steps(second_T: F64) -> FrameSteps:
 
 
 def resampled(motion: BodyMotion, step: float) -> BodyMotion:
-    """The motion at constant time steps: spherical interpolation of rotations, linear interpolation of positions."""
+    """The motion at constant time steps: spherical interpolation of rotations, linear interpolation of positions.
+
+    Presence and confidence are those of the nearest frame.
+    """
     old_T = motion.second_T
     new_T = old_T[0] + step * np.arange(int(np.floor((old_T[-1] - old_T[0]) / step + 1e-6)) + 1)
     new_T = np.minimum(new_T, old_T[-1])
-    turns = [
-        Slerp(old_T, Rotation.from_matrix(motion.rotation_TB33[:, b]))(new_T).as_matrix()
-        for b in range(motion.rotation_TB33.shape[1])
-    ]
-    nearest_T = np.abs(new_T[:, None] - old_T).argmin(axis=1)
+    rotation_TK33 = np.empty((len(new_T), *motion.rotation_TK33.shape[1:]), np.float32)
+    for k in range(rotation_TK33.shape[1]):
+        rotation_TK33[:, k] = Slerp(old_T, Rotation.from_matrix(motion.rotation_TK33[:, k]))(new_T).as_matrix()
+    nearest_T = nearest_frames(old_T, new_T)
     return replace(
         motion,
-        rotation_TB33=np.stack(turns, axis=1).astype(np.float32),
+        rotation_TK33=rotation_TK33,
         root_T3=np.stack([np.interp(new_T, old_T, motion.root_T3[:, k]) for k in range(3)], axis=1).astype(np.float32),
         second_T=new_T,
         confidence_TJ=motion.confidence_TJ[nearest_T],
-        seen_TB=motion.seen_TB[nearest_T],
+        presence_T=motion.presence_T[nearest_T],
     )
 
 
@@ -61,7 +64,7 @@ def transform_to_origin(motion: BodyMotion) -> F64:
     The person faces +z there (see `headings`).
     """
     pose_44 = np.eye(4)
-    pose_44[:3, :3] = Rotation.from_rotvec([0, -headings(motion.rotation_TB33[:1, 0])[0], 0]).as_matrix()
+    pose_44[:3, :3] = Rotation.from_rotvec([0, -headings(motion.rotation_TK33[:1, 0])[0], 0]).as_matrix()
     pose_44[:3, 3] = -(pose_44[:3, :3] @ (motion.root_T3[0] * np.array([1, 0, 1], np.float32)))
     return pose_44
 

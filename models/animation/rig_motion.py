@@ -6,6 +6,7 @@ keep their directions. Lengths of bones are those of the rest pose.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from models.animation.joint_axes import first_child, joint_axes
 from models.animation.rest_poses import RestPose, rest_pose
 from models.animation.skeletons import FLOOR, HIPS, RigJoint, SkeletonName, skeleton_joints
-from models.arrays import F32, F64, I32, Float
+from models.arrays import F32, F64, I32, U8, Float
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
 from models.body.rotation_vectors import shortest_rotation
@@ -32,6 +33,7 @@ class RigMotion:
         place_TJ3: positions of the joints. Only the joints of `moving` change their distance from their parent.
         moving: indices of the root and, with `unreal`, of the hips.
         second_T: time of each frame, seconds.
+        presence_T: the presence of the person in each frame, as in `BodyMotion`.
         shape_C: shape of the body.
         skeleton, rest: names of the skeleton and of the rest pose.
     """
@@ -44,6 +46,7 @@ class RigMotion:
     place_TJ3: F32
     moving: tuple[int, ...]
     second_T: F64
+    presence_T: U8
     shape_C: F32
     skeleton: SkeletonName
     rest: RestPose
@@ -72,12 +75,17 @@ class RigMotion:
         return np.einsum("tji,tj->ti", turned, shift.astype(np.float64))
 
 
+def rig_parts(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose) -> Iterator[RigMotion]:
+    """A motion on a skeleton as consecutive parts: a long motion as a whole would need much memory."""
+    return (rig_motion(part, skeleton, rest) for part in motion.parts())
+
+
 def rig_motion(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose) -> RigMotion:
     """An upright motion (y up, the floor at y = 0) on a skeleton with the lengths of the body."""
     body, joints = load_body(), skeleton_joints(skeleton)
     _, head_B3 = body.rest(motion.shape_C)
     calm_B33, calm_B3 = rest_pose(body, head_B3, rest)
-    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TB33, head_B3, motion.root_T3)
+    turned_TB33, placed_TB3 = bones_over_time(motion.all_rotations(), head_B3, motion.root_T3)
     names = [joint.name for joint in joints]
     parent_J = np.array([names.index(joint.parent) if joint.parent else -1 for joint in joints], np.int32)
     rest_J3 = np.stack([_place(joint, calm_B3) for joint in joints])
@@ -99,8 +107,8 @@ def rig_motion(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose) -> Ri
             place_TJ3[:, j] = place_TJ3[:, parent] + offset
     return RigMotion(
         joints=joints, parent_J=parent_J, rest_J3=rest_J3, axes_J33=joint_axes(skeleton, joints, parent_J, rest_J3),
-        turn_TJ33=turn_TJ33, place_TJ3=place_TJ3, moving=moving, second_T=motion.second_T, shape_C=motion.shape_C,
-        skeleton=skeleton, rest=rest,
+        turn_TJ33=turn_TJ33, place_TJ3=place_TJ3, moving=moving, second_T=motion.second_T,
+        presence_T=motion.presence_T, shape_C=motion.shape_C, skeleton=skeleton, rest=rest,
     )
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.animation.rest_poses import rest_pose
-from models.animation.rig_motion import RigMotion
-from models.animation.skeletons import carrying_joints
+from models.animation.rest_poses import RestPose, rest_pose
+from models.animation.rig_motion import RigMotion, rig_motion
+from models.animation.skeletons import SkeletonName, carrying_joints
 from models.arrays import F32, F64, I32, Int
 from models.body.body_motion import BodyMotion
 from models.body.open_body import OpenBody, bones_over_time, load_body, skin
@@ -48,17 +48,19 @@ class SkinnedMesh:
     origin_V: Int
 
 
-def skinned_mesh(rig: RigMotion, motion: BodyMotion, tile_side: int) -> SkinnedMesh:
-    """The skin of a rig's body.
+def skinned_mesh(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose, tile_side: int) -> SkinnedMesh:
+    """The skin of a body on a skeleton.
 
     Args:
-        rig: the motion on its skeleton.
-        motion: the motion from which `rig` was computed.
+        motion: the motion whose frames the skin reproduces.
+        skeleton, rest: names of the skeleton and of its rest pose.
         tile_side: side of a tile of the texture atlas, pixels.
     """
-    body = load_body()
+    body, shown = load_body(), np.flatnonzero(motion.shown())
+    some = motion.part(shown[np.unique(np.linspace(0, len(shown) - 1, FITTED_FRAMES).astype(int))])
+    rig = rig_motion(some, skeleton, rest)
     joint_V4, weight_V4 = strongest_weights(body, rig)
-    vertex_V3 = vertices_at_rest(rig, motion, joint_V4, weight_V4)
+    vertex_V3 = vertices_at_rest(rig, some, joint_V4, weight_V4)
     place_F32 = portrait_places(body.chart_F, body.corner_uv_F32, tile_side)
     corner_uv_F32 = (place_F32 * np.array([1, -1]) + np.array([0, 1])).astype(np.float32)
     corners = np.concatenate(
@@ -74,17 +76,16 @@ def skinned_mesh(rig: RigMotion, motion: BodyMotion, tile_side: int) -> SkinnedM
 
 
 def vertices_at_rest(rig: RigMotion, motion: BodyMotion, joint_V4: I32, weight_V4: F32) -> F32:
-    """Vertices (V, 3) in the rest pose with which the skin of four weights is nearest to the body's skin."""
+    """Vertices (V, 3) in the rest pose with which the skin of four weights is nearest to a motion's skin."""
     body = load_body()
     shape_V3, head_B3 = body.rest(rig.shape_C)
     stance_V3 = skin(body, shape_V3, head_B3, *rest_pose(body, head_B3, rig.rest)).astype(np.float64)
-    frames = np.unique(np.linspace(0, len(rig.second_T) - 1, FITTED_FRAMES).astype(int))
-    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TB33[frames], head_B3, motion.root_T3[frames])
-    stiffness = STIFFNESS * len(frames)
+    turned_TB33, placed_TB3 = bones_over_time(motion.all_rotations(), head_B3, motion.root_T3)
+    stiffness = STIFFNESS * len(turned_TB33)
     left_V33, right_V3 = np.tile(stiffness * np.eye(3), (len(stance_V3), 1, 1)), stiffness * stance_V3
-    for k, frame in enumerate(frames):
+    for frame in range(len(turned_TB33)):
         turn_V33, shift_V3 = blended_joints(rig, frame, joint_V4, weight_V4)
-        wanted_V3 = skin(body, shape_V3, head_B3, turned_TB33[k], placed_TB3[k])
+        wanted_V3 = skin(body, shape_V3, head_B3, turned_TB33[frame], placed_TB3[frame])
         left_V33 += np.einsum("vji,vjk->vik", turn_V33, turn_V33)
         right_V3 += np.einsum("vji,vj->vi", turn_V33, wanted_V3 - shift_V3)
     return np.linalg.solve(left_V33, right_V3[..., None])[..., 0].astype(np.float32)

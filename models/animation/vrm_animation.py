@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 
 from models.animation.gltf_buffers import GltfDocument
-from models.animation.gltf_writer import GENERATOR, AnimatedPerson, added_person
-from models.animation.rig_motion import rig_motion
+from models.animation.gltf_clip import ClipSpan, GltfClip
+from models.animation.gltf_writer import GENERATOR, AnimatedPerson, add_person_keys, added_person
+from models.animation.rig_keys import rig_keys
+from models.animation.rig_motion import rig_parts
 from models.body.body_motion import BodyMotion
 
 EXTENSION = "VRMC_vrm_animation"
@@ -27,13 +29,14 @@ FINGER, THUMB = ("Proximal", "Intermediate", "Distal"), ("Metacarpal", "Proximal
 
 def vrm_animation(name: str, motion: BodyMotion) -> bytes:
     """The bytes of a `.vrma` file."""
-    rig = rig_motion(motion, "mixamo", "t")
+    keys = rig_keys(rig_parts(motion, "mixamo", "t"))
     document = GltfDocument(GENERATOR)
-    person = AnimatedPerson(name=name, rig=rig, mesh=None)
-    roots = added_person(document, person, 0, float(rig.second_T[0]), several=False)
-    bones = {human_bone(joint.name): {"node": node} for node, joint in enumerate(rig.joints)}
+    added = added_person(document, AnimatedPerson(name=name, keys=keys, mesh=None), 0)
+    span = ClipSpan(name=name, start=float(keys.second_T[0]), end=float(keys.second_T[-1]))
+    add_person_keys(GltfClip(document, span), keys, added)
+    bones = {human_bone(joint.name): {"node": node} for node, joint in enumerate(keys.rig.joints)}
     document.extensions[EXTENSION] = {"specVersion": "1.0", "humanoid": {"humanBones": bones}}
-    return document.binary(roots)
+    return document.binary(added.roots)
 
 
 def human_bone(joint: str) -> str:

@@ -16,14 +16,14 @@ inversion are positive; the trunk, the neck and the pelvis are positive forward,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from models.arrays import F32, F64, I32, Float
-from models.body.body_motion import BodyMotion
+from models.arrays import F32, F64, I32
+from models.body.body_motion import HIDDEN, PRESENCES, BodyMotion
 from models.body.fitted_body import FittedBody
 from models.body.open_body import load_body
 from models.body.retarget import rest_frames
@@ -72,7 +72,7 @@ def _axes_at_rest() -> dict[str, F64]:
 
 def clinical_angles(motion: BodyMotion) -> F32:
     """The angles (T, A) of `CLINICAL_ANGLES` in degrees, −180..180."""
-    return _angles(motion.rotation_TB33)
+    return _angles(motion.all_rotations())
 
 
 def _angles(rotation_TB33: F32) -> F32:
@@ -172,13 +172,17 @@ def _swing_and_twist(upper_T33: F64, lower_T33: F64) -> F64:
     return np.degrees(np.stack([-swing_T3[:, 0], swing_T3[:, 2], -twist_T]))
 
 
-def angle_rows(motion: BodyMotion) -> list[list[str]]:
-    """A table of the angles: a row of names, then one row for each frame. The first column is seconds."""
-    angle_TA: Float = clinical_angles(motion)
-    rows = [["seconds", *CLINICAL_ANGLES]]
-    for second, angle_A in zip(motion.second_T.tolist(), angle_TA.tolist(), strict=True):
-        rows.append([f"{second:.4f}", *(f"{angle:.1f}" for angle in angle_A)])
-    return rows
+def angle_rows(motion: BodyMotion) -> Iterator[list[str]]:
+    """A table of the angles: a row of names, then one row for each frame.
+
+    The first columns are seconds and presence (`seen`, `bridged` or `hidden`). Hidden frames have no angles.
+    """
+    yield ["seconds", "presence", *CLINICAL_ANGLES]
+    for part in motion.parts():
+        rows = zip(part.second_T.tolist(), part.presence_T.tolist(), clinical_angles(part).tolist(), strict=True)
+        for second, presence, angle_A in rows:
+            angles = ("" if presence == HIDDEN else f"{angle:.1f}" for angle in angle_A)
+            yield [f"{second:.4f}", PRESENCES[presence], *angles]
 
 
 def seen_angles(bodies: Sequence[FittedBody | None]) -> F32:

@@ -7,6 +7,7 @@ their poses later, by inverse kinematics. Where a leg is too short for its conta
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ FLAT_SPREAD_M = 0.003
 """Standard deviation, metres, of the height of a contact, and of the vector between heel and ball of a flat foot."""
 STRETCHED_SPREAD_M = 0.01
 """Standard deviation, metres, of the length of a stretched leg."""
+KNOWN_SPREAD_M = 1e-5
+"""Standard deviation, metres, of shifts and positions that are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,7 @@ def view_axes(root_T3: F64, eye_3: Float | None) -> tuple[F64, F64]:
 
 def path_and_anchors(
     patch_TP3: F64, axes_T33: F64, far_T: F64, foot_turn_TF33: F64, shape_C: F32, contacts: list[Contact],
-    errors: PathErrors, fps: float, stretched: list[StretchedLeg],
+    errors: PathErrors, fps: float, stretched: list[StretchedLeg], known: Mapping[int, F64],
 ) -> tuple[F64, F64]:
     """The shift of the root in each frame (T, 3), and the position of each contact (K, 3), metres.
 
@@ -97,6 +100,7 @@ def path_and_anchors(
         errors: standard deviations of the motion's errors.
         fps: frames per second.
         stretched: legs that were too short in an earlier solution.
+        known: those shifts and positions that are known already, by their indices: t, or number of frames + k.
     """
     frames, bend, flat_P3 = len(patch_TP3), (30 / fps) ** 2, _flat_patches(shape_C)
     shared_T33 = axes_T33 / far_T[:, None, None]
@@ -119,6 +123,8 @@ def path_and_anchors(
         factors = [-1.0, *[1 / len(leg.anchors)] * len(leg.anchors)]
         limit_13 = (leg.max_along * leg.direction_3)[None]
         rows.add(points, factors, limit_13, leg.direction_3[None, None], (STRETCHED_SPREAD_M,))
+    for index, value_3 in known.items():
+        rows.add([np.array([index])], [1.0], value_3[None], np.eye(3)[None], (KNOWN_SPREAD_M,) * 3)
     solved = rows.solved()
     return solved[:frames], solved[frames:]
 

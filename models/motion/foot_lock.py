@@ -6,7 +6,9 @@ foot is flat where its heel and its ball are in contact. Between contacts the co
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
@@ -40,6 +42,10 @@ LOWERING_S = 0.1
 """Seconds in which such a lowering grows, and fades."""
 LIFTED_FROM_M = 0.04
 """Metres. A foot is not in contact where its leg is too short for the contact by more than this."""
+WINDOW_S, BEFORE_S, AFTER_S = 60.0, 1.0, 3.0
+"""Seconds. A longer motion is solved in windows of about the first length, so that memory and time grow in proportion
+to it. Each window has this time before it, whose solution is known, and this time after it, whose solution is dropped.
+"""
 
 FITTED = PathErrors()
 """The errors of a fit to dense surfaces: largest along the camera's ray."""
@@ -51,36 +57,100 @@ def locked_feet(
     """The motion with soles that do not move while their parts are in contact.
 
     Args:
-        motion: in upright axes, with the floor at y = 0.
+        motion: in upright axes, with the floor at y = 0. The bones of the legs move in it.
         contact_TP: contacts of the parts of the soles.
         eye_3: position of the camera: errors along its rays are the largest. None: the largest errors are along z.
         errors: standard deviations of the motion's errors.
     """
-    contacts, stretched = _contacts(contact_TP), list[StretchedLeg]()
-    if not contacts:
+    if not contact_TP.any():
         return motion
-    posed = _posed(motion)
-    for _ in range(MAX_ROUNDS):
-        planted = _planted(motion, posed, contacts, eye_3, errors, stretched)
-        too_far = _stretched_legs(planted, contacts)
-        if not too_far:
-            break
-        stretched += too_far
-    rotation_TB33, placed_TB3 = motion.rotation_TB33.astype(np.float64), planted.placed_TB3
-    placed_TB3[..., 1] -= _lowering(placed_TB3, planted.ankles, motion_frame_rate(motion))[:, None]
-    for side, ankle_T3, foot_T33 in zip(SIDES, planted.ankles, planted.feet, strict=True):
-        reach_with_leg(rotation_TB33, posed.turned_TB33, placed_TB3, side, ankle_T3, foot_T33)
-    return replace(motion, rotation_TB33=rotation_TB33.astype(np.float32), root_T3=placed_TB3[:, 0].astype(np.float32))
+    rotation_TK33, root_T3 = motion.rotation_TK33.copy(), motion.root_T3.copy()
+    for window, part, posed, planted in _planted_windows(motion, contact_TP, eye_3, errors, MAX_ROUNDS):
+        rotation_TB33, placed_TB3 = part.all_rotations().astype(np.float64), planted.placed_TB3
+        placed_TB3[..., 1] -= _lowering(placed_TB3, planted.ankles, motion_frame_rate(motion))[:, None]
+        for side, ankle_T3, foot_T33 in zip(SIDES, planted.ankles, planted.feet, strict=True):
+            reach_with_leg(rotation_TB33, posed.turned_TB33, placed_TB3, side, ankle_T3, foot_T33)
+        rotation_TK33[window.kept] = rotation_TB33[window.kept_inside][:, motion.bone_K]
+        root_T3[window.kept] = placed_TB3[window.kept_inside, 0]
+    return replace(motion, rotation_TK33=rotation_TK33, root_T3=root_T3)
 
 
 def reached_contacts(motion: BodyMotion, contact_TP: Bool, eye_3: Float | None = None) -> Bool:
     """The contacts without those frames in which the leg is much too short: then the foot is in the air."""
-    contacts = _contacts(contact_TP)
-    if not contacts:
+    if not contact_TP.any():
         return contact_TP
-    planted = _planted(motion, _posed(motion), contacts, eye_3, FITTED, [])
-    fits_TF = np.stack([_missing(planted, side) < LIFTED_FROM_M for side in range(2)], axis=1)
+    fits_TF = np.zeros((len(contact_TP), 2), bool)
+    for window, _, _, planted in _planted_windows(motion, contact_TP, eye_3, FITTED, rounds=1):
+        for side in range(2):
+            fits_TF[window.kept, side] = (_missing(planted, side) < LIFTED_FROM_M)[window.kept_inside]
     return without_short_runs(contact_TP & fits_TF.repeat(2, axis=1), motion_frame_rate(motion))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Window:
+    """A span of a long motion that is solved at once. Only the middle of it is kept.
+
+    Attributes:
+        first, last: its first frame, and the frame after its last.
+        kept: the frames whose solution is kept.
+    """
+
+    first: int
+    last: int
+    kept: slice
+
+    @property
+    def kept_inside(self) -> slice:
+        """The kept frames, counted from the window's first."""
+        return slice(self.kept.start - self.first, self.kept.stop - self.first)
+
+    def inside(self, contact: Contact) -> Contact | None:
+        """The part of a contact in the window, in frames of the window."""
+        first, last = max(contact.first, self.first) - self.first, min(contact.last, self.last) - self.first
+        return Contact(patch=contact.patch, first=first, last=last) if last > first else None
+
+
+def _windows(frames: int, fps: float) -> list[_Window]:
+    """Windows that together cover all frames; one, if the motion is not much longer than `WINDOW_S`."""
+    count = max(1, round(frames / (WINDOW_S * fps)))
+    edges = np.linspace(0, frames, count + 1).astype(int).tolist()
+    before, after = round(BEFORE_S * fps), round(AFTER_S * fps)
+    return [
+        _Window(first=max(0, start - before), last=min(frames, end + after), kept=slice(start, end))
+        for start, end in pairwise(edges)
+    ]
+
+
+def _planted_windows(
+    motion: BodyMotion, contact_TP: Bool, eye_3: Float | None, errors: PathErrors, rounds: int
+) -> Iterator[tuple[_Window, BodyMotion, _Posed, _Planted]]:
+    """The solutions of all windows, one after the other: each continues the solution of the one before it."""
+    contacts, fps = _contacts(contact_TP), motion_frame_rate(motion)
+    shift_T3, anchor_of = np.zeros((len(contact_TP), 3)), dict[Contact, F64]()
+    for window in _windows(len(contact_TP), fps):
+        part = motion.part(slice(window.first, window.last))
+        posed, here = _posed(part), {whole: one for whole in contacts if (one := window.inside(whole)) is not None}
+        known = {t: shift_T3[window.first + t] for t in range(window.kept_inside.start)}
+        known |= {len(part.root_T3) + k: anchor_of[whole] for k, whole in enumerate(here) if whole in anchor_of}
+        problem = _Problem(posed=posed, contacts=list(here.values()), eye_3=eye_3, errors=errors, known=known, fps=fps)
+        planted = _solved(problem, part, window.kept_inside.start, rounds)
+        shift_T3[window.kept] = planted.shift_T3[window.kept_inside]
+        for whole, anchor_3 in zip(here, planted.anchor_K3, strict=True):
+            if whole.first < window.kept.stop:
+                anchor_of.setdefault(whole, anchor_3)
+        yield window, part, posed, planted
+
+
+def _solved(problem: _Problem, part: BodyMotion, first: int, rounds: int) -> _Planted:
+    """The solution of a window. Legs that are too short from the frame `first` on become equations of a next round."""
+    stretched = list[StretchedLeg]()
+    for _ in range(rounds):
+        planted = _planted(problem, part, stretched)
+        too_far = _stretched_legs(planted, problem.contacts, first) if rounds > 1 else []
+        if not too_far:
+            break
+        stretched += too_far
+    return planted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +160,18 @@ class _Posed:
     turned_TB33: F64
     placed_TB3: F64
     sole_TPS3: F64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Problem:
+    """What is given in a window: posed bones, contacts, the camera's position, errors, and what is `known`."""
+
+    posed: _Posed
+    contacts: list[Contact]
+    eye_3: Float | None
+    errors: PathErrors
+    known: Mapping[int, F64]
+    fps: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,16 +207,13 @@ def _posed(motion: BodyMotion) -> _Posed:
     return _Posed(turned_TB33=turned_TB33, placed_TB3=placed_TB3, sole_TPS3=sole_TPS3)
 
 
-def _planted(
-    motion: BodyMotion, posed: _Posed, contacts: list[Contact], eye_3: Float | None, errors: PathErrors,
-    stretched: list[StretchedLeg],
-) -> _Planted:
+def _planted(problem: _Problem, part: BodyMotion, stretched: list[StretchedLeg]) -> _Planted:
     """Path and contacts by least squares, and the positions of the ankles and feet that follow from them."""
-    fps = motion_frame_rate(motion)
+    posed, contacts, fps = problem.posed, problem.contacts, problem.fps
     foot_turn_TF33 = posed.turned_TB33[:, [load_body().bone(f"foot.{side}") for side in SIDES]]
     shift_T3, anchor_K3 = path_and_anchors(
-        posed.sole_TPS3.mean(axis=2), *view_axes(posed.placed_TB3[:, 0], eye_3), foot_turn_TF33, motion.shape_C,
-        contacts, errors, fps, stretched,
+        posed.sole_TPS3.mean(axis=2), *view_axes(posed.placed_TB3[:, 0], problem.eye_3), foot_turn_TF33, part.shape_C,
+        contacts, problem.errors, fps, stretched, problem.known,
     )
     placed_TB3, sole_TPS3 = posed.placed_TB3 + shift_T3[:, None], posed.sole_TPS3 + shift_T3[:, None, None]
     ankles_and_feet = [
@@ -153,12 +232,13 @@ def _missing(planted: _Planted, side: int) -> F64:
     return np.asarray(np.linalg.norm(planted.ankles[side] - hip_T3, axis=1) - longest)
 
 
-def _stretched_legs(planted: _Planted, contacts: list[Contact]) -> list[StretchedLeg]:
-    """Legs that are too short while their foot is in contact."""
+def _stretched_legs(planted: _Planted, contacts: list[Contact], first: int) -> list[StretchedLeg]:
+    """Legs that are too short while their foot is in contact, from the frame `first` on."""
     found = []
     for side in range(2):
         hip_T3, missing_T = _leg(planted.placed_TB3, SIDES[side])[0], _missing(planted, side)
         direction_T3 = planted.ankles[side] - hip_T3
+        missing_T[:first] = 0
         for t in np.flatnonzero(missing_T > REACH_TOLERANCE_M).tolist():
             anchors = [k for k, c in enumerate(contacts) if c.patch // 2 == side and c.first <= t < c.last]
             if anchors:

@@ -17,7 +17,7 @@ from models.arrays import F32, F64, Float
 from models.body.body_motion import BodyMotion
 from models.body.camera import PinholeCamera
 from models.body.open_body import load_body
-from models.motion.soles import motion_bones, motion_frame_rate, soles_over_time
+from models.motion.soles import motion_bones, motion_frame_rate, sole_centres, soles_over_time
 from models.motion.vertical_lines import across, up_from_lines
 
 UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
@@ -87,22 +87,23 @@ def estimated_ground(motion: BodyMotion, lines: Sequence[F32] = ()) -> Ground:
         motion: the motion of one person.
         lines: steep lines of some frames, as `up_from_lines` takes them.
     """
-    turned_TB33, placed_TB3 = motion_bones(motion)
-    patch_TP3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
     fps = motion_frame_rate(motion)
-    smooth_TP3 = gaussian_filter1d(patch_TP3.mean(axis=2), SMOOTHING_S * fps, axis=0, mode="nearest")
+    up_T3 = np.concatenate([up_from_body(motion_bones(part)[0]) for part in motion.parts()])
+    smooth_TP3 = gaussian_filter1d(sole_centres(motion), SMOOTHING_S * fps, axis=0, mode="nearest")
     speed_TP = np.linalg.norm(np.gradient(smooth_TP3, axis=0), axis=2) * fps if len(smooth_TP3) > 1 else np.inf
-    up_T3 = up_from_body(turned_TB33)
+    up_T3 = up_T3[motion.shown()]
     body_up_3 = (up_T3 * np.linalg.norm(up_T3, axis=1, keepdims=True) ** AGREEMENT).sum(axis=0)
     body_up_3, height = body_up_3 / np.linalg.norm(body_up_3), None
     up_3, spread_2 = up_with_lines(body_up_3, np.array([BODY_ROLL, BODY_PITCH]), lines, motion.camera)
     height_TP = smooth_TP3 @ up_3
     low_TP = height_TP - height_TP.min(axis=1, keepdims=True) < LIFTED_M
-    still_N3 = smooth_TP3[(speed_TP < STILL_SPEED) & low_TP]
+    still_N3 = smooth_TP3[(speed_TP < STILL_SPEED) & low_TP & motion.shown()[:, None]]
     if len(still_N3) >= MIN_STILL_POINTS:
         up_3, height = _level(up_3, spread_2, still_N3, fps)
     if height is None:
-        height = float((patch_TP3 @ up_3).min())
+        height = min(
+            float((soles_over_time(part.shape_C, *motion_bones(part)) @ up_3).min()) for part in motion.parts()
+        )
     return ground_at(up_3, height, len(still_N3) if len(still_N3) >= MIN_STILL_POINTS else 0)
 
 

@@ -41,9 +41,10 @@ def grounded_motion(motion: BodyMotion, ground: Ground | None = None, *, lock: b
     standing = upright(smooth, ground)
     eye_3, fps = ground.shift_3, motion_frame_rate(standing)
     # Contacts are detected twice: after a first correction the path is smoother, and more contacts are found.
-    first_TP = reached_contacts(standing, detected_contacts(sole_centres(standing), eye_3, fps), eye_3)
-    steadier = locked_feet(standing, first_TP, eye_3)
-    contact_TP = reached_contacts(standing, detected_contacts(sole_centres(steadier), eye_3, fps), eye_3)
-    locked = locked_feet(standing, contact_TP, eye_3) if lock else standing
-    return GroundedMotion(motion=locked, ground=ground, contact_TP=contact_TP)
+    steadier = standing
+    for _ in range(2):
+        found_TP = detected_contacts(sole_centres(steadier), eye_3, fps) & motion.shown()[:, None]
+        contact_TP = reached_contacts(standing, found_TP, eye_3)
+        steadier = locked_feet(standing, contact_TP, eye_3)
+    return GroundedMotion(motion=steadier if lock else standing, ground=ground, contact_TP=contact_TP)
 

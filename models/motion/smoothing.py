@@ -24,11 +24,11 @@ def smoothed_motion(motion: BodyMotion) -> BodyMotion:
     frames = max(ORDER + 3, round(WINDOW * motion_frame_rate(motion))) // 2 * 2 + 1
     if frames > len(motion.second_T):
         return motion
-    rotation_TB33 = motion.rotation_TB33.copy()
-    moving = np.flatnonzero((np.ptp(rotation_TB33, axis=0) > 0).any(axis=(1, 2)))
-    if len(moving):
-        smooth_TK4 = savgol_filter(continuous_quaternions(rotation_TB33[:, moving]), frames, ORDER, axis=0)
-        turn = Rotation.from_quat(smooth_TK4.reshape(-1, 4))
-        rotation_TB33[:, moving] = turn.as_matrix().reshape(len(rotation_TB33), len(moving), 3, 3)
+    rotation_TK33 = motion.rotation_TK33.copy()
+    for k in range(rotation_TK33.shape[1]):  # one bone after the other, which needs little memory
+        turn_T33 = motion.rotation_TK33[:, k]
+        if (np.ptp(turn_T33, axis=0) > 0).any():
+            smooth_T4 = savgol_filter(continuous_quaternions(turn_T33), frames, ORDER, axis=0)
+            rotation_TK33[:, k] = Rotation.from_quat(smooth_T4).as_matrix()
     root_T3 = savgol_filter(motion.root_T3.astype(np.float64), frames, ORDER, axis=0)
-    return replace(motion, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32))
+    return replace(motion, rotation_TK33=rotation_TK33, root_T3=root_T3.astype(np.float32))

@@ -74,14 +74,16 @@ def soles_over_time(shape_C: F32, turned_TB33: F64, placed_TB3: F64) -> F64:
 
 
 def motion_bones(motion: BodyMotion) -> tuple[F64, F64]:
-    """Global rotations (T, B, 3, 3) and positions (T, B, 3) of all bones of a motion."""
+    """Global rotations (T, B, 3, 3) and positions (T, B, 3) of all bones of a motion, or of a part of a long one."""
     head_B3 = load_body().rest(motion.shape_C)[1]
-    return bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
+    return bones_over_time(motion.all_rotations().astype(np.float64), head_B3, motion.root_T3)
 
 
 def sole_centres(motion: BodyMotion) -> F64:
     """Centres of the `PATCHES` of a motion (T, P, 3)."""
-    return np.asarray(soles_over_time(motion.shape_C, *motion_bones(motion)).mean(axis=2), np.float64)
+    return np.concatenate(
+        [soles_over_time(motion.shape_C, *motion_bones(part)).mean(axis=2) for part in motion.parts()]
+    )
 
 
 def motion_frame_rate(motion: BodyMotion) -> float:

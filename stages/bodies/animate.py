@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
-
-import cv2
-import numpy as np
 
 from models.animation.animation_clip import (
     AnimationClip,
@@ -16,17 +13,19 @@ from models.animation.animation_clip import (
     clip_as_angles,
     clip_as_bvh,
     clip_as_gltf,
+    clip_as_gltf_files,
     clip_as_vrm_animations,
     moved_to_origin,
 )
 from models.animation.viewer_page import VideoPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS, tile_side
 from pipeline.stage import Job, Stage, StageError, fitting_name
-from stages.bodies.background_tracking import BackgroundTracker
-from stages.bodies.recorded_bodies import PERSON, RecordedBodies, recorded_clip
+from stages.bodies.clip_notes import never_seen_notes, presence_notes
+from stages.bodies.recorded_bodies import RecordedBodies
+from stages.bodies.recorded_clip import PERSON, ClipSettings, lasting_people, recorded_clip, shown_enough
+from stages.bodies.recording import BodyRecording
 from stages.bodies.shot_cameras import ShotCamera, camera_notes, camera_warnings
-from stages.payloads import U8, Bodies, FrameChunk, People, Surfaces, Written
-from stages.people.scene_cuts import is_scene_cut, thumbnail
+from stages.payloads import Bodies, FrameChunk, People, SegmentWritten, Surfaces, Written
 from stages.video.encoding.atomic_writes import reported_write_errors
 from stages.video.encoding.output_file import OutputFile, free_path, moved_aside
 
@@ -35,9 +34,8 @@ A_FILE_EACH = (".bvh", ".vrma", ".csv")
 """Kinds of files that contain one person."""
 NAMED_FILES = 5
 """Maximum number of further files that a message names; of more it names the first and the last."""
-PICTURE_WIDTH, PICTURE_SECONDS, PICTURE_QUALITY = 480, 0.075, 70
-"""Pictures of the video on the page: their width in pixels, the minimum time between them in seconds, and the quality
-of the JPEG, 0..100."""
+LONGEST_LEAST_S, LONGEST_BRIDGE_S, FPS = 60.0, 10.0, (1.0, 240.0)
+"""Largest values of `least_seconds` and `bridge_s`, and the range of `fps`."""
 
 
 class Animate(Stage):
@@ -45,7 +43,7 @@ class Animate(Stage):
 
     Lengths are metres in glTF and centimetres in BVH; y is up. The person who is visible longest starts at the origin
     and faces +z. A rotation or zoom of the camera is estimated from the background and compensated. A camera that
-    translates counts as still, and the receipt warns.
+    translates counts as still, and the receipt warns. A run can be resumed after each part of the recording.
     """
 
     ordered = True
@@ -61,7 +59,12 @@ class Animate(Stage):
             in_place: true removes the path along the floor.
             lock_feet: true keeps soles at one position while they are in contact with the floor.
             camera: `auto` compensates a camera that rotates or zooms; `still` means that the camera is still.
+            fps: frames per second of the motions; None = those of the video.
+            clips: glTF has one clip of the whole `video`, or one for each shot (`shots`).
+            files: glTF has all people `together`, or is one file for each `person`.
+            bridge_s: people are hidden in gaps that are longer, seconds; in shorter ones they are interpolated.
             least_seconds: people who are visible for a shorter time are left out.
+            least_seen: people of whom a smaller share of the body is ever seen are left out, 0..1.
             viewer: an HTML file that plays the animation beside the video in a browser, offline; None = none.
         """
 
@@ -70,13 +73,24 @@ class Animate(Stage):
         in_place: bool = False
         lock_feet: bool = True
         camera: Literal["auto", "still"] = "auto"
+        fps: float | None = None
+        clips: Literal["video", "shots"] = "video"
+        files: Literal["together", "person"] = "together"
+        bridge_s: float = 0.5
         least_seconds: float = 0.5
+        least_seen: float = 0.2
         viewer: str | None = None
 
         def __post_init__(self) -> None:
-            """Raises ValueError for a negative time, or a page that is not named .html."""
-            if not self.least_seconds >= 0:
-                raise ValueError(f"least_seconds is {self.least_seconds}, must be 0 or more")
+            """Raises ValueError for a number out of range, or a page that is not named .html."""
+            if not 0 <= self.least_seconds <= LONGEST_LEAST_S:
+                raise ValueError(f"least_seconds is {self.least_seconds}, must be from 0 to {LONGEST_LEAST_S}")
+            if not 0 <= self.bridge_s <= LONGEST_BRIDGE_S:
+                raise ValueError(f"bridge_s is {self.bridge_s}, must be from 0 to {LONGEST_BRIDGE_S}")
+            if not 0 <= self.least_seen <= 1:
+                raise ValueError(f"least_seen is {self.least_seen}, must be from 0 to 1")
+            if self.fps is not None and not FPS[0] <= self.fps <= FPS[1]:
+                raise ValueError(f"fps is {self.fps}, must be from {FPS[0]} to {FPS[1]}")
             if self.viewer is not None and Path(self.viewer).suffix.lower() != ".html":
                 raise ValueError(f"the viewer is {self.viewer!r}, must end in .html")
 
@@ -84,75 +98,99 @@ class Animate(Stage):
     def check(cls, config: Config, job: Job) -> None:
         """Raises StageError for an output of another kind, or one that may not be overwritten."""
         _validated(job)
-        _refuse_files_of_people(job)
+        _refuse_files_of_people(job, config)
         if config.viewer is not None:
             _output(config.viewer, job)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """A new video, of which nothing is recorded."""
         super().__init__(config, threads=threads)
-        self._recorded = RecordedBodies()
-        self._thumbnail: U8 | None = None
-        self._background = BackgroundTracker()
-        self._pictures: list[VideoPicture] = []
+        self._output: OutputFile | None = None
+        self._recording: BodyRecording | None = None
+        self._restored = b""
         self._job: Job | None = None
         self._animated: list[str] = []
 
     def __call__(
         self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies
-    ) -> Iterator[Written]:
-        """Record the bodies of the chunk."""
-        if self._job is None:
-            self._job = _validated(job)
-        recorded = self._recorded
-        recorded.width, recorded.height = frames.video.width, frames.video.height
-        for t in range(len(frames)):
-            second = frames.second(t)
-            now = thumbnail(frames.rgb_THW3[t])
-            if self._thumbnail is not None and is_scene_cut(self._thumbnail, now):
-                recorded.cuts.append(second)
-                self._background = BackgroundTracker()
-            self._thumbnail = now
-            recorded.add_frame(second, bodies.in_frame(t))
-            recorded.add_lines(second, frames.rgb_THW3[t])
-            if self.config.camera == "auto":
-                here = [surfaces.people[n] for n in np.flatnonzero(people.frame_N == t)]
-                recorded.background.append(self._background.match(frames.rgb_THW3[t], here))
-            if self.config.viewer is not None or _suffix(job) == ".html":
-                self._keep_picture(frames.rgb_THW3[t], second)
-        return iter(())
+    ) -> Iterator[Written | SegmentWritten]:
+        """Record the bodies of the chunk; yields a receipt for each part that is complete."""
+        if self._recording is None:
+            self._recording = self._begin(job)
+        self._recording.add(frames, people, surfaces, bodies)
+        with reported_write_errors(str(job.output)):
+            receipt = self._recording.complete_part()
+        if receipt is not None:
+            yield receipt
+
+    def _begin(self, job: Job) -> BodyRecording:
+        self._job = _validated(job)
+        self._output = _output(str(job.output), job)
+        with reported_write_errors(self._output.path):
+            self._output.prepare(fresh=not self._restored)
+        pictures = self.config.viewer is not None or _suffix(job) == ".html"
+        recording = BodyRecording(
+            self._output.folder, follow_camera=self.config.camera == "auto", pictures=pictures
+        )
+        if self._restored:
+            recording.restore(self._restored)
+        return recording
 
     def flush(self) -> Iterator[Written]:
         """Write the files. Raises StageError if no person is visible long enough, or a file cannot be written."""
-        if self._job is None:
+        if self._job is None or self._recording is None or self._output is None:
             return
-        cameras = self._recorded.cameras()
-        clip = recorded_clip(self._recorded, cameras, self.config.least_seconds, self.config.lock_feet)
-        if not clip.motion_of:
-            what = "nobody was seen long enough, so there is nothing to animate"
-            remedy = "look at the people with -c video, or try animate.least_seconds=0"
-            if len(self._recorded.seconds) == 1:
-                what = "one picture shows no motion, so there is nothing to animate"
-                remedy = "give a video; for one picture --export mesh and --export bodies write the bodies"
-            raise StageError(what, self._job.name, remedy)
-        clip = moved_to_origin(clip)
+        with reported_write_errors(self._output.path):
+            recorded = self._recording.whole()
+        frames, cameras = len(recorded.seconds), recorded.cameras()
+        recorded.background.clear()
+        try:
+            clip, left_out = self._clip(recorded, cameras, self._job)
+        except StageError:
+            self._output.discard()
+            raise
         self._animated = list(clip.motion_of)
-        written = _write_all(self._files(clip, self._job), self._job)
+        written = _write_all(self._files(clip, recorded.pictures, self._job), self._job, self._output)
         moved = [sentence for path, free in written.items() for sentence in moved_aside(path, free)]
-        assert self._job.output is not None
-        result = written.pop(self._job.output)
+        result = written.pop(str(self._job.output))
         facts: dict[str, Any] = {"people": len(self._animated)}
         others = list(written.values())
         named = others if len(others) <= NAMED_FILES else [others[0], f"… {others[-1]} ({len(others)} files)"]
-        notes = [*camera_notes(cameras), *([f"also written: {', '.join(named)}"] if others else [])]
-        warnings = [*self._warnings(cameras), *moved]
+        notes = [*camera_notes(cameras), *presence_notes(clip, _suffix(self._job)), *never_seen_notes(clip)]
+        notes += [f"also written: {', '.join(named)}"] if others else []
+        warnings = [*self._warnings(cameras, len(recorded.cuts)), *left_out, *moved]
         facts |= {key: texts for key, texts in (("notes", notes), ("warnings", warnings)) if texts}
-        yield Written(path=result, frames=len(self._recorded.seconds), facts=facts)
+        yield Written(path=result, frames=frames, facts=facts)
 
-    def _warnings(self, cameras: Mapping[int, ShotCamera]) -> list[str]:
+    def _clip(
+        self, recorded: RecordedBodies, cameras: Mapping[int, ShotCamera], job: Job
+    ) -> tuple[AnimationClip, list[str]]:
+        """The clip, and sentences on people who are left out. Raises StageError if it has nobody."""
+        settings = ClipSettings(
+            least_seconds=self.config.least_seconds, least_seen=self.config.least_seen, bridge_s=self.config.bridge_s,
+            fps=self.config.fps, lock_feet=self.config.lock_feet,
+        )
+        if len(recorded.seconds) == 1 and not recorded.people:
+            what = "one picture shows no motion, so there is nothing to animate"
+            remedy = "give a video; for one picture --export mesh and --export bodies write the bodies"
+            raise StageError(what, job.name, remedy)
+        lasting = lasting_people(recorded, settings)
+        if not lasting:
+            what = f"nobody was seen for {self.config.least_seconds:g} s, so there is nothing to animate"
+            remedy = "look at the people with -c video, or try animate.least_seconds=0"
+            raise StageError(what, job.name, remedy)
+        partial = [f"{PERSON}{name}" for name, record in lasting.items() if not shown_enough(record, settings)]
+        if len(partial) == len(lasting):
+            what = f"only a small part of the body of {partial[0]} is ever seen, so there is nothing to animate"
+            raise StageError(what, job.name, "animate.least_seen=0 animates whole bodies all the same")
+        clip = moved_to_origin(recorded_clip(recorded, cameras, settings))
+        why = "is left out, because only a small part of the body is ever seen; animate.least_seen=0 animates everybody"
+        return clip, [f"{name} {why}" for name in partial]
+
+    def _warnings(self, cameras: Mapping[int, ShotCamera], cuts: int) -> list[str]:
         """Reasons why the animation may be wrong: scene cuts, and a camera that translates."""
         found = camera_warnings(cameras)
-        if cuts := len(self._recorded.cuts):
+        if cuts:
             what = f"{cuts} scene cut{'s' if cuts > 1 else ''}: each shot has a floor of its own"
             remedy = "decode.start and decode.end choose a shot"
             found.append(f"{what}, and the camera is that of {self._animated[0]}; {remedy}")
@@ -164,55 +202,54 @@ class Animate(Stage):
         return {"animated": self._animated, **shown}
 
     def state(self) -> bytes:
-        """The recorded bodies and matches of the background.
-
-        After a restart the pictures of a page are lost, and the search for cuts and the tracking of the background
-        start from nothing.
-        """
-        return self._recorded.to_bytes()
+        """The open part of the recording, and the number of parts on the disk."""
+        return self._restored if self._recording is None else self._recording.state()
 
     def restore(self, state: bytes) -> None:
         """Continue from what `state` returned."""
-        if state:
-            self._recorded = RecordedBodies.from_bytes(state)
-            self._background = BackgroundTracker(first=self._recorded.frames_of_shot)
+        self._restored = state
 
-    def _files(self, clip: AnimationClip, job: Job) -> dict[str, bytes]:
-        """Contents by path: the result, the page, and a file for each further person in BVH, VRMA and CSV."""
+    def reopen(self, job: Job) -> None:
+        """Reopen the restored recording."""
+        if self._recording is None and self._restored:
+            self._recording = self._begin(job)
+
+    def close(self) -> None:
+        """Unlock the working folder."""
+        if self._output is not None:
+            self._output.tidy()
+
+    def _files(self, clip: AnimationClip, pictures: Sequence[VideoPicture], job: Job) -> dict[str, bytes]:
+        """Contents by path: the result, the page, and a file for each further person where it has one person each."""
         assert job.output is not None
         settings, suffix = RigSettings(
-            skeleton=self.config.skeleton, rest=self.config.rest, in_place=self.config.in_place
+            skeleton=self.config.skeleton, rest=self.config.rest, in_place=self.config.in_place,
+            clip_each_shot=self.config.clips == "shots",
         ), _suffix(job)
         files: dict[str, bytes] = {}
         pages = [path for path in (job.output if suffix == ".html" else None, self.config.viewer) if path is not None]
-        if suffix in A_FILE_EACH:
+        if _has_a_file_each(job, self.config):
             for number, (name, content) in enumerate(self._of_each(clip, settings, suffix).items()):
                 files[job.output if number == 0 else _path_of_person(job.output, name)] = content
-        if suffix == ".glb" or pages:
+        if pages or (suffix == ".glb" and not files):
             glb = clip_as_gltf(clip, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
-            if suffix == ".glb":
-                files[job.output] = glb
-            start = min(float(motion.second_T[0]) for motion in clip.motion_of.values())
-            pictures = [replace(one, second=one.second - start) for one in self._pictures]
-            page = viewer_page(job.stem, glb, pictures, clip.camera, start) if pages else ""
+            files |= {job.output: glb} if suffix == ".glb" and not files else {}
+            if pages and settings.clip_each_shot:  # the page plays one clip
+                one = replace(settings, clip_each_shot=False)
+                glb = clip_as_gltf(clip, one, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
+            shown = [replace(picture, second=picture.second - clip.start) for picture in pictures]
+            page = viewer_page(job.stem, glb, shown, clip.camera, clip.start) if pages else ""
             files |= {path: page.encode() for path in pages}
         return files
 
     def _of_each(self, clip: AnimationClip, settings: RigSettings, suffix: str) -> dict[str, bytes]:
         """Contents of the file of each person."""
+        if suffix == ".glb":
+            return clip_as_gltf_files(clip, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
         if suffix == ".vrma":
             return clip_as_vrm_animations(clip, self.config.in_place)
         texts = clip_as_bvh(clip, settings) if suffix == ".bvh" else clip_as_angles(clip)
         return {name: text.encode() for name, text in texts.items()}
-
-    def _keep_picture(self, rgb_HW3: U8, second: float) -> None:
-        if self._pictures and second - self._pictures[-1].second < PICTURE_SECONDS:
-            return
-        height, width = rgb_HW3.shape[:2]
-        scale = min(1.0, PICTURE_WIDTH / width)
-        small = cv2.resize(rgb_HW3, (round(width * scale), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
-        _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, PICTURE_QUALITY])
-        self._pictures.append(VideoPicture(second=second, jpeg=jpeg.tobytes()))
 
 
 ATLAS_TILE = tile_side(800, 1200)
@@ -244,13 +281,17 @@ def _path_of_person(output: str, name: str) -> str:
     return str(path.with_name(fitting_name(path.stem, f".{name}{path.suffix.lower()}")))
 
 
-def _refuse_files_of_people(job: Job) -> None:
+def _has_a_file_each(job: Job, config: Animate.Config) -> bool:
+    return _suffix(job) in A_FILE_EACH or (_suffix(job) == ".glb" and config.files == "person")
+
+
+def _refuse_files_of_people(job: Job, config: Animate.Config) -> None:
     """Raise StageError if a file exists whose name a further person of the video may need.
 
     A resumed run is not refused: it may find the files of its first part, and writes beside them.
     """
     output = Path(job.output or "")
-    if job.overwrite or job.renews_exports or output.suffix.lower() not in A_FILE_EACH:
+    if job.overwrite or job.renews_exports or not _has_a_file_each(job, config):
         return
     for path in sorted(output.parent.glob(f"*{output.suffix.lower()}")):
         if path.name.startswith(f"{output.stem}.{PERSON}"):
@@ -258,18 +299,20 @@ def _refuse_files_of_people(job: Job) -> None:
             raise StageError(what, str(path), "move it, add --overwrite, or name another output with -o")
 
 
-def _write_all(files: Mapping[str, bytes], job: Job) -> dict[str, str]:
-    """Write contents by path, the result last; returns where each was written."""
+def _write_all(files: Mapping[str, bytes], job: Job, result: OutputFile) -> dict[str, str]:
+    """Write contents by path, the result last; returns where each was written. `result`: the opened output."""
     written = {}
     for path in sorted(files, key=lambda one: one == job.output):
         written[path] = free_path(path, overwrite=job.overwrite)
-        _write(_output(written[path], job), files[path])
+        opened = written[path] == result.path
+        _write(result if opened else _output(written[path], job), files[path], fresh=not opened)
+    result.discard()
     return written
 
 
-def _write(output: OutputFile, content: bytes) -> None:
+def _write(output: OutputFile, content: bytes, *, fresh: bool) -> None:
     with reported_write_errors(output.path):
-        output.prepare(fresh=True)
+        output.prepare(fresh=fresh)
         draft = output.folder / f"whole{Path(output.path).suffix.lower()}.draft"
         draft.write_bytes(content)
         output.publish(draft)

@@ -6,7 +6,7 @@ People are excluded by their silhouettes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from models.arrays import F32, F64, U8, Bool, Float
 from models.motion.camera_estimation import MIN_IMAGE_POINTS, BackgroundMatch
 from stages.payloads import PersonSurface
 from stages.people.point_flow import charts_at
+from stages.people.surface_arrays import NamedArrays, SavedArrays
 
 SIDE = 640
 """Pixels: points are tracked in small images whose larger side has this size. All pixels below are of these images."""
@@ -85,9 +86,9 @@ class _Found:
 class BackgroundTracker:
     """Tracks the background from the key frame that shares most of the image with each frame."""
 
-    def __init__(self, first: int = 0) -> None:
-        """A shot without known frames. `first`: index of its next frame."""
-        self._frames = first
+    def __init__(self) -> None:
+        """A shot without known frames."""
+        self._frames = 0
         self._keys: list[tuple[View, F32]] = []
         self._current = 0
         self._parallax_N2: F32 = np.zeros((0, 2), np.float32)
@@ -120,6 +121,38 @@ class BackgroundTracker:
         if found.agreeing < 1.5 * MIN_IMAGE_POINTS or self._seen(self._current) < MIN_VISIBLE:
             self._change_key()
         return _match(key, found, now.grey_hw.shape)
+
+    def to_arrays(self) -> NamedArrays:
+        """The state as arrays whose names begin with `background`."""
+        views = [*(view for view, _ in self._keys), *([] if self._last is None else [self._last])]
+        arrays: NamedArrays = {
+            "background counts": np.array([self._frames, self._current, len(self._keys), len(views)], np.int64),
+            "background parallax": self._parallax_N2, "background step": self._step_33,
+        }
+        for number, view in enumerate(views):
+            values = {field.name: getattr(view, field.name) for field in fields(view)}
+            arrays |= {f"background {number} {name}": np.asarray(value) for name, value in values.items()}
+        for number, (_, place_N2) in enumerate(self._keys):
+            arrays[f"background {number} places"] = place_N2
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: SavedArrays) -> BackgroundTracker:
+        """The inverse of `to_arrays`."""
+        tracker = cls()
+        tracker._frames, tracker._current, keys, count = arrays["background counts"].tolist()
+        tracker._parallax_N2, tracker._step_33 = arrays["background parallax"], arrays["background step"]
+        views = [
+            View(
+                frame=int(arrays[f"background {number} frame"]), grey_hw=arrays[f"background {number} grey_hw"],
+                free_hw=arrays[f"background {number} free_hw"],
+                from_first_33=arrays[f"background {number} from_first_33"],
+            )
+            for number in range(count)
+        ]
+        tracker._keys = [(views[number], arrays[f"background {number} places"]) for number in range(keys)]
+        tracker._last = views[keys] if count > keys else None
+        return tracker
 
     def _begun(self, view: View) -> BackgroundMatch:
         """A match without points; the frame becomes a key frame."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.animation.gltf_writer import CameraKeys
 from models.arrays import F32, F64
-from models.body.fitted_body import FittedBody
+from models.body.camera import PinholeCamera
 from models.motion.camera_estimation import EstimatedCamera
 
 MIN_COSINE = 0.4
@@ -38,19 +38,24 @@ class ShotCamera:
         """Whether it rotates, so that its rotation is compensated."""
         return self.estimate.kind == "rotates"
 
-    def in_first_axes(self, body: FittedBody, second: float) -> FittedBody:
-        """A body of the frame at a second, in the axes and with the focal length of the first frame.
+    def in_first_axes(
+        self, turn_T33: F32, root_T3: F32, second_T: F64, lens: PinholeCamera
+    ) -> tuple[F32, F32, PinholeCamera]:
+        """Roots of bodies in the axes and with the focal length of the first frame, and the camera of this frame.
 
-        Its distance changes in proportion to the estimated focal length; its projection does not change.
+        Their distances change in proportion to the estimated focal length; their projections do not change.
+
+        Args:
+            turn_T33, root_T3: rotations and positions of the roots, as in `BodyPose`.
+            second_T: times of their frames.
+            lens: the camera with which the bodies were fitted.
         """
-        t = self._frame(second)
-        turn_33 = self.estimate.rotation_T33[t]
-        farther = float(self.estimate.focal_T[t]) * self.side_px / body.camera.focal_px
-        rotation_B33 = body.pose.rotation_B33.copy()
-        rotation_B33[0] = turn_33 @ rotation_B33[0]
-        root_3 = (turn_33 @ (body.pose.root_3 * np.array([1.0, 1.0, farther]))).astype(np.float32)
-        lens = replace(body.camera, focal_px=float(self.estimate.focal_T[0]) * self.side_px)
-        return replace(body, pose=replace(body.pose, rotation_B33=rotation_B33, root_3=root_3), camera=lens)
+        frame_T = np.array([self._frame(second) for second in second_T.tolist()])
+        rotation_T33, focal_T = self.estimate.rotation_T33[frame_T], self.estimate.focal_T[frame_T] * self.side_px
+        farther_T3 = np.column_stack([np.ones((len(frame_T), 2)), focal_T / lens.focal_px])
+        first = replace(lens, focal_px=float(self.estimate.focal_T[0]) * self.side_px)
+        moved_T3 = np.einsum("tij,tj->ti", rotation_T33, root_T3 * farther_T3)
+        return (rotation_T33 @ turn_T33).astype(np.float32), moved_T3.astype(np.float32), first
 
     def lines_of_first(self, end_N4: F32, second: float, middle_2: F64) -> F32:
         """Lines of the frame at a second as image lines of the first frame's camera. Some are left out (`MIN_COSINE`).

@@ -24,7 +24,7 @@ from scipy.ndimage import binary_opening, gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, Float
-from models.body.body_motion import BodyMotion
+from models.body.body_motion import BodyMotion, always_seen
 from models.body.camera import PinholeCamera
 from models.body.open_body import bones_over_time, load_body
 from models.body.pose_library import STORED_BONES, UNIT, all_bones
@@ -96,11 +96,11 @@ class FastClip:
 
     def seen_by_camera(self) -> BodyMotion:
         """The truth in the camera's frame (x right, y down, z forward)."""
-        turn_33, rotation_TB33 = self.camera.rotation_33, self.truth.rotation_TB33.copy()
+        turn_33, rotation_TB33 = self.camera.rotation_33, self.truth.rotation_TK33.copy()
         rotation_TB33[:, 0] = turn_33 @ rotation_TB33[:, 0]
         lens = PinholeCamera(focal_px=self.camera.focal, center_2=np.array(self.camera.center_2, np.float32))
         root_T3 = self.truth.root_T3 @ turn_33.T + self.camera.shift_3
-        return replace(self.truth, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32), camera=lens)
+        return replace(self.truth, rotation_TK33=rotation_TB33, root_T3=root_T3.astype(np.float32), camera=lens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +116,9 @@ class CapturedActor:
         last = len(self.motion.root_T3) - 1
         at = float(np.clip(t * FPS + last / 2, 0, last - 1e-4))
         low, share = int(at), at - int(at)
-        turn_B33, root_3 = self.motion.rotation_TB33[low], self.motion.root_T3[low]
+        turn_B33, root_3 = self.motion.rotation_TK33[low], self.motion.root_T3[low]
         if share > 1e-3:
-            way_B3 = Rotation.from_matrix(np.swapaxes(turn_B33, 1, 2) @ self.motion.rotation_TB33[low + 1]).as_rotvec()
+            way_B3 = Rotation.from_matrix(np.swapaxes(turn_B33, 1, 2) @ self.motion.rotation_TK33[low + 1]).as_rotvec()
             turn_B33 = (turn_B33 @ Rotation.from_rotvec(share * way_B3).as_matrix()).astype(np.float32)
             root_3 = ((1 - share) * root_3 + share * self.motion.root_T3[low + 1]).astype(np.float32)
         return pose_dressed(self.rest, BonePose(turn_B33=turn_B33), 0.0, root_3)
@@ -193,14 +193,14 @@ def turned(turn_TB33: F32, root_T3: F32, rng: Rng) -> BodyMotion:
         turn_TB33[:, body.bone(f"{bone}.L")] = turn_33
         turn_TB33[:, body.bone(f"{bone}.R")] = mirrored_turn(turn_33)
     middle_3 = np.array([1, 0, 1]) * (root_T3.min(axis=0) + root_T3.max(axis=0)) / 2
-    frames, bones = turn_TB33.shape[:2]
+    frames = len(turn_TB33)
     return BodyMotion(
-        rotation_TB33=turn_TB33,
+        rotation_TK33=turn_TB33,
         root_T3=((root_T3 - middle_3) @ yaw.T).astype(np.float32),
         shape_C=np.zeros(len(body.component_CV3), np.float32),
         second_T=np.arange(frames) / FPS,
         confidence_TJ=np.ones((frames, len(body.keypoint_KV)), np.float32),
-        seen_TB=np.ones((frames, bones), np.float32),
+        presence_T=always_seen(frames),
         camera=None,
     )
 
@@ -212,7 +212,7 @@ def grounded(motion: BodyMotion, shape_C: F32) -> BodyMotion:
     """
     _, head_B3 = load_body().rest(shape_C)
     root_T3 = motion.root_T3 * np.float32(leg_length(head_B3) / leg_length(load_body().rest(0 * shape_C)[1]))
-    low_T = soles_over_time(shape_C, *bones_over_time(motion.rotation_TB33, head_B3, root_T3))[..., 1].min(axis=(1, 2))
+    low_T = soles_over_time(shape_C, *bones_over_time(motion.rotation_TK33, head_B3, root_T3))[..., 1].min(axis=(1, 2))
     standing = np.abs(low_T - np.percentile(low_T, 30)) < NEAR_FLOOR
     at_T = np.arange(len(low_T))
     floor_T = np.interp(at_T, at_T[standing], low_T[standing])
@@ -224,7 +224,7 @@ def without_sliding(motion: BodyMotion) -> BodyMotion:
     """The motion whose soles stand still where they are low and slow: captured feet slide by millimetres a frame."""
     head_B3 = load_body().rest(motion.shape_C)[1]
     sole_TPS3 = soles_over_time(
-        motion.shape_C, *bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
+        motion.shape_C, *bones_over_time(motion.rotation_TK33.astype(np.float64), head_B3, motion.root_T3)
     )
     centre_TP3 = gaussian_filter1d(sole_TPS3.mean(axis=2), 1.0, axis=0)
     slow_TP = np.linalg.norm(np.gradient(centre_TP3, axis=0), axis=2) * FPS < SLIDES
@@ -244,7 +244,7 @@ def framed(motion: BodyMotion, rng: Rng) -> Camera:
     pitch, aside = float(rng.uniform(-MAX_TILT, MAX_TILT)), float(rng.uniform(-0.1, 0.1))
     turn_33 = axis_rotation(np.array([0, 0, 1], np.float32), float(rng.normal(0, ROLL)))
     turn_33 = turn_33 @ np.diag([1, -1, -1]).astype(np.float32) @ axis_rotation(LEFT, pitch)
-    _, placed_TB3 = bones_over_time(motion.rotation_TB33, load_body().rest(motion.shape_C)[1], motion.root_T3)
+    _, placed_TB3 = bones_over_time(motion.rotation_TK33, load_body().rest(motion.shape_C)[1], motion.root_T3)
     point_N3 = placed_TB3.reshape(-1, 3)
     middle = float(point_N3[:, 1].min() + point_N3[:, 1].max()) / 2
     for distance in np.geomspace(2.5, 15, 40).tolist():

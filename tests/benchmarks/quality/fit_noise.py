@@ -52,7 +52,7 @@ def as_fitted(truth: BodyMotion, noise: FitNoise, rng: Rng) -> BodyMotion:
     body, frames = load_body(), len(truth.second_T)
     fps = (frames - 1) / float(truth.second_T[-1] - truth.second_T[0])
     _, head_B3 = body.rest(truth.shape_C)
-    turned_TB33, _ = bones_over_time(truth.rotation_TB33, head_B3, truth.root_T3)
+    turned_TB33, _ = bones_over_time(truth.rotation_TK33, head_B3, truth.root_T3)
     view_T3 = truth.root_T3 / np.linalg.norm(truth.root_T3, axis=1, keepdims=True)
     wrong_TB33 = turned_TB33.astype(np.float64)
     for name in STORED_BONES:
@@ -62,7 +62,7 @@ def as_fitted(truth: BodyMotion, noise: FitNoise, rng: Rng) -> BodyMotion:
         factor = noise.trunk if trunk else 1.0
         vector_T3 = factor * (noise.toward * (unit_T3 - along_T * view_T3) + noise.across * along_T * view_T3)
         wrong_TB33[:, b] = Rotation.from_rotvec(vector_T3).as_matrix() @ wrong_TB33[:, b]
-    rotation_TB33 = truth.rotation_TB33.copy()
+    rotation_TB33 = truth.rotation_TK33.copy()
     for name in STORED_BONES:
         b, parent = body.bone(name), int(body.parent_B[body.bone(name)])
         above = wrong_TB33[:, parent] if parent >= 0 else np.eye(3)
@@ -74,7 +74,7 @@ def as_fitted(truth: BodyMotion, noise: FitNoise, rng: Rng) -> BodyMotion:
     size = 1 + noise.scale * float(rng.normal())
     root_T3 = truth.root_T3 * size + view_T3 * noise.depth * depth_T1
     root_T3[:, :2] += noise.aside * aside_T2
-    return replace(truth, rotation_TB33=rotation_TB33.astype(np.float32), root_T3=root_T3.astype(np.float32))
+    return replace(truth, rotation_TK33=rotation_TB33.astype(np.float32), root_T3=root_T3.astype(np.float32))
 
 
 def _carried(wrong_TB33: F64, rotation_TB33: F64, bone: int) -> F64:

@@ -33,7 +33,8 @@ from models.motion.grounding import GroundedMotion, grounded_motion
 from models.motion.soles import soles_over_time
 from pipeline.stage import Job
 from stages.bodies.fit import FitBodies
-from stages.bodies.recorded_bodies import RecordedBodies, recorded_motion
+from stages.bodies.recorded_bodies import RecordedBodies
+from stages.bodies.recorded_clip import recorded_motion
 from stages.payloads import Bodies, FrameChunk
 from stages.results.replay import Replay
 from tests.benchmarks.quality.fast_motions import FPS, FastClip, clip_names, fast_clip
@@ -48,7 +49,7 @@ TRUNK, FEET = ("root", "neck01", "head", "upperarm01.L", "upperarm01.R"), ("foot
 def posed(motion: BodyMotion) -> tuple[F64, F64]:
     """Joints (T, J, 3) and soles (T, P, S, 3) of a motion."""
     head_B3 = load_body().rest(motion.shape_C)[1]
-    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
+    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TK33.astype(np.float64), head_B3, motion.root_T3)
     return root_aligned_joints(placed_TB3), soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
 
 
@@ -115,7 +116,7 @@ def pixel_row(seen: BodyMotion, made: GroundedMotion) -> Row:
 def _joints(motion: BodyMotion) -> F64:
     """Places (T, J, 3) of `MEASURED_JOINTS`."""
     head_B3 = load_body().rest(motion.shape_C)[1]
-    _, placed_TB3 = bones_over_time(motion.rotation_TB33.astype(np.float64), head_B3, motion.root_T3)
+    _, placed_TB3 = bones_over_time(motion.rotation_TK33.astype(np.float64), head_B3, motion.root_T3)
     return placed_TB3[:, [load_body().bone(name) for name in MEASURED_JOINTS]]
 
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-from models.body.body_motion import BodyMotion
-from models.body.open_body import KEYPOINT_NAMES, load_body
+from models.animation.gltf_writer import AnimatedPerson
+from models.animation.rest_poses import RestPose
+from models.animation.rig_keys import rig_keys
+from models.animation.rig_motion import rig_parts
+from models.animation.skeletons import SkeletonName
+from models.animation.skinned_mesh import skinned_mesh
+from models.body.body_motion import BodyMotion, always_seen
+from models.body.open_body import KEYPOINT_NAMES
 from models.body.pose_library import all_bones, load_poses
 
 SHAPE = np.array([0.8, -0.5, 0.3, 0.6, *[0.0] * 12], np.float32)
@@ -24,9 +30,16 @@ def library_motion(frames: int = 24, fps: float = 30.0, poses: tuple[int, ...] =
     heading_T33 = Rotation.from_euler("y", np.linspace(20, 520, frames)[:, None], degrees=True).as_matrix()
     rotation_TB33[:, 0] = heading_T33 @ rotation_TB33[:, 0]
     root_T3 = np.linspace([0.5, 1.0, -1.0], [1.5, 0.9, 0.7], frames)
-    bones = len(load_body().bones)
     return BodyMotion(
-        rotation_TB33=rotation_TB33.astype(np.float32), root_T3=root_T3.astype(np.float32), shape_C=SHAPE,
+        rotation_TK33=rotation_TB33.astype(np.float32), root_T3=root_T3.astype(np.float32), shape_C=SHAPE,
         second_T=np.arange(frames) / fps, confidence_TJ=np.ones((frames, len(KEYPOINT_NAMES)), np.float32),
-        seen_TB=np.ones((frames, bones), np.float32), camera=None,
+        presence_T=always_seen(frames), camera=None,
     )
+
+
+def animated(
+    name: str, motion: BodyMotion, skeleton: SkeletonName, rest: RestPose = "t", mesh: bool = True
+) -> AnimatedPerson:
+    """A person of a file, with or without a skin."""
+    skin = skinned_mesh(motion, skeleton, rest, 200) if mesh else None
+    return AnimatedPerson(name=name, keys=rig_keys(rig_parts(motion, skeleton, rest)), mesh=skin)

@@ -13,19 +13,19 @@ from scipy.spatial.transform import Rotation
 
 from models.animation.animation_clip import RigSettings, clip_as_gltf, moved_to_origin
 from models.animation.bvh_writer import bvh_text
-from models.animation.gltf_writer import AnimatedPerson, gltf_bytes
+from models.animation.gltf_writer import gltf_bytes
 from models.animation.rest_poses import rest_pose
 from models.animation.rig_motion import RigMotion, rig_motion
-from models.animation.skinned_mesh import skinned_mesh
 from models.body.body_pose import posed_bones
 from models.body.camera import PinholeCamera, centred_camera
 from models.body.fitted_body import FittedBody
 from models.body.open_body import bones_over_time, load_body
 from models.motion.camera_estimation import EstimatedCamera
 from models.surface.atlas import DEFAULT_ATLAS
-from stages.bodies.recorded_bodies import RecordedBodies, recorded_clip
+from stages.bodies.recorded_bodies import RecordedBodies
+from stages.bodies.recorded_clip import ClipSettings, recorded_clip
 from stages.bodies.shot_cameras import ShotCamera
-from tests.models.animation.clips import library_motion
+from tests.models.animation.clips import animated, library_motion
 from tests.stages.bodies.made_bodies import made_body
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -56,7 +56,7 @@ def shown_by_blender(
     subprocess.run([BLENDER, script, *settings, *files], check=True, capture_output=True)
     with np.load(folder / "out.npz") as found:
         return {
-            name: {key: found[f"{number}_{key}"] for key in ("names", "places", "turns", "rest", "pixels")}
+            name: {key: found[f"{number}_{key}"] for key in ("names", "owners", "places", "turns", "rest", "pixels", "sizes")}
             for number, name in enumerate(names)
         }
 
@@ -67,9 +67,9 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[RigMotio
     folder, clips, motion = tmp_path_factory.mktemp("blender"), {}, library_motion(fps=FPS)
     for skeleton, rest in (("own", "a"), ("mixamo", "t"), ("unreal", "a"), ("cmu", "t")):
         clip = rig_motion(motion, skeleton, rest)
-        person = AnimatedPerson(name="person_1", rig=clip, mesh=skinned_mesh(clip, motion, 200))
+        person = animated("person_1", motion, skeleton, rest)
         (folder / f"{skeleton}.glb").write_bytes(gltf_bytes([person], DEFAULT_ATLAS.read_bytes()))
-        (folder / f"{skeleton}.bvh").write_text(bvh_text(clip, 1 / FPS))
+        (folder / f"{skeleton}.bvh").write_text(bvh_text([clip], 1 / FPS))
         clips |= {f"{skeleton}.glb": clip, f"{skeleton}.bvh": clip}
     found = shown_by_blender(folder, list(clips), FPS, 1280, 720)
     return {name: (clip, found[name]) for name, clip in clips.items()}
@@ -120,7 +120,7 @@ def test_limbs_point_and_turn_as_the_body_does(
     clip, found = opened[f"{skeleton}.{kind}"]
     motion, body, names = library_motion(fps=FPS), load_body(), found["names"].tolist()
     head_B3 = body.rest(motion.shape_C)[1]
-    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TB33, head_B3, motion.root_T3)
+    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TK33, head_B3, motion.root_T3)
     calm_B33, _ = rest_pose(body, head_B3, clip.rest)
     place = joints_by_bone(clip, names, found["places"])
     for first, second in LIMBS:
@@ -166,7 +166,7 @@ def test_blenders_camera_sees_the_joints_where_the_film_shows_them(
         near, far = (turned_back(body, turn_T33[t]) for body in (near, far))
         film.append({"person_1": near} | ({"person_2": far} if t >= 5 else {}))
         recorded.add_frame(seconds[t], [(1, near), *([(2, far)] if t >= 5 else [])])
-    clip = moved_to_origin(recorded_clip(recorded, cameras, 0.5, lock_feet=False))
+    clip = moved_to_origin(recorded_clip(recorded, cameras, ClipSettings(lock_feet=False)))
     (tmp_path / "film.glb").write_bytes(clip_as_gltf(clip, RigSettings(), DEFAULT_ATLAS.read_bytes(), 200))
     found = shown_by_blender(tmp_path, ["film.glb"], FPS, width, height)["film.glb"]
     assert len(found["pixels"]) == len(film)
@@ -174,7 +174,9 @@ def test_blenders_camera_sees_the_joints_where_the_film_shows_them(
     for t, people in enumerate(film):
         for person, body in people.items():
             xy_B2 = camera.project(posed_bones(body.pose)[1])
-            order = [names.index(f"{person}_{bone}") for bone in load_body().bones]
+            owner = int(person.removeprefix("person_")) - 1
+            order = [joint for joint, of_joint in enumerate(found["owners"].tolist()) if of_joint == owner]
+            assert [names[joint] for joint in order] == list(load_body().bones)
             np.testing.assert_allclose(found["pixels"][t, order], xy_B2, atol=2, err_msg=f"{person}, frame {t}")
 
 

@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.animation.gltf_writer import AnimatedPerson, gltf_bytes
-from models.animation.rig_motion import rig_motion
-from models.animation.skinned_mesh import skinned_mesh
-from tests.models.animation.clips import library_motion
+from models.animation.gltf_writer import gltf_bytes
+from tests.models.animation.clips import animated, library_motion
 from tests.models.animation.node_packages import node_packages
 
 LIMBS = [
@@ -32,8 +30,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str,
     if not Path(xbot).is_file():
         pytest.skip("needs three.js's example character: XBOT_GLB=…/Xbot.glb (from examples/models/gltf)")
     folder, motion = tmp_path_factory.mktemp("retargeting"), library_motion(frames=31)
-    clip = rig_motion(motion, "mixamo", "t")
-    person = AnimatedPerson(name="person_1", rig=clip, mesh=skinned_mesh(clip, motion, 200))
+    person = animated("person_1", motion, "mixamo")
     (folder / "ours.glb").write_bytes(gltf_bytes([person], None))
     script = Path(__file__).with_name("retarget_clip.mjs")
     command = ["node", script, modules / "three", folder / "ours.glb", xbot, folder / "out.json"]

@@ -87,7 +87,7 @@ def test_bones_of_unreal_lie_along_x_and_its_sides_are_opposite() -> None:
 def test_joints_of_the_own_skeleton_are_those_of_the_body() -> None:
     motion = library_motion()
     clip = rig_motion(motion, "own", "t")
-    _, placed_TB3 = bones_over_time(motion.rotation_TB33, load_body().rest(SHAPE)[1], motion.root_T3)
+    _, placed_TB3 = bones_over_time(motion.rotation_TK33, load_body().rest(SHAPE)[1], motion.root_T3)
     np.testing.assert_allclose(clip.place_TJ3, placed_TB3, atol=1e-5)
 
 
@@ -96,7 +96,7 @@ def test_limbs_of_other_skeletons_point_as_the_bodys_do(name: SkeletonName, trun
     """Places differ by what few joints of a trunk cannot follow (metres); directions of limbs by degrees."""
     body, motion = load_body(), library_motion()
     clip = rig_motion(motion, name, "t")
-    _, placed_TB3 = bones_over_time(motion.rotation_TB33, body.rest(SHAPE)[1], motion.root_T3)
+    _, placed_TB3 = bones_over_time(motion.rotation_TK33, body.rest(SHAPE)[1], motion.root_T3)
     at = {joint.place: j for j, joint in enumerate(clip.joints)}
     for side in ("L", "R"):
         for chain in (("upperarm01", "lowerarm01", "wrist"), ("upperleg01", "lowerleg01", "foot")):

@@ -8,12 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from models.animation.gltf_writer import AnimatedPerson, SceneCamera, gltf_bytes
-from models.animation.rig_motion import rig_motion
-from models.animation.skinned_mesh import skinned_mesh
+from models.animation.gltf_writer import SceneCamera, gltf_bytes
 from models.animation.viewer_page import VideoPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS
-from tests.models.animation.clips import library_motion
+from tests.models.animation.clips import animated, library_motion
 from tests.stages.live.browser import Browser, browser_program
 
 CAMERA = SceneCamera(pose_44=np.diag([1.0, -1, -1, 1]), focal_px=900.0, width=1280, height=720)
@@ -36,8 +34,7 @@ def test_a_browser_plays_the_take(tmp_path: Path) -> None:
     if program is None:
         pytest.skip("no Chromium on this machine")
     motion = library_motion(8)
-    clip = rig_motion(motion, "own", "t")
-    person = AnimatedPerson(name="person_1", rig=clip, mesh=skinned_mesh(clip, motion, 200))
+    person = animated("person_1", motion, "own")
     glb = gltf_bytes([person], DEFAULT_ATLAS.read_bytes(), CAMERA)
     _, jpeg = cv2.imencode(".jpg", np.full((9, 16, 3), 80, np.uint8))
     page = tmp_path / "take.html"

@@ -44,7 +44,7 @@ def test_the_motion_is_that_of_the_body(tmp_path: Path) -> None:
     path.write_bytes(vrm_animation("person_1", motion))
     read = read_gltf_motions(path, "mixamorig:Hips", 1 / 30)["person_1"]
     _, placed_TJ3 = posed_skeleton(read)
-    _, true_TB3 = bones_over_time(motion.rotation_TB33, load_body().rest(motion.shape_C)[1], motion.root_T3)
+    _, true_TB3 = bones_over_time(motion.rotation_TK33, load_body().rest(motion.shape_C)[1], motion.root_T3)
     for joint, bone in (("LeftHand", "wrist.L"), ("RightFoot", "foot.R")):
         j = read.joint(f"mixamorig:{joint}")
         assert placed_TJ3[:, j] == pytest.approx(np.asarray(true_TB3[:, load_body().bone(bone)]), abs=0.02)

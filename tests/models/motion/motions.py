@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, Float
-from models.body.body_motion import BodyMotion
+from models.body.body_motion import BodyMotion, always_seen
 from models.body.open_body import load_body
 
 FPS = 30.0
@@ -18,12 +18,12 @@ def still_motion(frames: int) -> BodyMotion:
     shape_C = np.zeros(len(body.component_CV3), np.float32)
     _, head_B3 = body.rest(shape_C)
     return BodyMotion(
-        rotation_TB33=np.tile(np.eye(3, dtype=np.float32), (frames, len(body.bones), 1, 1)),
+        rotation_TK33=np.tile(np.eye(3, dtype=np.float32), (frames, len(body.bones), 1, 1)),
         root_T3=np.tile(head_B3[0], (frames, 1)),
         shape_C=shape_C,
         second_T=np.arange(frames) / FPS,
         confidence_TJ=np.ones((frames, len(body.keypoint_KV)), np.float32),
-        seen_TB=np.ones((frames, len(body.bones)), np.float32),
+        presence_T=always_seen(frames),
         camera=None,
     )
 

@@ -23,7 +23,7 @@ def hanging_arms() -> BodyMotion:
         for upper, middle, end in (("upperarm01", "lowerarm01", "wrist"), ("upperleg01", "lowerleg01", "foot")):
             point_along(motion, f"{upper}.{side}", f"{middle}.{side}", (0, -1, 0))
             point_along(motion, f"{middle}.{side}", f"{end}.{side}", (0, -1, 0))
-        foot = motion.rotation_TB33[0]
+        foot = motion.rotation_TK33[0]
         above = np.linalg.multi_dot([foot[body.bone(f"{name}.{side}")] for name in ("upperleg01", "lowerleg01")])
         foot[body.bone(f"foot.{side}")] = above.T
     return motion
@@ -31,7 +31,7 @@ def hanging_arms() -> BodyMotion:
 
 def places(motion: BodyMotion) -> tuple[F64, F64]:
     turned, placed = bones_over_time(
-        motion.rotation_TB33.astype(np.float64), load_body().rest(motion.shape_C)[1], motion.root_T3
+        motion.rotation_TK33.astype(np.float64), load_body().rest(motion.shape_C)[1], motion.root_T3
     )
     return turned[0], placed[0]
 
@@ -41,7 +41,7 @@ def turn_globally(motion: BodyMotion, bone: str, turn_33: F64) -> None:
     body = load_body()
     b = body.bone(bone)
     parent_33 = places(motion)[0][body.parent_B[b]]
-    motion.rotation_TB33[0, b] = parent_33.T @ turn_33 @ parent_33 @ motion.rotation_TB33[0, b]
+    motion.rotation_TK33[0, b] = parent_33.T @ turn_33 @ parent_33 @ motion.rotation_TK33[0, b]
 
 
 def point_along(motion: BodyMotion, bone: str, end: str, toward: tuple[float, float, float]) -> None:
@@ -122,7 +122,7 @@ def test_the_hand_turns_about_the_forearm_first() -> None:
     motion, body = hanging_arms(), load_body()
     turn_33 = Rotation.from_euler("YZX", (-100, 20, 35), degrees=True).as_matrix()
     forearm_33, at_rest = (_axes_at_rest()[f"{name}.L"] for name in ("lowerarm01", "wrist"))
-    motion.rotation_TB33[0, body.bone("wrist.L")] = forearm_33 @ turn_33 @ at_rest.T
+    motion.rotation_TK33[0, body.bone("wrist.L")] = forearm_33 @ turn_33 @ at_rest.T
     told = [angle(motion, f"left_{name}") for name in ("forearm_pronation", "wrist_flexion", "wrist_deviation")]
     assert told == pytest.approx([100, -20, -35], abs=1e-2)
 
@@ -137,16 +137,16 @@ def test_bending_to_the_left_is_positive() -> None:
 def test_mirrored_poses_have_exchanged_angles() -> None:
     body, motion = load_body(), still_motion(1)
     turn = Rotation.from_rotvec(np.random.default_rng(1).normal(0, 0.4, (len(body.bones), 3))).as_matrix()
-    motion.rotation_TB33[0] = turn
+    motion.rotation_TK33[0] = turn
     mirrored = still_motion(1)
-    mirrored.rotation_TB33[0] = turn[body.twin_B] * np.array([-1, 1, 1])[:, None] * np.array([-1, 1, 1])
+    mirrored.rotation_TK33[0] = turn[body.twin_B] * np.array([-1, 1, 1])[:, None] * np.array([-1, 1, 1])
     one, other = clinical_angles(motion)[0], clinical_angles(mirrored)[0]
     assert one[:16] == pytest.approx(other[16:32], abs=1e-2)
     assert one[16:32] == pytest.approx(other[:16], abs=1e-2)
 
 
 def test_the_table_has_a_column_for_every_angle() -> None:
-    rows = angle_rows(still_motion(3))
-    assert rows[0] == ["seconds", *CLINICAL_ANGLES] and len(rows) == 4
-    assert {len(row) for row in rows} == {len(CLINICAL_ANGLES) + 1}
-    assert rows[2][0] == "0.0333"
+    rows = list(angle_rows(still_motion(3)))
+    assert rows[0] == ["seconds", "presence", *CLINICAL_ANGLES] and len(rows) == 4
+    assert {len(row) for row in rows} == {len(CLINICAL_ANGLES) + 2}
+    assert rows[2][:2] == ["0.0333", "seen"]

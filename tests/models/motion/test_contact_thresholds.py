@@ -65,7 +65,7 @@ def steps(fps: float) -> BodyMotion:
     for side, lift in (("L", 1.0), ("R", 0.0)):
         for bone, bend in (("upperleg01", -0.3), ("lowerleg01", 0.6), ("foot", -0.3)):
             turn_T33 = turns_about((1, 0, 0), bend * (1 + lift * lift_T))
-            motion.rotation_TB33[:, body.bone(f"{bone}.{side}")] = turn_T33
+            motion.rotation_TK33[:, body.bone(f"{bone}.{side}")] = turn_T33
     root_T3 = motion.root_T3 - np.float32([0, 0.05, 0])
     root_T3[:, 0] += 0.03 * np.sin(2 * np.pi * 1.5 * second_T)
     return replace(motion, root_T3=root_T3.astype(np.float32), second_T=second_T)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.quick
 
 def sole_points(motion: BodyMotion) -> F64:
     head_B3 = load_body().rest(motion.shape_C)[1]
-    rotation_TB33 = motion.rotation_TB33.astype(np.float64)
+    rotation_TB33 = motion.rotation_TK33.astype(np.float64)
     return soles_over_time(motion.shape_C, *bones_over_time(rotation_TB33, head_B3, motion.root_T3))
 
 
@@ -33,7 +33,7 @@ def restless(frames: int) -> BodyMotion:
     for side in "LR":
         for bone, bend in (("upperleg01", -0.3), ("lowerleg01", 0.6), ("foot", -0.3)):
             shake_T = bend + rng.normal(0, 0.05, frames)
-            motion.rotation_TB33[:, body.bone(f"{bone}.{side}")] = turns_about((1, 0, 0), shake_T)
+            motion.rotation_TK33[:, body.bone(f"{bone}.{side}")] = turns_about((1, 0, 0), shake_T)
     shake_T3 = rng.normal(0, 0.02, (frames, 3)) - [0, 0.05, 0]
     return replace(motion, root_T3=(motion.root_T3 + shake_T3).astype(np.float32))
 
@@ -41,7 +41,7 @@ def restless(frames: int) -> BodyMotion:
 def test_soles_are_skin_as_the_body_poses_it() -> None:
     body, motion = load_body(), restless(3)
     rest_V3, head_B3 = body.rest(motion.shape_C)
-    turned, placed = forward_kinematics(body, head_B3, motion.rotation_TB33[1], motion.root_T3[1])
+    turned, placed = forward_kinematics(body, head_B3, motion.rotation_TK33[1], motion.root_T3[1])
     expected_V3 = skin(body, rest_V3, head_B3, turned, placed)
     assert sole_points(motion)[1] == pytest.approx(expected_V3[soles().vertex_PS], abs=1e-4)
 
@@ -85,7 +85,7 @@ def test_measures_of_a_sliding_foot_that_floats() -> None:
 def test_a_leg_reaches_its_target_with_the_foot_as_asked() -> None:
     rng, motion, body = np.random.default_rng(2), restless(20), load_body()
     head_B3 = body.rest(motion.shape_C)[1]
-    rotation_TB33 = motion.rotation_TB33.astype(np.float64)
+    rotation_TB33 = motion.rotation_TK33.astype(np.float64)
     turned, placed = bones_over_time(rotation_TB33, head_B3, motion.root_T3)
     foot = body.bone("foot.L")
     target_T3 = placed[:, foot] + rng.uniform(-0.15, 0.15, (20, 3)) + [0, 0.2, 0]
@@ -99,7 +99,7 @@ def test_a_leg_reaches_its_target_with_the_foot_as_asked() -> None:
 
 def test_a_knee_bent_backwards_is_turned_round() -> None:
     motion, body = still_motion(1), load_body()
-    head_B3, rotation_TB33 = body.rest(motion.shape_C)[1], motion.rotation_TB33.astype(np.float64)
+    head_B3, rotation_TB33 = body.rest(motion.shape_C)[1], motion.rotation_TK33.astype(np.float64)
     rotation_TB33[:, body.bone("lowerleg01.L")] = turns_about((1, 0, 0), np.array([-0.5]))
     turned, placed = bones_over_time(rotation_TB33, head_B3, motion.root_T3)
     ankle = placed[:, body.bone("foot.L")]
@@ -129,7 +129,7 @@ def test_corrections_fade_where_no_foot_stands() -> None:
     motion.root_T3[20:, 1] += 0.3
     locked = locked_feet(motion, stands_TP)
     legs = [load_body().bone(f"{bone}.L") for bone in ("upperleg01", "lowerleg01", "foot")]
-    difference_T = np.abs(locked.rotation_TB33[:, legs] - motion.rotation_TB33[:, legs]).max(axis=(1, 2, 3))
+    difference_T = np.abs(locked.rotation_TK33[:, legs] - motion.rotation_TK33[:, legs]).max(axis=(1, 2, 3))
     assert difference_T[:20].max() > 0.05 and difference_T[40:].max() < 0.02
 
 
@@ -155,7 +155,7 @@ def test_head_and_trunk_stay_where_the_picture_shows_them() -> None:
     head_B3 = load_body().rest(motion.shape_C)[1]
     angle_TKB = []
     for one in (motion, locked):
-        place_TK3 = bones_over_time(one.rotation_TB33.astype(np.float64), head_B3, one.root_T3)[1][
+        place_TK3 = bones_over_time(one.rotation_TK33.astype(np.float64), head_B3, one.root_T3)[1][
             :, [load_body().bone(name) for name in ("root", "spine01", "head", "wrist.L")]
         ]
         angle_TKB.append((place_TK3 - eye_3)[..., :2] / (eye_3 - place_TK3)[..., 2:])
@@ -180,7 +180,7 @@ def test_a_foot_that_a_straight_leg_does_not_bring_to_the_floor_is_lifted() -> N
     """Somebody stands on straight legs; for a moment the left foot is 10 cm up, and slow."""
     motion, body = still_motion(40), load_body()
     for bone, turn in (("upperleg01", -0.55), ("lowerleg01", 0.75), ("foot", -0.2)):
-        motion.rotation_TB33[15:25, body.bone(f"{bone}.L")] = turns_about((1, 0, 0), np.full(10, turn))
+        motion.rotation_TK33[15:25, body.bone(f"{bone}.L")] = turns_about((1, 0, 0), np.full(10, turn))
     stands_TP, eye_3 = np.ones((40, 4), bool), np.array([0.0, 1.5, 4.0])
     assert reached_contacts(motion, stands_TP, eye_3).all(), "the bent leg reaches the floor"
     hips_T3 = motion.root_T3 + np.float32([0, 0.1, 0]) * (np.arange(40) // 15 == 1)[:, None]

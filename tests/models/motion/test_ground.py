@@ -24,11 +24,11 @@ STEPS = np.float32([[0, 0, 2], [1, 0, 0], [-1, 0, -2], [0.5, 0, -5]])
 def before_camera(motion: BodyMotion, pitch: float, roll: float) -> BodyMotion:
     """An upright motion 5 m before a camera 1.2 m above the floor, tilted by angles in degrees."""
     turn_33 = Rotation.from_euler("zx", [roll, pitch], degrees=True).as_matrix() @ np.diag([1, -1, -1])
-    rotation_TB33 = motion.rotation_TB33.copy()
+    rotation_TB33 = motion.rotation_TK33.copy()
     rotation_TB33[:, 0] = turn_33 @ rotation_TB33[:, 0]
     root_T3 = (motion.root_T3 - [0, 1.2, 5]) @ turn_33.T
     return replace(
-        motion, rotation_TB33=rotation_TB33, root_T3=root_T3.astype(np.float32), camera=default_camera(640, 480)
+        motion, rotation_TK33=rotation_TB33, root_T3=root_T3.astype(np.float32), camera=default_camera(640, 480)
     )
 
 
@@ -45,7 +45,7 @@ def test_a_standing_person_becomes_upright_on_the_floor(pitch: float, roll: floa
 
 def test_where_a_leaning_person_goes_tells_the_floor() -> None:
     motion = still_motion(120)
-    motion.rotation_TB33[:, 0] = Rotation.from_euler("x", 8, degrees=True).as_matrix()
+    motion.rotation_TK33[:, 0] = Rotation.from_euler("x", 8, degrees=True).as_matrix()
     root_T3 = motion.root_T3.copy()
     root_T3[:, 2] += np.repeat([-2.0, -1.0, 0.0, 1.0], 30)
     seen = before_camera(replace(motion, root_T3=root_T3), 15, 0)
@@ -78,7 +78,7 @@ def test_a_still_foot_in_the_air_does_not_tilt_the_floor() -> None:
     """Somebody stands on the right foot; the left one is held still behind, in the air."""
     motion, body = still_motion(60), load_body()
     for bone, turn in (("upperleg01.L", 0.1), ("lowerleg01.L", 1.5), ("foot.L", 0.2)):
-        motion.rotation_TB33[:, body.bone(bone)] = turns_about((1, 0, 0), np.full(60, turn))
+        motion.rotation_TK33[:, body.bone(bone)] = turns_about((1, 0, 0), np.full(60, turn))
     ground = estimated_ground(before_camera(motion, 0, 0))
     assert np.degrees(np.arccos(-ground.up_3[1])) < 12, "the leg alone tells 10"
 
@@ -111,7 +111,7 @@ def test_feet_of_people_near_and_far_tell_the_floor_where_all_lean() -> None:
     people = []
     for step in STEPS:
         motion = still_motion(20)
-        motion.rotation_TB33[:, 0] = lean_33
+        motion.rotation_TK33[:, 0] = lean_33
         people.append(before_camera(replace(motion, root_T3=motion.root_T3 + step), 0, 0))
     alone = [np.degrees(np.arccos(-estimated_ground(person).up_3[1])) for person in people]
     floor = shared_floor(people, [False] * 4)

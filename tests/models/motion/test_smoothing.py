@@ -17,17 +17,17 @@ pytestmark = pytest.mark.quick
 
 def test_a_smooth_motion_stays_as_it_is() -> None:
     motion = still_motion(60)
-    motion.rotation_TB33[:, load_body().bone("lowerarm01.L")] = turns_about((0, 1, 0), np.sin(np.arange(60) / 10))
+    motion.rotation_TK33[:, load_body().bone("lowerarm01.L")] = turns_about((0, 1, 0), np.sin(np.arange(60) / 10))
     root_T3 = motion.root_T3 + np.linspace(0, 2, 60, dtype=np.float32)[:, None]
     smooth = smoothed_motion(replace(motion, root_T3=root_T3))
-    assert np.abs(smooth.rotation_TB33 - motion.rotation_TB33).max() < 1e-3
+    assert np.abs(smooth.rotation_TK33 - motion.rotation_TK33).max() < 1e-3
     assert smooth.root_T3 == pytest.approx(root_T3, abs=1e-5)
 
 
 def test_jitter_becomes_smaller_and_rotations_stay_rotations() -> None:
     rng, motion, bone = np.random.default_rng(0), still_motion(200), load_body().bone("upperarm01.R")
-    motion.rotation_TB33[:, bone] = turns_about((0, 0, 1), rng.normal(0, 0.1, 200))
-    smooth_T33 = smoothed_motion(motion).rotation_TB33[:, bone]
+    motion.rotation_TK33[:, bone] = turns_about((0, 0, 1), rng.normal(0, 0.1, 200))
+    smooth_T33 = smoothed_motion(motion).rotation_TK33[:, bone]
     angle_T = np.arctan2(smooth_T33[:, 1, 0], smooth_T33[:, 0, 0])
     assert np.diff(angle_T, n=2).std() < 0.45 * np.diff(rng.normal(0, 0.1, 200), n=2).std()
     assert np.einsum("tij,tkj->tik", smooth_T33, smooth_T33) == pytest.approx(np.tile(np.eye(3), (200, 1, 1)), abs=1e-5)

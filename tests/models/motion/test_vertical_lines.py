@@ -71,7 +71,7 @@ def test_lines_of_a_large_picture_are_in_its_own_pixels() -> None:
 
 def test_somebody_who_leans_before_a_level_house_does_not_tilt_the_floor() -> None:
     motion = still_motion(30)
-    motion.rotation_TB33[:, 0] = Rotation.from_euler("x", 20, degrees=True).as_matrix()
+    motion.rotation_TK33[:, 0] = Rotation.from_euler("x", 20, degrees=True).as_matrix()
     seen = before_camera(motion, 0, 0)
     lines = [steep_lines(poles(0, 0)[0])]
     tilt = [np.degrees(np.arccos(-estimated_ground(seen, one).up_3[1])) for one in ([], lines)]

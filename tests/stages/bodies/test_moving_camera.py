@@ -18,7 +18,8 @@ from models.body.fitted_body import FittedBody
 from pipeline.stage import Job
 from stages.bodies.animate import Animate
 from stages.bodies.background_tracking import BackgroundTracker
-from stages.bodies.recorded_bodies import RecordedBodies, recorded_clip
+from stages.bodies.recorded_bodies import RecordedBodies
+from stages.bodies.recorded_clip import ClipSettings, recorded_clip
 from stages.payloads import Bodies
 from tests.stages.bodies.made_bodies import CAMERA, FOCAL, HEIGHT, WIDTH, grey_frames, made_body, recorded_by
 from tests.stages.people.moving_oval import pattern
@@ -102,7 +103,7 @@ def test_the_camera_of_the_file_rotates_as_that_of_the_video(tmp_path: Path) -> 
     for t, (frame_HW3, here) in enumerate(zip(frames_THW3, people, strict=True)):
         recorded.add_frame(t / 25, here)
         recorded.background.append(follower.match(frame_HW3, []))
-    clip = moved_to_origin(recorded_clip(recorded, recorded.cameras(), 0.5, lock_feet=False))
+    clip = moved_to_origin(recorded_clip(recorded, recorded.cameras(), ClipSettings(lock_feet=False)))
     assert clip.camera is not None and clip.camera.keys is not None
     motion = clip.motion_of["person_0"]
     for t in range(30):

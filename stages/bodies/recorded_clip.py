@@ -1,0 +1,182 @@
+"""Converts the recorded bodies of a video to an animation clip: upright motions on a floor, with locked feet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.animation.animation_clip import AnimationClip
+from models.animation.gltf_writer import SceneCamera
+from models.animation.placement import FrameSteps, frame_steps, resampled
+from models.animation.presence import nearest_frames, presence_in_video
+from models.arrays import F32, F64
+from models.body.body_motion import BRIDGED, SEEN, BodyMotion
+from models.body.reduced_pose import driven_bones
+from models.motion.ground import Ground
+from models.motion.grounding import grounded_motion
+from models.motion.shared_floor import shared_floor
+from models.motion.smoothing import smoothed_motion
+from stages.bodies.body_height import resized, standing_height
+from stages.bodies.person_record import PersonRecord, never_seen, seen_shares
+from stages.bodies.recorded_bodies import RecordedBodies
+from stages.bodies.shot_cameras import ShotCamera, shot_of
+
+PERSON = "person_"
+"""Names of people in files are this text and their identity."""
+SHORT_S = 0.5
+"""In a video that is shorter than `least_seconds`, people who are visible throughout are animated if it is as short as
+this, seconds."""
+LEAST_WEIGHT = 0.02
+"""Weight of a frame's shape that shows nothing of the body; a frame that shows all of it has 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipSettings:
+    """How recorded bodies become a clip.
+
+    Attributes:
+        least_seconds: people who are visible for a shorter time are left out.
+        least_seen: people of whom a smaller share of the skin is ever seen are left out.
+        bridge_s: people are hidden in gaps that are longer, seconds.
+        fps: frames per second of the motions; None: those of the video.
+        lock_feet: whether soles in contact are locked.
+    """
+
+    least_seconds: float = 0.5
+    least_seen: float = 0.0
+    bridge_s: float = 0.5
+    fps: float | None = None
+    lock_feet: bool = True
+
+
+def lasting_people(recorded: RecordedBodies, settings: ClipSettings) -> dict[int, PersonRecord]:
+    """The people who are visible long enough, by identity; the person who is visible longest is first."""
+    step = frame_steps(np.array(recorded.seconds)).seconds
+    film_s = len(recorded.seconds) * step
+    needed = min(settings.least_seconds, film_s) if film_s <= SHORT_S else settings.least_seconds
+    records = sorted(recorded.people.items(), key=lambda item: -len(item[1]))
+    return {name: record for name, record in records if len(record) * step >= needed - 1e-6}
+
+
+def shown_enough(record: PersonRecord, settings: ClipSettings) -> bool:
+    """Whether the video shows enough of a person's body."""
+    seen_B = record.column("seen").max(axis=0)
+    return float(seen_shares(seen_B[None])[0]) >= settings.least_seen
+
+
+def recorded_clip(
+    recorded: RecordedBodies, cameras: Mapping[int, ShotCamera], settings: ClipSettings
+) -> AnimationClip:
+    """The animation clip of recorded bodies; the person who is visible longest is first.
+
+    In one shot the camera keeps its position: the floor and the size of each person are estimated from all people of
+    the shot. The clip has the camera of its first person.
+
+    Args:
+        recorded: the recorded bodies.
+        cameras: the camera of each shot. Rotations are compensated; other cameras count as still.
+        settings: who is animated, and how.
+    """
+    lasting = lasting_people(recorded, settings)
+    lasting = {name: record for name, record in lasting.items() if shown_enough(record, settings)}
+    if not lasting:
+        return AnimationClip(motion_of={})
+    shots = {name: shot_of(recorded.cuts, record.first_second) for name, record in lasting.items()}
+    rotating = {shot: camera for shot, camera in cameras.items() if camera.rotates}
+    steps, frame_second_F = frame_steps(np.array(recorded.seconds)), np.array(recorded.seconds)
+    if settings.fps is not None and 1 / settings.fps < steps.seconds:
+        steps = FrameSteps(seconds=1 / settings.fps, equal=False)
+    motions = {
+        name: with_presence(
+            recorded_motion(record, steps, rotating.get(shots[name])), record, frame_second_F, settings.bridge_s
+        )
+        for name, record in lasting.items()
+    }
+    grounds: dict[int, Ground] = {}
+    for shot in set(shots.values()):
+        names = [name for name in lasting if shots[name] == shot]
+        stated_N = [bool(lasting[name].column("stated").any()) for name in names]
+        lines = recorded.lines_of(shot, cameras.get(shot))
+        floor = shared_floor([smoothed_motion(motions[name]) for name in names], stated_N, lines)
+        grounds[shot] = floor.ground
+        motions |= {name: resized(motions[name], size) for name, size in zip(names, floor.size_N.tolist(), strict=True)}
+    standing = {
+        f"{PERSON}{name}": _finished(motions.pop(name), grounds[shots[name]], settings) for name in list(motions)
+    }
+    first = next(iter(lasting))
+    camera = _scene_camera(recorded, lasting[first], grounds[shots[first]], rotating.get(shots[first]))
+    lacking = {f"{PERSON}{name}": never_seen(record.column("seen")) for name, record in lasting.items()}
+    return AnimationClip(motion_of=standing, camera=camera, cuts=recorded.cuts, never_seen_of=lacking)
+
+
+def _finished(motion: BodyMotion, ground: Ground, settings: ClipSettings) -> BodyMotion:
+    """The motion in upright axes, at the frame rate of the settings if that is lower than its own."""
+    standing = grounded_motion(motion, ground, lock=settings.lock_feet).motion
+    fewer = settings.fps is not None and 1 / settings.fps > frame_steps(standing.second_T).seconds * (1 + 1e-6)
+    return resampled(standing, 1 / settings.fps) if settings.fps is not None and fewer else standing
+
+
+def _scene_camera(
+    recorded: RecordedBodies, record: PersonRecord, ground: Ground, rotating: ShotCamera | None
+) -> SceneCamera:
+    """The camera of a person's shot in upright axes."""
+    focal_px, pose_44 = record.camera.focal_px, np.eye(4)
+    pose_44[:3, :3], pose_44[:3, 3] = ground.axes_33, ground.shift_3
+    keys = None if rotating is None else rotating.keys()
+    return SceneCamera(
+        pose_44=pose_44, focal_px=focal_px if keys is None else float(keys.focal_px_T[0]), width=recorded.width,
+        height=recorded.height, keys=keys,
+    )
+
+
+def recorded_motion(record: PersonRecord, steps: FrameSteps, rotating: ShotCamera | None = None) -> BodyMotion:
+    """The motion of one person: one shape, equal time steps, in the axes of the shot's first frame.
+
+    Frames without the person are interpolated. A body whose shape changes moves along its ray, so that its size in the
+    image does not change. Frames that show more of the body have more weight in the shape.
+
+    Args:
+        record: the bodies of the person.
+        steps: the time step of the result.
+        rotating: the camera of the shot if it rotates, else None.
+    """
+    second_T, shape_TC, rotation_TD33 = (record.column(name) for name in ("second", "shape", "rotation"))
+    weight_T = LEAST_WEIGHT + seen_shares(record.column("seen"))
+    shape_C = np.array([_weighted_median(score_T, weight_T) for score_T in shape_TC.T], np.float32)
+    fitted_KC, of_T = np.unique(shape_TC, axis=0, return_inverse=True)
+    ratio_K = standing_height(shape_C) / np.array([standing_height(fitted_C) for fitted_C in fitted_KC])
+    root_T3, camera = record.column("root"), record.camera
+    if rotating is not None:
+        rotation_TD33 = rotation_TD33.copy()
+        rotation_TD33[:, 0], root_T3, camera = rotating.in_first_axes(rotation_TD33[:, 0], root_T3, second_T, camera)
+    motion = BodyMotion(
+        rotation_TK33=rotation_TD33, bone_K=driven_bones().bone_D.astype(np.intp),
+        root_T3=root_T3 * ratio_K[of_T.ravel(), None].astype(np.float32), shape_C=shape_C, second_T=second_T,
+        confidence_TJ=record.column("confidence"),
+        presence_T=np.where(record.column("bridged"), BRIDGED, SEEN).astype(np.uint8), camera=camera,
+    )
+    return motion if len(second_T) == 1 else resampled(motion, steps.seconds)
+
+
+def with_presence(motion: BodyMotion, record: PersonRecord, frame_second_F: F64, bridge_s: float) -> BodyMotion:
+    """The motion with the presence of the person in the frames of the video.
+
+    Args:
+        motion: the motion of the record.
+        record: the bodies of the person.
+        frame_second_F: times of all frames of the video.
+        bridge_s: people are hidden in gaps that are longer, seconds.
+    """
+    presence_F = presence_in_video(record.column("second"), record.column("bridged"), frame_second_F, bridge_s)
+    return replace(motion, presence_T=presence_F[nearest_frames(frame_second_F, motion.second_T)])
+
+
+def _weighted_median(value_T: F32, weight_T: F32) -> float:
+    """The value below and above which is half of the weight; the mean of two values if both are in the middle."""
+    order_T = np.argsort(value_T, kind="stable")
+    share_T = np.cumsum(weight_T[order_T].astype(np.float64))
+    share_T /= share_T[-1]
+    low, high = (int(np.searchsorted(share_T, 0.5 + nudge)) for nudge in (-1e-9, 1e-9))
+    return float(value_T[order_T[[low, min(high, len(value_T) - 1)]]].mean())

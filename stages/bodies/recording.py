@@ -1,0 +1,122 @@
+"""The recording of a video's bodies: parts on the disk in the working folder, and the part that is open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.animation.viewer_page import VideoPicture
+from stages.bodies.background_tracking import BackgroundTracker
+from stages.bodies.recorded_bodies import RecordedBodies
+from stages.payloads import U8, Bodies, FrameChunk, People, SegmentWritten, Surfaces
+from stages.people.scene_cuts import is_scene_cut, thumbnail
+from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
+from stages.video.encoding.atomic_writes import sync_and_rename
+
+PART_FRAMES = 600
+"""Number of frames of a part, at least. After each the run can be resumed."""
+PICTURE_WIDTH, PICTURE_SECONDS, PICTURE_QUALITY = 480, 0.075, 70
+"""Pictures of the video on the page: their width in pixels, the minimum time between them in seconds, and the quality
+of the JPEG, 0..100."""
+MOST_PICTURES = 6000
+"""Maximum number of pictures on a page: 7 minutes at the shortest time between them. Longer videos have fewer."""
+NO_THUMBNAIL = np.zeros((0, 0, 3), np.uint8)
+
+
+class BodyRecording:
+    """Records bodies, background and pictures frame by frame.
+
+    Args:
+        folder: where the parts are stored.
+        follow_camera: whether points of the background are tracked.
+        pictures: whether pictures of the video are kept for a page.
+    """
+
+    def __init__(self, folder: Path, *, follow_camera: bool, pictures: bool) -> None:
+        self._folder, self._follow_camera, self._pictures = folder, follow_camera, pictures
+        self._open = RecordedBodies()
+        self._parts = self._frames = self._picture_count = 0
+        self._last_picture = -np.inf
+        self._thumbnail: U8 = NO_THUMBNAIL
+        self._background = BackgroundTracker()
+
+    def add(self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies) -> None:
+        """Record a chunk."""
+        record, bridged_N = self._open, people.bridged()
+        record.width, record.height = frames.video.width, frames.video.height
+        for t in range(len(frames)):
+            second, rgb_HW3 = frames.second(t), frames.rgb_THW3[t]
+            now = thumbnail(rgb_HW3)
+            if self._thumbnail.size and is_scene_cut(self._thumbnail, now):
+                record.cuts.append(second)
+                self._background = BackgroundTracker()
+            self._thumbnail = now
+            here_N = np.flatnonzero(people.frame_N == t)
+            person_M = bodies.person_N[bodies.frame_N == t]
+            marks = [bool(bridged_N[here_N[n]]) if n < len(here_N) else False for n in person_M.tolist()]
+            record.add_frame(second, bodies.in_frame(t), marks)
+            record.add_lines(second, rgb_HW3)
+            if self._follow_camera:
+                record.background.append(self._background.match(rgb_HW3, [surfaces.people[n] for n in here_N]))
+            if self._pictures and second - self._last_picture >= PICTURE_SECONDS:
+                record.pictures.append(_picture(rgb_HW3, second))
+                self._last_picture = second
+                self._picture_count += 1
+
+    def complete_part(self) -> SegmentWritten | None:
+        """Store the open part if it has enough frames. Returns its receipt. Raises OSError."""
+        part, first = self._open, self._frames
+        if len(part.seconds) < PART_FRAMES:
+            return None
+        path = self._path(self._parts)
+        draft = path.with_suffix(".draft")
+        draft.write_bytes(replace(part, cuts=[], lines=[]).to_bytes())
+        sync_and_rename(draft, path)
+        self._open = part.next_part()
+        self._parts += 1
+        self._frames += len(part.seconds)
+        return SegmentWritten(path=str(path), first=first, frames=len(part.seconds))
+
+    def whole(self) -> RecordedBodies:
+        """The record of all frames; of very many pictures only some."""
+        every, count = -(-max(1, self._picture_count) // MOST_PICTURES), 0
+        whole = RecordedBodies()
+        for number in range(self._parts + 1):
+            last = number == self._parts
+            part = self._open if last else RecordedBodies.from_bytes(self._path(number).read_bytes())
+            kept = part.pictures[-count % every :: every]
+            count += len(part.pictures)
+            whole.extend(replace(part, pictures=kept))
+        return whole
+
+    def state(self) -> bytes:
+        """What continues the recording, apart from the parts on the disk."""
+        counts = [self._parts, self._frames, self._picture_count]
+        arrays: dict[str, Any] = {
+            "recording counts": np.array(counts, np.int64), "last picture": np.array(self._last_picture),
+            "thumbnail": self._thumbnail, "open": np.frombuffer(self._open.to_bytes(), np.uint8),
+        }
+        return arrays_to_bytes(arrays | self._background.to_arrays())
+
+    def restore(self, state: bytes) -> None:
+        """Continue from what `state` returned."""
+        arrays = arrays_from_bytes(state)
+        self._parts, self._frames, self._picture_count = arrays["recording counts"].tolist()
+        self._last_picture, self._thumbnail = float(arrays["last picture"]), arrays["thumbnail"]
+        self._open = RecordedBodies.from_bytes(arrays["open"].tobytes())
+        self._background = BackgroundTracker.from_arrays(arrays)
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"segment_bodies_{number:06d}.npz"
+
+
+def _picture(rgb_HW3: U8, second: float) -> VideoPicture:
+    height, width = rgb_HW3.shape[:2]
+    scale = min(1.0, PICTURE_WIDTH / width)
+    small = cv2.resize(rgb_HW3, (round(width * scale), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
+    _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, PICTURE_QUALITY])
+    return VideoPicture(second=second, jpeg=jpeg.tobytes())

@@ -55,7 +55,8 @@ def places(armatures: list[Any], size: tuple[int, int]) -> dict[str, Any]:
     rest = [armature.matrix_world @ bone.head_local for armature, bone in bones]
     names = [bone.name for _, bone in bones]
     owners = [armatures.index(armature) for armature, _ in bones]
-    found = {"names": names, "owners": owners, "sizes": sizes, "places": frames, "turns": turns, "rest": rest, "pixels": pixels}
+    found = {"names": names, "owners": owners, "sizes": sizes}
+    found |= {"places": frames, "turns": turns, "rest": rest, "pixels": pixels}
     return {key: np.array(values) for key, values in found.items()}
 
 

@@ -33,6 +33,7 @@ BLENDER = Path(os.environ.get("BLENDER_PYTHON", ROOT / ".venv" / "blender" / "bi
 TO_BLENDER_33 = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 """glTF and BVH have y up; Blender has z up, and looks at a figure's front along +y."""
 FPS = 24.0
+FOUND = ("names", "owners", "places", "turns", "rest", "pixels", "sizes")
 LIMBS = [
     (f"{first}.{side}", f"{second}.{side}")
     for side in "LR"
@@ -56,7 +57,7 @@ def shown_by_blender(
     subprocess.run([BLENDER, script, *settings, *files], check=True, capture_output=True)
     with np.load(folder / "out.npz") as found:
         return {
-            name: {key: found[f"{number}_{key}"] for key in ("names", "owners", "places", "turns", "rest", "pixels", "sizes")}
+            name: {key: found[f"{number}_{key}"] for key in FOUND}
             for number, name in enumerate(names)
         }
 

@@ -163,7 +163,7 @@ def test_one_picture_without_identities_asks_for_a_video(tmp_path: Path) -> None
 def test_nobody_is_one_plain_error(tmp_path: Path) -> None:
     stage = Animate(Animate.Config())
     recorded_by(stage, job(tmp_path, "none.glb"), grey_frames(5), Bodies.joined([]))
-    with pytest.raises(StageError, match="nobody was seen for 0.5 s"):
+    with pytest.raises(StageError, match=r"nobody was seen for 0\.5 s"):
         list(stage.flush())
     assert list(tmp_path.iterdir()) == []
 

@@ -46,13 +46,13 @@ class AnimationClip:
         motion_of: upright motions by the names of the people; the person who is visible longest is first.
         camera: the video's camera in the same axes; None if it is unknown.
         cuts: times of the first frames after scene cuts, seconds.
-        never_seen_of: for each person the names of the parts of the body that no frame shows.
+        unseen_parts_of: for each person the names of the parts of the body that no frame shows.
     """
 
     motion_of: Mapping[str, BodyMotion]
     camera: SceneCamera | None = None
     cuts: Sequence[float] = ()
-    never_seen_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unseen_parts_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def start(self) -> float:
@@ -124,11 +124,11 @@ def clip_as_gltf_files(
 
 def _animated_person(clip: AnimationClip, name: str, settings: RigSettings, tile_side: int) -> AnimatedPerson:
     motion = _exported(clip.motion_of[name], settings.in_place)
-    lacking = list(clip.never_seen_of.get(name, ()))
+    lacking = list(clip.unseen_parts_of.get(name, ()))
     return AnimatedPerson(
         name=name, keys=rig_keys(rig_parts(motion, settings.skeleton, settings.rest)),
         mesh=skinned_mesh(motion, settings.skeleton, settings.rest, tile_side),
-        extras={"never_seen": lacking} if lacking else {},
+        extras={"unseen_parts": lacking} if lacking else {},
     )
 
 

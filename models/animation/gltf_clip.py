@@ -12,7 +12,7 @@ from models.arrays import F32, F64, Bool, Float, Int
 
 INSTANT = 1e-6
 """Seconds: tolerance of comparisons of times."""
-VISIBILITY, POINTER = "KHR_node_visibility", "KHR_animation_pointer"
+VISIBILITY, POINTED_KEYS = "KHR_node_visibility", "KHR_animation_pointer"
 """Extensions that hide a body in programs that know them. In others a hidden body has the scale 0."""
 
 
@@ -61,10 +61,11 @@ class GltfClip:
 
     def add_visibility(self, node: int, time: int, visible_K: Bool) -> None:
         """Add keys of a node's visibility, for programs that know the extensions."""
-        self.document.uses |= {VISIBILITY, POINTER}
+        self.document.uses |= {VISIBILITY, POINTED_KEYS}
         self.document.tables["nodes"][node]["extensions"] = {VISIBILITY: {"visible": True}}
         pointer = {"pointer": f"/nodes/{node}/extensions/{VISIBILITY}/visible"}
-        self._channel({"path": "pointer", "extensions": {POINTER: pointer}}, time, visible_K.astype(np.uint8), "STEP")
+        target = {"path": "pointer", "extensions": {POINTED_KEYS: pointer}}
+        self._channel(target, time, visible_K.astype(np.uint8), "STEP")
 
     def _channel(self, target: dict[str, Any], time: int, values: Float | Int, steps: str) -> None:
         self._samplers.append({"input": time, "output": self.document.numbers(values), "interpolation": steps})

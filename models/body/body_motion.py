@@ -90,6 +90,6 @@ class BodyMotion:
         return BodyPose(rotation_B33=rotation_B33, root_3=self.root_T3[frame], shape_C=self.shape_C)
 
 
-def always_seen(frames: int) -> U8:
+def seen_in_all(frames: int) -> U8:
     """The presence of a person who is visible in all frames."""
     return np.full(frames, SEEN, np.uint8)

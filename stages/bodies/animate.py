@@ -20,7 +20,7 @@ from models.animation.animation_clip import (
 from models.animation.viewer_page import VideoPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS, tile_side
 from pipeline.stage import Job, Stage, StageError, fitting_name
-from stages.bodies.clip_notes import never_seen_notes, presence_notes
+from stages.bodies.clip_notes import presence_notes, unseen_notes
 from stages.bodies.recorded_bodies import RecordedBodies
 from stages.bodies.recorded_clip import PERSON, ClipSettings, lasting_people, recorded_clip, shown_enough
 from stages.bodies.recording import BodyRecording
@@ -156,7 +156,7 @@ class Animate(Stage):
         facts: dict[str, Any] = {"people": len(self._animated)}
         others = list(written.values())
         named = others if len(others) <= NAMED_FILES else [others[0], f"… {others[-1]} ({len(others)} files)"]
-        notes = [*camera_notes(cameras), *presence_notes(clip, _suffix(self._job)), *never_seen_notes(clip)]
+        notes = [*camera_notes(cameras), *presence_notes(clip, _suffix(self._job)), *unseen_notes(clip)]
         notes += [f"also written: {', '.join(named)}"] if others else []
         warnings = [*self._warnings(cameras, len(recorded.cuts)), *left_out, *moved]
         facts |= {key: texts for key, texts in (("notes", notes), ("warnings", warnings)) if texts}

@@ -39,10 +39,10 @@ def presence_notes(clip: AnimationClip, suffix: str) -> list[str]:
     return notes if len(notes) <= NAMED else [*notes[:NAMED], f"… and {len(notes) - NAMED} more of these notes"]
 
 
-def never_seen_notes(clip: AnimationClip) -> list[str]:
+def unseen_notes(clip: AnimationClip) -> list[str]:
     """A sentence for each of the first people of whom parts of the body are never seen."""
     found = [
         f"{', '.join(parts)} of {name} {'are' if len(parts) > 1 else 'is'} never seen: the pose there is a usual one"
-        for name, parts in clip.never_seen_of.items() if parts
+        for name, parts in clip.unseen_parts_of.items() if parts
     ]
     return found if len(found) <= NAMED else [*found[:NAMED], f"… and of {len(found) - NAMED} further people"]

@@ -100,7 +100,7 @@ def seen_shares(seen_TB: Column) -> F32:
     return np.asarray((seen_TB >= 255 * VISIBLE) @ _skin_shares(), np.float32)
 
 
-def never_seen(seen_TB: Column) -> list[str]:
+def unseen_parts(seen_TB: Column) -> list[str]:
     """Names of the parts of the body that no frame shows, such as `leg.L`. Arguments as for `seen_shares`."""
     body, seen_B = load_body(), seen_TB.max(axis=0) >= 255 * VISIBLE
     found = []

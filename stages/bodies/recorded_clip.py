@@ -19,7 +19,7 @@ from models.motion.grounding import grounded_motion
 from models.motion.shared_floor import shared_floor
 from models.motion.smoothing import smoothed_motion
 from stages.bodies.body_height import resized, standing_height
-from stages.bodies.person_record import PersonRecord, never_seen, seen_shares
+from stages.bodies.person_record import PersonRecord, seen_shares, unseen_parts
 from stages.bodies.recorded_bodies import RecordedBodies
 from stages.bodies.shot_cameras import ShotCamera, shot_of
 
@@ -107,8 +107,8 @@ def recorded_clip(
     }
     first = next(iter(lasting))
     camera = _scene_camera(recorded, lasting[first], grounds[shots[first]], rotating.get(shots[first]))
-    lacking = {f"{PERSON}{name}": never_seen(record.column("seen")) for name, record in lasting.items()}
-    return AnimationClip(motion_of=standing, camera=camera, cuts=recorded.cuts, never_seen_of=lacking)
+    lacking = {f"{PERSON}{name}": unseen_parts(record.column("seen")) for name, record in lasting.items()}
+    return AnimationClip(motion_of=standing, camera=camera, cuts=recorded.cuts, unseen_parts_of=lacking)
 
 
 def _finished(motion: BodyMotion, ground: Ground, settings: ClipSettings) -> BodyMotion:

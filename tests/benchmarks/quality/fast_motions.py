@@ -24,7 +24,7 @@ from scipy.ndimage import binary_opening, gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, Float
-from models.body.body_motion import BodyMotion, always_seen
+from models.body.body_motion import BodyMotion, seen_in_all
 from models.body.camera import PinholeCamera
 from models.body.open_body import bones_over_time, load_body
 from models.body.pose_library import STORED_BONES, UNIT, all_bones
@@ -200,7 +200,7 @@ def turned(turn_TB33: F32, root_T3: F32, rng: Rng) -> BodyMotion:
         shape_C=np.zeros(len(body.component_CV3), np.float32),
         second_T=np.arange(frames) / FPS,
         confidence_TJ=np.ones((frames, len(body.keypoint_KV)), np.float32),
-        presence_T=always_seen(frames),
+        presence_T=seen_in_all(frames),
         camera=None,
     )
 

@@ -21,7 +21,7 @@ from fractions import Fraction
 import numpy as np
 
 from models.arrays import F32, F64
-from models.body.body_motion import BodyMotion, always_seen
+from models.body.body_motion import BodyMotion, seen_in_all
 from models.body.body_pose import posed_keypoints
 from models.body.fitted_body import FittedBody
 from models.body.open_body import KEYPOINT_NAMES, bones_over_time, load_body
@@ -77,7 +77,7 @@ def _on_the_floor(turn_TB33: F32, shape_C: F32) -> BodyMotion:
     return BodyMotion(
         rotation_TK33=turn_TB33, root_T3=root_T3.astype(np.float32), shape_C=shape_C,
         second_T=np.arange(FRAMES) / FPS, confidence_TJ=np.ones((FRAMES, len(KEYPOINT_NAMES)), np.float32),
-        presence_T=always_seen(FRAMES), camera=None,
+        presence_T=seen_in_all(FRAMES), camera=None,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from models.animation.rig_keys import rig_keys
 from models.animation.rig_motion import rig_parts
 from models.animation.skeletons import SkeletonName
 from models.animation.skinned_mesh import skinned_mesh
-from models.body.body_motion import BodyMotion, always_seen
+from models.body.body_motion import BodyMotion, seen_in_all
 from models.body.open_body import KEYPOINT_NAMES
 from models.body.pose_library import all_bones, load_poses
 
@@ -33,7 +33,7 @@ def library_motion(frames: int = 24, fps: float = 30.0, poses: tuple[int, ...] =
     return BodyMotion(
         rotation_TK33=rotation_TB33.astype(np.float32), root_T3=root_T3.astype(np.float32), shape_C=SHAPE,
         second_T=np.arange(frames) / fps, confidence_TJ=np.ones((frames, len(KEYPOINT_NAMES)), np.float32),
-        presence_T=always_seen(frames), camera=None,
+        presence_T=seen_in_all(frames), camera=None,
     )
 
 

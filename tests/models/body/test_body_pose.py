@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from models.body.body_motion import BodyMotion, always_seen
+from models.body.body_motion import BodyMotion, seen_in_all
 from models.body.body_pose import BodyPose, posed_bones, posed_keypoints, posed_vertices
 from models.body.open_body import KEYPOINT_NAMES, forward_kinematics, load_body, skin
 
@@ -53,6 +53,6 @@ def test_a_motion_gives_its_poses():
     motion = BodyMotion(
         rotation_TK33=np.stack([first.rotation_B33, second.rotation_B33]), root_T3=np.stack([first.root_3] * 2),
         shape_C=first.shape_C, second_T=np.array([0, 0.04]), confidence_TJ=np.ones((2, 23), np.float32),
-        presence_T=always_seen(2), camera=None,
+        presence_T=seen_in_all(2), camera=None,
     )
     np.testing.assert_array_equal(motion.pose(1).rotation_B33, second.rotation_B33)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, Float
-from models.body.body_motion import BodyMotion, always_seen
+from models.body.body_motion import BodyMotion, seen_in_all
 from models.body.open_body import load_body
 
 FPS = 30.0
@@ -23,7 +23,7 @@ def still_motion(frames: int) -> BodyMotion:
         shape_C=shape_C,
         second_T=np.arange(frames) / FPS,
         confidence_TJ=np.ones((frames, len(body.keypoint_KV)), np.float32),
-        presence_T=always_seen(frames),
+        presence_T=seen_in_all(frames),
         camera=None,
     )
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from models.body.charts import COARSE_NAMES
+from models.body.charts import COARSE_NAMES, MIRROR_COARSE
+from models.body.open_body import MIRROR_JOINT
 from pipeline.stage import StageError
 from stages.studio.disagreements import Works, answer_at, matched_people
 from stages.studio.work.actions import (
@@ -25,6 +26,7 @@ from stages.studio.work.actions import (
     SetStatus,
     Sources,
     Start,
+    SwapSides,
     Together,
 )
 from stages.studio.work.part_map import ERASE, PixelMask
@@ -197,16 +199,33 @@ def _point_taken(number: int, mine: PersonWork, theirs: PersonWork, part: int, p
     return None if answer is None else [replace(answer, person=number, number=point)]
 
 
-def corrected_item(action: Action) -> str | None:
-    """What an action of a reviewer decides anew; None for one that decides nothing alone."""
+def corrected_items(action: Action, work: PersonWork) -> tuple[str, ...]:
+    """What an action of a reviewer on a person decides anew; nothing where it decides nothing alone."""
     if isinstance(action, Answer):
-        return None if action.verdict == "open" else f"point {action.part} {action.number}"
+        return () if action.verdict == "open" else (f"point {action.part} {action.number}",)
     if isinstance(action, Paint):
-        return f"part {action.part}" if action.part != ERASE else None
+        return (f"part {action.part}",) if action.part != ERASE else ()
     if isinstance(action, SetKeypoint):
-        return f"joint {action.joint}"
+        return (f"joint {action.joint}",)
+    if isinstance(action, SwapSides):
+        return tuple(_swapped_items(work, action.part))
     named = {SetBox: "box", SetKind: "kind", SetOutline: "outline"}
-    return named.get(type(action))
+    return (named[type(action)],) if type(action) in named else ()
+
+
+def _swapped_items(work: PersonWork, swapped: int) -> Iterator[str]:
+    """What the person has on either side of the exchanged parts, under the names of both sides."""
+    painted = {part for part, _ in _part_masks(work)}
+    for part, other in enumerate(MIRROR_COARSE.tolist()):
+        if part == other or swapped not in (ERASE, part, other):
+            continue
+        if painted & {part, other}:
+            yield f"part {part}"
+        points = max((work.asked.get(side, ()) for side in (part, other)), key=len)
+        yield from (f"point {part} {at}" for at, one in enumerate(points) if one.answer is not None)
+    if swapped == ERASE:
+        twins = ((at, other) for at, other in enumerate(MIRROR_JOINT) if at != other)
+        yield from (f"joint {at}" for at, other in twins if at in work.keypoints or other in work.keypoints)
 
 
 def with_decisions(action: Action, sheet: WorkSheet) -> Action:
@@ -217,6 +236,7 @@ def with_decisions(action: Action, sheet: WorkSheet) -> Action:
     decided = [
         Decide(person=one.person, item=item, choice=NEW)
         for one in changes
-        if not isinstance(one, SetStatus | Together) and one.person in sheet.people and (item := corrected_item(one))
+        if not isinstance(one, SetStatus | Together) and one.person in sheet.people
+        for item in corrected_items(one, sheet.people[one.person])
     ]
     return Together(actions=(*changes, *decided)) if decided else action

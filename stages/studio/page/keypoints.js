@@ -3,11 +3,12 @@
 import { isNear } from "./masks.js";
 import { act, actTogether, proposeAgain } from "./messages.js";
 import { swapSides } from "./parts.js";
-import { DOUBLE_MS, DOUBLE_PX } from "./pointers.js";
+import { DOUBLE_MS, DOUBLE_PX, nearest } from "./pointers.js";
 import { button, element, gate, person, picture, proposal, row, show, sidedName, trouble, work } from "./state.js";
 import { JOINTS } from "./words.js";
 
-const MARKS = { 2: "visible", 1: "hidden", 0: "not in image" };
+/** Visible, hidden, and not in the image: in full and, for narrow screens, short. */
+const MARKS = { 2: ["visible", "✓"], 1: ["hidden", "○"], 0: ["not in image", "–"] };
 
 /** How far from a keypoint the surface is looked for, of the box's longer side. */
 const NEAR = 0.02;
@@ -19,6 +20,9 @@ function visibilityAt(joint, x, y) {
   if (proposal()?.turned_away.includes(joint)) return 1;
   return !map || isNear(map, work.joints[joint], x, y, reach) ? 2 : 1;
 }
+
+/** Pixels of the screen: how far a mouse takes hold of a keypoint, and the movement that makes a drag of a press. */
+const KEYPOINT_REACH = 10, DRAG = 3;
 
 const accepted = gate();
 const accept = () => accepted.run(async () => {
@@ -34,24 +38,40 @@ let before = { at: /** @type {[number, number]} */ ([0, 0]), time: 0 };
 
 /** @type {import("./pointers.js").Tool} */
 const tool = {
+  /** Takes hold of the nearest keypoint, which follows the pointer at its distance; elsewhere the chosen one is set. */
   down(where) {
-    const reach = 10 * picture.reach / picture.scale, known = Object.entries(person()?.keypoints || {});
-    const near = known.find(([, [x, y, seen]]) => seen && Math.hypot(x - where[0], y - where[1]) < reach);
-    work.drag = { moved: near !== undefined };
-    if (near) { work.joint = Number(near[0]); show(); }
-    this.move(where);
+    const seen = Object.entries(person()?.keypoints || {}).filter(([, one]) => one[2]);
+    const held = nearest(seen.map(([, one]) => one), where, KEYPOINT_REACH * picture.reach / picture.scale);
+    work.drag = { from: where, held: held < 0 ? null : { joint: Number(seen[held][0]), at: seen[held][1] }, moved: false };
+    if (held < 0) this.move(where);
   },
-  move(where) { if (work.drag) { work.draft = where; picture.redraw(); } },
+  move(where) {
+    const { drag } = work;
+    if (!drag) return;
+    const [dx, dy] = [where[0] - drag.from[0], where[1] - drag.from[1]], { held } = drag;
+    if (held && !drag.moved) {
+      if (Math.hypot(dx, dy) * picture.scale < DRAG * picture.reach) return;
+      drag.moved = true;
+      work.joint = held.joint;
+      show();
+    }
+    work.draft = held ? [held.at[0] + dx, held.at[1] + dy] : where;
+    picture.redraw();
+  },
   up(where) {
-    const { drag, image } = work, [x, y] = where, one = person();
+    const { drag, image, draft } = work, one = person(), held = drag?.held;
     this.cancel();
-    const [last_x, last_y] = before.at, far = Math.hypot(x - last_x, y - last_y) * picture.scale;
+    const far = Math.hypot(where[0] - before.at[0], where[1] - before.at[1]) * picture.scale;
     const doubled = !drag?.moved && Date.now() - before.time < DOUBLE_MS && far < DOUBLE_PX;
     before = { at: where, time: Date.now() };
-    if (doubled || !drag || !one || !image || x < 0 || y < 0 || x >= image.width || y >= image.height) return;
-    const visibility = one.keypoints[work.joint]?.[2] || 2;
-    void act({ do: "keypoint", person: work.person, joint: work.joint, x, y, visibility });
-    if (!drag.moved) next();
+    if (doubled || !drag || !one || !image) return;
+    const known = one.keypoints[work.joint]?.[2];
+    // A press on another keypoint chooses it, unless the chosen one waits for its place.
+    if (held && !drag.moved && known && held.joint !== work.joint) { work.joint = held.joint; return show(); }
+    const [x, y] = drag.moved ? draft : where;
+    if (x < 0 || y < 0 || x >= image.width || y >= image.height) return;
+    void act({ do: "keypoint", person: work.person, joint: work.joint, x, y, visibility: known || 2 });
+    if (!held || !known) next();
   },
   cancel() { work.drag = work.draft = null; picture.redraw(); },
 };
@@ -103,14 +123,15 @@ function panel() {
   const list = row(JOINTS.map((name, joint) => {
     const one = person()?.keypoints[joint];
     const made = button("", () => { work.joint = joint; show(); }, joint === work.joint);
-    made.append(...sidedName(name), element("span", one ? MARKS[one[2]] : "", "state"));
+    const [long, short] = one ? MARKS[one[2]] : ["", ""];
+    made.append(...sidedName(name), element("span", long, "state long"), element("span", short, "state short"));
     made.dataset.side = name.split(" ")[0];
     return made;
   }), "joints");
   const set = Object.keys(person()?.keypoints || {}).length;
   return [list, row([`${set} of ${JOINTS.length} are set `, button("accept the proposed keypoints (A)", accept, false, "accept"),
     button("visible / hidden (V)", setVisibility), button("not in the image (H)", leaveOut),
-    button("left ↔ right (L)", swapJoint, false, "swap"), button("all (Shift L)", () => swapSides(0), false, "swap_all"),
+    button("left ↔ right (L)", swapJoint, false, "swap"), button("all sides (Shift L)", () => swapSides(0), false, "swap_all"),
     button("ask again (R)", proposeAgain, false, "again")])];
 }
 

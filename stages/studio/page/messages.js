@@ -1,8 +1,8 @@
 // What the annotator does becomes a message; what the server answers becomes the state of the page.
 "use strict";
 import { unpacked } from "./masks.js";
-import { get, picture as loadPicture, post, send } from "./server.js";
-import { numbers, OUTLINE, person, picture, show, trouble, work } from "./state.js";
+import { get, picture as loadPicture, post, send, settled } from "./server.js";
+import { gate, numbers, OUTLINE, person, picture, show, trouble, work } from "./state.js";
 
 /**
  * Send what the annotator did to the image. True when the server took it.
@@ -88,8 +88,10 @@ export async function takeImage(name) {
 /** A proposal with its map unpacked. */
 const withMap = async one => ({ ...one, map: await unpacked(one.parts) });
 
+const again = gate();
 /** Ask the network for the box of the chosen person, which somebody drew or corrected. */
-export async function proposeAgain() {
+export const proposeAgain = () => again.run(async () => {
+  await settled();  // the program sees the box as the page does
   const { image, person: number } = work, one = person();
   if (!image || !one) return trouble("choose a person first");
   trouble("the network looks at this box …");
@@ -100,7 +102,7 @@ export async function proposeAgain() {
     trouble(found.person ? "" : "the network sees nobody in this box");
   } catch (error) { trouble(/** @type {Error} */ (error).message); }
   show();
-}
+});
 
 async function propose(image) {
   try {

@@ -93,13 +93,13 @@ const polygon = {
     const done = work.path ? null : work.polygonDone, found = done && grabbed(done.path, where, picture.scale / picture.reach);
     if (!found) return;
     const path = found.corner ? done.path : inserted(done.path, found.index, where);
-    work.drag = { from: where, index: found.index, path, changed: !found.corner };
+    work.drag = { from: where, at: path[found.index], index: found.index, path, changed: !found.corner };
     picture.redraw();
   },
   move(where) {
-    const { drag } = work;
-    if (!drag || (!drag.changed && Math.hypot(where[0] - drag.from[0], where[1] - drag.from[1]) * picture.scale < 3)) return;
-    Object.assign(drag, { changed: true, path: moved(drag.path, drag.index, where) });
+    const { drag } = work, dx = drag && where[0] - drag.from[0], dy = drag && where[1] - drag.from[1];
+    if (!drag || (!drag.changed && Math.hypot(dx, dy) * picture.scale < 3 * picture.reach)) return;
+    Object.assign(drag, { changed: true, path: moved(drag.path, drag.index, [drag.at[0] + dx, drag.at[1] + dy]) });
     picture.redraw();
   },
   // A corner is set when the finger is lifted: two fingers that zoom set none.
@@ -195,6 +195,15 @@ function draw(context) {
   if (!work.polygon && picture.pointer) picture.brush(picture.pointer, work.radius);
 }
 
+/** Change the brush, and show its size in the middle of the window until the slider is released. @param {number} radius */
+function showRadius(radius) {
+  const { clientWidth, clientHeight } = picture.canvas;
+  work.radius = radius;
+  picture.pointer = picture.toImage(clientWidth / 2, clientHeight / 2);
+  addEventListener("pointerup", () => { picture.pointer = null; picture.redraw(); }, { once: true });
+  picture.redraw();
+}
+
 /** The largest radius of the brush: large people have large parts. */
 const mostRadius = () => Math.max(80, Math.round(Math.min(work.image?.width || 0, work.image?.height || 0) / 12));
 
@@ -217,13 +226,14 @@ function panel() {
     ...(work.part === OUTLINE || outlineLeft() ? [button("outline = all parts (U)", outlineFromParts)] : []),
     ...(work.polygon && work.path ? [button("close (Enter)", closePolygon, false, "close"), button("corner back (⌫)", lastCorner)] : []),
     ...(work.polygon && work.polygonDone && !work.path ? [button("delete corner (Del)", deleteCorner, false, "corner")] : []),
-    button("left ↔ right (L)", swapPart, false, "swap"), button("all (Shift L)", () => swapSides(0), false, "swap_all"),
+    button("left ↔ right (L)", swapPart, false, "swap"), button("all sides (Shift L)", () => swapSides(0), false, "swap_all"),
     button("ask again (R)", proposeAgain, false, "again"),
     button("show proposals", () => { work.showProposals = !work.showProposals; show(); }, work.showProposals),
   ]);
   const warning = outlineLeft() ? [element("small", "The parts are corrected, the visible outline is still as proposed.")] : [];
-  return [palette, tools, ...warning, slider("brush", 1, mostRadius(), work.radius, value => { work.radius = value; }),
-    slider("opacity", 0, 100, 100 * work.opacity, value => { work.opacity = value / 100; picture.redraw(); })];
+  const sliders = row([slider("brush", 1, mostRadius(), work.radius, showRadius),
+    slider("opacity", 0, 100, 100 * work.opacity, value => { work.opacity = value / 100; picture.redraw(); })], "sliders");
+  return [palette, tools, ...warning, sliders];
 }
 
 export const parts = {

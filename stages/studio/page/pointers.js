@@ -49,6 +49,7 @@ export function listen(picture, tool, panning) {
     else active?.move(picture.toImage(...now));
     fingers.set(event.pointerId, now);
   });
+  canvas.addEventListener("contextmenu", event => event.preventDefault());  // of a finger that rests
   canvas.addEventListener("pointerleave", () => { picture.pointer = null; picture.redraw(); });
   const end = event => {
     if (!fingers.delete(event.pointerId)) return;
@@ -80,6 +81,13 @@ export function isDoubled(event) {
   return detail > 1 || near;
 }
 
+/** The index of the place that is nearest to another one; -1 where all are farther than a reach.
+ * @param {number[][]} places @param {number[]} where @param {number} reach */
+export function nearest(places, where, reach) {
+  const far = places.map(([x, y]) => Math.hypot(x - where[0], y - where[1])), least = Math.min(...far);
+  return least < reach ? far.indexOf(least) : -1;
+}
+
 /**
  * Which sides of a box a place takes hold of: [x side, y side] of 0 (none), -1 and 1; null when outside of it.
  * @param {number[]} box
@@ -90,8 +98,8 @@ export function sidesAt(box, at, scale) {
   const reach = HANDLE / scale, [x0, y0, x1, y1] = box, [x, y] = at;
   if (x < x0 - reach || x > x1 + reach || y < y0 - reach || y > y1 + reach) return null;
   const side = (value, low, high) => {
-    if (Math.abs(value - low) <= reach) return -1;
-    return Math.abs(value - high) <= reach ? 1 : 0;
+    const before = Math.abs(value - low), after = Math.abs(value - high);
+    return Math.min(before, after) > reach ? 0 : before < after ? -1 : 1;
   };
   return [side(x, x0, x1), side(y, y0, y1)];
 }

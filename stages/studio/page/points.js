@@ -2,9 +2,9 @@
 "use strict";
 import { COLOURS, drawMap } from "./map_pictures.js";
 import { act, message } from "./messages.js";
-import { isDoubled } from "./pointers.js";
+import { isDoubled, nearest } from "./pointers.js";
 import { post } from "./server.js";
-import { asked, button, gate, person, picture, row, show, trouble, work } from "./state.js";
+import { asked, button, element, gate, person, picture, row, show, trouble, work } from "./state.js";
 import { isDone, nextPoint, paintedParts, setPart } from "./steps.js";
 import { clickInView, drawViews, loadViews, viewsFrame } from "./views.js";
 
@@ -116,7 +116,7 @@ function togglePreview() { work.preview = !work.preview; show(); }
 const tool = {
   down(where) {
     const reach = 12 * picture.reach / picture.scale;
-    const near = asked().findIndex(one => Math.hypot(one.x + 0.5 - where[0], one.y + 0.5 - where[1]) < reach);
+    const near = nearest(asked().map(one => [one.x + 0.5, one.y + 0.5]), where, reach);
     if (near >= 0) { work.number = near; show(); }
   },
   move() {}, up() {}, cancel() {},
@@ -155,9 +155,10 @@ function panel() {
   }), "partrow");
   const points = asked(), left = points.filter(one => one.verdict === "open").length;
   const none = paintedParts().includes(work.part) ? "points are being chosen … " : "paint this part first ";
-  const where = points.length ? `${table.name}: point ${work.number + 1} of ${points.length}, ${left} left ` : none;
+  const count = `${work.number + 1} of ${points.length}`, full = `${table.name}: point ${count}, ${left} left `;
+  const where = points.length ? [element("span", full, "long"), element("span", count, "short")] : [none];
   const choice = typeof person()?.hint === "boolean" ? [] : [button("guess", toggleHint, work.hint, "hint")];
-  const tools = row([where,
+  const tools = row([...where,
     button("hidden (H)", () => answer("hidden")), button("skip (S)", () => answer("skipped")), button("back (⌫)", back),
     button("next (Enter)", nextPoint),
     button("preview (P)", togglePreview, work.preview, "preview"), ...choice,

@@ -32,6 +32,9 @@ const page = Math.random().toString(36).slice(2);
 /** Number of messages that the program has not answered. */
 export const waiting = () => unsent;
 
+/** All messages until now are answered, and their answers shown. */
+export const settled = () => queue;
+
 /**
  * Send a message when those before have been answered and shown. Rejects with the server's sentence.
  * @param {string} path

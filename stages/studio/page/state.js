@@ -1,6 +1,7 @@
 // What the page has in front of it, and the small pieces of which its panels are made.
 "use strict";
 import { Picture } from "./picture.js";
+import { SHORT } from "./words.js";
 
 /** @typedef {import("./masks.js").LabelMap} LabelMap */
 /** @typedef {import("./server.js").Person} Person */
@@ -130,6 +131,15 @@ export function proposal() {
   return best && best.share > 0.4 ? best.found : null;
 }
 
+/** A key in brackets, which touch screens do not show. */
+const KEY = /( \((?:Shift )?(?:[A-Z?⌫]|Enter|Del)\))/;
+/** A text whose keys are elements of their own, and whose name may be shorter on small screens. @param {string} text */
+export function captions(text) {
+  const [name, ...rest] = text.split(KEY), short = SHORT[name];
+  const first = short ? [element("span", name, "long"), element("span", short, "short")] : [name];
+  return [...first, ...rest.map(piece => (KEY.test(piece) ? element("span", piece, "key") : piece))];
+}
+
 /**
  * @param {string} text
  * @param {() => any} does
@@ -138,7 +148,7 @@ export function proposal() {
  */
 export function button(text, does, on = false, name = "") {
   const made = document.createElement("button");
-  made.textContent = text;
+  made.append(...captions(text));
   made.type = "button";
   made.className = on ? "on" : "";
   if (name) made.dataset.name = name;
@@ -151,10 +161,10 @@ export function element(kind, text, style = "") {
   return Object.assign(document.createElement(kind), { textContent: text, className: style });
 }
 
-/** A name with a side, in full and, for narrow screens, short. @param {string} name @param {string} [before] */
-export function sidedName(name, before = "") {
-  const short = name.replace("left ", "L ").replace("right ", "R ").replace("visible ", "");
-  return [element("span", before + name, "long"), element("span", before + short, "short")];
+/** A name with a side: in full, after the number of its key, and short for narrow screens. @param {string} name @param {string} [key] */
+export function sidedName(name, key = "") {
+  const short = name.replace("left ", "L ").replace("right ", "R ").replace("visible ", "").replace(KEY, "");
+  return [element("span", key + name, "long"), element("span", short, "short")];
 }
 
 /** @param {(Node|string)[]} inside @param {string} [id] */

@@ -11,7 +11,7 @@ import { points } from "./points.js";
 import { review, sentBack } from "./review.js";
 import { showProgress } from "./progress.js";
 import { get, post, REVIEW, waiting, withToken } from "./server.js";
-import { at, button, element, numbers, OUTLINE, person, picture, row, show, trouble, whenShown, work } from "./state.js";
+import { at, button, captions, element, numbers, OUTLINE, person, picture, row, show, trouble, whenShown, work } from "./state.js";
 import { fit, nextPerson, nextStage, setPart, setStage, take } from "./steps.js";
 import { views } from "./views.js";
 import { KEYS, RULES, TASKS } from "./words.js";
@@ -49,7 +49,7 @@ whenShown(() => {
   for (const one of at("stages").children) one.className = one.dataset.stage === work.stage ? "on" : "";
   const nothing = REVIEW ? "The list of images (I) shows what is reviewed, what was sent back, and what nobody has finished."
     : "Thank you. Nothing is left for you. The list of images shows what you did.";
-  at("task").textContent = work.image ? TASKS[work.stage] : nothing;
+  at("task").replaceChildren(...captions(work.image ? TASKS[work.stage] : nothing));
   at("notes").replaceChildren(...work.notes.map(one => (
     element("div", `${one.reviewer} sent back person ${numbers().indexOf(one.person) + 1}: ${one.note}`))));
   const one = person(), sheet = work.sheet;

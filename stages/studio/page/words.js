@@ -5,10 +5,17 @@
 export const STAGES = ["people", "parts", "points", "keypoints"];
 export const TASKS = {
   review: "Where annotators disagree, the worst first. Take an answer, give a new one, or send the person back.",
-  people: "Draw a box around each person, or accept the dashed ones: click one, or A for all. Drag sides and corners to correct.",
+  people: "Draw a box around each person, or accept the dashed ones: click one, or accept all (A). Drag sides and corners to correct.",
   parts: "Choose a part and paint it, or accept the faint proposal (A) and correct it. The outline comes last.",
   points: "A point blinks on the image. Click its place of the body on a view.",
-  keypoints: "Click the chosen keypoint, or accept the faint ones (A) and drag them right. V changes visible and hidden.",
+  keypoints: "Click the place of the chosen keypoint, or accept the faint ones (A) and drag them right. Set what is hidden (V).",
+};
+/** What buttons say on small and touch screens, where that is shorter. @type {Record<string, string>} */
+export const SHORT = {
+  "accept this one": "accept", "outline = all parts": "= all parts", "left ↔ right": "L ↔ R", "all sides": "all ↔",
+  "show proposals": "proposals", "accept the proposed keypoints": "accept", "visible / hidden": "hidden", "not in the image": "absent",
+  "network's points": "network", "ask the network again": "ask again", "finish image": "finish", "finish review": "finish",
+  "keys, rules": "rules", "not a person": "no person",
 };
 export const JOINTS = ["nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder",
   "left elbow", "right elbow", "left wrist", "right wrist", "left hip", "right hip", "left knee", "right knee", "left ankle",

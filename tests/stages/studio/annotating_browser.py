@@ -8,6 +8,8 @@ from tests.stages.live.browser import Browser
 
 WIDTH, HEIGHT = 1280, 720
 SHIFT = 8
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 20))))"
+"""JavaScript: the window is drawn as it is now."""
 Place = tuple[float, float]
 
 
@@ -61,10 +63,11 @@ class AnnotatingBrowser(Browser):
 
     def key(self, key: str) -> None:
         """Press a key; a capital letter with Shift."""
-        code = f"Key{key.upper()}" if len(key) == 1 and key.isalpha() else key
+        kind = ("Digit" if key.isdigit() else "Key" if key.isalpha() else "") if len(key) == 1 else ""
+        code = f"{kind}{key.upper()}" if kind else key
         shift = SHIFT if len(key) == 1 and key.isupper() else 0
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=code, modifiers=shift)
+        for event in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=event, key=key, code=code, modifiers=shift)
 
     def on_image(self, x: float, y: float) -> Place:
         """Where a place of the image is in the window."""

@@ -80,9 +80,9 @@ def test_a_run_ends_with_the_file_and_the_next_goes_on(folder: Path) -> None:
     with running(folder, port) as process:
         posted(port, "/act", box(2))
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
-        assert process.returncode == 130 and f"annotate at http://127.0.0.1:{port}/" in told
-        assert "finished images: 0, people: 2" in told and "stopped early" not in told
+        _, printed = process.communicate(timeout=60)
+        assert process.returncode == 130 and f"annotate at http://127.0.0.1:{port}/" in printed
+        assert "finished images: 0, people: 2" in printed and "stopped early" not in printed
     made = read_dense_set(folder / "people.json")
     assert [(one.file_name, one.complete) for one in made.images] == [("0.png", False)]  # nobody opened the other
     assert [one.box_4 for one in made.people] == [(1, 1, 20, 29), (1, 1, 21, 29)]

@@ -75,7 +75,7 @@ def test_the_truth_looks_right_and_mistakes_do_not(dense_set: DenseSet) -> None:
     assert np.mean(found) >= 0.8
 
 
-def test_gaps_and_points_on_other_parts_are_told(dense_set: DenseSet) -> None:
+def test_gaps_and_points_on_other_parts_are_listed(dense_set: DenseSet) -> None:
     (person,) = dense_set.people
     points = person.points
     assert points is not None

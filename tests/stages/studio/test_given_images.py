@@ -40,7 +40,7 @@ def test_a_video_that_cannot_be_read_leaves_no_frames(tmp_path: Path) -> None:
         check_media(tmp_path / "notes.txt")
 
 
-def test_images_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+def test_images_of_the_same_name_get_names_of_their_own(tmp_path: Path) -> None:
     paths = [tmp_path / folder / "photo.png" for folder in ("a", "b")]
     for path in paths:
         path.parent.mkdir()

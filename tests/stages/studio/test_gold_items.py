@@ -145,9 +145,9 @@ def test_names_and_order_do_not_tell(work: tuple[Path, list[str]]) -> None:
     output, seen = work
     assert seen == [f"image {number}" for number in range(1, PHOTOS + 3)]
     desk = Workplace(images(output.parent, 0.25), output, copies=2, propose=guesses, hints="half")
-    told = json.dumps([desk.images({"who": "cyd"}), desk.take({"who": "exact", "image": seen[0]})])
+    sent = json.dumps([desk.images({"who": "cyd"}), desk.take({"who": "exact", "image": seen[0]})])
     desk.close()
-    assert "gold" not in told and "IMG" not in told and "image 8" in told
+    assert "gold" not in sent and "IMG" not in sent and "image 8" in sent
 
 
 def test_hidden_people_never_enter_the_file(work: tuple[Path, list[str]]) -> None:
@@ -191,7 +191,7 @@ def test_hints_are_those_of_the_coin(work: tuple[Path, list[str]]) -> None:
     assert hint_shown(TaskList(images=()), "a.png", "ann", 1) is None
 
 
-def test_the_guess_is_told_for_the_shown_half_alone(tmp_path: Path, folder: Path) -> None:
+def test_the_guess_is_shown_for_the_shown_half_alone(tmp_path: Path, folder: Path) -> None:
     photos = [one for one in images(folder, 0.0) if not one.task.gold]
     desk = Workplace(photos, tmp_path / "people.json", copies=1, propose=guesses, hints="half")
     for one in photos:
@@ -199,10 +199,10 @@ def test_the_guess_is_told_for_the_shown_half_alone(tmp_path: Path, folder: Path
         desk.act({**common, "action": action_record(SetBox(person=1, box_4=(0.0, 0.0, 300.0, 300.0)))})
         paint = Paint(person=1, part=1, mask=PixelMask.of_array(np.ones((90, 90), bool), 9, 9))
         desk.act({**common, "action": action_record(paint)})
-        told = desk.points.ask({**common, "part": 1})["sheet"]["people"][1]["hint"]
-        assert told is hint_shown(TaskList(images=(), hints="half"), one.task.name, "ann", 1)
-        assert bool(desk.points.guess({**common, "part": 1})["guesses"]) is told
-        if told:
+        shown = desk.points.ask({**common, "part": 1})["sheet"]["people"][1]["hint"]
+        assert shown is hint_shown(TaskList(images=(), hints="half"), one.task.name, "ann", 1)
+        assert bool(desk.points.guess({**common, "part": 1})["guesses"]) is shown
+        if shown:
             points = desk.points.propose_points(common)["sheet"]["people"][1]["asked"][1]
             assert points and all(point["proposed"] for point in points)
         else:

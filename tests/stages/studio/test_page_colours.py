@@ -28,7 +28,7 @@ def lab(rgb_N3: F32) -> F32:
     return found
 
 
-def test_parts_are_seen_on_skin_and_told_from_each_other() -> None:
+def test_parts_are_seen_on_skin_and_differ_from_each_other() -> None:
     script = (FOLDER / "map_pictures.js").read_text(encoding="utf-8")
     listed = re.search(r"export const COLOURS = \[(.*?)\]", script, re.DOTALL)
     inside = re.search(r"const INSIDE = (\d+), EDGE = 255", script)

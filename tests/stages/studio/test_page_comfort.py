@@ -12,13 +12,12 @@ import pytest
 from models.body.charts import COARSE_OF_CHART
 from models.structures import SurfaceMap
 from stages.studio.proposals import proposed_person
-from stages.studio.work.actions import Ask, Paint, SetBox, action_record
+from stages.studio.work.actions import Paint, SetBox
 from stages.studio.work.part_map import PixelMask
-from tests.stages.studio.annotating_browser import AnnotatingBrowser
-from tests.stages.studio.workplaces import Studio, scene_of_a_person
+from tests.stages.studio.annotating_browser import DRAWN, AnnotatingBrowser
+from tests.stages.studio.workplaces import Studio, act, scene_of_a_person, with_parts
 
 LEAST_LETTERS = 11
-DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 20))))"
 PAINTED = "(studio.work.maps[1]?.counts.slice(1).reduce((a, b) => a + b, 0) || 0)"
 LEFT, RIGHT = 9, 8
 """The lower legs."""
@@ -29,24 +28,6 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     made = Studio(tmp_path, scene_of_a_person())
     yield made
     made.close()
-
-
-def act(studio: Studio, *actions: Any) -> None:
-    for do in actions:
-        studio.workplace.act({"who": "ann", "image": "image0.png", "action": action_record(do)})
-
-
-def with_parts(studio: Studio, *asked: int) -> None:
-    """Ann's person with all parts of the truth; eight points of some of them are asked."""
-    coarse_HW = COARSE_OF_CHART[studio.scene.label_HW]
-    x0, y0, x1, y1 = (float(side) for side in studio.scene.box_N4[0])
-    act(studio, SetBox(person=1, box_4=(x0, y0, x1, y1)))
-    for part in np.unique(coarse_HW[coarse_HW > 0]).tolist():
-        act(studio, Paint(person=1, part=part, mask=PixelMask.of_array(coarse_HW == part, 0, 0)))
-    for part in asked:
-        at_M2 = np.argwhere(coarse_HW == part)
-        at_M2 = at_M2[:: max(1, len(at_M2) // 8)][:8]
-        act(studio, Ask(person=1, part=part, pixels=tuple((int(x), int(y)) for y, x in at_M2)))
 
 
 def work(studio: Studio) -> Any:

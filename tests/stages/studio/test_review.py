@@ -151,6 +151,22 @@ def test_decisions_are_in_the_file_and_can_be_undone(desk: Desk) -> None:
         desk.act("ann", {"do": "box", "person": 1, "box_4": BOX})
 
 
+def test_exchanged_sides_are_decided(desk: Desk) -> None:
+    """Both parts with their answered points, and with the whole person the keypoints; all else stays open."""
+    both_annotate(desk)
+    desk.review("take")
+    people = desk.act("lea", {"do": "swap", "person": 1, "part": 2}, review=True)["sheet"]["people"]
+    assert people[1]["decided"] == {"part 2": "", "part 3": ""}
+    assert not desk.act("lea", "undo", review=True)["sheet"]["people"][1]["decided"]
+    desk.act("lea", {"do": "ask", "person": 1, "part": 3, "pixels": [[20, 55], [18, 52]]}, review=True)
+    desk.act("lea", {"do": "answer", "person": 1, "part": 3, "number": 1, "verdict": "hidden"}, review=True)
+    desk.act("lea", {"do": "keypoint", "person": 1, "joint": 0, "x": 20, "y": 12, "visibility": 2}, review=True)
+    desk.act("lea", {"do": "keypoint", "person": 1, "joint": 9, "x": 20, "y": 52, "visibility": 2}, review=True)
+    known = {"point 3 1", "joint 0", "joint 9"}
+    people = desk.act("lea", {"do": "swap", "person": 1, "part": 0}, review=True)["sheet"]["people"]
+    assert set(people[1]["decided"]) == known | {"part 2", "part 3", "point 2 1", "joint 10"}
+
+
 def test_the_whole_person_of_one_annotator(desk: Desk) -> None:
     both_annotate(desk)
     desk.review("take")
@@ -169,16 +185,16 @@ def test_what_is_sent_back_comes_again(desk: Desk) -> None:
     desk.review("send_back", person=1, annotator="bob", note="the hand is further left")
     with pytest.raises(StageError, match="sent back to bob"):
         desk.act("lea", {"do": "status", "status": "finished"}, review=True)
-    told = desk.work.take({"who": "bob"})
-    assert told["image"]["name"] == "a.png"
-    assert told["notes"] == [{"reviewer": "lea", "person": 1, "note": "the hand is further left"}]
+    taken = desk.work.take({"who": "bob"})
+    assert taken["image"]["name"] == "a.png"
+    assert taken["notes"] == [{"reviewer": "lea", "person": 1, "note": "the hand is further left"}]
     assert desk.work.take({"who": "lea", "review": True})["image"] is None
     states = [one["state"] for one in desk.work.images({"who": "lea", "review": True})["images"]]
     assert states == ["returned", "waiting"]
     desk.work.close()
     desk.open()  # all of it is in the journal
-    told = desk.work.take({"who": "bob"})
-    assert told["image"]["name"] == "a.png" and told["notes"]
+    taken = desk.work.take({"who": "bob"})
+    assert taken["image"]["name"] == "a.png" and taken["notes"]
     desk.act("bob", {"do": "paint", "person": 1, "part": 0, "mask": square(15, 50, 8)})
     desk.act("bob", {"do": "paint", "person": 1, "part": 3, "mask": square(12, 50, 8)})
     assert not desk.act("bob", {"do": "status", "status": "finished"})["notes"]

@@ -13,14 +13,15 @@ import pytest
 from models.body.charts import COARSE_OF_CHART
 from pipeline.stage import StageError
 from stages.live.page_server import MAX_REQUESTS
-from stages.studio.work.actions import Ask, Paint, SetBox, action_record
+from stages.studio.work.actions import Ask, Paint, SetBox
 from stages.studio.work.part_map import PixelMask
-from tests.stages.studio.annotating_browser import AnnotatingBrowser
-from tests.stages.studio.workplaces import Studio, scene_of_a_person
+from tests.stages.studio.annotating_browser import DRAWN, AnnotatingBrowser
+from tests.stages.studio.workplaces import Studio, act, scene_of_a_person, with_parts
 
 ANSWERED = "studio.work.sheet.people[1].asked[1].filter(one => one.verdict !== 'open').length"
 PAINTED = "studio.work.maps[1].label.filter(Boolean).length"
-SIDE = 8
+LEFT, RIGHT = 9, 8
+"""The lower legs."""
 PLACES = [(180.0, 180.0), (150.0, 150.0), (200.0, 200.0)]
 
 
@@ -31,12 +32,11 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     torso_HW = COARSE_OF_CHART[made.scene.label_HW] == 1
     at_M2 = np.argwhere(torso_HW)[:: torso_HW.sum() // 8][:8]
     x0, y0, x1, y1 = (float(side) for side in made.scene.box_N4[0])
-    for do in (
-        SetBox(person=1, box_4=(x0, y0, x1, y1)),
+    act(
+        made, SetBox(person=1, box_4=(x0, y0, x1, y1)),
         Paint(person=1, part=1, mask=PixelMask.of_array(torso_HW, 0, 0)),
         Ask(person=1, part=1, pixels=tuple((int(column), int(row)) for row, column in at_M2)),
-    ):
-        made.workplace.act({"who": "ann", "image": "image0.png", "action": action_record(do)})
+    )
     yield made
     made.close()
 
@@ -160,3 +160,84 @@ def test_boxes_that_wait_are_of_two_people(studio: Studio, browser: AnnotatingBr
     studio.open()
     browser.wait("Object.keys(studio.work.sheet.people).length === 3", 30)
 
+
+def test_the_network_is_asked_about_the_box_as_it_is_then(
+    studio: Studio, browser: AnnotatingBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`R` before the corrected box is confirmed, twice, and again without a connection."""
+    browser.begin(studio.address, "ann")
+    browser.run("studio.setStage('people'); 0")
+    browser.run(DRAWN)
+    x0, y0, x1, y1 = (float(side) for side in studio.scene.box_N4[0])
+    go = held(studio, monkeypatch)
+    browser.drag([browser.on_image(x1, y1), browser.on_image(x1 - 5, y1 - 10), browser.on_image(x1 - 10, y1 - 20)])
+    browser.key("r")
+    browser.key("r")
+    assert studio.boxes_asked == []
+    go.set()
+    browser.wait("Boolean(studio.work.again[1])")
+    assert np.allclose(studio.boxes_asked, [[x0, y0, x1 - 10, y1 - 20]], atol=1)
+    browser.run("studio.work.again = {}; 0")
+    studio.close()
+    browser.key("r")
+    browser.wait("document.getElementById('notice').textContent.includes('no connection')")
+    studio.open()
+    browser.wait("Boolean(studio.work.again[1]) && !document.getElementById('notice').textContent", 30)
+    assert len(studio.boxes_asked) == 1 and browser.run("studio.work.sheet.undo") == 4
+
+
+def test_sides_are_exchanged_once_for_each_press(
+    studio: Studio, browser: AnnotatingBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`L` with a stroke in between, on a slow program; `L` and `Shift L` without a connection."""
+    with_parts(studio, LEFT)
+    browser.begin(studio.address, "ann")
+    browser.run("studio.setStage('parts'); studio.work.part = 1; 0")
+    steps, before = browser.run("studio.work.sheet.undo"), studio.workplace.sheet("image0.png", "ann").people[1]
+    go = held(studio, monkeypatch)
+    browser.key("9")
+    browser.key("l")
+    stroke(studio, browser, 5)  # of the left leg, after the exchange
+    browser.key("l")
+    go.set()
+    browser.wait(f"studio.waiting() === 0 && studio.work.sheet.undo === {steps + 3}")
+    check_map(studio, browser)
+    now = studio.workplace.sheet("image0.png", "ann").people[1]
+    assert now.asked == before.asked and now.parts is not None and before.parts is not None
+    count = {part: (now.parts.label_hw == part).sum() - (before.parts.label_hw == part).sum() for part in (LEFT, RIGHT)}
+    assert count[RIGHT] > 100 >= abs(count[LEFT])
+    studio.close()
+    for key in ("l", "L"):
+        browser.key(key)
+    browser.wait("document.getElementById('notice').textContent.includes('2 of your actions wait')")
+    studio.open()
+    browser.wait(f"studio.waiting() === 0 && studio.work.sheet.undo === {steps + 5}", 30)
+    check_map(studio, browser)
+    last = studio.workplace.sheet("image0.png", "ann").people[1]  # the leg twice, all others once
+    assert last.asked[LEFT] == now.asked[LEFT] and last.parts is not None
+    assert ((last.parts.label_hw == LEFT) == (now.parts.label_hw == LEFT)).all()
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["slow", "lost"])
+def test_the_network_answers_points_once(
+    studio: Studio, browser: AnnotatingBrowser, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    """`J`: until its answers are shown, clicks and keys answer nothing."""
+    browser.begin(studio.address, "ann")
+    browser.wait("document.getElementById('viewcanvas')?.dataset.part === '1'")
+    if lost:
+        studio.close()
+    else:
+        go = held(studio, monkeypatch)
+    browser.key("j")
+    browser.key("j")
+    browser.click(browser.on_view(0, 180, 180))
+    browser.key("h")
+    if lost:
+        browser.wait("document.getElementById('notice').textContent.includes('1 of your actions wait')")
+        studio.open()
+    else:
+        go.set()
+    browser.wait(f"{ANSWERED} === 8 && studio.waiting() === 0", 30)
+    assert browser.run("studio.work.sheet.undo") == 4
+    assert {one.origin for one in points(studio)} == {"proposed"}

@@ -16,6 +16,7 @@ from stages.annotations.densepose_coco import AnnotatedPerson, read_dense_set
 from stages.studio.given_images import given_images
 from stages.studio.proposals import ProposedPerson
 from stages.studio.studio_page import StudioPage
+from stages.studio.work.actions import Ask, Change, Paint, SetBox, action_record
 from stages.studio.work.part_map import PixelMask, packed_map
 from stages.studio.workplace import Workplace
 from stages.world.image_scenes import image_scene
@@ -98,3 +99,22 @@ class Studio:
         """End it without writing the result: what is kept is in the journal."""
         self.page.close()
         self.workplace.close()
+
+
+def act(studio: Studio, *actions: Change) -> None:
+    """What Ann does to the first image."""
+    for do in actions:
+        studio.workplace.act({"who": "ann", "image": "image0.png", "action": action_record(do)})
+
+
+def with_parts(studio: Studio, *asked: int) -> None:
+    """Ann's person with all parts of the truth; eight points of some of them are asked."""
+    coarse_HW = COARSE_OF_CHART[studio.scene.label_HW]
+    x0, y0, x1, y1 = (float(side) for side in studio.scene.box_N4[0])
+    act(studio, SetBox(person=1, box_4=(x0, y0, x1, y1)))
+    for part in np.unique(coarse_HW[coarse_HW > 0]).tolist():
+        act(studio, Paint(person=1, part=part, mask=PixelMask.of_array(coarse_HW == part, 0, 0)))
+    for part in asked:
+        at_M2 = np.argwhere(coarse_HW == part)
+        at_M2 = at_M2[:: max(1, len(at_M2) // 8)][:8]
+        act(studio, Ask(person=1, part=part, pixels=tuple((int(x), int(y)) for y, x in at_M2)))

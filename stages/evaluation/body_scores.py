@@ -97,8 +97,8 @@ def shown_result(
     image: TrueImage, g: int, found: FoundInstance | None, joint_173: Float | None, geometry: Geometry
 ) -> PersonResult:
     """A surface and joints in the image against person `g`: the annotated points, mask and joints alone."""
-    person, told_173 = image.people[g], image.people[g].keypoint_173
-    annotated = told_173 is not None and told_173[:, 2].any()
+    person, true_173 = image.people[g], image.people[g].keypoint_173
+    annotated = true_173 is not None and true_173[:, 2].any()
     about = (person.instance.area, person.instance.box_4)
     return PersonResult(
         chart_2525=None,
@@ -106,7 +106,7 @@ def shown_result(
         error_M=None if person.instance.points is None else point_errors(geometry, person.instance, found),
         joint_17=None,
         mask_iou=mask_overlap(image, person, found),
-        joints=joint_fit(joint_173, told_173, *about) if told_173 is not None and annotated else None,
+        joints=joint_fit(joint_173, true_173, *about) if true_173 is not None and annotated else None,
     )
 
 

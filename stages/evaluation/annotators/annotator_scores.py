@@ -82,17 +82,17 @@ def answered_people(dense_set: DenseSet) -> list[AnsweredPerson]:
 def _answered(person: AnnotatedPerson, image: str) -> AnsweredPerson:
     points, about = person.points, person.rest.get("dp_annotation")
     assert points is not None
-    told = about if isinstance(about, Mapping) else {}
+    stated = about if isinstance(about, Mapping) else {}
     x0, y0, width, height = person.box_4
     column_M = np.floor(points.x_M * width / POINT_RANGE + x0).astype(int).tolist()
     row_M = np.floor(points.y_M * height / POINT_RANGE + y0).astype(int).tolist()
     return AnsweredPerson(
-        annotator=str(told.get("annotator", "?")), image=image,
+        annotator=str(stated.get("annotator", "?")), image=image,
         pixels=tuple((image, x, y) for x, y in zip(column_M, row_M, strict=True)),
-        chart_M=points.chart_M, u_M=points.u_M, v_M=points.v_M, seconds=_number(told.get("seconds")),
-        hidden=int(np.nan_to_num(_number(told.get("hidden")))),
-        skipped=int(np.nan_to_num(_number(told.get("skipped")))),
-        at=_number(told.get("at")), hint=told.get("hints") is True,
+        chart_M=points.chart_M, u_M=points.u_M, v_M=points.v_M, seconds=_number(stated.get("seconds")),
+        hidden=int(np.nan_to_num(_number(stated.get("hidden")))),
+        skipped=int(np.nan_to_num(_number(stated.get("skipped")))),
+        at=_number(stated.get("at")), hint=stated.get("hints") is True,
     )
 
 

@@ -109,8 +109,8 @@ def test_true_turned_and_missing_bodies(
     assert found["lift"]["over_150mm"] == 1
     assert found["lift"]["AUC10"] == found["lift"]["GPS"] == found["lift"]["PCK10"] == 0
     assert found["network"]["AUC10"] == pytest.approx(1) and "MPJPE_mm" not in found["network"]
-    told = capsys.readouterr().out
-    assert "bodies under the predicted surfaces" in told and UNKNOWN_BODIES not in told
+    printed = capsys.readouterr().out
+    assert "bodies under the predicted surfaces" in printed and UNKNOWN_BODIES not in printed
     assert (tmp_path / FILE_NAME).exists()
 
 
@@ -141,8 +141,8 @@ def test_without_true_bodies_joints_in_the_image_are_scored(
     assert found["dense"]["PCK05"] == 1
     assert found["dense"]["keypoint_AP"] == pytest.approx(1) and found["lift"]["keypoint_AP"] == 0
     assert not {"MPJPE_mm", "AUC10", "GPS"} & set(found["dense"])
-    told = capsys.readouterr().out
-    assert UNKNOWN_BODIES in told and "60°" in told
+    printed = capsys.readouterr().out
+    assert UNKNOWN_BODIES in printed and "60°" in printed
 
 
 def test_boxes_alone_tell_nothing_of_bodies(

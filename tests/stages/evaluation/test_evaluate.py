@@ -277,7 +277,7 @@ def test_keypoints_of_the_true_surface_are_found_and_others_are_not(
     images, off = [], []
     for index in range(4):
         made = image_scene(IMAGE_WORLDS["val"], 0, index)
-        told = [surface_keypoints(ground_truth_surface(made, number + 1)) for number in range(len(made.box_N4))]
+        truth = [surface_keypoints(ground_truth_surface(made, number + 1)) for number in range(len(made.box_N4))]
         people = scene_truth(made, "val", index).people
         for kept, shift in ((images, 0.0), (off, 1.0)):
             kept.append(
@@ -285,7 +285,7 @@ def test_keypoints_of_the_true_surface_are_found_and_others_are_not(
                     scene_truth(made, "val", index),
                     people=tuple(
                         dataclasses.replace(person, keypoint_173=moved(keypoint_173, shift * person.height))
-                        for person, keypoint_173 in zip(people, told, strict=True)
+                        for person, keypoint_173 in zip(people, truth, strict=True)
                     ),
                 )
             )
@@ -297,8 +297,8 @@ def test_keypoints_of_the_true_surface_are_found_and_others_are_not(
 
 def moved(keypoint_173: Any, down: float) -> Any:
     """Keypoints as annotated and visible ones, moved down by some pixels."""
-    told_17 = keypoint_173[:, 2] > 0
-    return np.stack([keypoint_173[:, 0], keypoint_173[:, 1] + down * told_17, 2.0 * told_17], axis=1)
+    visible_17 = keypoint_173[:, 2] > 0
+    return np.stack([keypoint_173[:, 0], keypoint_173[:, 1] + down * visible_17, 2.0 * visible_17], axis=1)
 
 
 def test_mask_ap_equals_pycocotools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

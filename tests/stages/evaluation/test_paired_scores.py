@@ -109,7 +109,7 @@ def people_at(box_N4: list[list[float]], crowd_N4: list[list[float]]) -> TrueIma
 
 
 @pytest.mark.quick
-def test_wrong_detections_are_told_apart() -> None:
+def test_wrong_detections_have_their_kinds() -> None:
     image = people_at([[100, 100, 100, 200]], [[400, 0, 200, 400]])
     box_K4 = np.array(
         [

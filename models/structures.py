@@ -69,3 +69,19 @@ def mean_where(shown_hw: Bool, map_hw: F32) -> float:
     """The mean of a map over a mask; 0 for an empty mask."""
     shown_K = map_hw[shown_hw]
     return float(shown_K.mean()) if len(shown_K) else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonMotion:
+    """Where a person's pixels come from, by the optical flow, on a coarse grid.
+
+    Attributes:
+        x0, y0: upper left pixel of the first cell in the frame.
+        step: side of a cell in pixels; its middle is followed.
+        back_hw3: float32: displacement in x and y to the frame before, pixels; trust, 0..1.
+    """
+
+    x0: int
+    y0: int
+    step: int
+    back_hw3: F32

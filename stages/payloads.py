@@ -15,7 +15,7 @@ import numpy as np
 
 from models.arrays import F32, I32, I64, U8, Bool, Float
 from models.body.fitted_body import FittedBody
-from models.structures import SurfaceMap
+from models.structures import PersonMotion, SurfaceMap
 from pipeline.stage import StageError
 
 
@@ -193,6 +193,7 @@ class PersonSurface:
         keypoint_K3: (17, 3) in COCO's order: x, y in pixels of the frame, score 0..1; zeros where a joint is unknown.
             None if the network has no keypoint head.
         mask_hw: the person's mask from a mask head of its own; None if the network has none.
+        motion: since the frame before, from temporal smoothing; None where it knows none.
 
     >>> surface = PersonSurface(x0=-1, y0=2, labels_hw=np.full((3, 4), 2, np.uint8), uv_2hw=np.zeros((2, 3, 4)))
     >>> surface.silhouette_hw.sum(), surface.windows(height=4, width=10)
@@ -206,6 +207,7 @@ class PersonSurface:
     confidence_hw: Float | None = None
     keypoint_K3: F32 | None = None
     mask_hw: Bool | None = None
+    motion: PersonMotion | None = None
 
     @classmethod
     def predicted(cls, one: SurfaceMap) -> PersonSurface:

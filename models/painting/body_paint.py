@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -38,6 +39,10 @@ CELLS = 8
 """Cells of the memory along U and V of a chart."""
 WRONG_SHARE, RIGHT_SHARE = 0.14, 0.09
 """Shares of pixels where body and network disagree: above the first the fit is wrong, below the second it is right."""
+
+PointFlowSearch = Callable[[F32, F32], F32]
+"""Places in the frame before, and about where they are in this frame, (K, 2) pixels → where the optical flow carries
+them, NaN where it is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,7 @@ class BodyPaint:
 
 def body_paint(
     labels_hw: U8, uv_2hw: Float, confidence_hw: Float | None, origin_2: tuple[int, int], body: FittedBody,
-    memory: PaintMemory | None, carried_K2: F32 | None = None,
+    memory: PaintMemory | None, carry: PointFlowSearch | None = None,
 ) -> BodyPaint | None:
     """A person's chart, U and V through the fitted body; None where the body is not in the picture.
 
@@ -85,7 +90,7 @@ def body_paint(
         origin_2: x, y of its first pixel in the frame.
         body: fitted to it.
         memory: after the frame before; None: the person is new.
-        carried_K2: where the optical flow carries `memory.pixel_K2`, pixels of this frame, NaN where it is unknown.
+        carry: where the optical flow carries places of the frame before; None: unknown.
     """
     painting, memory = load_painting_mesh(), memory or PaintMemory()
     vertex_V3 = some_posed_vertices(body.pose, painting.vertex_N)
@@ -95,7 +100,8 @@ def body_paint(
     metre_px = body.camera.focal_px / float(vertex_V3[:, 2].mean())
     seen = seen_skin(painting, labels_hw, uv_2hw, confidence_hw, origin_2)
     place_V2 = place_V2 + fitted_warp(painting, place_V2, seen, metre_px)
-    if carried_K2 is not None and len(carried_K2):
+    if carry is not None and len(memory.vertex_K):
+        carried_K2 = carry(memory.pixel_K2, place_V2[memory.vertex_K])
         place_V2 = place_V2 + steadying(place_V2, memory.vertex_K, memory.pixel_K2, carried_K2, metre_px)
     height, width = labels_hw.shape
     step = max(1, round(math.sqrt(cv2.countNonZero(labels_hw) / FINE_PIXELS)))

@@ -18,8 +18,12 @@ POINTS = 500
 """Points of the skin that the warp is held to, about."""
 LEAST_POINTS = 30
 LEAST_CONFIDENCE = 0.05
-RIDGE = 1.0
-"""Weight of the squared coefficients beside that of the points."""
+RIDGE, LEAST_RIDGE = 100.0, 1.0
+"""Weight of the squared coefficients beside that of the points, where the fit is good and where it is bad. Errors of
+the points are alike within a limb, so a good fit is believed as much as they are."""
+GOOD_FIT_M = 0.02
+"""Median distance in metres between points and fitted body up to which the fit is good; beyond it the ridge falls with
+the fourth power."""
 HALF_FREQUENCY = 10.0
 """Spatial frequency, radians a metre, at which the ridge is twice as strong as for a constant displacement."""
 REACHES_M = (0.16, 0.08, 0.05)
@@ -86,7 +90,9 @@ def fitted_warp(
         return np.zeros_like(place_V2)
     basis_NH = seen.basis_NH
     away_N2 = seen.pixel_N2 - np.einsum("nki,nk->ni", place_V2[seen.corner_N3], seen.share_N3)
-    ridge_H = RIDGE * (1 + (painting.frequency_H.astype(np.float64) / HALF_FREQUENCY) ** 2)
+    misfit = float(np.median(np.square(away_N2).sum(axis=1))) ** 0.5 / (GOOD_FIT_M * metre_px)
+    ridge = max(RIDGE / max(misfit, 1.0) ** 4, LEAST_RIDGE)
+    ridge_H = ridge * (1 + (painting.frequency_H.astype(np.float64) / HALF_FREQUENCY) ** 2)
     move_H2 = np.zeros((basis_NH.shape[1], 2))
     for reach_m in REACHES_M:
         left_N = np.square(away_N2 - basis_NH @ move_H2).sum(axis=1) / (reach_m * metre_px) ** 2

@@ -9,9 +9,9 @@ from models.painting.painting_mesh import anchors
 
 STEADY = 0.9
 """Weight of the frame before where the skin stands still; the rest is this frame's."""
-FAST_M = 0.04
+FAST_M = 0.3
 """Motion in metres a frame at which that weight is halved."""
-STRAY_M = 0.03
+STRAY_M = 0.05
 """Distance in metres between carried and new place at which that weight is a quarter: the flow or the past is wrong."""
 
 

@@ -1,4 +1,7 @@
-"""Where the optical flow carries points of a person from one frame to the next."""
+"""Where the optical flow carries points of a person from one frame to the next.
+
+Temporal smoothing states each person's flow; where it does not run, as in replays, points are followed.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from models.structures import PersonMotion
 from stages.payloads import F32
 from stages.people.point_flow import PATCH, PYRAMID_LEVELS, STOP, SmallFrame
 
+LEAST_TRUST = 0.2
+"""Trust of the flow below which it is unknown."""
 MARGIN = 16
 """Pixels of the small image around a person in which the person is looked for."""
 
@@ -21,7 +27,7 @@ class CarriedPoints:
     before: SmallFrame
     now: SmallFrame
 
-    def __call__(self, pixel_K2: F32) -> F32:
+    def __call__(self, pixel_K2: F32, _: F32) -> F32:
         """Places in the later frame, (K, 2) pixels; NaN for points that are lost or outside.
 
         Args:
@@ -44,3 +50,26 @@ class CarriedPoints:
         followed = found_K1[:, 0] > 0
         carried_K2[known[followed]] = (to_K12[followed, 0] + corner_2 + 0.5) * np.float32(self.now.step)
         return carried_K2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedMotion:
+    """Points carried by the flow that temporal smoothing found."""
+
+    motion: PersonMotion
+
+    def __call__(self, pixel_K2: F32, now_K2: F32) -> F32:
+        """Places in the later frame, (K, 2) pixels; NaN for points without a trusted flow.
+
+        Args:
+            pixel_K2: places in the earlier frame, pixels.
+            now_K2: about where the points are in the later frame; the flow is read there.
+        """
+        motion = self.motion
+        cell_K2 = (now_K2 - (motion.x0, motion.y0)) / motion.step - 0.5
+        back_K3 = cv2.remap(
+            motion.back_hw3, cell_K2[:, :1].astype(np.float32), cell_K2[:, 1:].astype(np.float32), cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+        )[:, 0]  # fmt: skip
+        carried_K2 = pixel_K2 - back_K3[:, :2]
+        return np.where(back_K3[:, 2:] > LEAST_TRUST, carried_K2, np.nan).astype(np.float32)

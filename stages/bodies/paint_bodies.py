@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.body.fitted_body import FittedBody
-from models.painting.body_paint import PaintMemory, body_paint
+from models.painting.body_paint import PaintMemory, PointFlowSearch, body_paint
 from pipeline.stage import Stage
 from stages.bodies.body_paints import BodyPaints, PersonPaint
-from stages.bodies.carried_points import CarriedPoints
+from stages.bodies.carried_points import CarriedPoints, StatedMotion
 from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.point_flow import SmallFrame
 from stages.people.surface_arrays import NamedArrays, arrays_from_bytes, arrays_to_bytes
@@ -85,11 +85,9 @@ class PaintBodies(Stage):
     ) -> PersonPaint | None:
         """One person's paint, which is remembered under the identity, if there is one."""
         last, memory = self.memory.get(identity, (-1, None))
-        carried_K2 = None
-        if memory is not None and flow is not None and last == frame - 1:
-            carried_K2 = flow(memory.pixel_K2)
+        carry: PointFlowSearch | None = flow if surface.motion is None else StatedMotion(motion=surface.motion)
         grid = surface.labels_hw, surface.uv_2hw, surface.confidence_hw, (surface.x0, surface.y0)
-        paint = body_paint(*grid, body, memory, carried_K2)
+        paint = body_paint(*grid, body, memory, carry if last == frame - 1 else None)
         if paint is None:
             return None
         if identity >= 0:

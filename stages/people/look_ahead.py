@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from models.structures import PersonMotion
 from stages.payloads import PersonSurface, Surfaces
 from stages.people.joint_fusion import JointEstimate
 from stages.people.optical_flow import FlowField
@@ -57,6 +58,11 @@ class ChunkBuffer:
     def surface(self, position: int) -> PersonSurface:
         """A surface of the oldest chunk."""
         return self.oldest().people[position]
+
+    def add_motion(self, position: int, motion: PersonMotion) -> None:
+        """State the motion of a surface of the newest chunk."""
+        people = self.chunks[-1].people
+        people[position] = replace(people[position], motion=motion)
 
     def replace(self, position: int, surface: PersonSurface) -> None:
         """Replace a surface of the oldest chunk."""

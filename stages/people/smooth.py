@@ -18,6 +18,7 @@ from stages.people.initial_flow import initial_flow
 from stages.people.joint_fusion import JointEstimate, fused_along_flow, measured_joints
 from stages.people.look_ahead import BufferedFrame, ChunkBuffer
 from stages.people.optical_flow import DenseInverseSearch, FlowField, FlowSearch, PersonFlow
+from stages.people.person_motion import coarse_motion
 from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.smoothing_state import (
     chunks_from_arrays,
@@ -137,6 +138,7 @@ class Smooth(Stage):
                 continue
             to_past, from_past = self._flows(now_HW, current, past)
             if to_past is not None:
+                self.chunks.add_motion(given[identity][0], coarse_motion(to_past, current.grid, past.grid))
                 fused[identity] = fused_with_past(EstimateLayers.of(current), warped_estimate(past, to_past))
                 estimates[identity] = fused[identity].packed(current.grid)
                 if identity in joints and identity in self.joints:

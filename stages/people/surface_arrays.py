@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.structures import PersonMotion
 from stages.payloads import PersonSurface
 
 NamedArrays = dict[str, npt.NDArray[Any]]
@@ -36,6 +37,8 @@ def surface_to_arrays(key: str, surface: PersonSurface) -> NamedArrays:
         f"{key}_labels": surface.labels_hw,
         f"{key}_uv": surface.uv_2hw,
     }
+    if (motion := surface.motion) is not None:
+        arrays |= {f"{key}_back": motion.back_hw3, f"{key}_cells": np.array([motion.x0, motion.y0, motion.step])}
     optional = {name: getattr(surface, field) for name, field in _OPTIONAL.items()}
     return arrays | {f"{key}_{name}": array for name, array in optional.items() if array is not None}
 
@@ -44,4 +47,10 @@ def surface_from_arrays(key: str, arrays: SavedArrays) -> PersonSurface:
     """The inverse of `surface_to_arrays`."""
     x0, y0 = arrays[f"{key}_corner"].tolist()
     optional = {field: arrays.get(f"{key}_{name}") for name, field in _OPTIONAL.items()}
-    return PersonSurface(x0=x0, y0=y0, labels_hw=arrays[f"{key}_labels"], uv_2hw=arrays[f"{key}_uv"], **optional)
+    motion = None
+    if (back_hw3 := arrays.get(f"{key}_back")) is not None:
+        left, top, step = arrays[f"{key}_cells"].tolist()
+        motion = PersonMotion(x0=left, y0=top, step=step, back_hw3=back_hw3)
+    return PersonSurface(
+        x0=x0, y0=y0, labels_hw=arrays[f"{key}_labels"], uv_2hw=arrays[f"{key}_uv"], motion=motion, **optional
+    )

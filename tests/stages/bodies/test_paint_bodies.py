@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.structures import PersonMotion
 from pipeline.configuration.config import load_config
 from pipeline.configuration.conversion import ConfigError
 from stages import STAGES
 from stages.bodies.body_paints import BodyPaints
-from stages.bodies.carried_points import CarriedPoints
+from stages.bodies.carried_points import CarriedPoints, StatedMotion
 from stages.bodies.paint_bodies import PaintBodies
 from stages.drawing.render import Render
-from stages.payloads import Bodies, FrameChunk
+from stages.payloads import Bodies, FrameChunk, Surfaces
 from stages.people.point_flow import SmallFrame
 from tests.stages.bodies.made_bodies import HEIGHT, WIDTH, grey_frames, made_body, shown
 
@@ -123,8 +124,35 @@ def test_points_are_carried_as_the_picture_moves() -> None:
     moved = np.roll(still, (3, 5), axis=(0, 1))
     flow = CarriedPoints(before=SmallFrame.of(still), now=SmallFrame.of(moved))
     points = np.stack(np.meshgrid(np.arange(60, 260, 9), np.arange(60, 180, 9)), axis=-1).reshape(-1, 2) + 0.5
-    carried = flow(points.astype(np.float32))
+    carried = flow(points.astype(np.float32), points)
     known = np.isfinite(carried).all(axis=1)
     assert known.mean() > 0.9 and np.abs(np.median(carried[known] - points[known], axis=0) - (5, 3)).max() < 0.1
-    outside = flow(np.array([[-5, 10], [10, HEIGHT + 9]], np.float32))
+    lost = np.array([[-5, 10], [10, HEIGHT + 9]], np.float32)
+    outside = flow(lost, lost)
     assert np.isnan(outside).all()
+
+
+def test_points_are_carried_by_the_motion_that_smoothing_states() -> None:
+    back_hw3 = np.zeros((20, 10, 3), np.float32)
+    back_hw3[...] = (-5, 3, 1)
+    back_hw3[10:, :, 2] = 0  # the lower half is not trusted
+    carry = StatedMotion(motion=PersonMotion(x0=40, y0=20, step=6, back_hw3=back_hw3))
+    now = np.array([[50, 40], [70, 60], [60, 120], [5, 40]], np.float32)
+    then = np.add(now, (-4, 2), dtype=np.float32)
+    carried = carry(then, now)
+    assert np.allclose(carried[:2], np.add(then[:2], (5, -3)))
+    assert np.isnan(carried[2:]).all()
+
+
+def test_a_person_with_a_stated_motion_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed: list[int] = []
+    monkeypatch.setattr(CarriedPoints, "__call__", lambda _, then, now: followed.append(len(then)) or then)
+    moving = [[(1, NEAR)]] * 3
+    people, surfaces = shown(moving)
+    bodies = Bodies.joined([Bodies.of_frame(frame) for frame in moving])
+    list(PaintBodies(PaintBodies.Config())(patterned(3), people, surfaces, bodies))
+    assert len(followed) == 2
+    still = PersonMotion(x0=0, y0=0, step=9, back_hw3=np.ones((HEIGHT // 9 + 1, WIDTH // 9 + 1, 3), np.float32))
+    stated = Surfaces(people=tuple(replace(one, motion=still) for one in surfaces.people))
+    list(PaintBodies(PaintBodies.Config())(patterned(3), people, stated, bodies))
+    assert len(followed) == 2

@@ -370,6 +370,10 @@ def assert_same(one: list[PersonSurface], other: list[PersonSurface]) -> None:
         assert (a.x0, a.y0) == (b.x0, b.y0)
         assert np.array_equal(a.labels_hw, b.labels_hw) and np.array_equal(a.uv_2hw, b.uv_2hw)
         assert np.array_equal(a.keypoint_K3, b.keypoint_K3) and np.array_equal(a.mask_hw, b.mask_hw)
+        assert (a.motion is None) == (b.motion is None)
+        if a.motion is not None and b.motion is not None:
+            assert np.array_equal(a.motion.back_hw3, b.motion.back_hw3)
+            assert (a.motion.x0, a.motion.y0, a.motion.step) == (b.motion.x0, b.motion.y0, b.motion.step)
 
 
 def test_half_precision_stays_and_background_has_no_uv() -> None:
@@ -409,6 +413,19 @@ def jittery(exact: PersonSurface, rng: np.random.Generator) -> PersonSurface:
     return replace(
         exact, labels_hw=labels, uv_2hw=np.ascontiguousarray(uv.transpose(2, 0, 1)), confidence_hw=confidence
     )
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_every_person_with_a_past_states_the_motion_since_the_frame_before(ahead: int) -> None:
+    given = shot(np.tile([3.0, -2.0], (5, 1)))
+    first, *others = ended(given, Smooth(Smooth.Config(look_ahead=ahead)), chunk=4)
+    assert first.motion is None
+    for surface, place in zip(others, given.place_T2[1:], strict=True):
+        motion = surface.motion
+        assert motion is not None
+        column, row = ((place - (motion.x0, motion.y0)) / motion.step).astype(int)
+        found = np.median(motion.back_hw3[row - 6 : row + 7, column - 2 : column + 3].reshape(-1, 3), axis=0)
+        assert np.abs(found[:2] - (-3, 2)).max() < 0.3 and found[2] > 0.8
 
 
 def test_a_walking_person_gets_closer_to_the_ground_truth() -> None:

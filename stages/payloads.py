@@ -7,7 +7,7 @@ frames of the chunk, h w pixels of one person's grid.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from typing import Any, ClassVar
 
@@ -63,6 +63,8 @@ class FrameChunk:
         video: the stream.
         index_T: index of each frame in the whole input, from 0, even if only a part is processed; None = from
             `first`.
+        starts_shot_T: True for a frame that does not continue the one before it: after a scene cut, or where another
+            input begins. The source finds them. None = no frame.
 
     >>> chunk = FrameChunk.of_image(np.zeros((4, 6, 3), np.uint8))
     >>> len(chunk), chunk.video.width, chunk.second(0), chunk.source_index(0)
@@ -74,20 +76,16 @@ class FrameChunk:
     first: int
     video: VideoInfo
     index_T: I64 | None = None
+    starts_shot_T: Bool | None = None
 
     def __len__(self) -> int:
         return len(self.pts_T)
 
     def frame(self, t: int) -> FrameChunk:
         """The chunk's frame `t` as a chunk of its own."""
-        index_T = None if self.index_T is None else self.index_T[t : t + 1]
-        return FrameChunk(
-            rgb_THW3=self.rgb_THW3[t : t + 1],
-            pts_T=self.pts_T[t : t + 1],
-            first=self.first + t,
-            video=self.video,
-            index_T=index_T,
-        )
+        parts = {name: getattr(self, name) for name in ("rgb_THW3", "pts_T", "index_T", "starts_shot_T")}
+        known = {name: array[t : t + 1] for name, array in parts.items() if array is not None}
+        return replace(self, first=self.first + t, **known)
 
     def second(self, t: int) -> float:
         """Time of the chunk's frame `t` on the source's own clock, seconds."""
@@ -96,6 +94,10 @@ class FrameChunk:
     def source_index(self, t: int) -> int:
         """Index of the chunk's frame `t` in the whole input."""
         return self.first + t if self.index_T is None else int(self.index_T[t])
+
+    def starts_shot(self, t: int) -> bool:
+        """Whether the chunk's frame `t` does not continue the frame before it."""
+        return self.starts_shot_T is not None and bool(self.starts_shot_T[t])
 
     @classmethod
     def of_image(cls, rgb_HW3: U8) -> FrameChunk:
@@ -148,15 +150,8 @@ class People:
 
     def some(self, chosen_N: I64) -> People:
         """The people of the given indices, in that order."""
-        return People(
-            frame_N=self.frame_N[chosen_N],
-            box_N4=self.box_N4[chosen_N],
-            score_N=self.score_N[chosen_N],
-            id_N=self.id_N[chosen_N],
-            bridged_N=None if self.bridged_N is None else self.bridged_N[chosen_N],
-            near_N=None if self.near_N is None else self.near_N[chosen_N],
-            thing_N=None if self.thing_N is None else self.thing_N[chosen_N],
-        )
+        arrays = {spec.name: getattr(self, spec.name) for spec in fields(self)}
+        return replace(self, **{name: array[chosen_N] for name, array in arrays.items() if array is not None})
 
     @classmethod
     def joined(cls, parts: Sequence[People]) -> People:

@@ -18,8 +18,7 @@ from stages.bodies.body_look_ahead import BodyLookAhead, FrameFits
 from stages.bodies.duplicate_people import duplicate_people
 from stages.bodies.fit_state import FittingMemory, memory_from_bytes, memory_to_bytes
 from stages.bodies.focal_length import FIELDS_DEG, camera_of
-from stages.payloads import U8, Bodies, FrameChunk, People, PersonSurface, Surfaces
-from stages.people.scene_cuts import is_scene_cut, thumbnail
+from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces
 
 FORGET_S = 1.01
 """Seconds without a person after which the fit starts from scratch: just above 30 frames at 29.97 per second."""
@@ -95,7 +94,8 @@ class FitBodies(Stage):
         memory.waiting.add_chunk(len(frames))
         for t in range(len(frames)):
             second = frames.second(t)
-            starts_shot = self._starts_shot(frames.rgb_THW3[t], frames.first + t)
+            starts_shot = frames.starts_shot(t) or frames.first + t != memory.last_frame + 1
+            memory.last_frame = frames.first + t
             self._forget(second, starts_shot)
             here_N = np.flatnonzero(people.frame_N == t)
             seen = [(int(people.id_N[n]), surfaces.people[n]) for n in here_N]
@@ -116,14 +116,6 @@ class FitBodies(Stage):
     def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None) -> Bodies:
         """Nobody."""
         return Bodies.joined([])
-
-    def _starts_shot(self, frame_HW3: U8, frame: int) -> bool:
-        """Whether a frame does not continue the last one. It becomes the last one."""
-        memory, now = self.memory, thumbnail(frame_HW3)
-        cut = memory.last_frame >= 0 and is_scene_cut(memory.thumbnail, now)
-        starts_shot = frame != memory.last_frame + 1 or cut
-        memory.thumbnail, memory.last_frame = now, frame
-        return starts_shot
 
     def _forget(self, second: float, starts_shot: bool) -> None:
         """Remove the bodies of people who were not visible for a long time; all bodies where a shot starts."""
@@ -183,7 +175,7 @@ class FitBodies(Stage):
         return facts
 
     def state(self) -> bytes:
-        """The last bodies, the small image of the last frame, and the frames and chunks in the look-ahead."""
+        """The last bodies, and the frames and chunks in the look-ahead."""
         return memory_to_bytes(self.memory)
 
     def restore(self, state: bytes) -> None:

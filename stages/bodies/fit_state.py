@@ -14,10 +14,9 @@ from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.fitting.track_fit import TrackedBody
 from stages.bodies.body_look_ahead import BodyLookAhead, ChunkOfBodies, FrameFits
-from stages.payloads import U8, Bodies
+from stages.payloads import Bodies
 from stages.people.surface_arrays import NamedArrays, SavedArrays, arrays_from_bytes, arrays_to_bytes
 
-NO_THUMBNAIL = np.zeros((0, 0, 3), np.uint8)
 PARTS = (("pose", BodyPose), ("camera", PinholeCamera))
 """The fields of a fitted body that are dataclasses themselves."""
 
@@ -30,7 +29,6 @@ class FittingMemory:
         waiting: the frames in the look-ahead.
         tracked: by identity, what is known of each person's body.
         last_frame: index of the last frame; −1 before the first.
-        thumbnail: small image of the last frame.
         count: number of fitted bodies.
         crowd: the largest number of people in a frame with more than `most_people`; 0 if there was no such frame.
         camera_source: source of the focal length; empty before the first frame.
@@ -39,7 +37,6 @@ class FittingMemory:
     waiting: BodyLookAhead
     tracked: dict[int, TrackedBody] = field(default_factory=dict)
     last_frame: int = -1
-    thumbnail: U8 = field(default_factory=lambda: NO_THUMBNAIL)
     count: int = 0
     crowd: int = 0
     camera_source: str = ""
@@ -52,7 +49,6 @@ def memory_to_bytes(memory: FittingMemory) -> bytes:
     arrays: NamedArrays = {
         "whole": np.array(whole, np.int64),
         "source": np.array(memory.camera_source),
-        "thumbnail": memory.thumbnail,
         "seconds": np.array([one.second for one in waiting.fits], np.float64),
         "apart": np.array([one.starts_shot for one in waiting.fits], bool),
         "chunks": np.array([(one.frames, one.finished) for one in waiting.chunks], np.int64).reshape(-1, 2),
@@ -91,7 +87,6 @@ def memory_from_bytes(state: bytes) -> FittingMemory:
         waiting=BodyLookAhead(window=window, fits=fits, past=past, chunks=chunks),
         tracked=_tracked_from_arrays(arrays),
         last_frame=last_frame,
-        thumbnail=arrays["thumbnail"],
         count=count,
         crowd=crowd,
         camera_source=str(arrays["source"]),

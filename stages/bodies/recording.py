@@ -13,7 +13,6 @@ from models.animation.viewer_page import VideoPicture
 from stages.bodies.background_tracking import BackgroundTracker
 from stages.bodies.recorded_bodies import RecordedBodies
 from stages.payloads import U8, Bodies, FrameChunk, People, SegmentWritten, Surfaces
-from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 from stages.video.encoding.atomic_writes import sync_and_rename
 
@@ -24,7 +23,6 @@ PICTURE_WIDTH, PICTURE_SECONDS, PICTURE_QUALITY = 480, 0.075, 70
 of the JPEG, 0..100."""
 MOST_PICTURES = 6000
 """Maximum number of pictures on a page: 7 minutes at the shortest time between them. Longer videos have fewer."""
-NO_THUMBNAIL = np.zeros((0, 0, 3), np.uint8)
 
 
 class BodyRecording:
@@ -41,7 +39,6 @@ class BodyRecording:
         self._open = RecordedBodies()
         self._parts = self._frames = self._picture_count = 0
         self._last_picture = -np.inf
-        self._thumbnail: U8 = NO_THUMBNAIL
         self._background = BackgroundTracker()
 
     def add(self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies) -> None:
@@ -50,11 +47,9 @@ class BodyRecording:
         record.width, record.height = frames.video.width, frames.video.height
         for t in range(len(frames)):
             second, rgb_HW3 = frames.second(t), frames.rgb_THW3[t]
-            now = thumbnail(rgb_HW3)
-            if self._thumbnail.size and is_scene_cut(self._thumbnail, now):
+            if frames.starts_shot(t):
                 record.cuts.append(second)
                 self._background = BackgroundTracker()
-            self._thumbnail = now
             here_N = np.flatnonzero(people.frame_N == t)
             person_M = bodies.person_N[bodies.frame_N == t]
             marks = [bool(bridged_N[here_N[n]]) if n < len(here_N) else False for n in person_M.tolist()]
@@ -98,7 +93,7 @@ class BodyRecording:
         counts = [self._parts, self._frames, self._picture_count]
         arrays: dict[str, Any] = {
             "recording counts": np.array(counts, np.int64), "last picture": np.array(self._last_picture),
-            "thumbnail": self._thumbnail, "open": np.frombuffer(self._open.to_bytes(), np.uint8),
+            "open": np.frombuffer(self._open.to_bytes(), np.uint8),
         }
         return arrays_to_bytes(arrays | self._background.to_arrays())
 
@@ -106,7 +101,7 @@ class BodyRecording:
         """Continue from what `state` returned."""
         arrays = arrays_from_bytes(state)
         self._parts, self._frames, self._picture_count = arrays["recording counts"].tolist()
-        self._last_picture, self._thumbnail = float(arrays["last picture"]), arrays["thumbnail"]
+        self._last_picture = float(arrays["last picture"])
         self._open = RecordedBodies.from_bytes(arrays["open"].tobytes())
         self._background = BackgroundTracker.from_arrays(arrays)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from stages.evaluation.set_lookup import check_sets, sets_named
 from stages.evaluation.synthetic_truth import Worlds, images_of, worlds_named
 from stages.evaluation.true_images import TrueImage
 from stages.payloads import FrameChunk, VideoInfo
+from stages.video.scene_cuts import SceneCuts
 
 RATE = Fraction(25)
 
@@ -98,10 +99,12 @@ class GroundTruth(Stage):
 
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, TrueImage]]:
         """Each image as a frame, and its ground truth. Raises: StageError for a set without usable images."""
+        cuts = SceneCuts()
         for one in self._sets:
             before = self._images
             for image in one.images:
-                yield as_frame(image, self._images), image
+                starts_shot_T = cuts.starts_of_shots(image.rgb_HW3[None])
+                yield replace(as_frame(image, self._images), starts_shot_T=starts_shot_T), image
                 self._images += 1
             if self._images == before:
                 raise StageError("no image of this set can be scored", one.name, "give a set with images")

@@ -20,6 +20,7 @@ from stages.live.source_settings import SourceSettings
 from stages.live.sources import LiveSource, open_source
 from stages.live.timing import TICKS_PER_S, LiveClock
 from stages.payloads import FrameChunk, VideoInfo
+from stages.video.scene_cuts import SceneCuts
 
 TAKE_TIMEOUT_S = 0.5
 """Without a frame the stage yields gauges at this interval, so that the run can be stopped."""
@@ -64,6 +65,7 @@ class LiveDecode(Stage):
         self._capture: Capture | None = None
         self._video: VideoInfo | None = None
         self._clock = LiveClock()
+        self._cuts = SceneCuts()
         self._connection = 0
         self._frames = 0
         self._continued = False
@@ -119,6 +121,7 @@ class LiveDecode(Stage):
             pts_T=np.array([self._clock(frame.source_s, frame.captured_s)], np.int64),
             first=self._frames,
             video=self._video,
+            starts_shot_T=self._cuts.starts_of_shots(rgb_HW3[None]),
         )
         self._frames += 1
         return chunk, self._captured(frame, capture)

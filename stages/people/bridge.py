@@ -15,7 +15,6 @@ from stages.payloads import U8, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.optical_flow import PersonFlow
 from stages.people.person_evidence import without_things
 from stages.people.propagation import PropagatedPerson, propagated
-from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes, surface_from_arrays, surface_to_arrays
 
 SAME_PLACE_IOU = 0.5
@@ -73,7 +72,7 @@ class Bridge(Stage):
         for t in range(len(frames)):
             here_N = np.flatnonzero(people.frame_N == t)
             detected = replace(people.some(here_N), frame_N=np.zeros(len(here_N), np.int32))
-            missed = self._propagated(frames.rgb_THW3[t], frames.first + t, detected)
+            missed = self._propagated(frames, t, detected)
             self._update_known(detected, [surfaces.people[i] for i in here_N], missed)
             everyone, order = with_propagated(detected, missed)
             chunk_people.append(everyone)
@@ -87,20 +86,20 @@ class Bridge(Stage):
         """The people unchanged."""
         return people, surfaces
 
-    def _propagated(self, frame_HW3: U8, frame: int, people: People) -> dict[int, PropagatedPerson]:
-        """The known people that are not detected in this frame, propagated to it."""
+    def _propagated(self, frames: FrameChunk, t: int, people: People) -> dict[int, PropagatedPerson]:
+        """The known people that are not detected in the chunk's frame `t`, propagated to it."""
         present = set(people.id_N.tolist())
         candidates = {
             identity: person
             for identity, person in self.known.items()
             if identity not in present and self._is_candidate(person)
         }
-        before_HW3, last = self.before_HW3, self.last_frame
-        self.before_HW3, self.last_frame = frame_HW3, frame
-        if not candidates or frame != last + 1 or is_scene_cut(thumbnail(before_HW3), thumbnail(frame_HW3)):
+        frame, before_HW3, last = frames.first + t, self.before_HW3, self.last_frame
+        self.before_HW3, self.last_frame = frames.rgb_THW3[t], frame
+        if not candidates or frame != last + 1 or frames.starts_shot(t):
             return {}
         before_HW, now_HW = (
-            np.asarray(cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2GRAY), np.uint8) for rgb_HW3 in (before_HW3, frame_HW3)
+            np.asarray(cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2GRAY), np.uint8) for rgb_HW3 in (before_HW3, self.before_HW3)
         )
         moved = {identity: propagated(person, self.flow, before_HW, now_HW) for identity, person in candidates.items()}
         missed = {

@@ -19,7 +19,6 @@ from stages.people.joint_fusion import JointEstimate, fused_along_flow, measured
 from stages.people.look_ahead import BufferedFrame, ChunkBuffer
 from stages.people.optical_flow import DenseInverseSearch, FlowField, FlowSearch, PersonFlow
 from stages.people.person_motion import coarse_motion
-from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.smoothing_state import (
     chunks_from_arrays,
     chunks_to_arrays,
@@ -92,7 +91,6 @@ class Smooth(Stage):
         self.estimates: dict[int, SurfaceEstimate] = {}
         self.joints: dict[int, JointEstimate] = {}
         self.before_HW: U8 = NO_IMAGE
-        self.thumbnail = np.zeros((0, 0, 3), np.uint8)
         self.last_frame = -1
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Surfaces]:
@@ -105,7 +103,7 @@ class Smooth(Stage):
         for t in range(len(frames)):
             here = np.flatnonzero((people.frame_N == t) & (people.id_N >= 0)).tolist()
             given = {int(people.id_N[i]): (i, surfaces.people[i]) for i in here}
-            self.buffered.append(self._fused_frame(frames.rgb_THW3[t], frames.first + t, given))
+            self.buffered.append(self._fused_frame(frames, t, given))
             if len(self.buffered) > self.config.look_ahead:
                 self._finish_oldest()
         yield from self.chunks.take_complete()
@@ -120,12 +118,12 @@ class Smooth(Stage):
         """The surfaces unchanged."""
         return surfaces
 
-    def _fused_frame(self, frame_HW3: U8, frame: int, given: dict[int, tuple[int, PersonSurface]]) -> BufferedFrame:
-        """One frame's people, fused with the past; `self.estimates` becomes that of this frame."""
-        now = thumbnail(frame_HW3)
-        if frame != self.last_frame + 1 or (self.estimates and is_scene_cut(self.thumbnail, now)):
+    def _fused_frame(self, frames: FrameChunk, t: int, given: dict[int, tuple[int, PersonSurface]]) -> BufferedFrame:
+        """The people of the chunk's frame `t`, fused with the past; `self.estimates` becomes that of this frame."""
+        frame, frame_HW3 = frames.first + t, frames.rgb_THW3[t]
+        if frame != self.last_frame + 1 or frames.starts_shot(t):
             self.estimates = {}
-        self.thumbnail, self.last_frame = now, frame
+        self.last_frame = frame
         now_HW = np.asarray(cv2.cvtColor(frame_HW3, cv2.COLOR_RGB2GRAY), np.uint8) if given else NO_IMAGE
         measured = {identity: estimate_from(surface) for identity, (_, surface) in given.items()}
         found = {identity: measured_joints(surface) for identity, (_, surface) in given.items()}
@@ -209,7 +207,6 @@ class Smooth(Stage):
         """The last frame as a grey image, all estimates and the look-ahead buffer, exactly."""
         arrays = {
             "last_frame": np.array(self.last_frame),
-            "glance": self.thumbnail,
             "before_HW": self.before_HW,
             **estimates_to_arrays("memory", self.estimates),
             **joints_to_arrays("joints", self.joints),
@@ -222,7 +219,6 @@ class Smooth(Stage):
         """Continue from what `state` returned."""
         arrays = arrays_from_bytes(state)
         self.last_frame, self.before_HW = int(arrays["last_frame"]), arrays["before_HW"]
-        self.thumbnail = arrays["glance"]
         self.estimates = estimates_from_arrays("memory", arrays)
         self.joints = joints_from_arrays("joints", arrays)
         self.buffered, self.chunks = frames_from_arrays(arrays), chunks_from_arrays(arrays)

@@ -16,7 +16,6 @@ from stages.people.appearance import REGIONS, appearance_of
 from stages.people.association import associate
 from stages.people.depth_order import nearness, overlapping
 from stages.people.hidden_people import surviving, with_hidden
-from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.surface_arrays import NamedArrays, arrays_from_bytes, arrays_to_bytes
 from stages.people.trajectory import Observations, SmoothedBox, Trajectory
 
@@ -71,7 +70,6 @@ class Track(Stage):
         self.started = 0
         self.frames = 0
         self.people_of_stills = 0
-        self.thumbnail = np.zeros((0, 0, 3), np.uint8)
         self.unmatched_N4: Float = NO_BOXES_04
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces | None = None) -> Iterator[People]:
@@ -85,7 +83,7 @@ class Track(Stage):
         id_N, box_N4 = np.full(len(people), -1, np.int32), people.box_N4.copy()
         nearness_N = np.full(len(people), np.nan, np.float32)
         for t in range(len(frames)):
-            self._end_tracks(frames.rgb_THW3[t], frames.first + t)
+            self._end_tracks(frames, t)
             here_N = np.flatnonzero(people.frame_N == t)
             here = None if surfaces is None else [surfaces.people[person] for person in here_N]
             found = observed(frames.rgb_THW3[t], people.box_N4[here_N], confident_N[here_N], here)
@@ -98,17 +96,17 @@ class Track(Stage):
         yield replace(people, id_N=id_N, box_N4=box_N4, near_N=nearness_N)
 
     def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None = None) -> People | None:
-        """The people without identities."""
+        """The people without identities; a scene cut in the chunk ends all tracks."""
+        for t in range(len(frames)):
+            self._end_tracks(frames, t)
         return people
 
-    def _end_tracks(self, frame_HW3: U8, frame: int) -> None:
-        """End the tracks without detection for too long; at a scene cut, all."""
-        now = thumbnail(frame_HW3)
+    def _end_tracks(self, frames: FrameChunk, t: int) -> None:
+        """End the tracks without detection for too long; at the start of a shot, all."""
         longest = self.config.max_gap + 1
-        if (self.tracks or len(self.unmatched_N4)) and is_scene_cut(self.thumbnail, now):
+        if frames.starts_shot(t):
             longest, self.unmatched_N4 = -1, NO_BOXES_04
-        self.thumbnail = now
-        remaining = surviving(self.tracks, frame, longest)
+        remaining = surviving(self.tracks, frames.first + t, longest)
         kept = {track.identity for track in remaining}
         self.times_of_ended += [t.times for t in self.tracks if t.confident and t.identity not in kept]
         self.tracks = remaining
@@ -154,7 +152,6 @@ class Track(Stage):
             "look_K84": np.array([t.appearance_84 for t in tracks], np.float32).reshape(-1, REGIONS, 4),
             "near_K": np.array([t.nearness for t in tracks], np.float64),
             "unsure_N4": self.unmatched_N4,
-            "glance": self.thumbnail,
         }
         return arrays_to_bytes(arrays)
 
@@ -163,7 +160,6 @@ class Track(Stage):
         arrays = arrays_from_bytes(state)
         self.started, self.frames, self.people_of_stills = (int(value) for value in arrays["counters"])
         self.times_of_ended = [int(value) for value in arrays["times_of_ended"]]
-        self.thumbnail = arrays["glance"]
         self.unmatched_N4 = arrays["unsure_N4"]
         columns = (arrays[name] for name in ("whole_K5", "motion_K6", "steady_K8", "look_K84", "near_K"))
         self.tracks = [

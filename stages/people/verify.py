@@ -11,10 +11,9 @@ import numpy as np
 
 from models.arrays import Bool
 from pipeline.stage import Stage
-from stages.payloads import U8, FrameChunk, People, PersonSurface, Surfaces
+from stages.payloads import FrameChunk, People, PersonSurface, Surfaces
 from stages.people.person_evidence import CUES, TrackEvidence, cues_of, fitted_rule
 from stages.people.point_flow import PointFlow, SmallFrame
-from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 
 FORGET_FRAMES = 300
@@ -75,7 +74,6 @@ class Verify(Stage):
         self.tracks: dict[int, TrackEvidence] = {}
         self.waiting: deque[WaitingChunk] = deque()
         self.before = NO_GREY
-        self.thumbnail: U8 = np.zeros((0, 0, 3), np.uint8)
         self.last_frame = -1
         self.things: set[int] = set()
 
@@ -88,9 +86,7 @@ class Verify(Stage):
         self.waiting.append(WaitingChunk(people=people, thing_N=np.zeros(len(people), bool), frames=len(frames)))
         for t in range(len(frames)):
             here_N = np.flatnonzero((people.frame_N == t) & (people.id_N >= 0))
-            self._observe(
-                frames.rgb_THW3[t], frames.first + t, people.some(here_N), [surfaces.people[i] for i in here_N]
-            )
+            self._observe(frames, t, people.some(here_N), [surfaces.people[i] for i in here_N])
             self.waiting[-1].observed += 1
             if self._undecided() > self.config.look_ahead:
                 self._decide_oldest()
@@ -106,15 +102,14 @@ class Verify(Stage):
         """The people unchanged."""
         return people
 
-    def _observe(self, frame_HW3: U8, frame: int, people: People, surfaces: list[PersonSurface]) -> None:
-        """Update the evidence of the tracks that are detected in a frame."""
-        now, before = thumbnail(frame_HW3), self.before
+    def _observe(self, frames: FrameChunk, t: int, people: People, surfaces: list[PersonSurface]) -> None:
+        """Update the evidence of the tracks that are detected in the chunk's frame `t`."""
+        frame, before = frames.first + t, self.before
         if frame <= self.last_frame:  # another stream
             self.tracks = {}
-        apart = frame != self.last_frame + 1 or is_scene_cut(self.thumbnail, now)
-        self.before = SmallFrame.of(frame_HW3)
-        self.thumbnail, self.last_frame = now, frame
-        comparable = not apart and before.grey_hw.shape == self.before.grey_hw.shape
+        continues = frame == self.last_frame + 1 and not frames.starts_shot(t)
+        self.before, self.last_frame = SmallFrame.of(frames.rgb_THW3[t]), frame
+        comparable = continues and before.grey_hw.shape == self.before.grey_hw.shape
         flow = PointFlow(now=self.before, before=before) if comparable else None
         for identity, score, cue_K in zip(
             people.id_N.tolist(), people.score_N.tolist(), cues_of(people, surfaces, flow), strict=True
@@ -157,7 +152,6 @@ class Verify(Stage):
             "last_frame": np.array(self.last_frame),
             "step": np.array(self.before.step),
             "before_hw": self.before.grey_hw,
-            "thumbnail": self.thumbnail,
             "things": np.array(sorted(self.things), np.int64),
             "whole_A4": np.array([(key, t.times, t.seen, t.is_thing) for key, t in tracks], np.int64).reshape(-1, 4),
             "best_A": np.array([t.best for _, t in tracks], np.float64),
@@ -177,7 +171,7 @@ class Verify(Stage):
         arrays = arrays_from_bytes(state)
         self.last_frame = int(arrays["last_frame"])
         self.before = SmallFrame(grey_hw=arrays["before_hw"], step=int(arrays["step"]))
-        self.thumbnail, self.things = arrays["thumbnail"], set(arrays["things"].tolist())
+        self.things = set(arrays["things"].tolist())
         columns = (arrays[name] for name in ("whole_A4", "best_A", "total_AK", "weight_AK"))
         self.tracks = {
             int(whole[0]): TrackEvidence(

@@ -20,6 +20,7 @@ from stages.results.formats.npz import frame_files, read_frame, read_stream
 from stages.results.formats.numbered_results import FramePeople, NumberedResults, numbered_results
 from stages.video.decode import Decode, chunk_length
 from stages.video.decoding.paths_and_urls import is_url
+from stages.video.scene_cuts import SceneCuts
 
 BLACK = "black"
 TIME_TOLERANCE = Fraction(1, 1000)
@@ -66,6 +67,7 @@ class Replay(Stage):
         super().__init__(config, threads=threads)
         self._frames = 0
         self._length: int | None = None
+        self._cuts = SceneCuts()
 
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, People, Surfaces]]:
         """The export's frames in order, at least one.
@@ -77,7 +79,9 @@ class Replay(Stage):
         self._length = saved.count
         size = chunk_length("auto", saved.video.width, saved.video.height)
         while batch := tuple(islice(saved.results, size)):
-            yield packet_of(batch, saved.video, self._frames)
+            frames, people, surfaces = packet_of(batch, saved.video, self._frames)
+            starts_shot_T = self._cuts.starts_of_shots(frames.rgb_THW3)
+            yield replace(frames, starts_shot_T=starts_shot_T), people, surfaces
             self._frames += len(batch)
 
     def _open(self, job: Job) -> SavedResults:

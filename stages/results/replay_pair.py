@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from pipeline.stage import Job, Stage
 from stages.payloads import FrameChunk, People, Surfaces
 from stages.results.replay import Replay
-from stages.video.decode_pair import GAP, both_inputs
+from stages.video.decode_pair import both_inputs, chunk_of_pair
 
 
 class ReplayPair(Stage):
@@ -20,4 +19,4 @@ class ReplayPair(Stage):
         """Frames, people and surfaces of `job.input`, then of `job.partner`. Raises StageError as `Replay`."""
         for number, one in enumerate(both_inputs(job)):
             for frames, people, surfaces in Replay(self.config, threads=self.threads)(one):
-                yield replace(frames, first=frames.first + number * GAP), people, surfaces
+                yield chunk_of_pair(frames, number), people, surfaces

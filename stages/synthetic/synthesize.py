@@ -15,6 +15,7 @@ from pipeline.stage import Job, Stage, StageError
 from stages.annotations.image_folders import images_in_folder
 from stages.payloads import FrameChunk, People, Surfaces, VideoInfo
 from stages.synthetic.ground_truth import ground_truth_people, ground_truth_surfaces
+from stages.video.scene_cuts import SceneCuts
 from stages.world.far_world import FarWorld, far_scene
 from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS, STRESS_IMAGE_WORLDS, ImageWorld
@@ -80,13 +81,13 @@ class Synthesize(Stage):
 
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, People, Surfaces, Scene]]:
         """Yield one packet per scene; the job only names the stream."""
-        video = self._video_info()
+        video, cuts = self._video_info(), SceneCuts()
         for index in range(self.config.first, self.config.first + self.config.count):
             made = self._generate(index)
             self._people += len(made.box_N4)
             frame = FrameChunk(
                 rgb_THW3=made.rgb_HW3[None], pts_T=np.array([index - self.config.first], np.int64),
-                first=index - self.config.first, video=video,
+                first=index - self.config.first, video=video, starts_shot_T=cuts.starts_of_shots(made.rgb_HW3[None]),
             )
             yield frame, ground_truth_people(made), ground_truth_surfaces(made), made
 

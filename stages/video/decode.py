@@ -18,6 +18,7 @@ from stages.video.decoding.paths_and_urls import check_readable
 from stages.video.decoding.resizing import resize_to, size_within
 from stages.video.decoding.still_images import is_still, read_still
 from stages.video.decoding.video_frames import VideoFrames
+from stages.video.scene_cuts import SceneCuts
 
 CHUNK_BYTES = 48_000_000
 """Target size of a chunk. A packet costs CPU time in every lane whatever its size, so chunks are large."""
@@ -70,6 +71,7 @@ class Decode(Stage):
         super().__init__(config, threads=threads)
         self._frames = 0
         self._video_frames: VideoFrames | AnimatedImage | None = None
+        self._cuts = SceneCuts()
         self._warnings: list[str] = []
         self._truncated = False
 
@@ -112,12 +114,14 @@ class Decode(Stage):
         size = chunk_length(self.config.chunk, frames.video.width, frames.video.height)
         indexed = chain(first, indexed)
         while batch := list(islice(indexed, size)):
+            rgb_THW3 = _stacked([rgb for _, _, rgb in batch])
             chunk = FrameChunk(
-                rgb_THW3=_stacked([rgb for _, _, rgb in batch]),
+                rgb_THW3=rgb_THW3,
                 pts_T=np.array([pts for _, pts, _ in batch], np.int64),
                 first=self._frames,
                 video=frames.video,
                 index_T=np.array([index for index, _, _ in batch], np.int64),
+                starts_shot_T=self._cuts.starts_of_shots(rgb_THW3),
             )
             self._frames += len(batch)
             yield chunk

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import FrameChunk
 from stages.video.decode import Decode
 
 GAP = 1 << 40
-"""Frame numbers skipped between the two inputs, so that tracking and smoothing start anew."""
+"""The frames of the second input are numbered from here on."""
 
 
 class DecodePair(Stage):
@@ -29,7 +31,7 @@ class DecodePair(Stage):
             decoder = Decode(self.config, threads=self.threads)
             self._decoders.append(decoder)
             for chunk in decoder(one):
-                yield replace(chunk, first=chunk.first + number * GAP)
+                yield chunk_of_pair(chunk, number)
 
     def summary(self) -> Mapping[str, Any]:
         """As `Decode.summary`: the counts of both are added, their warnings joined."""
@@ -45,6 +47,15 @@ class DecodePair(Stage):
         """Close the files."""
         for decoder in self._decoders:
             decoder.close()
+
+
+def chunk_of_pair(chunk: FrameChunk, number: int) -> FrameChunk:
+    """A chunk of the first (0) or second (1) input as a part of the one stream: the second input starts a shot."""
+    if not number:
+        return chunk
+    starts_T = np.zeros(len(chunk), bool) if chunk.starts_shot_T is None else chunk.starts_shot_T.copy()
+    starts_T[0] |= chunk.first == 0
+    return replace(chunk, first=chunk.first + GAP, starts_shot_T=starts_T)
 
 
 def both_inputs(job: Job) -> tuple[Job, Job]:

@@ -28,6 +28,7 @@ from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoIn
 from stages.people.densepose import DensePose
 from stages.people.detect import Detect
 from stages.video.decode import Decode
+from stages.video.scene_cuts import SceneCuts
 from stages.world.video_scenes import video_scene
 from stages.world.video_worlds import STRESS_VIDEO_WORLDS, VIDEO_WORLDS
 
@@ -98,8 +99,15 @@ def as_chunks(images: Sequence[np.ndarray]) -> list[FrameChunk]:
     """Images as the frames of a stream of 25 a second."""
     height, width = images[0].shape[:2]
     info = VideoInfo(path="", width=width, height=height, still=False, rate=Fraction(25), time_base=Fraction(1, 25))
+    cuts = SceneCuts()
     return [
-        FrameChunk(rgb_THW3=rgb_HW3[None], pts_T=np.array([t], np.int64), first=t, video=info)
+        FrameChunk(
+            rgb_THW3=rgb_HW3[None],
+            pts_T=np.array([t], np.int64),
+            first=t,
+            video=info,
+            starts_shot_T=cuts.starts_of_shots(rgb_HW3[None]),
+        )
         for t, rgb_HW3 in enumerate(images)
     ]
 

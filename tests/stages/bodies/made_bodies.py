@@ -76,9 +76,9 @@ def shown(frames: list[list[tuple[int, FittedBody]]]) -> tuple[People, Surfaces]
     return people, Surfaces(people=tuple(surfaces))
 
 
-def grey_frames(count: int, first: int = 0, level: int = 90, video: VideoInfo = VIDEO) -> FrameChunk:
+def grey_frames(count: int, first: int = 0, video: VideoInfo = VIDEO) -> FrameChunk:
     """Plain frames."""
-    rgb_THW3 = np.full((count, video.height, video.width, 3), level, np.uint8)
+    rgb_THW3 = np.full((count, video.height, video.width, 3), 90, np.uint8)
     return FrameChunk(rgb_THW3=rgb_THW3, pts_T=np.arange(first, first + count), first=first, video=video)
 
 

@@ -116,7 +116,8 @@ def test_a_cut_starts_anew() -> None:
     """Before and after a cut the same identity is elsewhere; nothing is averaged across it."""
     stage = FitBodies(FitBodies.Config(focal_px=FOCAL, look_ahead=2))
     near, far = [[(1, made_body((-0.5, 0, 3.0)))]] * 3, [[(1, made_body((0.8, 0, 6.0)))]] * 3
-    made = list(stage(grey_frames(3), *shown(near))) + list(stage(grey_frames(3, first=3, level=230), *shown(far)))
+    later = replace(grey_frames(3, first=3), starts_shot_T=np.array([True, False, False]))
+    made = list(stage(grey_frames(3), *shown(near))) + list(stage(later, *shown(far)))
     found = flat(made + list(stage.flush()))
     assert len(found) == 6
     assert all(body.pose.root_3[2] < 4 for _, body in found[:3]) and all(b.pose.root_3[2] > 5 for _, b in found[3:])

@@ -33,15 +33,23 @@ def given_at(clip: Shot, t: int, seen: bool, identity: int = 1) -> tuple[People,
 
 
 def bridged(
-    clip: Shot, missed: set[int], chunk: int = 1, stage: Bridge | None = None, first: int = 0, **config: int
+    clip: Shot,
+    missed: set[int],
+    chunk: int = 1,
+    stage: Bridge | None = None,
+    first: int = 0,
+    cut: int | None = None,
+    **config: int,
 ) -> Found:
-    """Each frame's result after a run in which the network misses the oval in some frames."""
+    """Each frame's result after a run in which the network misses the oval in some frames; a shot starts at `cut`."""
     stage, result = stage or Bridge(Bridge.Config(**config)), []
     for start in range(first, len(clip.truth), chunk):
         numbers = range(start, min(start + chunk, len(clip.truth)))
         parts = [given_at(clip, t, t not in missed) for t in numbers]
         people, surfaces = People.joined([one for one, _ in parts]), Surfaces.joined([one for _, one in parts])
-        ((people, surfaces),) = stage(chunk_of(clip.rgb_THW3[start : start + chunk], start), people, surfaces)
+        frames = chunk_of(clip.rgb_THW3[start : start + chunk], start)
+        frames = replace(frames, starts_shot_T=np.array([t == cut for t in numbers]))
+        ((people, surfaces),) = stage(frames, people, surfaces)
         for k in range(len(numbers)):
             here_N = np.flatnonzero(people.frame_N == k)
             result.append((people.some(here_N), Surfaces(people=tuple(surfaces.people[i] for i in here_N))))
@@ -98,10 +106,10 @@ def test_people_with_few_detections_are_not_propagated() -> None:
 
 def test_no_propagation_over_a_cut_or_behind_an_occluder() -> None:
     clip = shot(np.zeros((10, 2)))
-    for other in (np.roll(clip.rgb_THW3[0], 90, axis=1) // 3, occluded(clip.rgb_THW3[0], clip.place_T2[0])):
+    for shown_HW3, cut in ((clip.rgb_THW3[0], 6), (occluded(clip.rgb_THW3[0], clip.place_T2[0]), None)):
         rgb_THW3 = clip.rgb_THW3.copy()
-        rgb_THW3[6:] = other
-        counts = [len(people) for people, _ in bridged(replace(clip, rgb_THW3=rgb_THW3), {5, 6, 7})]
+        rgb_THW3[6:] = shown_HW3
+        counts = [len(people) for people, _ in bridged(replace(clip, rgb_THW3=rgb_THW3), {5, 6, 7}, cut=cut)]
         assert counts == [1, 1, 1, 1, 1, 1, 0, 0, 1, 1]
 
 

@@ -294,9 +294,8 @@ def test_people_without_identity_and_new_people_pass_unchanged() -> None:
 
 def test_a_scene_cut_and_a_gap_reset() -> None:
     given = shot(np.zeros((5, 2)))
-    frames = given.rgb_THW3.copy()
-    frames[4] = np.roll(frames[4], 90, axis=1) // 3
-    (out,) = Smooth(Smooth.Config())(chunk_of(frames), people_of(5), Surfaces(people=tuple(given.seen)))
+    frames = replace(chunk_of(given.rgb_THW3), starts_shot_T=np.arange(5) == 4)
+    (out,) = Smooth(Smooth.Config())(frames, people_of(5), Surfaces(people=tuple(given.seen)))
     assert out.people[3] is not given.seen[3]
     assert out.people[4] is given.seen[4]
     stage = Smooth(Smooth.Config())

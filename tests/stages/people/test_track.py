@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,13 +11,10 @@ import pytest
 from models.box_overlap import intersection_over_smaller, iou
 from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 from stages.people.association import best_pairs
-from stages.people.scene_cuts import is_scene_cut, thumbnail
 from stages.people.track import Track
 from stages.synthetic.demo_clip import RATE, camera, lights, meshes_at, walkers
 from stages.world.camera.rendering import render_people
 from stages.world.scene import mask_box
-from stages.world.video_scenes import video_scene
-from stages.world.video_worlds import STRESS_VIDEO_WORLDS
 
 WIDTH, HEIGHT = 320, 180
 Frame = list[tuple[int, tuple[float, float, float, float], float]]  # (person, box, score)
@@ -138,16 +136,18 @@ def test_nearness_is_smoothed_over_time_where_people_overlap() -> None:
     assert np.isnan(nearness(12, (50, 60, 70, 100), (150, 60, 170, 110))).all()
 
 
-def test_a_scene_cut_ends_all_tracks() -> None:
-    stage = Track(Track.Config())
+def test_the_start_of_a_shot_ends_all_tracks() -> None:
+    """The source says where a shot starts; the pictures do not count. Also in a chunk that passed unprocessed."""
+    stage, ids = Track(Track.Config()), []
     frames: list[Frame] = [[(0, walker(100), 0.9)]]
-    scenes = [np.random.default_rng(k).integers(0, 200, (1, HEIGHT, WIDTH, 3), dtype=np.uint8) for k in (1, 2)]
-    ids = []
-    for first, (scene, light) in enumerate(((0, 0), (0, 1), (0, 0), (1, 50), (1, 51))):
-        picture = scenes[scene] + np.uint8(light)
-        (tracked,) = stage(chunk_of(1, first, rgb=picture), people_of(frames))
+    for first, starts in enumerate((False, False, True, False, True, False)):
+        chunk = replace(chunk_of(1, first), starts_shot_T=np.array([starts]))
+        if first == 4:
+            stage.blank(chunk, people_of(frames))
+            continue
+        (tracked,) = stage(chunk, people_of(frames))
         ids.append(int(tracked.id_N[0]))
-    assert ids == [1, 1, 1, 2, 2]
+    assert ids == [1, 1, 2, 2, 3]
 
 
 def test_a_single_image_passes_unchanged() -> None:
@@ -237,32 +237,6 @@ def test_pairs_are_taken_by_falling_score() -> None:
     assert best_pairs(correlation, 0.05) == [(0, 0), (1, 1)]
     assert best_pairs(correlation, 0.2) == [(0, 0)]
     assert best_pairs(np.zeros((0, 3)), 0.1) == []
-
-
-def test_scene_cuts_are_distinguished_from_motion_and_light() -> None:
-    rng = np.random.default_rng(2)
-    scene = np.kron(rng.integers(0, 256, (18, 40, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
-    other = np.kron(rng.integers(0, 90, (18, 40, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
-    here = thumbnail(scene[:, :320])
-    assert not is_scene_cut(here, thumbnail(scene[:, 25:345]))  # a pan
-    assert not is_scene_cut(here, thumbnail((scene[:, :320] * 0.93).astype(np.uint8)))  # a cloud
-    assert is_scene_cut(here, thumbnail(other[:, :320]))
-    assert is_scene_cut(np.zeros((0, 0, 3), np.uint8), here)  # nothing comes before the first frame
-
-
-@pytest.mark.parametrize("light", [0.5, 0.7, 1.25, (1.3, 1.0, 0.7)], ids=str)
-def test_lamps_and_exposures_are_no_scene_cuts(light: float | tuple[float, ...]) -> None:
-    before, now = (video_scene(STRESS_VIDEO_WORLDS["stress_video_plain"], 0, t).rgb_HW3 for t in (48, 49))
-    assert not is_scene_cut(thumbnail(before), thumbnail(np.clip(now * np.array(light), 0, 255).astype(np.uint8)))
-
-
-@pytest.mark.parametrize("world", ["plain", "unfocused", "rain", "occlusion", "low_light"])
-def test_scene_cuts_between_similar_places_are_found(world: str) -> None:
-    """A wall behind a floor, cut to another wall and floor; also at night, where colours help little."""
-    clip = STRESS_VIDEO_WORLDS[f"stress_video_{world}"]
-    for first in (clip.frames, 2 * clip.frames):
-        last, now = (thumbnail(video_scene(clip, 0, t).rgb_HW3) for t in (first - 1, first))
-        assert is_scene_cut(last, now)
 
 
 def test_the_walkers_of_the_demo_keep_their_identities() -> None:

@@ -10,7 +10,7 @@ from moving_oval import BODY_HEIGHT, BODY_WIDTH, STEADY, Shot, chunk_of, pattern
 
 from stages.payloads import People, Surfaces
 from stages.people.bridge import Bridge
-from stages.people.person_evidence import RULE_CUES, ThingRule, TrackEvidence, fitted_rule, without_things
+from stages.people.person_evidence import CUES, RULE_CUES, ThingRule, TrackEvidence, fitted_rule, without_things
 from stages.people.point_flow import PointFlow, SmallFrame, cells_of, log_speeds
 from stages.people.verify import Verify
 
@@ -89,6 +89,18 @@ def test_a_thing_that_begins_to_move_is_a_person_again() -> None:
     steps_T2[12:] = (4, 0)
     decisions = verified(shot(steps_T2))
     assert decisions[11] and not any(decisions[22:])
+
+
+def test_motion_is_not_measured_across_cuts() -> None:
+    """The same pictures, once as one shot and once as a shot a frame."""
+    clip, weights = shot(STILL), []
+    for cuts in (False, True):
+        stage = Verify(Verify.Config())
+        people, surfaces = given(clip, range(4), 0.15, 0.3)
+        list(stage(replace(chunk_of(clip.rgb_THW3[:4]), starts_shot_T=np.full(4, cuts)), people, surfaces))
+        (track,) = stage.tracks.values()
+        weights.append(track.weight_K[CUES.index("motion")])
+    assert weights[0] > 2 and weights[1] == 0
 
 
 @pytest.mark.parametrize("ahead", [0, 5])

@@ -1,10 +1,11 @@
-"""Scene cut detection: whether a frame shows another scene than the frame before."""
+"""Scene cut detection: which frames of a stream show another scene than the frame before."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
+from models.arrays import Bool
 from stages.payloads import F32, U8
 
 THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 64, 36
@@ -23,6 +24,22 @@ scene. Chosen on real cuts between videos and on hard non-cuts (docs/benchmarks/
 DEVIATION_FLOOR = 4.0
 """Grey levels added to the standard deviation of a channel, so that the noise of a nearly uniform channel is not
 amplified."""
+
+
+class SceneCuts:
+    """Finds the scene cuts of one stream. It remembers a thumbnail of the last frame."""
+
+    def __init__(self) -> None:
+        self._last: U8 | None = None
+
+    def starts_of_shots(self, rgb_THW3: U8) -> Bool:
+        """Which of the stream's next frames start a shot, (T,); the first frame of a stream does not."""
+        starts = []
+        for rgb_HW3 in rgb_THW3:
+            now = thumbnail(rgb_HW3)
+            starts.append(self._last is not None and is_scene_cut(self._last, now))
+            self._last = now
+        return np.array(starts, bool)
 
 
 def thumbnail(frame_HW3: U8) -> U8:

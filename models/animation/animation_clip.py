@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +18,11 @@ from models.animation.rig_motion import rig_parts
 from models.animation.skeletons import SkeletonName
 from models.animation.skinned_mesh import skinned_mesh
 from models.animation.vrm_animation import vrm_animation
+from models.arrays import F64, Bool
 from models.body.body_motion import BodyMotion
 from models.errors import ModelError
-from models.motion.clinical_angles import angle_rows
+from models.motion.angle_table import CONTACTS, angle_rows
+from models.motion.foot_contact import contact_runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +50,14 @@ class AnimationClip:
         camera: the video's camera in the same axes; None if it is unknown.
         cuts: times of the first frames after scene cuts, seconds.
         unseen_parts_of: for each person the names of the parts of the body that no frame shows.
+        contact_of: for each person the contacts (T, P) of the `PATCHES` of the soles with the floor.
     """
 
     motion_of: Mapping[str, BodyMotion]
     camera: SceneCamera | None = None
     cuts: Sequence[float] = ()
     unseen_parts_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    contact_of: Mapping[str, Bool] = field(default_factory=dict)
 
     @property
     def start(self) -> float:
@@ -124,12 +129,27 @@ def clip_as_gltf_files(
 
 def _animated_person(clip: AnimationClip, name: str, settings: RigSettings, tile_side: int) -> AnimatedPerson:
     motion = _exported(clip.motion_of[name], settings.in_place)
-    lacking = list(clip.unseen_parts_of.get(name, ()))
+    extras: dict[str, Any] = {}
+    if lacking := list(clip.unseen_parts_of.get(name, ())):
+        extras["unseen_parts"] = lacking
+    if name in clip.contact_of:
+        extras["contacts"] = _contact_spans(clip.contact_of[name], motion.second_T - clip.start)
     return AnimatedPerson(
         name=name, keys=rig_keys(rig_parts(motion, settings.skeleton, settings.rest)),
         mesh=skinned_mesh(motion, settings.skeleton, settings.rest, tile_side),
-        extras={"unseen_parts": lacking} if lacking else {},
+        extras=extras,
     )
+
+
+def _contact_spans(contact_TP: Bool, second_T: F64) -> dict[str, list[list[float]]]:
+    """The first and the last second of each contact with the floor, by the parts of the soles."""
+    return {
+        name: [
+            [round(float(second_T[first]), 4), round(float(second_T[last - 1]), 4)]
+            for first, last in contact_runs(contact_T)
+        ]
+        for name, contact_T in zip(CONTACTS, contact_TP.T, strict=True)
+    }
 
 
 def _exported(motion: BodyMotion, in_place: bool) -> BodyMotion:
@@ -154,5 +174,6 @@ def clip_as_vrm_animations(clip: AnimationClip, in_place: bool) -> dict[str, byt
 def clip_as_angles(clip: AnimationClip) -> dict[str, str]:
     """The joint angles of each person as CSV, as `angle_rows` gives them."""
     return {
-        name: "".join(",".join(row) + "\n" for row in angle_rows(motion)) for name, motion in clip.motion_of.items()
+        name: "".join(",".join(row) + "\n" for row in angle_rows(motion, clip.contact_of.get(name)))
+        for name, motion in clip.motion_of.items()
     }

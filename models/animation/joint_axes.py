@@ -3,7 +3,7 @@
 Mixamo: y is along the bone; z points to the front (trunk, legs), down (arms) or up (feet). The axes of a right joint
 are the mirror image of the left one's, with x reversed. Unreal's mannequin: x is along the bone, away from the trunk in
 the left arm and towards it in the left leg; knees and elbows rotate about z. The axes of a right joint are the mirror
-image, with all three reversed. `own` and `cmu` have the world's axes (BVH has no axes at rest).
+image, with all three reversed. `own`, `cmu` and `smpl` have the world's axes (BVH has no axes at rest).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MIRRORED_AXES = {"mixamo": np.array([-1.0, 1, 1]), "unreal": np.array([-1.0, -1,
 def joint_axes(skeleton: SkeletonName, joints: tuple[RigJoint, ...], parent_J: I32, rest_J3: F32) -> F32:
     """Axes (J, 3, 3), as columns in the world, of joints at the positions `rest_J3`."""
     axes_J33 = np.tile(np.eye(3), (len(joints), 1, 1))
-    if skeleton in ("own", "cmu"):
+    if skeleton in ("own", "cmu", "smpl"):
         return axes_J33.astype(np.float32)
     mirror = np.diag([-1.0, 1, 1])
     along_J3 = bone_directions(joints, parent_J, rest_J3)

@@ -1,7 +1,8 @@
 """The skeletons of exported animations: names, hierarchy, and which bones of the open body each joint follows.
 
 `own` has the open body's bones. `mixamo`, `unreal` and `cmu` have the names and the hierarchy of Mixamo's rigs, of
-Unreal's mannequin (its fifth generation) and of the CMU motions in BVH; their axes are in `joint_axes.py`.
+Unreal's mannequin (its fifth generation) and of the CMU motions in BVH; their axes are in `joint_axes.py`. `smpl` has
+the names and the hierarchy of SMPL's 24 joints (Loper et al., 2015).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Literal
 
 from models.body.open_body import load_body
 
-SkeletonName = Literal["own", "mixamo", "unreal", "cmu"]
+SkeletonName = Literal["own", "mixamo", "unreal", "cmu", "smpl"]
 
 HIPS = "hips"
 """The position midway between the hip joints. The body has no bone there."""
@@ -135,6 +136,24 @@ LeftFoot LeftLeg foot.L foot.L foot
 LeftToeBase LeftFoot toe3-1.L toe1-1.L foot
 """
 
+_SMPL = """
+pelvis - root root trunk
+spine1 pelvis spine05 spine04 trunk
+spine2 spine1 spine03 spine02 trunk
+spine3 spine2 spine01 spine01 trunk
+neck spine3 neck01 neck02 trunk
+head neck head head trunk
+left_hip pelvis upperleg01.L upperleg01.L leg
+left_knee left_hip lowerleg01.L lowerleg01.L leg
+left_ankle left_knee foot.L foot.L foot
+left_foot left_ankle toe3-1.L toe1-1.L foot
+left_collar spine3 clavicle.L clavicle.L arm
+left_shoulder left_collar upperarm01.L upperarm01.L arm
+left_elbow left_shoulder lowerarm01.L lowerarm01.L arm
+left_wrist left_elbow wrist.L wrist.L arm
+left_hand left_wrist finger3-1.L finger3-1.L arm
+"""
+
 
 def _joints(table: str, prefix: str, other_side: dict[str, str]) -> tuple[RigJoint, ...]:
     """The joints of a table of the middle and the left side, and their mirror images."""
@@ -185,6 +204,8 @@ def skeleton_joints(name: SkeletonName) -> tuple[RigJoint, ...]:
         return _joints(_MIXAMO, "mixamorig:", {"Left": "Right"})
     if name == "unreal":
         return _joints(_UNREAL, "", {"_l": "_r"})
+    if name == "smpl":
+        return _joints(_SMPL, "", {"left": "right"})
     if name == "cmu":
         return _joints(_CMU, "", {"Left": "Right", "LHip": "RHip", "LThumb": "RThumb"})
     return _own()

@@ -16,14 +16,14 @@ inversion are positive; the trunk, the neck and the pelvis are positive forward,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, F64, I32
-from models.body.body_motion import HIDDEN, PRESENCES, BodyMotion
+from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
 from models.body.open_body import load_body
 from models.body.retarget import rest_frames
@@ -59,8 +59,8 @@ MIRROR_3 = np.array([-1.0, 1.0, 1.0])
 
 
 @cache
-def _axes_at_rest() -> dict[str, F64]:
-    """Axes of the left segments in the rest pose, as columns x, y, z."""
+def segment_axes() -> dict[str, F64]:
+    """Axes of the left segments in the rest pose, as columns x, y, z, by the bone; of others they are the body's."""
     frames, axes = rest_frames(), {}
     for bone, left in (("upperleg01.L", 1.0), ("lowerleg01.L", 1.0), ("upperarm01.L", -1.0), ("lowerarm01.L", -1.0)):
         along_3, across_3 = frames[bone][:, 0], left * frames[bone][:, 1]
@@ -120,7 +120,7 @@ def _segment(turned: Mapping[str, F64], name: str, side: str) -> F64:
     turned_T33 = turned[name if name in turned else f"{name}.{side}"]
     if side == "R":
         turned_T33 = turned_T33 * MIRROR_3[:, None] * MIRROR_3
-    return turned_T33 @ _axes_at_rest().get(f"{name}.L", np.eye(3))
+    return turned_T33 @ segment_axes().get(f"{name}.L", np.eye(3))
 
 
 def _sided_angles(segment: Callable[[str], F64]) -> list[F64]:
@@ -170,19 +170,6 @@ def _swing_and_twist(upper_T33: F64, lower_T33: F64) -> F64:
     twist_T = np.mod(twist_T + np.pi, 2 * np.pi) - np.pi
     swing_T3 = (whole * Rotation.from_rotvec(twist_T[:, None] * [0.0, -1.0, 0.0])).as_rotvec()
     return np.degrees(np.stack([-swing_T3[:, 0], swing_T3[:, 2], -twist_T]))
-
-
-def angle_rows(motion: BodyMotion) -> Iterator[list[str]]:
-    """A table of the angles: a row of names, then one row for each frame.
-
-    The first columns are seconds and presence (`seen`, `bridged` or `hidden`). Hidden frames have no angles.
-    """
-    yield ["seconds", "presence", *CLINICAL_ANGLES]
-    for part in motion.parts():
-        rows = zip(part.second_T.tolist(), part.presence_T.tolist(), clinical_angles(part).tolist(), strict=True)
-        for second, presence, angle_A in rows:
-            angles = ("" if presence == HIDDEN else f"{angle:.1f}" for angle in angle_A)
-            yield [f"{second:.4f}", PRESENCES[presence], *angles]
 
 
 def seen_angles(bodies: Sequence[FittedBody | None]) -> F32:

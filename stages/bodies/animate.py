@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -17,10 +18,11 @@ from models.animation.animation_clip import (
     clip_as_vrm_animations,
     moved_to_origin,
 )
+from models.animation.mocap_files import MOCAP_SUFFIXES, clip_as_mocap
 from models.animation.viewer_page import VideoPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS, tile_side
 from pipeline.stage import Job, Stage, StageError, fitting_name
-from stages.bodies.clip_notes import presence_notes, unseen_notes
+from stages.bodies.clip_notes import contact_notes, presence_notes, unseen_notes
 from stages.bodies.recorded_bodies import RecordedBodies
 from stages.bodies.recorded_clip import PERSON, ClipSettings, lasting_people, recorded_clip, shown_enough
 from stages.bodies.recording import BodyRecording
@@ -29,9 +31,9 @@ from stages.payloads import Bodies, FrameChunk, People, SegmentWritten, Surfaces
 from stages.video.encoding.atomic_writes import reported_write_errors
 from stages.video.encoding.output_file import OutputFile, free_path, moved_aside
 
-SUFFIXES = (".glb", ".bvh", ".vrma", ".csv", ".html")
-A_FILE_EACH = (".bvh", ".vrma", ".csv")
+A_FILE_EACH = (".bvh", ".vrma", ".csv", *MOCAP_SUFFIXES)
 """Kinds of files that contain one person."""
+SUFFIXES = (".glb", *A_FILE_EACH, ".html")
 NAMED_FILES = 5
 """Maximum number of further files that a message names; of more it names the first and the last."""
 LONGEST_LEAST_S, LONGEST_BRIDGE_S, FPS = 60.0, 10.0, (1.0, 240.0)
@@ -157,6 +159,7 @@ class Animate(Stage):
         others = list(written.values())
         named = others if len(others) <= NAMED_FILES else [others[0], f"… {others[-1]} ({len(others)} files)"]
         notes = [*camera_notes(cameras), *presence_notes(clip, _suffix(self._job)), *unseen_notes(clip)]
+        notes += contact_notes(clip) if self.config.lock_feet else []
         notes += [f"also written: {', '.join(named)}"] if others else []
         warnings = [*self._warnings(cameras, len(recorded.cuts)), *left_out, *moved]
         facts |= {key: texts for key, texts in (("notes", notes), ("warnings", warnings)) if texts}
@@ -248,6 +251,8 @@ class Animate(Stage):
             return clip_as_gltf_files(clip, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
         if suffix == ".vrma":
             return clip_as_vrm_animations(clip, self.config.in_place)
+        if suffix in MOCAP_SUFFIXES:
+            return clip_as_mocap(clip, suffix, self.config.in_place)
         texts = clip_as_bvh(clip, settings) if suffix == ".bvh" else clip_as_angles(clip)
         return {name: text.encode() for name, text in texts.items()}
 
@@ -268,6 +273,8 @@ def _validated(job: Job) -> Job:
     """The job, if its output can be an animation. Raises StageError."""
     if job.output is None:
         raise StageError("there is no output to write to", job.input, "name one with -o")
+    if _suffix(job) == ".c3d" and find_spec("c3d") is None:
+        raise StageError("C3D needs the package c3d", job.output, "install the extra 'mocap', or name a .trc file")
     if _suffix(job) not in SUFFIXES:
         kinds = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         raise StageError(f"an animation is a {kinds} file", job.output, "name such a file with -o")

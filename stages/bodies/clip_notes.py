@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
+
 from models.animation.animation_clip import AnimationClip
+from models.animation.mocap_files import MOCAP_SUFFIXES
 from models.animation.presence import shown_spans
 
 STATES_TIMES = (".bvh", ".vrma")
@@ -20,7 +23,7 @@ def presence_notes(clip: AnimationClip, suffix: str) -> list[str]:
         clip: the animation.
         suffix: the ending of the result's name.
     """
-    if suffix not in STATES_TIMES:
+    if suffix not in (*STATES_TIMES, *MOCAP_SUFFIXES):
         return []
     notes = []
     for name, motion in clip.motion_of.items():
@@ -32,7 +35,7 @@ def presence_notes(clip: AnimationClip, suffix: str) -> list[str]:
         late = float(second_T[0]) - clip.start
         if late > 0.0005:
             notes.append(f"the file of {name} begins {late:.2f} s after that of the first person who is seen")
-        if gaps:
+        if gaps and suffix in STATES_TIMES:
             more = f" and {len(gaps) - NAMED} more" if len(gaps) > NAMED else ""
             where = f"from {', '.join(gaps[:NAMED])}{more} of the file"
             notes.append(f"{name} is not visible {where}: there it is interpolated: {suffix} cannot hide a body")
@@ -46,3 +49,16 @@ def unseen_notes(clip: AnimationClip) -> list[str]:
         for name, parts in clip.unseen_parts_of.items() if parts
     ]
     return found if len(found) <= NAMED else [*found[:NAMED], f"… and of {len(found) - NAMED} further people"]
+
+
+def contact_notes(clip: AnimationClip) -> list[str]:
+    """A sentence: the share of frames in which a foot of each of the first people is locked to the floor."""
+    shares = [
+        f"{name} {np.any(contact_TP[shown_T], axis=1).mean():.0%}"
+        for name, contact_TP in clip.contact_of.items()
+        if (shown_T := clip.motion_of[name].shown()).any()
+    ]
+    if not shares:
+        return []
+    more = f" and {len(shares) - NAMED} more" if len(shares) > NAMED else ""
+    return [f"a foot is locked to the floor in this share of frames: {', '.join(shares[:NAMED])}{more}"]

@@ -11,7 +11,7 @@ from models.animation.animation_clip import AnimationClip
 from models.animation.gltf_writer import SceneCamera
 from models.animation.placement import FrameSteps, frame_steps, resampled
 from models.animation.presence import nearest_frames, presence_in_video
-from models.arrays import F32, F64
+from models.arrays import F32, F64, Bool
 from models.body.body_motion import BRIDGED, SEEN, BodyMotion
 from models.body.reduced_pose import driven_bones
 from models.motion.ground import Ground
@@ -102,20 +102,27 @@ def recorded_clip(
         floor = shared_floor([smoothed_motion(motions[name]) for name in names], stated_N, lines)
         grounds[shot] = floor.ground
         motions |= {name: resized(motions[name], size) for name, size in zip(names, floor.size_N.tolist(), strict=True)}
-    standing = {
+    finished = {
         f"{PERSON}{name}": _finished(motions.pop(name), grounds[shots[name]], settings) for name in list(motions)
     }
     first = next(iter(lasting))
     camera = _scene_camera(recorded, lasting[first], grounds[shots[first]], rotating.get(shots[first]))
     lacking = {f"{PERSON}{name}": unseen_parts(record.column("seen")) for name, record in lasting.items()}
-    return AnimationClip(motion_of=standing, camera=camera, cuts=recorded.cuts, unseen_parts_of=lacking)
+    return AnimationClip(
+        motion_of={name: motion for name, (motion, _) in finished.items()}, camera=camera, cuts=recorded.cuts,
+        unseen_parts_of=lacking, contact_of={name: contact_TP for name, (_, contact_TP) in finished.items()},
+    )
 
 
-def _finished(motion: BodyMotion, ground: Ground, settings: ClipSettings) -> BodyMotion:
-    """The motion in upright axes, at the frame rate of the settings if that is lower than its own."""
-    standing = grounded_motion(motion, ground, lock=settings.lock_feet).motion
+def _finished(motion: BodyMotion, ground: Ground, settings: ClipSettings) -> tuple[BodyMotion, Bool]:
+    """The motion in upright axes and its contacts, at the frame rate of the settings if that is lower than its own."""
+    grounded = grounded_motion(motion, ground, lock=settings.lock_feet)
+    standing, contact_TP = grounded.motion, grounded.contact_TP & grounded.motion.shown()[:, None]
     fewer = settings.fps is not None and 1 / settings.fps > frame_steps(standing.second_T).seconds * (1 + 1e-6)
-    return resampled(standing, 1 / settings.fps) if settings.fps is not None and fewer else standing
+    if settings.fps is None or not fewer:
+        return standing, contact_TP
+    result = resampled(standing, 1 / settings.fps)
+    return result, contact_TP[nearest_frames(standing.second_T, result.second_T)]
 
 
 def _scene_camera(

@@ -10,7 +10,8 @@ from models.arrays import F64
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
 from models.body.rotation_vectors import shortest_rotation
-from models.motion.clinical_angles import CLINICAL_ANGLES, _axes_at_rest, angle_rows, clinical_angles
+from models.motion.angle_table import angle_rows
+from models.motion.clinical_angles import CLINICAL_ANGLES, clinical_angles, segment_axes
 from tests.models.motion.motions import still_motion
 
 pytestmark = pytest.mark.quick
@@ -121,7 +122,7 @@ def test_the_hand_turns_about_the_forearm_first() -> None:
     """Pronation, flexion and deviation are read off the product of turns in this order, beyond the right angle, too."""
     motion, body = hanging_arms(), load_body()
     turn_33 = Rotation.from_euler("YZX", (-100, 20, 35), degrees=True).as_matrix()
-    forearm_33, at_rest = (_axes_at_rest()[f"{name}.L"] for name in ("lowerarm01", "wrist"))
+    forearm_33, at_rest = (segment_axes()[f"{name}.L"] for name in ("lowerarm01", "wrist"))
     motion.rotation_TK33[0, body.bone("wrist.L")] = forearm_33 @ turn_33 @ at_rest.T
     told = [angle(motion, f"left_{name}") for name in ("forearm_pronation", "wrist_flexion", "wrist_deviation")]
     assert told == pytest.approx([100, -20, -35], abs=1e-2)

@@ -74,7 +74,8 @@ def test_a_glb_file_moves_each_lasting_person(tmp_path: Path) -> None:
 
 def test_bvh_is_one_file_a_person(tmp_path: Path) -> None:
     (receipt,) = animated(Animate(Animate.Config(skeleton="cmu")), job(tmp_path, "dance.bvh"), film())
-    assert receipt.facts["notes"] == [f"also written: {tmp_path / 'dance.person_7.bvh'}"]
+    written = f"also written: {tmp_path / 'dance.person_7.bvh'}"
+    assert [note for note in receipt.facts["notes"] if "floor" not in note] == [written]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dance.bvh", "dance.person_7.bvh"]
     first, second = read_bvh(tmp_path / "dance.bvh"), read_bvh(tmp_path / "dance.person_7.bvh")
     assert first.frame_time == pytest.approx(1 / 25) and len(first.position_T3) == len(second.position_T3) == FRAMES
@@ -86,6 +87,33 @@ def test_bvh_is_one_file_a_person(tmp_path: Path) -> None:
 def test_vrma_is_one_file_a_person(tmp_path: Path) -> None:
     animated(Animate(Animate.Config()), job(tmp_path, "dance.vrma"), film())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dance.person_7.vrma", "dance.vrma"]
+
+
+@pytest.mark.parametrize("kind", ["trc", "mot", "npz"])
+def test_motion_capture_is_one_file_a_person(tmp_path: Path, kind: str) -> None:
+    animated(Animate(Animate.Config()), job(tmp_path, f"dance.{kind}"), film())
+    assert {path.name for path in tmp_path.iterdir()} == {f"dance.{kind}", f"dance.person_7.{kind}"}
+
+
+def test_contacts_of_feet_are_stated_and_in_the_files(tmp_path: Path) -> None:
+    """Person 7 stands still: both feet are locked, in the table, in the extras of the GLB, and in the message."""
+    (receipt,) = animated(Animate(Animate.Config()), job(tmp_path, "dance.csv"), film())
+    (note,) = (note for note in receipt.facts["notes"] if "locked" in note)
+    assert note.startswith("a foot is locked to the floor in this share of frames: person_4 ")
+    assert note.endswith("person_7 100%")
+    with (tmp_path / "dance.person_7.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    shown = [row for row in rows if row["presence"] != "hidden"]
+    assert {row["left_heel_contact"] for row in shown} == {"1"}
+    animated(Animate(Animate.Config()), job(tmp_path, "dance.glb"), film())
+    chunk = int.from_bytes((tmp_path / "dance.glb").read_bytes()[12:16], "little")
+    nodes = json.loads((tmp_path / "dance.glb").read_bytes()[20 : 20 + chunk])["nodes"]
+    (extras,) = (node["extras"] for node in nodes if node["name"] == "person_7")
+    (first, last), *_ = extras["contacts"]["left_heel_contact"]
+    assert first == 0 and last > 0.2
+    with pytest.raises(StageError, match="mocap"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stages.bodies.animate.find_spec", lambda name: None)
+        Animate.check(Animate.Config(), job(tmp_path, "walk.c3d"))
 
 
 def test_csv_holds_clinical_angles_of_each_person(tmp_path: Path) -> None:
@@ -173,7 +201,7 @@ def test_nobody_is_one_plain_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["dance.fbx", "dance"])
 def test_other_files_are_refused_before_the_start(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StageError, match=r"\.glb, \.bvh, \.vrma, \.csv or \.html"):
+    with pytest.raises(StageError, match=r"\.glb, \.bvh, \.vrma, \.csv, \.trc, \.c3d, \.mot, \.npz or \.html"):
         Animate.check(Animate.Config(), job(tmp_path, name))
 
 

@@ -68,6 +68,11 @@ def read_record(path: Path) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def thousandths(value: float) -> str:
+    """A score as the pages print it: .093."""
+    return f"{value:.3f}".removeprefix("0")
+
+
 def cell(lines: Sequence[Mapping[str, Any]], world: str, protocol: str, measure: str) -> str:
     """Mean over seeds and half of their range; for one seed its interval; a dash for none."""
     known = [line["scores"].get(world, {}).get(protocol, {}).get(measure) for line in lines]
@@ -76,9 +81,9 @@ def cell(lines: Sequence[Mapping[str, Any]], world: str, protocol: str, measure:
         return ABSENT
     if len(values) == 1:
         value, low, high = values[0]
-        return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+        return f"{thousandths(value)} [{thousandths(low)}, {thousandths(high)}]"
     centres = [value for value, _, _ in values]
-    return f"{sum(centres) / len(centres):.3f} ± {(max(centres) - min(centres)) / 2:.3f}"
+    return f"{thousandths(sum(centres) / len(centres))} ± {thousandths((max(centres) - min(centres)) / 2)}"
 
 
 def markdown(table: Table, record: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
@@ -96,7 +101,7 @@ def markdown(table: Table, record: Mapping[str, Sequence[Mapping[str, Any]]]) ->
         trained = record.get(row["row"], [])
         cells = [cell(trained, world, row["protocol"], measure) for world, measure in ours]
         cells += [
-            f"{value:.3f}" if isinstance(value, float) else ABSENT
+            thousandths(value) if isinstance(value, float) else ABSENT
             for value in row.get("paper", [None] * len(table.paper))
         ]
         minutes = f"{sum(one['cpu_minutes'] for one in trained) / len(trained):.1f}" if trained else ABSENT

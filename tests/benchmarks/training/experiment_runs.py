@@ -24,7 +24,7 @@ SHOWN = ("photos", "photos_every", "scenes")
 
 
 def arguments(description: str | None, *, scenes: int, steps: int) -> argparse.ArgumentParser:
-    """The arguments of both benchmarks, with their default numbers of scenes and steps."""
+    """The arguments of a benchmark, with their default numbers of scenes and steps."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--start", type=Path, default=BUILT_IN, help="weights to go on from (default: built in)")

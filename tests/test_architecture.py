@@ -261,7 +261,7 @@ def test_nothing_stands_outside_of_the_rooms() -> None:
 
 
 MOST_LINES = {
-    "pipeline": 12_500, "stages": 45_000, "models": 25_500, "densepose_video": 100, "tools": 2_800, "tests": 60_500,
+    "pipeline": 12_500, "stages": 45_000, "models": 25_500, "densepose_video": 100, "tools": 2_800, "tests": 58_900,
 }
 """Lines of Python in each room. A cap may only fall; `docs/design.md` states the aim."""
 MOST_DOCUMENT_BYTES = 420_000

@@ -33,7 +33,7 @@ class NetworkConfig:
             processor has it and the file of 8-bit graphs lies beside the weights.
         engine: the library that runs the convolutions; "auto" takes the fastest with equal results on this processor.
         device: "auto" takes a GPU when there is one.
-        min_score, max_people: which detections are kept; None: the network's own values.
+        score_threshold, max_people: which detections are kept; None: the network's own values.
         min_size, max_size: pixels of the shorter and longer side of the network's input; None: the network's own (YOLOX
             takes two sizes; a given longer side means one).
         tta: level of test-time augmentation. Only the light network supports this key and the next three.
@@ -51,6 +51,8 @@ class NetworkConfig:
         batch: frames computed at once. The light network computes them in parallel, each with its share of the
             threads: "auto" is one frame per thread; with 1, a single frame gets all threads, as `-c live` needs. For
             other networks "auto" is 1 on a CPU, so that results do not depend on how frames are grouped.
+        body: folder with SMPL_subdiv.mat and SMPL_SUBDIV_TRANSFORM.mat of DensePose: charts for networks that predict
+            embeddings (`variant.mesh`). Without them their results are embeddings and vertices alone.
         cache: folder of downloaded weights.
         trust: accept a downloaded file whose hash does not match its name.
     """
@@ -62,7 +64,7 @@ class NetworkConfig:
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     engine: Literal["auto", "torch", "openvino"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    min_score: float | None = None
+    score_threshold: float | None = None
     max_people: int | None = None
     min_size: int | None = None
     max_size: int | None = None
@@ -71,6 +73,7 @@ class NetworkConfig:
     refine_boxes: bool | Literal["auto"] = "auto"
     roll_align: bool | Literal["auto"] = "auto"
     batch: int | Literal["auto"] = "auto"
+    body: str = ""
     cache: str = DEFAULT_CACHE
     trust: bool = False
 
@@ -83,7 +86,7 @@ class NetworkConfig:
             if choices and all(isinstance(choice, str) for choice in choices) and value not in choices:
                 remedy = f"use one of {', '.join(choices)}"
                 raise ModelError(f"{value!r} is not a choice", f"network.{spec.name}", remedy)
-        _require("min_score", self.min_score, 0, 1)
+        _require("score_threshold", self.score_threshold, 0, 1)
         for name in ("max_people", "min_size", "max_size", "batch"):
             value = getattr(self, name)
             _require(name, None if value == "auto" else value, 1, None)
@@ -96,6 +99,8 @@ class NetworkConfig:
         if self.kind != "light" and self.precision == "int8":
             raise ModelError("only the light network has int8 graphs", "network.precision", "use auto, fp32 or bf16")
         _require_published(self.variant)
+        if self.body and not self.variant.mesh:
+            raise ModelError("only networks that predict embeddings need it", "network.body", "leave it out")
         self._require_device()
         if self.tta == "full" and (self.flip is False or self.roll_align is False):
             what = "full test-time augmentation needs flipped and roll-aligned crops"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from models.arrays import F32, U8, Bool
+from models.arrays import F32, I32, U8, Bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,22 @@ class Detections:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedSurface:
+    """The continuous surface embedding of one person.
+
+    Attributes:
+        vertex_hw: the nearest vertex of the mesh at each pixel of the person's grid, from 0; −1 where it is not the
+            person. int32.
+        embedding_ESS: the network's map, (16, S, S) float32 on the box, not normalised.
+        coarse_2SS: logits of background and person, (2, S, S) float32 on the box.
+    """
+
+    vertex_hw: I32
+    embedding_ESS: F32
+    coarse_2SS: F32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceMap:
     """The body surface of one person on the person's integer box grid, or one that reaches beyond it.
 
@@ -38,6 +54,7 @@ class SurfaceMap:
         keypoint_K3: (17, 3) float32 in COCO's order: x, y in pixels of the frame, score 0..1; zeros where a joint is
             unknown. None if the network has no keypoint head.
         mask_hw: the person's mask from a mask head of its own; None if the network has none.
+        embedded: of networks that predict embeddings; the labels are 0 if no charts of their mesh are known.
     """
 
     x0: int
@@ -48,6 +65,7 @@ class SurfaceMap:
     uncertainty: Mapping[str, F32] = field(default_factory=dict)
     keypoint_K3: F32 | None = None
     mask_hw: Bool | None = None
+    embedded: EmbeddedSurface | None = None
 
     @property
     def shown_hw(self) -> Bool:

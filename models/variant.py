@@ -7,6 +7,10 @@ from typing import Literal
 
 PARTS = 25
 """Channels of maps per chart: background and 24 charts."""
+EMBEDDING = 16
+"""Channels of a continuous surface embedding."""
+MESHES = {"smpl_27554": 27554}
+"""Vertices of the meshes that published networks embed, by the name in their checkpoints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,8 @@ class Variant:
         segm_confidence: predicted confidences multiply the segmentations.
         mask, keypoints: whether the network has these heads.
         cascade: a second stage of all dense heads (Güler et al. 2018, §3.3).
+        mesh: a key of `MESHES`: the network predicts an embedding of this mesh's surface (Neverova et al. 2020) and no
+            charts; empty: charts, U and V.
     """
 
     backbone: Literal["r50", "r101", "small", "tiny", "nano"] = "r50"
@@ -113,6 +119,7 @@ class Variant:
     mask: bool = False
     keypoints: bool = False
     cascade: bool = False
+    mesh: Literal["", "smpl_27554"] = ""
 
     @property
     def sizes(self) -> Sizes:
@@ -123,6 +130,8 @@ class Variant:
     @property
     def maps(self) -> dict[str, int]:
         """Channels of the surface maps by name."""
+        if self.mesh:
+            return {"coarse_segm": 2, "embed": EMBEDDING}
         return map_channels(15 if self.legacy else 2, self.confidence, self.segm_confidence)
 
 

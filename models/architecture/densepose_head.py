@@ -127,7 +127,7 @@ class DeepLabHead(nn.Module):
         return x_KChw
 
 
-RESULT_NAMES = {"ann_index": "coarse_segm", "index_uv": "fine_segm"}
+RESULT_NAMES = {"ann_index": "coarse_segm", "index_uv": "fine_segm", "embed": "embedding"}
 """Names in results of maps whose layers have other names in checkpoints."""
 
 UPSAMPLING = 2

@@ -10,6 +10,7 @@ from models.architecture.box_head import BoxHead, BoxPredictor
 from models.architecture.cascade import SecondStage
 from models.architecture.decoder import Decoder
 from models.architecture.dense_heads import DenseHeads
+from models.architecture.embedder import MeshEmbedders
 from models.architecture.proposals import ProposalGenerator
 from models.variant import Variant
 
@@ -23,6 +24,7 @@ class RoIHeads(DenseHeads):
         self.box_predictor = BoxPredictor(variant.sizes)
         self.decoder = None if variant.legacy else Decoder(variant.sizes)
         self.second_stage = SecondStage(variant) if variant.cascade else None
+        self.embedder = MeshEmbedders(variant.mesh) if variant.mesh else None
 
     def stages(self, pooled_KChw: Tensor) -> list[dict[str, Tensor]]:
         """Maps of all dense heads for each stage of the cascade; the last one is the result."""

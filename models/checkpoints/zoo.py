@@ -58,10 +58,22 @@ R_101_FPN_DL_WC1M_s1x 216245771 0ebeb3
 R_101_FPN_DL_WC2M_s1x 216245790 de6e7a
 """
 
+_CSE_ROWS = """
+R_50_FPN_s1x 251155172 c4ea5f
+R_101_FPN_s1x 251155500 5c995f
+R_50_FPN_DL_s1x 251156349 e96218
+R_101_FPN_DL_s1x 251156606 b236ce
+R_50_FPN_soft_s1x 250533982 2c4512
+R_101_FPN_soft_s1x 250712522 4637da
+R_50_FPN_DL_soft_s1x 250713703 9199f5
+R_101_FPN_DL_soft_s1x 250713061 1d3314
+"""
+"""Continuous surface embeddings of people, in a folder of their own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZooFile:
-    """One published file: the model's full name, its number, and the first six digits of its hash."""
+    """One published file: the model's name with its folder, its number, and the first six digits of its hash."""
 
     name: str
     model_id: str
@@ -78,9 +90,12 @@ class ZooFile:
 
 
 def _table() -> dict[str, ZooFile]:
-    rows = [line.split() for line in _ROWS.split("\n") if line]
-    names = [(f"densepose_rcnn_{row[0]}", row[1], row[2]) for row in rows]
-    return {name: ZooFile(name=name, model_id=number, digits=digits) for name, number, digits in names}
+    tables = {"": _ROWS, "cse/": _CSE_ROWS}
+    rows = [(folder, line.split()) for folder, table in tables.items() for line in table.split("\n") if line]
+    files = [
+        ZooFile(name=f"{folder}densepose_rcnn_{row[0]}", model_id=row[1], digits=row[2]) for folder, row in rows
+    ]
+    return {file.name: file for file in files}
 
 
 ZOO = _table()

@@ -50,6 +50,9 @@ class PreparedRCNN:
             precision: of the layers.
             threads: compute threads of OpenVINO; torch uses the setting of the process.
         """
+        embedder = network.roi_heads.embedder
+        with torch.inference_mode():
+            self.vertex_VE = None if embedder is None else embedder().to(device)
         fold_norms(network)
         network.roi_heads.box_head.pack()
         network.eval().requires_grad_(False)

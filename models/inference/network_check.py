@@ -15,6 +15,8 @@ from models.files.safetensors_file import read_names
 from models.light.architecture.sizes import read_sizes
 from models.light.architecture.weight_paths import REMEDY, weights_path
 from models.network import NetworkConfig
+from models.surface.vertex_charts import read_vertex_charts
+from models.variant import MESHES
 
 DOWNLOADED = "zoo:"
 PICKLES = {".pkl": (b"\x80",), ".pth": (b"PK", b"\x80"), ".pt": (b"PK", b"\x80")}
@@ -42,6 +44,8 @@ def check_network(config: NetworkConfig) -> None:
             raise unknown_name(name)
     else:
         check_weights_file(user_path(config.weights))
+    if config.body:
+        read_vertex_charts(user_path(config.body), MESHES[config.variant.mesh])
     if config.device == "cuda":
         from models.engines.device import choose_device
 
@@ -50,8 +54,10 @@ def check_network(config: NetworkConfig) -> None:
 
 def configuration_of(published: str) -> str:
     """Name of the configuration for published weights: `zoo_r101_dl` for `densepose_rcnn_R_101_FPN_DL_s1x`."""
-    _, depth, *rest = published.removeprefix("densepose_rcnn_").replace("_FPN", "").split("_")
-    return "_".join([f"zoo_r{depth}", *([part.lower() for part in rest if part != "s1x"] or ["s1x"])])
+    folder, _, name = published.rpartition("/")
+    _, depth, *rest = name.removeprefix("densepose_rcnn_").replace("_FPN", "").split("_")
+    first = ["zoo", *([folder] if folder else []), f"r{depth}"]
+    return "_".join([*first, *([part.lower() for part in rest if part != "s1x"] or ["s1x"])])
 
 
 def _check_light(config: NetworkConfig) -> None:

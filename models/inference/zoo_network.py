@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -24,9 +26,12 @@ from models.engines.prepared_rcnn import PreparedRCNN
 from models.errors import ModelError
 from models.files.atomic_file import file_sha256
 from models.inference.assembly import assemble_surface
+from models.inference.embedding_assembly import assemble_embedding
 from models.inference.preprocess import network_input, network_size
 from models.network import NetworkConfig
 from models.structures import Detections, SurfaceMap
+from models.surface.vertex_charts import VertexCharts, read_vertex_charts
+from models.variant import MESHES
 
 PEOPLE_AT_ONCE = 16
 """Number of people in one call of the DensePose head: a balance of speed and memory."""
@@ -38,7 +43,7 @@ class Limits:
 
     min_size: int = 800
     max_size: int = 1333
-    min_score: float = 0.05
+    score_threshold: float = 0.05
     nms_threshold: float = 0.5
     max_people: int = 100
 
@@ -63,8 +68,14 @@ class BatchFeatures:
 class ZooNetwork:
     """DensePose-RCNN prepared for inference. Frames are computed in batches."""
 
-    def __init__(self, prepared: PreparedRCNN, limits: Limits, *, name: str, sha256: str, batch: int) -> None:
-        """Args: prepared network; limits; name and sha256 of the weights; batch: frames per batch."""
+    def __init__(
+        self, prepared: PreparedRCNN, limits: Limits, *, name: str, sha256: str, batch: int,
+        charts: VertexCharts | None = None,
+    ) -> None:  # fmt: skip
+        """Args:
+        prepared, limits, name and sha256 of the weights; batch: frames per batch.
+        charts: of the vertices, for networks that predict embeddings.
+        """
         self.name = name
         self.sha256 = sha256
         self.device = device_name(prepared.device)
@@ -72,6 +83,9 @@ class ZooNetwork:
         self._limits = limits
         self._frames = BatchSize(batch, "frame")
         self._people = BatchSize(PEOPLE_AT_ONCE, "person")
+        self._assemble: Callable[[dict[str, Tensor], F32], SurfaceMap] = assemble_surface
+        if prepared.vertex_VE is not None:
+            self._assemble = partial(assemble_embedding, vertex_VE=prepared.vertex_VE, charts=charts)
 
     @torch.inference_mode()
     def detect(
@@ -106,7 +120,7 @@ class ZooNetwork:
         logit, delta = self._prepared.classify_boxes(levels, boxes)
         limits = self._limits
         return [
-            choose_people(*outputs, size_hw, limits.min_score, limits.nms_threshold, limits.max_people)
+            choose_people(*outputs, size_hw, limits.score_threshold, limits.nms_threshold, limits.max_people)
             for outputs in zip(logit.split(counts), delta.split(counts), boxes, strict=True)
         ]
 
@@ -135,9 +149,9 @@ class ZooNetwork:
         people: list[SurfaceMap] = []
         original = np.concatenate(boxes)
         for maps in self._people.over(pooled, self._prepared.predict_surfaces):
-            for index in range(len(maps["u"])):
+            for index in range(len(maps["coarse_segm"])):
                 one = {name: value[index] for name, value in maps.items()}
-                people.append(assemble_surface(one, original[len(people)]))
+                people.append(self._assemble(one, original[len(people)]))
         edges = np.cumsum([0, *(len(one) for one in boxes)])
         return [people[edges[i] : edges[i + 1]] for i in range(len(boxes))]
 
@@ -171,6 +185,7 @@ def open_zoo(config: NetworkConfig, threads: int) -> ZooNetwork:
     engine = choose_engine(config.engine, device)
     # With OpenVINO, torch does small work only; more torch threads would spin on the cores that OpenVINO uses.
     torch.set_num_threads(1 if engine == "openvino" else threads)
+    charts = read_vertex_charts(user_path(config.body), MESHES[config.variant.mesh]) if config.body else None
     network, path = load_zoo(config)
     precision = choose_precision(config.precision, device)
     return ZooNetwork(
@@ -179,6 +194,7 @@ def open_zoo(config: NetworkConfig, threads: int) -> ZooNetwork:
         name=config.weights.removeprefix("zoo:") if config.weights.startswith("zoo:") else path.name,
         sha256=file_sha256(path),
         batch=config.batch if isinstance(config.batch, int) else (1 if device.type == "cpu" else 4),
+        charts=charts,
     )
 
 
@@ -202,5 +218,5 @@ def checkpoint_path(config: NetworkConfig) -> Path:
 
 def limits_of(config: NetworkConfig) -> Limits:
     """The configured limits, with the reference's as defaults."""
-    names = ("min_size", "max_size", "min_score", "max_people")
+    names = ("min_size", "max_size", "score_threshold", "max_people")
     return Limits(**{name: getattr(config, name) for name in names if getattr(config, name) is not None})

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.io import loadmat
 from scipy.spatial.distance import cdist
 
-from models.arrays import F32, Float, Int
+from models.arrays import F32, I64, Float, Int
 from models.errors import ModelError
 from models.files.data_pickle import data_factory, read_data_pickle
 from models.files.npz_file import read_arrays
@@ -84,20 +84,33 @@ def read_reference_geometry(folder: Path) -> ReferenceGeometry:
 
     Raises: ModelError naming a file that is missing, damaged or does not match the others.
     """
-    charts = _read_mat(folder / "SMPL_subdiv.mat", ("Part_ID_subdiv", "U_subdiv", "V_subdiv"))
-    path = folder / "SMPL_SUBDIV_TRANSFORM.mat"
-    canonical_K = _read_mat(path, ("index",))["index"].astype(np.int64) - 1
-    part_K = charts["Part_ID_subdiv"].astype(np.int64)
-    if not len(part_K) == len(charts["U_subdiv"]) == len(charts["V_subdiv"]) == len(canonical_K):
-        raise ModelError("does not have one entry per vertex of SMPL_subdiv.mat", str(path), DAMAGED)
+    part_K, uv_K2, canonical_K = read_chart_vertices(folder)
     table = _read_distances(folder / "Pdist_matrix.pkl")
     vertices = (1 + math.isqrt(1 + 8 * len(table))) // 2
     if vertices * (vertices - 1) // 2 != len(table):
         what = f"{len(table)} distances are not a triangular matrix"
         raise ModelError(what, str(folder / "Pdist_matrix.pkl"), DAMAGED)
     if canonical_K.min() < 0 or canonical_K.max() >= vertices:
-        raise ModelError(f"refers to vertices beyond the {vertices} of Pdist_matrix.pkl", str(path), DAMAGED)
-    return ReferenceGeometry(part_K, charts["U_subdiv"], charts["V_subdiv"], canonical_K, table)
+        what = f"refers to vertices beyond the {vertices} of Pdist_matrix.pkl"
+        raise ModelError(what, str(folder / "SMPL_SUBDIV_TRANSFORM.mat"), DAMAGED)
+    return ReferenceGeometry(part_K, uv_K2[:, 0], uv_K2[:, 1], canonical_K, table)
+
+
+def read_chart_vertices(folder: Path) -> tuple[I64, Float, I64]:
+    """Vertices of DensePose's subdivided charts, from SMPL_subdiv.mat and SMPL_SUBDIV_TRANSFORM.mat.
+
+    Returns:
+        part_K: chart 1..24. uv_K2: U and V. canonical_K: the vertex of the subdivided SMPL mesh, from 0.
+
+    Raises: ModelError as `read_reference_geometry`.
+    """
+    charts = _read_mat(folder / "SMPL_subdiv.mat", ("Part_ID_subdiv", "U_subdiv", "V_subdiv"))
+    path = folder / "SMPL_SUBDIV_TRANSFORM.mat"
+    canonical_K = _read_mat(path, ("index",))["index"].astype(np.int64) - 1
+    part_K = charts["Part_ID_subdiv"].astype(np.int64)
+    if not len(part_K) == len(charts["U_subdiv"]) == len(charts["V_subdiv"]) == len(canonical_K):
+        raise ModelError("does not have one entry per vertex of SMPL_subdiv.mat", str(path), DAMAGED)
+    return part_K, np.stack([charts["U_subdiv"], charts["V_subdiv"]], axis=1), canonical_K
 
 
 def read_smpl_mesh(folder: Path, body: Path) -> ChartedMesh:

@@ -23,8 +23,9 @@ from models.architecture.roi_pooling import pool_levels
 from models.engines.engine import Engine
 from models.engines.prepared_rcnn import PreparedRCNN
 from models.inference.assembly import assemble_surface
+from models.inference.embedding_assembly import assemble_embedding, resized_maps
 from models.inference.preprocess import network_input, network_size, resize_bgr
-from models.inference.zoo_network import Limits, ZooNetwork
+from models.inference.zoo_network import BatchFeatures, Limits, ZooNetwork
 from models.structures import SurfaceMap
 from models.variant import Variant
 from tests.golden.weights_recipe import digest, recipe_weights
@@ -33,6 +34,9 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 PERSON_SHIFT = -5.5
 CLOSE = 1e-4
 MAPS = ("coarse_segm", "fine_segm", "u", "v")
+EMBEDDED = ("coarse_segm", "embedding")
+CERTAIN = 1e-3
+"""Margin of squared distance above which the nearest vertex is no matter of rounding."""
 
 
 ENGINES: tuple[Engine, ...] = ("torch", "openvino")
@@ -167,7 +171,7 @@ def test_box_head_and_detections(prepared: PreparedRCNN, features: SimpleNamespa
     logits, deltas = prepared.classify_boxes(features.levels, [proposals])
     limits = Limits()
     box, score = choose_people(
-        logits, deltas, proposals, features.size_hw, limits.min_score, limits.nms_threshold, limits.max_people
+        logits, deltas, proposals, features.size_hw, limits.score_threshold, limits.nms_threshold, limits.max_people
     )
     kept = len(golden["cls_logits_shift0"])
     unshifted = logits.numpy()[:kept] - [PERSON_SHIFT, 0]
@@ -247,6 +251,39 @@ def test_prepared_people_deep(
     check_surfaces(prepared_deep.predict_surfaces(prepared_deep.pool_people(features.levels, [boxes])), golden_deep)
 
 
+@pytest.fixture(scope="module")
+def embedding_network(drawn: dict[str, np.ndarray]) -> DensePoseRCNN:
+    return load_network(Variant(mesh="smpl_27554"), dict(drawn))
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def prepared_embedding(embedding_network: DensePoseRCNN, request: pytest.FixtureRequest) -> PreparedRCNN:
+    return prepare(embedding_network, request.param)
+
+
+def test_prepared_embeddings(prepared_embedding: PreparedRCNN, features: SimpleNamespace) -> None:
+    """Embeddings of vertices, maps, and the nearest vertices of two given boxes; without charts all labels are 0."""
+    golden = np.load(GOLDEN / "rcnn_r50_cse.npz")
+    vertex_VE = prepared_embedding.vertex_VE
+    assert vertex_VE is not None
+    assert np.abs(vertex_VE.numpy()[::97] - golden["vertex_emb_sub97_f32"]).max() < 1e-6
+    boxes = torch.from_numpy(golden["given_boxes_netscale"])
+    maps = prepared_embedding.predict_surfaces(prepared_embedding.pool_people(features.levels, [boxes]))
+    for name in EMBEDDED:
+        assert np.abs(maps[name][:, :, ::16, ::16].numpy() - golden[f"dp_{name}_sub16"]).max() < CLOSE
+    for i in (0, 1):
+        one = {name: value[i] for name, value in maps.items()}
+        surface = assemble_embedding(one, golden["given_boxes_orig"][i], vertex_VE, None)
+        assert surface.embedded is not None and surface.mask_hw is not None
+        vertex, margin = golden[f"given_vertex_sub6_{i}"], golden[f"given_margin_sub6_{i}"]
+        assert (surface.mask_hw[::6, ::6] == (margin >= 0)).mean() > 0.999
+        certain = (margin >= CERTAIN) & surface.mask_hw[::6, ::6]
+        assert certain.sum() > 500
+        assert (surface.embedded.vertex_hw[::6, ::6] == vertex)[certain].mean() > 0.999
+        assert (surface.embedded.vertex_hw[~surface.mask_hw] == -1).all()
+        assert not surface.labels_hw.any()
+
+
 def test_bf16_stays_close(plain: DensePoseRCNN, features: SimpleNamespace, golden: dict[str, Any]) -> None:
     """bf16 has no parity with the reference; its errors stay near those in docs/benchmarks/zoo_speed.md."""
     cpu = torch.device("cpu")
@@ -298,6 +335,42 @@ def test_full_fixture(prepared: PreparedRCNN, features: SimpleNamespace, shared:
 
 def test_full_fixture_deep(prepared_deep: PreparedRCNN, features: SimpleNamespace, shared: Path) -> None:
     check_full(prepared_deep, features, shared, "R50_DL")
+
+
+@pytest.mark.parametrize("variant", ["R50_CSE", "R50_DL_CSE"])
+def test_full_embedding_fixture(
+    variant: str, drawn: dict[str, np.ndarray], features: SimpleNamespace, shared: Path
+) -> None:
+    """Masks, resized embeddings and vertices of the given boxes, and the same of the two best detections."""
+    full = np.load(shared / "reference" / "fixtures" / "open" / f"{variant}__astronaut.npz")
+    head: Any = "deeplab" if "DL" in variant else "v1convx"
+    prepared = prepare(load_network(Variant(head=head, mesh="smpl_27554"), dict(drawn)), "torch")
+    assert prepared.vertex_VE is not None
+    boxes = torch.from_numpy(full["given_boxes_netscale"])
+    maps = prepared.predict_surfaces(prepared.pool_people(features.levels, [boxes]))
+    for name in EMBEDDED:
+        assert np.abs(maps[name][:, :, ::4, ::4].numpy() - full[f"dp_{name}_sub4_f32"]).max() < CLOSE
+    for i in (0, 1):
+        one = {name: value[i] for name, value in maps.items()}
+        surface = assemble_embedding(one, full["given_boxes_orig"][i], prepared.vertex_VE, None)
+        assert surface.embedded is not None and surface.mask_hw is not None
+        height, width = full[f"given_mask_shape_{i}"]
+        mask = np.unpackbits(full[f"given_mask_packed_{i}"], axis=1)[:height, :width]
+        assert (surface.mask_hw == mask).mean() > 0.999
+        embedding, coarse = resized_maps(surface.embedded)
+        assert np.abs(embedding[:, ::17, ::19] - full[f"given_E_sub_{i}"]).max() < CLOSE
+        assert np.abs(coarse[:, ::7, ::7] - full[f"given_S_sub_{i}"]).max() < CLOSE
+        certain = full[f"given_margin_sub3_{i}"] >= CERTAIN
+        near = surface.embedded.vertex_hw[::3, ::3]
+        assert (near == full[f"given_vertex_sub3_{i}"])[certain & (near >= 0)].mean() > 0.999
+    network = ZooNetwork(prepared, Limits(), name="recipe", sha256="", batch=1)
+    found = (full["final_boxes"], (full["final_boxes"] * (features.size_hw[0] / 512)).astype(np.float32))
+    groups = [BatchFeatures(levels=features.levels, network_hw=features.size_hw, frame_hw=(512, 512), found=[found])]
+    for i, surface in enumerate(network.surfaces(groups, [full["final_boxes"][:2]])[0]):
+        assert surface.embedded is not None and surface.mask_hw is not None
+        inside = full[f"final_mask_{i}"] & surface.mask_hw
+        assert (surface.mask_hw == full[f"final_mask_{i}"]).mean() > 0.999
+        assert (surface.embedded.vertex_hw == full[f"final_vertex_{i}"])[inside].mean() > 0.99
 
 
 def check_full(prepared: PreparedRCNN, features: SimpleNamespace, shared: Path, variant: str) -> None:

@@ -18,6 +18,7 @@ from models.checkpoints.zoo import ZOO
 from models.engines.prepared_rcnn import PreparedRCNN
 from models.inference.zoo_network import Limits, ZooNetwork
 from models.network import NetworkConfig
+from models.surface.vertex_charts import VertexCharts
 from models.variant import Variant
 
 KEY_LISTS = {
@@ -27,6 +28,10 @@ KEY_LISTS = {
     "R50_legacy": Variant(legacy=True),
     "R50_WC1M": Variant(confidence="wc1", segm_confidence=True),
     "R50_WC2M": Variant(confidence="wc2", segm_confidence=True),
+    "R50_CSE": Variant(mesh="smpl_27554"),
+    "R50_DL_CSE": Variant(head="deeplab", mesh="smpl_27554"),
+    "R101_CSE": Variant(backbone="r101", mesh="smpl_27554"),
+    "R101_DL_CSE": Variant(backbone="r101", head="deeplab", mesh="smpl_27554"),
 }
 COUNTS = {  # tensors and numbers in them, as the reference prints them
     "R50_s1x": (335, 63_927_330),
@@ -35,6 +40,10 @@ COUNTS = {  # tensors and numbers in them, as the reference prints them
     "R50_WC1M": (341, 64_148_541),
     "R50_WC2M": (345, 64_558_191),
     "R50_legacy": (319, 59_837_487),
+    "R50_CSE": (333, 70_501_863),
+    "R50_DL_CSE": (357, 72_736_743),
+    "R101_CSE": (588, 89_546_215),
+    "R101_DL_CSE": (612, 91_781_095),
 }
 
 
@@ -79,19 +88,20 @@ def test_combined_variants_have_the_keys_of_their_parts() -> None:
 def test_every_published_network_has_a_configuration(root: Path) -> None:
     configs = zoo_configs(root)
     assert {config.weights.removeprefix("zoo:") for config in configs.values()} == set(ZOO)
-    assert len(configs) == len(ZOO) == 22
+    assert len(configs) == len(ZOO) == 30
 
 
 def test_configurations_set_the_variant_of_their_weights(root: Path) -> None:
     for name, config in zoo_configs(root).items():
-        words = config.weights.removeprefix("zoo:densepose_rcnn_").split("_")
+        words = config.weights.removeprefix("zoo:").removeprefix("cse/").removeprefix("densepose_rcnn_").split("_")
+        assert (config.variant.mesh == "smpl_27554") == ("cse/" in config.weights) == ("cse" in name), name
         confidence = next((word for word in words if word.startswith("WC")), "")
         assert config.variant.backbone == f"r{words[1]}", name
         assert (config.variant.head == "deeplab") == ("DL" in words), name
         assert config.variant.legacy == ("legacy" in words), name
         assert config.variant.confidence == (confidence[:3].lower() or "none"), name
         assert config.variant.segm_confidence == confidence.endswith("M"), name
-        assert (config.precision, config.min_score) == ("fp32", 0.05), name
+        assert (config.precision, config.score_threshold) == ("fp32", 0.05), name
         assert (config.max_people, config.min_size, config.max_size) == (100, 800, 1333), name
 
 
@@ -105,6 +115,33 @@ RUNS = {
         ("sigma_2", "kappa_u", "kappa_v", "fine_segm_confidence", "coarse_segm_confidence"),
     ),
 }
+
+
+@pytest.mark.parametrize("name", ["zoo_cse_r50_soft", "zoo_cse_r101_dl"])
+def test_embeddings_get_the_charts_of_their_vertices(name: str, root: Path) -> None:
+    torch.manual_seed(0)
+    network = empty_rcnn(zoo_configs(root)[name].variant).to_empty(device="cpu")
+    for value in network.state_dict().values():
+        value.normal_(0, 0.05)
+    for key, value in network.state_dict().items():
+        if key.endswith("running_var"):
+            value.fill_(1)
+    rng = np.random.default_rng(1)
+    charts = VertexCharts(
+        part_V=rng.integers(1, 25, 27554).astype(np.uint8), uv_V2=rng.uniform(size=(27554, 2)).astype(np.float32)
+    )
+    prepared = PreparedRCNN(network, engine="torch", device=torch.device("cpu"), precision="fp32", threads=1)
+    zoo = ZooNetwork(prepared, Limits(min_size=96, max_size=160), name=name, sha256="", batch=1, charts=charts)
+    _, features = zoo.detect(rng.integers(0, 255, (1, 72, 96, 3), dtype=np.uint8))
+    (surface,) = zoo.surfaces(features, [np.array([[3.2, 5.9, 40.1, 70.3]], np.float32)])[0]
+    assert surface.embedded is not None
+    vertex = surface.embedded.vertex_hw
+    shown = vertex >= 0
+    assert shown.any()
+    assert (surface.labels_hw[shown] == charts.part_V[vertex[shown]]).all()
+    assert (surface.labels_hw[~shown] == 0).all()
+    assert np.array_equal(surface.uv_2hw[:, shown].T, charts.uv_V2[vertex[shown]])
+    assert surface.mask_hw is None  # the charts say which pixels are the person's
 
 
 @pytest.mark.parametrize("name", RUNS)

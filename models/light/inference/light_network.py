@@ -19,7 +19,7 @@ from models.light.architecture.weight_paths import require_weights, weights_path
 from models.light.inference.box_fitting import fit_box, trim_surface
 from models.light.inference.calibration import read_calibration
 from models.light.inference.duplicates import distinct_people
-from models.light.inference.frame_detector import MIN_SCORE, FrameDetector
+from models.light.inference.frame_detector import FrameDetector
 from models.light.inference.neighbours import FirstSilhouette, Neighbours, neighbours_of_each
 from models.light.inference.nms import hard_then_soft_nms
 from models.light.inference.open_components import light_precision, open_components, open_detector
@@ -29,7 +29,7 @@ from models.structures import Detections, SurfaceMap
 
 T = TypeVar("T")
 
-NMS_THRESHOLD, MAX_PEOPLE = 0.7, 100
+SCORE_THRESHOLD, NMS_THRESHOLD, MAX_PEOPLE = 0.075, 0.7, 100
 """Defaults of the `network` keys of these names."""
 SIGMA_BEFORE_REFINEMENT, SIGMA = 0.7, 0.3
 """Sigma of soft-NMS (see `soft_nms`): of detected boxes that will be refined, and of all others. A larger sigma lowers
@@ -90,7 +90,7 @@ class LightNetwork:
         components = open_components(path, self.sha256, self.engine, self.precision, per_call)
         detector, traits = open_detector(config, components, self.engine, per_call)
         self._batch_size = max(detector.batch_size, components.surface.batch_size)
-        self._min_score = MIN_SCORE if config.min_score is None else config.min_score
+        self._score_threshold = SCORE_THRESHOLD if config.score_threshold is None else config.score_threshold
         self._max_people = config.max_people or MAX_PEOPLE
         self._refine_boxes = config.refine_boxes
         self._tta = config.tta
@@ -98,7 +98,7 @@ class LightNetwork:
         self.detector = FrameDetector(
             detector,
             traits,
-            min_score=self._min_score,
+            min_score=self._score_threshold,
             long_side=config.max_size,
             flip=config.flip is not False,
         )
@@ -210,7 +210,7 @@ class LightNetwork:
             detected.score_N * confidence_N**CONFIDENCE_POWER,
             iou_threshold=NMS_THRESHOLD,
             sigma=SIGMA,
-            min_score=self._min_score,
+            min_score=self._score_threshold,
         )
         return FramePredictions(
             box_N4=box_N4[kept],
@@ -228,7 +228,7 @@ class LightNetwork:
                 candidates.score_N,
                 iou_threshold=NMS_THRESHOLD,
                 sigma=sigma,
-                min_score=self._min_score,
+                min_score=self._score_threshold,
             )
             kept = kept[: self._max_people]
             detections.append(Detections(box_N4=candidates.box_N4[kept], score_N=candidates.score_N[kept]))

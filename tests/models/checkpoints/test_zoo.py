@@ -180,11 +180,16 @@ def test_unknown_names_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_table_of_published_files(shared: Path) -> None:
-    """All 22 rows of the reference list, and the form of the address."""
-    text = (shared / "reference" / "reference_facts.md").read_text()
-    row = r"^\| (R_\d+_\S+) \|(?: [\d.]+ \|){4} (\d+) \| (\w{6}) \|$"
-    rows = {(f"densepose_rcnn_{name}", number, digits) for name, number, digits in re.findall(row, text, re.M)}
+    """All 22 rows of charts, the 8 rows of embeddings of people, and the form of the address."""
+    row = r"^\| (R_\d+_\S+s1x\S*) \|(?: [\d.]+ \|){4} (\d+) \| (\w{6}) \|$"
+    rows = {
+        (f"{folder}densepose_rcnn_{name}", number, digits)
+        for folder, facts in (("", "reference_facts.md"), ("cse/", "cse_facts.md"))
+        for name, number, digits in re.findall(row, (shared / "reference" / facts).read_text(), re.M)
+    }
     assert rows == {(entry.name, entry.model_id, entry.digits) for entry in zoo.ZOO.values()}
-    assert len(rows) == 22
+    assert len(rows) == 30
     url = "https://dl.fbaipublicfiles.com/densepose/densepose_rcnn_R_50_FPN_s1x/165712039/model_final_162be9.pkl"
     assert zoo.ZOO[NAME].url(zoo.SERVER) == url
+    url = "https://dl.fbaipublicfiles.com/densepose/cse/densepose_rcnn_R_50_FPN_s1x/251155172/model_final_c4ea5f.pkl"
+    assert zoo.ZOO[f"cse/{NAME}"].url(zoo.SERVER) == url

@@ -15,7 +15,7 @@ import numpy as np
 
 from models.arrays import F32, I32, I64, U8, Bool, Float
 from models.body.fitted_body import FittedBody
-from models.structures import PersonMotion, SurfaceMap
+from models.structures import EmbeddedSurface, PersonMotion, SurfaceMap
 from pipeline.stage import StageError
 
 
@@ -189,6 +189,7 @@ class PersonSurface:
             None if the network has no keypoint head.
         mask_hw: the person's mask from a mask head of its own; None if the network has none.
         motion: since the frame before, from temporal smoothing; None where it knows none.
+        embedded: of networks that predict embeddings, as they predict it: for exports before tracking.
 
     >>> surface = PersonSurface(x0=-1, y0=2, labels_hw=np.full((3, 4), 2, np.uint8), uv_2hw=np.zeros((2, 3, 4)))
     >>> surface.silhouette_hw.sum(), surface.windows(height=4, width=10)
@@ -203,6 +204,7 @@ class PersonSurface:
     keypoint_K3: F32 | None = None
     mask_hw: Bool | None = None
     motion: PersonMotion | None = None
+    embedded: EmbeddedSurface | None = None
 
     @classmethod
     def predicted(cls, one: SurfaceMap) -> PersonSurface:
@@ -215,6 +217,7 @@ class PersonSurface:
             confidence_hw=one.confidence_hw,
             keypoint_K3=one.keypoint_K3,
             mask_hw=one.mask_hw,
+            embedded=one.embedded,
         )
 
     @property

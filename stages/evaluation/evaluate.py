@@ -13,7 +13,7 @@ import numpy as np
 from models.fitting.compared_fits import prepare_methods
 from models.inference.network_check import check_network
 from models.inference.open_network import fetch_weights, open_network
-from models.light.inference.frame_detector import MIN_SCORE
+from models.light.inference.light_network import SCORE_THRESHOLD
 from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
 from stages.evaluation.body_geometry import geometry_of, prepare_body
@@ -44,7 +44,7 @@ class Evaluate(Stage):
         """Network and protocols.
 
         Attributes:
-            network: the shared section `network:`, without `min_score`; use `score` instead.
+            network: the shared section `network:`, without `score_threshold`; use `score` instead.
             boxes: `given`: the paper's single-person protocol with true boxes; `detected`: the multi-person protocol.
             oracle_masks: also predict each person in the true box with the background removed by the true mask
                 (DensePose*); the column is called `cut_out`.
@@ -60,15 +60,15 @@ class Evaluate(Stage):
         boxes: Boxes = "both"
         oracle_masks: bool = False
         body: str = ""
-        score: float = MIN_SCORE
+        score: float = SCORE_THRESHOLD
         min_score: float = 0.001
         min_height: float = 100.0
         bodies: bool = False
 
         def __post_init__(self) -> None:
             """Raises ValueError for a score out of range, or a score threshold in the section `network:`."""
-            if self.network.min_score is not None:
-                raise ValueError("network.min_score does not count here; give evaluate.score")
+            if self.network.score_threshold is not None:
+                raise ValueError("network.score_threshold does not count here; give evaluate.score")
             if not 0 <= self.min_score <= self.score <= 1:
                 values = f"score is {self.score}, min_score {self.min_score}"
                 raise ValueError(f"{values}; 0 <= min_score <= score <= 1 is needed")
@@ -93,7 +93,7 @@ class Evaluate(Stage):
         """Open network and body. Raises: ModelError for files that are missing or do not fit."""
         super().__init__(config, threads=threads)
         min_score = 1.0 if config.boxes == "given" else config.min_score  # detections are not needed
-        self._network = open_network(dataclasses.replace(config.network, min_score=min_score), threads)
+        self._network = open_network(dataclasses.replace(config.network, score_threshold=min_score), threads)
         self._body = geometry_of(config.body)
         if config.bodies:
             prepare_methods()

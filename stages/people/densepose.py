@@ -9,7 +9,7 @@ import numpy as np
 
 from models.inference.open_network import open_network
 from models.network import NetworkConfig
-from pipeline.stage import Stage
+from pipeline.stage import Stage, StageError
 from stages.payloads import Features, FrameChunk, People, PersonSurface, Surfaces
 
 
@@ -20,14 +20,27 @@ class DensePose(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`network` is the shared section of the run's configuration."""
+        """Attributes:
+        network: the shared section of the run's configuration.
+        charts: whether later stages need charts, U and V; false: only the embeddings of a `zoo_cse` network are
+            exported (`-c embeddings`), which needs no `network.body`.
+        """
 
         network: NetworkConfig = field(default_factory=NetworkConfig)
+        charts: bool = True
 
     @classmethod
     def uses_gpu(cls, config: Config) -> bool:
         """Whether the network uses a GPU."""
         return config.network.uses_gpu()
+
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises StageError for a network that predicts embeddings whose charts are not known."""
+        if config.charts and config.network.variant.mesh and not config.network.body:
+            what = "this network predicts embeddings; their charts stand in DensePose's own files"
+            remedy = "name the folder of SMPL_subdiv.mat and SMPL_SUBDIV_TRANSFORM.mat, or take -c embeddings"
+            raise StageError(what, "network.body", remedy)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Use the network that `detect` opened in this lane."""

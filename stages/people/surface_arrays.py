@@ -46,7 +46,7 @@ def surface_to_arrays(key: str, surface: PersonSurface) -> NamedArrays:
 def surface_from_arrays(key: str, arrays: SavedArrays) -> PersonSurface:
     """The inverse of `surface_to_arrays`."""
     x0, y0 = arrays[f"{key}_corner"].tolist()
-    optional = {field: arrays.get(f"{key}_{name}") for name, field in _OPTIONAL.items()}
+    optional: dict[str, Any] = {field: arrays.get(f"{key}_{name}") for name, field in _OPTIONAL.items()}
     motion = None
     if (back_hw3 := arrays.get(f"{key}_back")) is not None:
         left, top, step = arrays[f"{key}_cells"].tolist()

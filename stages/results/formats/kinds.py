@@ -39,6 +39,9 @@ KINDS: dict[str, Kind] = {
     "instances": Kind(
         what="npz per frame: the network's boxes, scores, charts and UV", factory="npz:begin_instances", raw=True
     ),
+    "embeddings": Kind(
+        what="npz per frame: embeddings and vertices of a zoo_cse network", factory="npz:begin_embeddings", raw=True
+    ),
     "surfaces": Kind(what="the same after tracking and smoothing, with identities", factory="npz:SurfaceFolder"),
     "iuv": Kind(what="PNG per frame, BGR = chart, U, V, as DensePose writes it", factory="iuv:begin_iuv"),
     "iuv_video": Kind(what="the same as one lossless video (.mkv, .mp4, .mov)", factory="iuv:begin_iuv_video"),

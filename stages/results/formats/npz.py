@@ -64,6 +64,26 @@ def surfaces(result: FrameResult) -> bytes:
     return _npz(arrays)
 
 
+def embeddings(result: FrameResult) -> bytes:
+    """`boxes_N4`, `scores_N`, and of each person i on the grid that begins at int(x0), int(y0):
+
+    `embedding_i` (16, h, w) float32, not normalised; `coarse_i` (2, h, w) float32, logits of background and person;
+    `vertex_i` (h, w) int32, the nearest vertex, −1 where it is not the person.
+
+    Raises StageError for a network that predicts no embeddings.
+    """
+    from models.inference.embedding_assembly import resized_maps
+
+    arrays: dict[str, Any] = {"boxes_N4": result.box_N4, "scores_N": result.score_N}
+    for i, surface in enumerate(result.surfaces):
+        if surface.embedded is None:
+            what = "this network predicts charts, no embeddings"
+            raise StageError(what, "export embeddings", "choose a network of -c zoo_cse_…, or the export instances")
+        arrays[f"embedding_{i}"], arrays[f"coarse_{i}"] = resized_maps(surface.embedded)
+        arrays[f"vertex_{i}"] = surface.embedded.vertex_hw
+    return _npz(arrays)
+
+
 def _people(result: FrameResult) -> dict[str, Any]:
     arrays: dict[str, Any] = {"boxes_N4": result.box_N4, "scores_N": result.score_N}
     for i, surface in enumerate(result.surfaces):
@@ -97,6 +117,11 @@ def _npz(arrays: dict[str, Any]) -> bytes:
 def begin_instances(target: ExportTarget) -> ExportWriter:
     """One file per frame."""
     return FilePerFrame(target, ".npz", instances)
+
+
+def begin_embeddings(target: ExportTarget) -> ExportWriter:
+    """One file per frame."""
+    return FilePerFrame(target, ".npz", embeddings)
 
 
 class SurfaceFolder(FilePerFrame):

@@ -6,9 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from models.structures import EmbeddedSurface
 from pipeline.stage import StageError
 from stages.payloads import Surfaces
 from stages.results.export import ExportRaw
@@ -47,6 +49,27 @@ def test_instances_hold_exactly_the_documented_arrays(tmp_path: Path) -> None:
                 assert np.array_equal(file[f"labels_{i}"], surface.labels_hw)
                 assert np.array_equal(file[f"uv_{i}"], surface.uv_2hw)
     assert SURFACES.people[1].uv_2hw.min() < 0 < 1 < SURFACES.people[1].uv_2hw.max()  # nothing was clamped
+
+
+def test_embeddings_hold_maps_on_the_pixels_and_vertices(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    whole = SURFACES.people[0]
+    vertex_hw = rng.integers(-1, 27554, whole.labels_hw.shape).astype(np.int32)
+    maps = rng.standard_normal((18, 8, 8)).astype(np.float32)
+    embedded = EmbeddedSurface(vertex_hw=vertex_hw, embedding_ESS=maps[:16], coarse_2SS=maps[16:])
+    people = people_of([0], [[whole.x0, whole.y0, 20, 30]], [-1])
+    surfaces = Surfaces(people=(replace(whole, embedded=embedded),))
+    export({"embeddings": tmp_path}, frames_of(1), people, surfaces, stage=ExportRaw)
+    height, width = vertex_hw.shape
+    with np.load(tmp_path / "frame_000000.npz", allow_pickle=False) as file:
+        assert sorted(file.files) == ["boxes_N4", "coarse_0", "embedding_0", "scores_N", "vertex_0"]
+        assert np.array_equal(file["vertex_0"], vertex_hw) and file["vertex_0"].dtype == np.int32
+        for name, expected in (("embedding_0", maps[:16]), ("coarse_0", maps[16:])):
+            planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in expected]
+            assert file[name].dtype == np.float32
+            assert np.abs(file[name] - np.stack(planes)).max() < 1e-5
+    with pytest.raises(StageError, match="predicts charts, no embeddings"):
+        export({"embeddings": tmp_path / "x"}, frames_of(1), people, Surfaces(people=(whole,)), stage=ExportRaw)
 
 
 def test_instances_crop_surfaces_at_the_boxs_corner(tmp_path: Path) -> None:

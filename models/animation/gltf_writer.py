@@ -11,12 +11,12 @@ import numpy as np
 from models.animation.gltf_buffers import INDICES, VERTICES, GltfDocument
 from models.animation.gltf_clip import ClipSpan, GltfClip
 from models.animation.presence import visibility_keys
-from models.animation.rig_keys import RigKeys, quaternions
+from models.animation.rig_keys import RigKeys
 from models.animation.skinned_mesh import SkinnedMesh
 from models.arrays import F64
 from models.body.body_motion import HIDDEN
 from models.body.camera import field_of_focal
-from models.body.rotation_vectors import continuous_quaternions
+from models.body.rotation_vectors import continuous_quaternions, unit_quaternions
 from models.errors import ModelError
 
 GENERATOR = "densepose-video"
@@ -147,7 +147,7 @@ def added_person(document: GltfDocument, person: AnimatedPerson, material: int) 
     rig = person.keys.rig
     rotation_J33, place_J3 = rig.local_rest()
     nodes = []
-    for joint, quaternion_4, place_3 in zip(rig.joints, quaternions(rotation_J33), place_J3, strict=True):
+    for joint, quaternion_4, place_3 in zip(rig.joints, unit_quaternions(rotation_J33), place_J3, strict=True):
         node: dict[str, Any] = {"name": joint.name, "translation": place_3.tolist()}
         if abs(quaternion_4[3]) < 1:
             node["rotation"] = quaternion_4.tolist()
@@ -221,7 +221,7 @@ def _camera(document: GltfDocument, camera: SceneCamera) -> int:
         "zfar": FAR,
     }
     number = document.add("cameras", {"name": "camera", "type": "perspective", "perspective": perspective})
-    turn_4 = quaternions((camera.pose_44[:3, :3] @ np.diag([1.0, -1, -1]))[None])[0]
+    turn_4 = unit_quaternions((camera.pose_44[:3, :3] @ np.diag([1.0, -1, -1]))[None])[0]
     place_3 = camera.pose_44[:3, 3]
     return document.add(
         "nodes", {"name": "camera", "camera": number, "rotation": turn_4.tolist(), "translation": place_3.tolist()}

@@ -11,10 +11,13 @@ from models.animation.presence import nearest_frames
 from models.arrays import F32, F64
 from models.body.body_motion import BodyMotion
 from models.body.pose_library import headings
+from models.body.rotation_vectors import unit_quaternions
 
 JITTER = 0.1
 """Frames count as evenly spaced if they differ from a regular grid by at most this share of a step: containers round
 time stamps."""
+SAME_TIME_S = 1e-6
+"""Seconds: frames whose times differ by less are not interpolated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +47,12 @@ def resampled(motion: BodyMotion, step: float) -> BodyMotion:
     old_T = motion.second_T
     new_T = old_T[0] + step * np.arange(int(np.floor((old_T[-1] - old_T[0]) / step + 1e-6)) + 1)
     new_T = np.minimum(new_T, old_T[-1])
+    if len(new_T) == len(old_T) and np.abs(new_T - old_T).max() < SAME_TIME_S:
+        return motion
     rotation_TK33 = np.empty((len(new_T), *motion.rotation_TK33.shape[1:]), np.float32)
     for k in range(rotation_TK33.shape[1]):
-        rotation_TK33[:, k] = Slerp(old_T, Rotation.from_matrix(motion.rotation_TK33[:, k]))(new_T).as_matrix()
+        turns = Rotation.from_quat(unit_quaternions(motion.rotation_TK33[:, k]))
+        rotation_TK33[:, k] = Slerp(old_T, turns)(new_T).as_matrix()
     nearest_T = nearest_frames(old_T, new_T)
     return replace(
         motion,

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from models.animation.rig_motion import RigMotion
 from models.arrays import F32, F64, U8
+from models.body.rotation_vectors import unit_quaternions
 
 STILL = 1e-6
 """A joint has no rotation keys if no element of its rotation matrix changes by more than this."""
@@ -44,14 +44,14 @@ def rig_keys(parts: Iterable[RigMotion]) -> RigKeys:
         first = rig if first is None else first
         turn_TJ33, rest_J33 = rig.local_turns(), first.local_rest()[0]
         for joint in np.flatnonzero(np.abs(turn_TJ33 - rest_J33).max(axis=(0, 2, 3)) > STILL).tolist():
-            turns.setdefault(joint, []).append((frames, quaternions(turn_TJ33[:, joint]).astype(np.float32)))
+            turns.setdefault(joint, []).append((frames, unit_quaternions(turn_TJ33[:, joint]).astype(np.float32)))
         for joint in rig.moving:
             places.setdefault(joint, []).append(rig.local_places(joint).astype(np.float32))
         seconds.append(rig.second_T)
         presences.append(rig.presence_T)
         frames += len(rig.second_T)
     assert first is not None, "a motion has frames"
-    rest_J4 = quaternions(first.local_rest()[0]).astype(np.float32)
+    rest_J4 = unit_quaternions(first.local_rest()[0]).astype(np.float32)
     return RigKeys(
         rig=first, second_T=np.concatenate(seconds), presence_T=np.concatenate(presences),
         turn_of={joint: _joined(found, frames, rest_J4[joint]) for joint, found in sorted(turns.items())},
@@ -68,7 +68,3 @@ def _joined(found: list[tuple[int, F32]], frames: int, rest_4: F32) -> F32:
     turn_T4[1:] *= np.cumprod(np.where(agrees_T, np.float32(1), np.float32(-1)))[:, None]
     return turn_T4
 
-
-def quaternions(rotation_N33: F64 | F32) -> F64:
-    """Unit quaternions (N, 4) x, y, z, w of rotations."""
-    return np.asarray(Rotation.from_matrix(rotation_N33).as_quat())

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import F32, F64, I32, U8, Bool, Float
+from models.arrays import F32, F64, I32, U8, Bool, Float, Index
 from models.body.charts import MIRROR_CHART, mirror_uv, mirrored_name
 from models.errors import ModelError
 
@@ -101,17 +101,34 @@ def forward_kinematics(body: OpenBody, head_B3: F32, rotation_B33: F32, root_3: 
     return rotation, position
 
 
-def bones_over_time(rotation_TB33: Float, head_B3: Float, root_T3: Float) -> tuple[F64, F64]:
-    """Global rotations (T, B, 3, 3) and positions (T, B, 3) of all bones, as `forward_kinematics` of each frame."""
-    turned_TB33 = np.empty(rotation_TB33.shape)
-    placed_TB3 = np.empty((*rotation_TB33.shape[:2], 3))
-    for b, parent in enumerate(load_body().parent_B.tolist()):
+def bones_over_time(
+    rotation_TB33: Float, head_B3: Float, root_T3: Float, bones: Index | None = None
+) -> tuple[F64, F64]:
+    """Global rotations (T, B, 3, 3) and positions (T, B, 3) of all bones, as `forward_kinematics` of each frame.
+
+    `bones`: only these bones, and all above them, are computed; the others are 0. None computes all.
+    """
+    turned_TB33 = np.zeros(rotation_TB33.shape)
+    placed_TB3 = np.zeros((*rotation_TB33.shape[:2], 3))
+    needed = range(rotation_TB33.shape[1]) if bones is None else _with_bones_above(bones)
+    for b in needed:
+        parent = int(load_body().parent_B[b])
         if parent < 0:
             turned_TB33[:, b], placed_TB3[:, b] = rotation_TB33[:, b], root_T3
         else:
             turned_TB33[:, b] = turned_TB33[:, parent] @ rotation_TB33[:, b]
             placed_TB3[:, b] = placed_TB3[:, parent] + turned_TB33[:, parent] @ (head_B3[b] - head_B3[parent])
     return turned_TB33, placed_TB3
+
+
+def _with_bones_above(bones: Index) -> list[int]:
+    """Bones and all bones above them, parents first."""
+    needed, parent_B = set[int](), load_body().parent_B.tolist()
+    for bone in bones.tolist():
+        while bone >= 0:
+            needed.add(bone)
+            bone = parent_B[bone]
+    return sorted(needed)
 
 
 def skin(body: OpenBody, vertex_V3: F32, head_B3: F32, global_B33: F32, position_B3: F32) -> F32:

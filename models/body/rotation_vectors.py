@@ -57,11 +57,34 @@ def shortest_rotation(from_3: Float, to_3: Float) -> F64:
 
 def continuous_quaternions(rotation_T33: Float) -> F64:
     """Quaternions x, y, z, w (T, …, 4) of rotations (T, …, 3, 3) whose signs do not jump from frame to frame."""
-    quaternion_N4 = Rotation.from_matrix(rotation_T33.reshape(-1, 3, 3).astype(np.float64)).as_quat()
-    quaternion_T4 = quaternion_N4.reshape(*rotation_T33.shape[:-2], 4)
+    quaternion_T4 = unit_quaternions(rotation_T33.reshape(-1, 3, 3)).reshape(*rotation_T33.shape[:-2], 4)
     agrees_T = (quaternion_T4[1:] * quaternion_T4[:-1]).sum(axis=-1) >= 0
     quaternion_T4[1:] *= np.cumprod(np.where(agrees_T, 1, -1), axis=0)[..., None]
     return quaternion_T4
+
+
+def unit_quaternions(rotation_N33: Float) -> F64:
+    """Unit quaternions (N, 4) x, y, z, w of rotations, from the largest element of each (Shepperd, 1978).
+
+    The matrices must be orthogonal up to rounding.
+    """
+    value_N33 = rotation_N33.astype(np.float64)
+    trace_N = np.trace(value_N33, axis1=1, axis2=2)
+    diagonal_N4 = np.column_stack([np.diagonal(value_N33, axis1=1, axis2=2), trace_N])
+    largest_N, quaternion_N4 = diagonal_N4.argmax(axis=1), np.empty((len(value_N33), 4))
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        chosen_N = largest_N == i
+        turn_M33 = value_N33[chosen_N]
+        quaternion_N4[chosen_N, i] = 1 - trace_N[chosen_N] + 2 * turn_M33[:, i, i]
+        quaternion_N4[chosen_N, j] = turn_M33[:, j, i] + turn_M33[:, i, j]
+        quaternion_N4[chosen_N, k] = turn_M33[:, k, i] + turn_M33[:, i, k]
+        quaternion_N4[chosen_N, 3] = turn_M33[:, k, j] - turn_M33[:, j, k]
+    near_M33 = value_N33[largest_N == 3]
+    quaternion_N4[largest_N == 3] = np.column_stack([
+        near_M33[:, 2, 1] - near_M33[:, 1, 2], near_M33[:, 0, 2] - near_M33[:, 2, 0],
+        near_M33[:, 1, 0] - near_M33[:, 0, 1], 1 + trace_N[largest_N == 3],
+    ])  # fmt: skip
+    return np.asarray(quaternion_N4 / np.linalg.norm(quaternion_N4, axis=1, keepdims=True))
 
 
 def left_jacobian(vector_N3: Float) -> F64:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
-from scipy.spatial.transform import Rotation
 
 from models.arrays import F32, F64, Float, Index
 from models.body.open_body import load_body
@@ -109,22 +108,28 @@ def path_and_anchors(
     if frames > 2:
         bend_3 = tuple(spread / bend for spread in errors.bend_3)
         rows.add([at_T[:-2], at_T[1:-1], at_T[2:]], [1, -2, 1], np.zeros((frames - 2, 3)), shared_T33[1:-1], bend_3)
-    for k, contact in enumerate(contacts):
-        inside = np.arange(contact.first, contact.last)
-        anchor = np.full(len(inside), frames + k)
-        rows.add([inside, anchor], [1, -1], -patch_TP3[inside, contact.patch], axes_T33[inside], errors.foot_3)
+    if contacts:
+        inside = np.concatenate([np.arange(contact.first, contact.last) for contact in contacts])
+        lengths = [contact.last - contact.first for contact in contacts]
+        patch_K = np.array([contact.patch for contact in contacts])
+        anchor = np.repeat(frames + np.arange(len(contacts)), lengths)
+        standing_N3 = patch_TP3[inside, np.repeat(patch_K, lengths)]
+        rows.add([inside, anchor], [1, -1], -standing_N3, axes_T33[inside], errors.foot_3)
         up_113 = np.array([[[0.0, 1.0, 0.0]]])
-        rows.add([np.array([frames + k])], [1], flat_P3[contact.patch : contact.patch + 1], up_113, (FLAT_SPREAD_M,))
-    for k, other, direction_3 in _flat_pairs(contacts, foot_turn_TF33, flat_P3):
-        pair = [np.array([frames + k]), np.array([frames + other])]
-        rows.add(pair, [-1, 1], direction_3[None], np.eye(3)[None], (FLAT_SPREAD_M,) * 3)
-    for leg in stretched:
-        points = [np.array([leg.frame]), *(np.array([frames + k]) for k in leg.anchors)]
-        factors = [-1.0, *[1 / len(leg.anchors)] * len(leg.anchors)]
-        limit_13 = (leg.max_along * leg.direction_3)[None]
-        rows.add(points, factors, limit_13, leg.direction_3[None, None], (STRETCHED_SPREAD_M,))
-    for index, value_3 in known.items():
-        rows.add([np.array([index])], [1.0], value_3[None], np.eye(3)[None], (KNOWN_SPREAD_M,) * 3)
+        rows.add([frames + np.arange(len(contacts))], [1], flat_P3[patch_K], up_113, (FLAT_SPREAD_M,))
+    if pairs := _flat_pairs(contacts, foot_turn_TF33, flat_P3):
+        heel_K, ball_K = (frames + np.array([pair[side] for pair in pairs]) for side in (0, 1))
+        between_K3 = np.array([pair[2] for pair in pairs])
+        rows.add([heel_K, ball_K], [-1, 1], between_K3, np.eye(3)[None], (FLAT_SPREAD_M,) * 3)
+    for count in sorted({len(leg.anchors) for leg in stretched}):
+        legs = [leg for leg in stretched if len(leg.anchors) == count]
+        anchor_NC = frames + np.array([leg.anchors for leg in legs])
+        direction_N3 = np.array([leg.direction_3 for leg in legs])
+        limit_N3 = np.array([leg.max_along for leg in legs])[:, None] * direction_N3
+        points = [np.array([leg.frame for leg in legs]), *anchor_NC.T]
+        rows.add(points, [-1.0, *[1 / count] * count], limit_N3, direction_N3[:, None], (STRETCHED_SPREAD_M,))
+    if known:
+        rows.add([np.array(list(known))], [1.0], np.array(list(known.values())), np.eye(3)[None], (KNOWN_SPREAD_M,) * 3)
     solved = rows.solved()
     return solved[:frames], solved[frames:]
 
@@ -178,18 +183,30 @@ def _flat_patches(shape_C: F32) -> F64:
 
 
 def _flat_pairs(contacts: list[Contact], foot_turn_TF33: F64, flat_P3: F64) -> list[tuple[int, int, F64]]:
-    """Pairs of contacts, of the heel and the ball of one foot at the same time, and the vector between them."""
+    """Pairs of contacts, of the heel and the ball of one foot at the same time, and the vector between them.
+
+    The contacts of each part are in the order of time.
+    """
     pairs = []
-    for k, heel in enumerate(contacts):
-        for other, ball in enumerate(contacts):
-            first, last = max(heel.first, ball.first), min(heel.last, ball.last)
-            if heel.patch % 2 == 0 and ball.patch == heel.patch + 1 and last > first:
-                turn_33 = heading_rotation(foot_turn_TF33[first:last, heel.patch // 2].mean(axis=0))
-                pairs.append((k, other, turn_33 @ (flat_P3[ball.patch] - flat_P3[heel.patch]) * [1, 0, 1]))
+    for heel_patch in (0, 2):
+        heels = [(k, one) for k, one in enumerate(contacts) if one.patch == heel_patch]
+        balls = [(k, one) for k, one in enumerate(contacts) if one.patch == heel_patch + 1]
+        next_ball = 0
+        for k, heel in heels:
+            while next_ball < len(balls) and balls[next_ball][1].last <= heel.first:
+                next_ball += 1
+            for other, ball in balls[next_ball:]:
+                if ball.first >= heel.last:
+                    break
+                first, last = max(heel.first, ball.first), min(heel.last, ball.last)
+                turn_33 = heading_rotation(foot_turn_TF33[first:last, heel_patch // 2].mean(axis=0))
+                step_3 = turn_33 @ (flat_P3[heel_patch + 1] - flat_P3[heel_patch])
+                pairs.append((k, other, step_3 * [1, 0, 1]))
     return pairs
 
 
 def heading_rotation(turn_33: F64) -> F64:
     """The rotation about the vertical axis that is nearest to a foot's orientation."""
     yaw = np.arctan2(turn_33[0, 2] - turn_33[2, 0], turn_33[2, 2] + turn_33[0, 0])
-    return np.asarray(Rotation.from_rotvec([0, yaw, 0]).as_matrix())
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    return np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])

@@ -14,9 +14,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
-from models.arrays import F64, Bool, Float
+from models.arrays import F64, Bool, Float, Index
 from models.body.body_motion import BodyMotion
 from models.body.open_body import load_body
+from models.body.rotation_vectors import unit_quaternions
 from models.motion.contact_path import (
     SIDES,
     Contact,
@@ -28,7 +29,7 @@ from models.motion.contact_path import (
 )
 from models.motion.foot_contact import contact_runs, without_short_runs
 from models.motion.leg_kinematics import LONGEST, reach_with_leg
-from models.motion.soles import motion_bones, motion_frame_rate, soles_over_time
+from models.motion.soles import motion_bones, motion_frame_rate, soles, soles_over_time
 
 FADE_S = 0.15
 """Seconds before and after a contact in which its correction fades."""
@@ -202,7 +203,7 @@ def _contacts(contact_TP: Bool) -> list[Contact]:
 
 
 def _posed(motion: BodyMotion) -> _Posed:
-    turned_TB33, placed_TB3 = motion_bones(motion)
+    turned_TB33, placed_TB3 = motion_bones(motion, soles().bones)
     sole_TPS3 = soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
     return _Posed(turned_TB33=turned_TB33, placed_TB3=placed_TB3, sole_TPS3=sole_TPS3)
 
@@ -232,20 +233,30 @@ def _missing(planted: _Planted, side: int) -> F64:
     return np.asarray(np.linalg.norm(planted.ankles[side] - hip_T3, axis=1) - longest)
 
 
+def _anchors_at(contacts: list[Contact], frames: int) -> Index:
+    """The index of the contact of each part of the soles in each frame (T, P); −1 without one."""
+    anchor_TP = np.full((frames, 2 * len(SIDES)), -1, np.intp)
+    for k, contact in enumerate(contacts):
+        anchor_TP[contact.first : contact.last, contact.patch] = k
+    return anchor_TP
+
+
 def _stretched_legs(planted: _Planted, contacts: list[Contact], first: int) -> list[StretchedLeg]:
     """Legs that are too short while their foot is in contact, from the frame `first` on."""
-    found = []
+    found, anchor_TP = [], _anchors_at(contacts, len(planted.shift_T3))
     for side in range(2):
         hip_T3, missing_T = _leg(planted.placed_TB3, SIDES[side])[0], _missing(planted, side)
         direction_T3 = planted.ankles[side] - hip_T3
         missing_T[:first] = 0
-        for t in np.flatnonzero(missing_T > REACH_TOLERANCE_M).tolist():
-            anchors = [k for k, c in enumerate(contacts) if c.patch // 2 == side and c.first <= t < c.last]
-            if anchors:
-                unit_3 = direction_T3[t] / np.linalg.norm(direction_T3[t])
-                along = float((planted.anchor_K3[anchors].mean(axis=0) - planted.shift_T3[t]) @ unit_3)
-                limit = along - float(missing_T[t])
-                found.append(StretchedLeg(frame=t, anchors=anchors, direction_3=unit_3, max_along=limit))
+        anchor_TF = anchor_TP[:, 2 * side : 2 * side + 2]
+        late_N = np.flatnonzero((missing_T > REACH_TOLERANCE_M) & (anchor_TF >= 0).any(axis=1))
+        held_N21 = (anchor_TF[late_N] >= 0)[..., None]
+        mean_N3 = (planted.anchor_K3[np.maximum(anchor_TF[late_N], 0)] * held_N21).sum(axis=1) / held_N21.sum(axis=1)
+        unit_N3 = direction_T3[late_N] / np.linalg.norm(direction_T3[late_N], axis=1, keepdims=True)
+        limit_N = ((mean_N3 - planted.shift_T3[late_N]) * unit_N3).sum(axis=1) - missing_T[late_N]
+        for t, unit_3, limit in zip(late_N.tolist(), unit_N3, limit_N.tolist(), strict=True):
+            anchors = [k for k in anchor_TF[t].tolist() if k >= 0]
+            found.append(StretchedLeg(frame=t, anchors=anchors, direction_3=unit_3, max_along=limit))
     return found
 
 
@@ -262,13 +273,11 @@ def _placed_foot(
     foot, fade = load_body().bone(f"foot.{SIDES[side]}"), max(1, round(FADE_S * fps))
     ankle_T3, turned_T33 = placed_TB3[:, foot], turned_TB33[:, foot]
     relative_TPS3 = sole_TPS3[:, 2 * side : 2 * side + 2] - ankle_T3[:, None, None]
-    anchor_TP3 = np.full((len(ankle_T3), 2, 3), np.nan)
-    for k, contact in enumerate(contacts):
-        if contact.patch // 2 == side:
-            anchor_TP3[contact.first : contact.last, contact.patch % 2] = anchor_K3[k]
+    anchor_TP = _anchors_at(contacts, len(ankle_T3))[:, 2 * side : 2 * side + 2]
+    anchor_TP3 = np.where(anchor_TP[..., None] >= 0, anchor_K3[np.maximum(anchor_TP, 0)], np.nan)
     stands_TP = ~np.isnan(anchor_TP3[..., 0])
     turn = Rotation.from_rotvec(_faded(_flattening(turned_T33, stands_TP.all(axis=1)), stands_TP.all(axis=1), fade))
-    turned_sole_TPS3 = np.einsum("tij,tpsj->tpsi", turn.as_matrix(), relative_TPS3)
+    turned_sole_TPS3 = relative_TPS3 @ turn.as_matrix()[:, None].swapaxes(2, 3)
     error_TP3 = np.nan_to_num(anchor_TP3 - turned_sole_TPS3.mean(axis=2) - ankle_T3[:, None])
     any_T = stands_TP.any(axis=1)
     move_T3 = error_TP3.sum(axis=1) / np.maximum(stands_TP.sum(axis=1), 1)[:, None]
@@ -281,10 +290,12 @@ def _placed_foot(
 
 def _flattening(turned_T33: F64, flat_T: Bool) -> F64:
     """Rotation vectors (T, 3) that make a foot flat in the contacts of both heel and ball; 0 in other frames."""
-    vector_T3 = np.zeros((len(turned_T33), 3))
+    vector_T3, level_T33 = np.zeros((len(turned_T33), 3)), turned_T33.copy()
     for first, last in contact_runs(flat_T):
-        level_33 = heading_rotation(turned_T33[first:last].mean(axis=0))
-        vector_T3[first:last] = Rotation.from_matrix(level_33 @ np.swapaxes(turned_T33[first:last], 1, 2)).as_rotvec()
+        level_T33[first:last] = heading_rotation(turned_T33[first:last].mean(axis=0))
+    if flat_T.any():
+        turn_T33 = level_T33[flat_T] @ np.swapaxes(turned_T33[flat_T], 1, 2)
+        vector_T3[flat_T] = Rotation.from_quat(unit_quaternions(turn_T33)).as_rotvec()
     return vector_T3
 
 

@@ -66,23 +66,28 @@ def soles_over_time(shape_C: F32, turned_TB33: F64, placed_TB3: F64) -> F64:
     sole = soles()
     vertex_V3, head_B3 = load_body().rest(shape_C)
     rest_PS3 = vertex_V3[sole.vertex_PS]
-    point_TPS3 = np.zeros((len(turned_TB33), *rest_PS3.shape))
+    point_T3N = np.zeros((len(turned_TB33), 3, rest_PS3.shape[0] * rest_PS3.shape[1]))
     for k, b in enumerate(sole.bones.tolist()):
-        moved_TPS3 = np.einsum("tij,psj->tpsi", turned_TB33[:, b], rest_PS3 - head_B3[b]) + placed_TB3[:, b, None, None]
-        point_TPS3 += sole.weight_PSK[:, :, k, None] * moved_TPS3
-    return point_TPS3
+        weight_N = sole.weight_PSK[:, :, k].ravel()
+        moved_N = np.flatnonzero(weight_N)
+        arm_3M = ((rest_PS3 - head_B3[b]).reshape(-1, 3)[moved_N] * weight_N[moved_N, None]).T.astype(np.float64)
+        point_T3N[:, :, moved_N] += turned_TB33[:, b] @ arm_3M + placed_TB3[:, b, :, None] * weight_N[moved_N]
+    return point_T3N.swapaxes(1, 2).reshape(-1, *rest_PS3.shape)
 
 
-def motion_bones(motion: BodyMotion) -> tuple[F64, F64]:
-    """Global rotations (T, B, 3, 3) and positions (T, B, 3) of all bones of a motion, or of a part of a long one."""
+def motion_bones(motion: BodyMotion, bones: Index | None = None) -> tuple[F64, F64]:
+    """Global rotations (T, B, 3, 3) and positions (T, B, 3) of all bones of a motion, or of a part of a long one.
+
+    `bones`: only these bones, and all above them, are computed; None computes all.
+    """
     head_B3 = load_body().rest(motion.shape_C)[1]
-    return bones_over_time(motion.all_rotations().astype(np.float64), head_B3, motion.root_T3)
+    return bones_over_time(motion.all_rotations().astype(np.float64), head_B3, motion.root_T3, bones)
 
 
 def sole_centres(motion: BodyMotion) -> F64:
     """Centres of the `PATCHES` of a motion (T, P, 3)."""
     return np.concatenate(
-        [soles_over_time(motion.shape_C, *motion_bones(part)).mean(axis=2) for part in motion.parts()]
+        [soles_over_time(motion.shape_C, *motion_bones(part, soles().bones)).mean(axis=2) for part in motion.parts()]
     )
 
 

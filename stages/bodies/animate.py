@@ -67,6 +67,7 @@ class Animate(Stage):
             bridge_s: people are hidden in gaps that are longer, seconds; in shorter ones they are interpolated.
             least_seconds: people who are visible for a shorter time are left out.
             least_seen: people of whom a smaller share of the body is ever seen are left out, 0..1.
+            segment_frames: after each of this number of frames the recorded bodies are on the disk, for `--resume`.
             viewer: an HTML file that plays the animation beside the video in a browser, offline; None = none.
         """
 
@@ -81,6 +82,7 @@ class Animate(Stage):
         bridge_s: float = 0.5
         least_seconds: float = 0.5
         least_seen: float = 0.2
+        segment_frames: int = 600
         viewer: str | None = None
 
         def __post_init__(self) -> None:
@@ -93,6 +95,8 @@ class Animate(Stage):
                 raise ValueError(f"least_seen is {self.least_seen}, must be from 0 to 1")
             if self.fps is not None and not FPS[0] <= self.fps <= FPS[1]:
                 raise ValueError(f"fps is {self.fps}, must be from {FPS[0]} to {FPS[1]}")
+            if self.segment_frames < 1:
+                raise ValueError("segment_frames must be 1 or more")
             if self.viewer is not None and Path(self.viewer).suffix.lower() != ".html":
                 raise ValueError(f"the viewer is {self.viewer!r}, must end in .html")
 
@@ -132,7 +136,8 @@ class Animate(Stage):
             self._output.prepare(fresh=not self._restored)
         pictures = self.config.viewer is not None or _suffix(job) == ".html"
         recording = BodyRecording(
-            self._output.folder, follow_camera=self.config.camera == "auto", pictures=pictures
+            self._output.folder, follow_camera=self.config.camera == "auto", pictures=pictures,
+            part_frames=self.config.segment_frames,
         )
         if self._restored:
             recording.restore(self._restored)

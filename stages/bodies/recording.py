@@ -16,8 +16,6 @@ from stages.payloads import U8, Bodies, FrameChunk, People, SegmentWritten, Surf
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 from stages.video.encoding.atomic_writes import sync_and_rename
 
-PART_FRAMES = 600
-"""Number of frames of a part, at least. After each the run can be resumed."""
 PICTURE_WIDTH, PICTURE_SECONDS, PICTURE_QUALITY = 480, 0.075, 70
 """Pictures of the video on the page: their width in pixels, the minimum time between them in seconds, and the quality
 of the JPEG, 0..100."""
@@ -32,18 +30,23 @@ class BodyRecording:
         folder: where the parts are stored.
         follow_camera: whether points of the background are tracked.
         pictures: whether pictures of the video are kept for a page.
+        part_frames: minimum number of frames of a part.
+
+    Attributes:
+        open_part: the record of the frames since the last part on the disk.
     """
 
-    def __init__(self, folder: Path, *, follow_camera: bool, pictures: bool) -> None:
+    def __init__(self, folder: Path, *, follow_camera: bool, pictures: bool, part_frames: int) -> None:
         self._folder, self._follow_camera, self._pictures = folder, follow_camera, pictures
-        self._open = RecordedBodies()
+        self._part_frames = part_frames
+        self.open_part = RecordedBodies()
         self._parts = self._frames = self._picture_count = 0
         self._last_picture = -np.inf
         self._background = BackgroundTracker()
 
     def add(self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies) -> None:
         """Record a chunk."""
-        record, bridged_N = self._open, people.bridged()
+        record, bridged_N = self.open_part, people.bridged()
         record.width, record.height = frames.video.width, frames.video.height
         for t in range(len(frames)):
             second, rgb_HW3 = frames.second(t), frames.rgb_THW3[t]
@@ -64,14 +67,14 @@ class BodyRecording:
 
     def complete_part(self) -> SegmentWritten | None:
         """Store the open part if it has enough frames. Returns its receipt. Raises OSError."""
-        part, first = self._open, self._frames
-        if len(part.seconds) < PART_FRAMES:
+        part, first = self.open_part, self._frames
+        if len(part.seconds) < self._part_frames:
             return None
         path = self._path(self._parts)
         draft = path.with_suffix(".draft")
         draft.write_bytes(replace(part, cuts=[], lines=[]).to_bytes())
         sync_and_rename(draft, path)
-        self._open = part.next_part()
+        self.open_part = part.next_part()
         self._parts += 1
         self._frames += len(part.seconds)
         return SegmentWritten(path=str(path), first=first, frames=len(part.seconds))
@@ -82,7 +85,7 @@ class BodyRecording:
         whole = RecordedBodies()
         for number in range(self._parts + 1):
             last = number == self._parts
-            part = self._open if last else RecordedBodies.from_bytes(self._path(number).read_bytes())
+            part = self.open_part if last else RecordedBodies.from_bytes(self._path(number).read_bytes())
             kept = part.pictures[-count % every :: every]
             count += len(part.pictures)
             whole.extend(replace(part, pictures=kept))
@@ -93,7 +96,7 @@ class BodyRecording:
         counts = [self._parts, self._frames, self._picture_count]
         arrays: dict[str, Any] = {
             "recording counts": np.array(counts, np.int64), "last picture": np.array(self._last_picture),
-            "open": np.frombuffer(self._open.to_bytes(), np.uint8),
+            "open": np.frombuffer(self.open_part.to_bytes(), np.uint8),
         }
         return arrays_to_bytes(arrays | self._background.to_arrays())
 
@@ -102,7 +105,7 @@ class BodyRecording:
         arrays = arrays_from_bytes(state)
         self._parts, self._frames, self._picture_count = arrays["recording counts"].tolist()
         self._last_picture = float(arrays["last picture"])
-        self._open = RecordedBodies.from_bytes(arrays["open"].tobytes())
+        self.open_part = RecordedBodies.from_bytes(arrays["open"].tobytes())
         self._background = BackgroundTracker.from_arrays(arrays)
 
     def _path(self, number: int) -> Path:

@@ -115,66 +115,73 @@ def test_bodies_are_the_same_to_the_last_bit_after_a_crash(
 ANIMATION = """
 inputs: none
 lanes: {world: {stages: [synthesize]}, out: {stages: [fit, animate]}}
-result: .bvh
+result: .html
 synthesize: {world: video, count: 24, height: 120, width: 160}
-fit: {focal_px: 160}
-animate: {}
+fit: {focal_px: 160, look_ahead: 2}
+animate: {segment_frames: 6}
 """
-KILLED_WHILE_RECORDING = """
+"""The page contains the animation and pictures of the video."""
+COUNTED = """
 import os, signal, sys
 from pipeline.command.cli import main
 from stages.bodies.recorded_bodies import RecordedBodies
-whole = RecordedBodies.add_frame
-def add_frame(recorded, second, found):
-    whole(recorded, second, found)
-    if len(recorded.seconds) == 15:
+whole, recorded = RecordedBodies.add_frame, []
+def add_frame(part, second, *people):
+    whole(part, second, *people)
+    recorded.append(second)
+    if len(recorded) == KILLED_AT:
         os.kill(os.getpid(), signal.SIGKILL)
 RecordedBodies.add_frame = add_frame
-sys.exit(main())
+code = main()
+print(len(recorded), "frames recorded", file=sys.stderr)
+sys.exit(code)
 """
 LANES_KILLED = """
 import os, signal, sys
 from pipeline.command.cli import main
 from pipeline.observe.metrics import Metrics
 from tests.faults.kill_rounds import actor_processes
-whole, steps = Metrics.step, []
+whole, steps, rewound = Metrics.step, [], Metrics.rewound
 def step(metrics, lane, stream, done):
     whole(metrics, lane, stream, done)
     steps.append(lane)
-    if steps.count("out") == 12:
+    if steps.count("out") == 10:
         steps.append("out")
         killed = list(actor_processes("LaneActor"))
         for process in killed:
             os.kill(process, signal.SIGKILL)
         print(len(killed), "lanes killed", file=sys.stderr)
-Metrics.step = step
+def back(metrics, stream, frames):
+    print("goes on after", frames, file=sys.stderr)
+    rewound(metrics, stream, frames)
+Metrics.step, Metrics.rewound = step, back
 sys.exit(main())
 """
 
 
-def test_an_animation_is_the_same_after_a_crash(root: Path, tmp_path: Path) -> None:
-    """An animation has one file at its end and no parts: the film is read once more.
-
-    So it is in a run under Ray whose processes are killed while people are recorded.
-    """
+def test_an_animation_goes_on_after_a_crash_and_is_the_same(root: Path, tmp_path: Path) -> None:
+    """Bodies and pictures that are on the disk are not made again: neither after `--resume`, nor under Ray."""
     config = tmp_path / "animation.yaml"
     config.write_text(ANIMATION)
 
     def ran(folder: str, program: list[str], *words: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / folder).mkdir(exist_ok=True)
-        way = ["-c", str(config), "-o", str(tmp_path / folder / "out.bvh"), *words]
+        way = ["-c", str(config), "-o", str(tmp_path / folder / "out.html"), *words]
         command = [sys.executable, *program, *way]
         return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
 
     calm = ran("calm", ["run_pipeline.py"], "--serial")
     assert calm.returncode == 0, calm.stderr
-    assert ran("crashed", ["-c", KILLED_WHILE_RECORDING], "--serial").returncode == -9
-    assert not list((tmp_path / "crashed").glob("*.bvh"))
-    done = ran("crashed", ["run_pipeline.py"], "--serial", "--resume")
-    assert done.returncode == 0, done.stderr
+    assert ran("crashed", ["-c", COUNTED.replace("KILLED_AT", "17")], "--serial").returncode == -9
+    assert [path.name for path in (tmp_path / "crashed").iterdir()] == ["out.html.partial"]
+    kept = Journal(journal_path(str(tmp_path / "crashed" / "out.html"))).read()[-1]
+    assert kept.frames == 12 and [one.stage for one in kept.waiting.values()] == ["fit"] * 2, "two frames wait in `fit`"
+    done = ran("crashed", ["-c", COUNTED.replace("KILLED_AT", "-1")], "--serial", "--resume")
+    assert done.returncode == 0 and "12 frames recorded" in done.stderr, done.stderr
     assert contents(tmp_path / "crashed") == contents(tmp_path / "calm")
     killed = ran("killed", ["-c", LANES_KILLED])
     assert killed.returncode == 0 and "2 lanes killed" in killed.stderr, killed.stderr
+    assert "goes on after 12" in killed.stderr or "goes on after 6" in killed.stderr, killed.stderr
     assert contents(tmp_path / "killed") == contents(tmp_path / "calm")
 
 

@@ -49,6 +49,7 @@ class AnimationClip:
         motion_of: upright motions by the names of the people; the person who is visible longest is first.
         camera: the video's camera in the same axes; None if it is unknown.
         cuts: times of the first frames after scene cuts, seconds.
+        up_is_sure: whether the up direction of each shot is certain.
         unseen_parts_of: for each person the names of the parts of the body that no frame shows.
         contact_of: for each person the contacts (T, P) of the `PATCHES` of the soles with the floor.
     """
@@ -58,6 +59,7 @@ class AnimationClip:
     cuts: Sequence[float] = ()
     unseen_parts_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
     contact_of: Mapping[str, Bool] = field(default_factory=dict)
+    up_is_sure: bool = True
 
     @property
     def start(self) -> float:

@@ -11,6 +11,7 @@ from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.body.reduced_pose import ReducedPose, reduced_pose
 from models.body.rotation_vectors import rotation_exponential, rotation_logarithm
+from models.body.seen_parts import LEAST_WEIGHT, whole_body_seen
 from models.fitting.correspondences import Correspondences, SurfaceOfPerson, correspondences
 from models.fitting.least_squares import FitProblem, PoseGaussian, library_prior, minimized_pose
 from models.fitting.surface_fit import MIN_SURFACE_POINTS, SurfaceFitSettings, fitted_body, pose_from_scratch
@@ -30,7 +31,9 @@ class TrackFitSettings:
         steps: maximum number of optimiser steps in each frame.
         velocity: share of the velocity of pose and position that remains after 1/30 s, 0..1.
         rotation_spread: standard deviation of a rotation around the predicted one, radians per axis after 1/30 s.
-        shape_seconds: the shape is averaged over the first frames, of at least this time. After them it is constant.
+        shape_seconds: the shape is averaged over frames in which the whole person was visible for at least this time.
+            After them it is constant.
+        partial_seconds: while only a part of the person is visible, it is constant after this time.
         residual_memory: weight that the mean residual keeps after 1/30 s, 0..1.
         restart_ratio: a fit whose residual exceeds the mean residual by this factor is compared with one from scratch.
     """
@@ -40,6 +43,7 @@ class TrackFitSettings:
     velocity: float = 0.7
     rotation_spread: float = 0.4
     shape_seconds: float = 0.29
+    partial_seconds: float = 3.0
     residual_memory: float = 0.8
     restart_ratio: float = 1.7
 
@@ -54,6 +58,8 @@ class TrackedBody:
         second, previous_second: times of these two frames, seconds.
         frames: number of fitted frames.
         observed: time over which the person was visible, seconds.
+        observed_whole: the same, where less counts of frames that show less of the body.
+        shape_weight: sum of the weights of the frames in the shape.
         mean_residual: exponential mean of the residuals of all frames.
     """
 
@@ -63,6 +69,8 @@ class TrackedBody:
     previous_second: float
     frames: int
     observed: float
+    observed_whole: float
+    shape_weight: float
     mean_residual: float
 
 
@@ -101,18 +109,24 @@ def tracked_body(
     if pose is None:
         return None
     body = fitted_body(problem, seen, pose, settings.fit.last_width)
+    whole = float(whole_body_seen(body.seen_B[None])[0])
+    weight = LEAST_WEIGHT + whole
     if known is None:
         return TrackedBody(
             body=body, previous=None, second=second, previous_second=second, frames=1, observed=0.0,
-            mean_residual=body.residual,
+            observed_whole=0.0, shape_weight=weight, mean_residual=body.residual,
         )
-    if known.observed < settings.shape_seconds:
-        shape_C = (known.frames * known.body.pose.shape_C + body.pose.shape_C) / (known.frames + 1)
-        body = replace(body, pose=replace(body.pose, shape_C=shape_C.astype(np.float32)))
+    shape_weight = known.shape_weight
+    if shape_C is None:
+        shape_weight += weight
+        mean_C = (known.shape_weight * known.body.pose.shape_C + weight * body.pose.shape_C) / shape_weight
+        body = replace(body, pose=replace(body.pose, shape_C=mean_C.astype(np.float32)))
+    step = min(second - known.second, LONGEST_STEP_S)
     kept = remaining(settings.residual_memory, second - known.second)
     return TrackedBody(
         body=body, previous=None if restarted else known.body, second=second, previous_second=known.second,
-        frames=known.frames + 1, observed=known.observed + min(second - known.second, LONGEST_STEP_S),
+        frames=known.frames + 1, observed=known.observed + step, observed_whole=known.observed_whole + whole * step,
+        shape_weight=shape_weight,
         mean_residual=kept * known.mean_residual + (1 - kept) * body.residual,
     )
 
@@ -157,9 +171,12 @@ def _continued(known: TrackedBody, problem: FitProblem, second: float, settings:
 
 
 def _settled_shape(known: TrackedBody | None, settings: TrackFitSettings) -> F64 | None:
-    """The person's shape after `shape_seconds`; None before."""
-    settled = known is not None and known.observed >= settings.shape_seconds
-    return known.body.pose.shape_C.astype(np.float64) if known is not None and settled else None
+    """The person's shape if it is constant; None before."""
+    if known is None:
+        return None
+    settled = known.observed_whole >= settings.shape_seconds
+    settled |= known.observed >= settings.partial_seconds and whole_body_seen(known.body.seen_B[None])[0] < 0.5
+    return known.body.pose.shape_C.astype(np.float64) if settled else None
 
 
 def _fresh(

@@ -275,7 +275,7 @@ def _placed_foot(
     relative_TPS3 = sole_TPS3[:, 2 * side : 2 * side + 2] - ankle_T3[:, None, None]
     anchor_TP = _anchors_at(contacts, len(ankle_T3))[:, 2 * side : 2 * side + 2]
     anchor_TP3 = np.where(anchor_TP[..., None] >= 0, anchor_K3[np.maximum(anchor_TP, 0)], np.nan)
-    stands_TP = ~np.isnan(anchor_TP3[..., 0])
+    stands_TP: Bool = anchor_TP >= 0
     turn = Rotation.from_rotvec(_faded(_flattening(turned_T33, stands_TP.all(axis=1)), stands_TP.all(axis=1), fade))
     turned_sole_TPS3 = relative_TPS3 @ turn.as_matrix()[:, None].swapaxes(2, 3)
     error_TP3 = np.nan_to_num(anchor_TP3 - turned_sole_TPS3.mean(axis=2) - ankle_T3[:, None])

@@ -1,8 +1,8 @@
 """Estimates the up direction and the floor in the frame of a still camera, so that a motion gets upright axes.
 
-Least squares combine three cues. The directions of the body's parts give up, because people mostly stand and walk. Feet
-that stand still are on one plane: this cue becomes stronger when a person walks farther. Vertical lines of the image
-give up if there are many and they agree.
+Least squares combine three cues. The directions of the body's parts and the camera, which is mostly level, give up (see
+`up_direction`). Feet that stand still are on one plane: this cue becomes stronger when a person walks farther. Vertical
+lines of the image give up if there are many and they agree.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from models.arrays import F32, F64, Float
+from models.arrays import F32, F64, Bool, Float
 from models.body.body_motion import BodyMotion
 from models.body.camera import PinholeCamera
 from models.body.open_body import load_body
 from models.motion.soles import motion_bones, motion_frame_rate, sole_centres, soles_over_time
+from models.motion.up_direction import UpSource, estimated_up, posture_directions
 from models.motion.vertical_lines import across, up_from_lines
 
 UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
@@ -34,10 +35,9 @@ UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
 Fitted by least squares to poses of the library and the rest pose, with rotations of 9° added to each bone:
 `python -m tests.benchmarks.quality.upright_weights`.
 """
-AGREEMENT = 10
-"""A frame's weight is the length of its sum of directions to this power. In a kick or flip the directions disagree."""
-BODY_PITCH, BODY_ROLL = np.radians([8.0, 5.0])
-"""Standard deviations, radians, of the up direction from one body in all frames: towards the camera, and sideways."""
+UPRIGHT_DEG, SKIN_M = 40.0, 0.02
+"""Degrees: a person is upright if the body's up vector is nearer to up; and metres of skin below the lowest bone, of a
+person who is not upright."""
 LEVEL = np.radians(8.0)
 """Standard deviation, radians, of the camera's roll about its axis around 0."""
 
@@ -68,11 +68,13 @@ class Ground:
         axes_33: rows are right, up, and the level direction towards the camera, as unit vectors in the camera's frame.
         shift_3: position of the camera in upright axes, metres; the floor is y = 0.
         still: number of positions of still feet from which the floor is estimated; 0 if it is at the lowest sole.
+        sure: whether other up directions are improbable.
     """
 
     axes_33: F64
     shift_3: F64
     still: int
+    sure: bool = True
 
     @property
     def up_3(self) -> F64:
@@ -80,31 +82,62 @@ class Ground:
         return self.axes_33[1]
 
 
-def estimated_ground(motion: BodyMotion, lines: Sequence[F32] = ()) -> Ground:
+def estimated_ground(motion: BodyMotion, lines: Sequence[F32] = (), source: UpSource = "auto") -> Ground:
     """Upright axes and floor of a motion in the frame of a still camera.
 
     Args:
         motion: the motion of one person.
         lines: steep lines of some frames, as `up_from_lines` takes them.
+        source: from what the up direction is estimated, see `estimated_up`.
+    """
+    body_up_T3 = body_ups(motion)
+    estimate = estimated_up([posture_directions(motion, body_up_T3)], np.ones(1), source)
+    up_3, spread_2 = up_with_lines(estimate.up_3, estimate.spread_2, lines, motion.camera)
+    still_N3, height = still_feet(motion, body_up_T3, up_3), None
+    if len(still_N3) >= MIN_STILL_POINTS:
+        up_3, height = _level(up_3, spread_2, still_N3, motion_frame_rate(motion))
+    if height is None:
+        height = lowest_height(motion, up_3)
+    still = len(still_N3) if len(still_N3) >= MIN_STILL_POINTS else 0
+    return replace(ground_at(up_3, height, still), sure=estimate.sure)
+
+
+def body_ups(motion: BodyMotion) -> F64:
+    """The up vectors (T, 3) of `up_from_body` of a motion."""
+    return np.concatenate([up_from_body(motion_bones(part)[0]) for part in motion.parts()])
+
+
+def still_feet(motion: BodyMotion, body_up_T3: F64, up_3: F64) -> F64:
+    """Positions (N, 3) of feet that stand still, in the frames in which the person is visible and upright.
+
+    Args:
+        motion: the motion.
+        body_up_T3: its up vectors, as `body_ups` gives them.
+        up_3: the up direction.
     """
     fps = motion_frame_rate(motion)
-    up_T3 = np.concatenate([up_from_body(motion_bones(part)[0]) for part in motion.parts()])
     smooth_TP3 = gaussian_filter1d(sole_centres(motion), SMOOTHING_S * fps, axis=0, mode="nearest")
     speed_TP = np.linalg.norm(np.gradient(smooth_TP3, axis=0), axis=2) * fps if len(smooth_TP3) > 1 else np.inf
-    up_T3 = up_T3[motion.shown()]
-    body_up_3 = (up_T3 * np.linalg.norm(up_T3, axis=1, keepdims=True) ** AGREEMENT).sum(axis=0)
-    body_up_3, height = body_up_3 / np.linalg.norm(body_up_3), None
-    up_3, spread_2 = up_with_lines(body_up_3, np.array([BODY_ROLL, BODY_PITCH]), lines, motion.camera)
     height_TP = smooth_TP3 @ up_3
     low_TP = height_TP - height_TP.min(axis=1, keepdims=True) < LIFTED_M
-    still_N3 = smooth_TP3[(speed_TP < STILL_SPEED) & low_TP & motion.shown()[:, None]]
-    if len(still_N3) >= MIN_STILL_POINTS:
-        up_3, height = _level(up_3, spread_2, still_N3, fps)
-    if height is None:
-        height = min(
-            float((soles_over_time(part.shape_C, *motion_bones(part)) @ up_3).min()) for part in motion.parts()
-        )
-    return ground_at(up_3, height, len(still_N3) if len(still_N3) >= MIN_STILL_POINTS else 0)
+    still_N3: F64 = smooth_TP3[(speed_TP < STILL_SPEED) & low_TP & _stands(motion, body_up_T3, up_3)[:, None]]
+    return still_N3
+
+
+def _stands(motion: BodyMotion, body_up_T3: F64, up_3: F64) -> Bool:
+    """Whether the person is visible and upright in each frame (T,)."""
+    cosine_T = body_up_T3 @ up_3 / np.maximum(np.linalg.norm(body_up_T3, axis=1), 1e-9)
+    return motion.shown() & (cosine_T > np.cos(np.radians(UPRIGHT_DEG)))
+
+
+def lowest_height(motion: BodyMotion, up_3: F64) -> float:
+    """Height of the floor along an up direction, metres: of the lowest sole, or of the skin of a lower bone."""
+    sole, bone = np.inf, np.inf
+    for part in motion.parts():
+        turned_TB33, placed_TB3 = motion_bones(part)
+        sole = min(sole, float((soles_over_time(part.shape_C, turned_TB33, placed_TB3) @ up_3).min()))
+        bone = min(bone, float((placed_TB3 @ up_3).min()))
+    return min(sole, bone - SKIN_M)
 
 
 def ground_at(up_3: F64, height: float, still: int) -> Ground:

@@ -7,14 +7,24 @@ But all people stand on the same floor. So their feet together give the floor, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from models.arrays import F32, F64, Bool
 from models.body.body_motion import BodyMotion
-from models.motion.ground import LEVEL, Ground, estimated_ground, ground_at, up_with_lines
+from models.motion.ground import (
+    LEVEL,
+    Ground,
+    body_ups,
+    estimated_ground,
+    ground_at,
+    lowest_height,
+    still_feet,
+    up_with_lines,
+)
 from models.motion.soles import sole_centres
+from models.motion.up_direction import UpSource, estimated_up, posture_directions
 from models.motion.vertical_lines import across
 
 PITCH, ROLL = np.radians([5.0, 2.5])
@@ -48,7 +58,7 @@ class SharedFloor:
 
 
 def shared_floor(
-    motions: Sequence[BodyMotion], stated_N: Sequence[bool], lines: Sequence[F32] = ()
+    motions: Sequence[BodyMotion], stated_N: Sequence[bool], lines: Sequence[F32] = (), source: UpSource = "auto"
 ) -> SharedFloor:
     """Upright axes and floor of several people in the frame of one still camera, and the people's sizes.
 
@@ -59,28 +69,34 @@ def shared_floor(
         motions: motions of N people.
         stated_N: True for people whose height the user states. They keep their size.
         lines: steep lines of some frames, as `up_from_lines` takes them.
+        source: from what the up direction is estimated, see `estimated_up`.
     """
     if len(motions) == 1:
-        return SharedFloor(ground=estimated_ground(motions[0], lines), size_N=np.ones(1))
-    alone = [estimated_ground(motion) for motion in motions]
+        return SharedFloor(ground=estimated_ground(motions[0], lines, source), size_N=np.ones(1))
     away = [np.maximum(np.linalg.norm(motion.root_T3, axis=1), NEAREST) for motion in motions]
     shown_N = np.array([(1 / away_T).sum() for away_T in away])
-    body_up_3 = (shown_N[:, None] * [ground.up_3 for ground in alone]).sum(axis=0)
-    body_up_3 /= np.linalg.norm(body_up_3)
-    body_up_3, body_spread_2 = up_with_lines(body_up_3, np.array([ROLL, PITCH]), lines, motions[0].camera)
+    ups = [body_ups(motion) for motion in motions]
+    directions = [posture_directions(motion, up_T3) for motion, up_T3 in zip(motions, ups, strict=True)]
+    estimate = estimated_up(directions, shown_N, source)
+    spread_2 = np.minimum(estimate.spread_2, [ROLL, PITCH]) if estimate.upright > 0.5 else estimate.spread_2
+    body_up_3, body_spread_2 = up_with_lines(estimate.up_3, spread_2, lines, motions[0].camera)
+    still = sum(len(still_feet(motion, up_T3, body_up_3)) for motion, up_T3 in zip(motions, ups, strict=True))
     spread_N = np.where(stated_N, STATED_SIZE, SIZE)
     patches = [sole_centres(motion) for motion in motions]
     below_N = _below(patches, body_up_3)[1]
-    still, depth = sum(ground.still for ground in alone), _middle(below_N, shown_N)
-    if depth < MIN_CAMERA_HEIGHT_M:
-        return SharedFloor(ground=ground_at(body_up_3, -depth, still), size_N=np.ones(len(alone)))
+    depth = _middle(below_N, shown_N)
+    if depth < MIN_CAMERA_HEIGHT_M or estimate.upright < 0.5:
+        height = min(lowest_height(motion, body_up_3) for motion in motions) if estimate.upright < 0.5 else -depth
+        ground = replace(ground_at(body_up_3, height, still), sure=estimate.sure)
+        return SharedFloor(ground=ground, size_N=np.ones(len(motions)))
     up_3 = body_up_3
     for _ in range(ITERATIONS):
         foot_N3, below_N = _below(patches, up_3)
         up_3, depth = _stepped(up_3, depth, (body_up_3, body_spread_2), foot_N3, spread_N)
     size_N = depth / np.maximum(_below(patches, up_3)[1], 1e-6)
     kept_N: Bool = np.asarray(stated_N) | (size_N < SIZES[0]) | (size_N > SIZES[1])
-    return SharedFloor(ground=ground_at(up_3, -depth, still), size_N=np.where(kept_N, 1.0, size_N))
+    ground = replace(ground_at(up_3, -depth, still), sure=estimate.sure)
+    return SharedFloor(ground=ground, size_N=np.where(kept_N, 1.0, size_N))
 
 
 def _below(patches: Sequence[F64], up_3: F64) -> tuple[F64, F64]:

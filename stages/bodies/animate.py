@@ -22,7 +22,7 @@ from models.animation.mocap_files import MOCAP_SUFFIXES, clip_as_mocap
 from models.animation.viewer_page import VideoPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS, tile_side
 from pipeline.stage import Job, Stage, StageError, fitting_name
-from stages.bodies.clip_notes import contact_notes, presence_notes, unseen_notes
+from stages.bodies.clip_notes import contact_notes, presence_notes, unseen_notes, up_warnings
 from stages.bodies.recorded_bodies import RecordedBodies
 from stages.bodies.recorded_clip import PERSON, ClipSettings, lasting_people, recorded_clip, shown_enough
 from stages.bodies.recording import BodyRecording
@@ -61,6 +61,8 @@ class Animate(Stage):
             in_place: true removes the path along the floor.
             lock_feet: true keeps soles at one position while they are in contact with the floor.
             camera: `auto` compensates a camera that rotates or zooms; `still` means that the camera is still.
+            up: what gives the up direction: `camera`: it is not rolled; `body`: people are upright; `auto`: neither is
+                certain.
             fps: frames per second of the motions; None = those of the video.
             clips: glTF has one clip of the whole `video`, or one for each shot (`shots`).
             files: glTF has all people `together`, or is one file for each `person`.
@@ -76,6 +78,7 @@ class Animate(Stage):
         in_place: bool = False
         lock_feet: bool = True
         camera: Literal["auto", "still"] = "auto"
+        up: Literal["auto", "camera", "body"] = "auto"
         fps: float | None = None
         clips: Literal["video", "shots"] = "video"
         files: Literal["together", "person"] = "together"
@@ -166,7 +169,7 @@ class Animate(Stage):
         notes = [*camera_notes(cameras), *presence_notes(clip, _suffix(self._job)), *unseen_notes(clip)]
         notes += contact_notes(clip) if self.config.lock_feet else []
         notes += [f"also written: {', '.join(named)}"] if others else []
-        warnings = [*self._warnings(cameras, len(recorded.cuts)), *left_out, *moved]
+        warnings = [*self._warnings(cameras, len(recorded.cuts)), *up_warnings(clip), *left_out, *moved]
         facts |= {key: texts for key, texts in (("notes", notes), ("warnings", warnings)) if texts}
         yield Written(path=result, frames=frames, facts=facts)
 
@@ -176,7 +179,7 @@ class Animate(Stage):
         """The clip, and sentences on people who are left out. Raises StageError if it has nobody."""
         settings = ClipSettings(
             least_seconds=self.config.least_seconds, least_seen=self.config.least_seen, bridge_s=self.config.bridge_s,
-            fps=self.config.fps, lock_feet=self.config.lock_feet,
+            fps=self.config.fps, lock_feet=self.config.lock_feet, up=self.config.up,
         )
         if len(recorded.seconds) == 1 and not recorded.people:
             what = "one picture shows no motion, so there is nothing to animate"

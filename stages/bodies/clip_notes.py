@@ -62,3 +62,10 @@ def contact_notes(clip: AnimationClip) -> list[str]:
         return []
     more = f" and {len(shares) - NAMED} more" if len(shares) > NAMED else ""
     return [f"a foot is locked to the floor in this share of frames: {', '.join(shares[:NAMED])}{more}"]
+
+
+def up_warnings(clip: AnimationClip) -> list[str]:
+    """A sentence if the up direction is uncertain."""
+    if clip.up_is_sure:
+        return []
+    return ["which direction is up is uncertain; animate.up=camera (it is not tilted) or body (people stand) decides"]

@@ -96,7 +96,10 @@ def memory_from_bytes(state: bytes) -> FittingMemory:
 def _tracked_to_arrays(tracked: Mapping[int, TrackedBody]) -> NamedArrays:
     known = list(tracked.values())
     whole = [(identity, one.frames, one.previous is not None) for identity, one in tracked.items()]
-    times = [(one.second, one.previous_second, one.observed, one.mean_residual) for one in known]
+    times = [
+        (one.second, one.previous_second, one.observed, one.observed_whole, one.shape_weight, one.mean_residual)
+        for one in known
+    ]
     arrays: NamedArrays = {
         "tracked": np.array(whole, np.int64).reshape(-1, 3), "tracked times": np.array(times, np.float64),
     }
@@ -108,10 +111,11 @@ def _tracked_from_arrays(arrays: SavedArrays) -> dict[int, TrackedBody]:
     last, before = bodies_from_arrays("last", arrays), iter(bodies_from_arrays("before", arrays))
     found = {}
     for row, (identity, frames, has_before) in enumerate(arrays["tracked"].tolist()):
-        second, previous_second, observed, mean_residual = arrays["tracked times"][row].tolist()
+        second, previous_second, observed, whole, weight, residual = arrays["tracked times"][row].tolist()
         found[identity] = TrackedBody(
             body=last[row], previous=next(before) if has_before else None, second=second,
-            previous_second=previous_second, frames=frames, observed=observed, mean_residual=mean_residual,
+            previous_second=previous_second, frames=frames, observed=observed,
+            observed_whole=whole, shape_weight=weight, mean_residual=residual,
         )
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,7 @@ import numpy.typing as npt
 
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
-from models.body.open_body import load_body
 from models.body.reduced_pose import driven_bones
-from stages.payloads import F32
 from stages.people.surface_arrays import NamedArrays, SavedArrays
 
 Column = npt.NDArray[Any]
@@ -79,41 +76,3 @@ class PersonRecord:
     def from_arrays(cls, key: str, arrays: SavedArrays) -> PersonRecord:
         """The inverse of `to_arrays`."""
         return cls({name: [arrays[f"{key} {name}"]] for name in COLUMNS})
-
-
-VISIBLE = 0.08
-"""A bone counts as seen if at least this share of its skin is visible."""
-BODY_PARTS = {
-    "head": ("neck", "head", "jaw", "eye"), "trunk": ("root", "spine", "pelvis", "breast"),
-    "arm": ("clavicle", "shoulder", "upperarm", "lowerarm"), "hand": ("wrist", "finger", "metacarpal"),
-    "leg": ("upperleg", "lowerleg"), "foot": ("foot", "toe"),
-}
-"""The parts of the body, each with the beginnings of its bones' names."""
-
-
-def seen_shares(seen_TB: Column) -> F32:
-    """The share (T,) of a body's skin that belongs to bones that are seen in each frame, 0..1.
-
-    Args:
-        seen_TB: visible share of each bone's skin, 255 for all of it.
-    """
-    return np.asarray((seen_TB >= 255 * VISIBLE) @ _skin_shares(), np.float32)
-
-
-def unseen_parts(seen_TB: Column) -> list[str]:
-    """Names of the parts of the body that no frame shows, such as `leg.L`. Arguments as for `seen_shares`."""
-    body, seen_B = load_body(), seen_TB.max(axis=0) >= 255 * VISIBLE
-    found = []
-    for part, beginnings in BODY_PARTS.items():
-        for side in ("",) if part in ("head", "trunk") else (".L", ".R"):
-            of_part_B = np.array([name.startswith(beginnings) and name.endswith(side) for name in body.bones])
-            if not seen_B[of_part_B & (_skin_shares() > 0)].any():
-                found.append(part + side)
-    return found
-
-
-@cache
-def _skin_shares() -> F32:
-    """The share (B,) of the body's vertices that each bone moves; it is the share of the skin, nearly."""
-    share_B = load_body().weight_VB.sum(axis=0)
-    return np.asarray(share_B / share_B.sum(), np.float32)

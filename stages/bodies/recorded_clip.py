@@ -14,12 +14,14 @@ from models.animation.presence import nearest_frames, presence_in_video
 from models.arrays import F32, F64, Bool
 from models.body.body_motion import BRIDGED, SEEN, BodyMotion
 from models.body.reduced_pose import driven_bones
+from models.body.seen_parts import LEAST_WEIGHT, seen_shares, unseen_parts, whole_body_seen
 from models.motion.ground import Ground
 from models.motion.grounding import grounded_motion
 from models.motion.shared_floor import shared_floor
 from models.motion.smoothing import smoothed_motion
+from models.motion.up_direction import UpSource
 from stages.bodies.body_height import resized, standing_height
-from stages.bodies.person_record import PersonRecord, seen_shares, unseen_parts
+from stages.bodies.person_record import PersonRecord
 from stages.bodies.recorded_bodies import RecordedBodies
 from stages.bodies.shot_cameras import ShotCamera, shot_of
 
@@ -28,8 +30,6 @@ PERSON = "person_"
 SHORT_S = 0.5
 """In a video that is shorter than `least_seconds`, people who are visible throughout are animated if it is as short as
 this, seconds."""
-LEAST_WEIGHT = 0.02
-"""Weight of a frame's shape that shows nothing of the body; a frame that shows all of it has 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,7 @@ class ClipSettings:
         bridge_s: people are hidden in gaps that are longer, seconds.
         fps: frames per second of the motions; None: those of the video.
         lock_feet: whether soles in contact are locked.
+        up: from what the up direction is estimated, see `estimated_up`.
     """
 
     least_seconds: float = 0.5
@@ -49,6 +50,7 @@ class ClipSettings:
     bridge_s: float = 0.5
     fps: float | None = None
     lock_feet: bool = True
+    up: UpSource = "auto"
 
 
 def lasting_people(recorded: RecordedBodies, settings: ClipSettings) -> dict[int, PersonRecord]:
@@ -62,7 +64,7 @@ def lasting_people(recorded: RecordedBodies, settings: ClipSettings) -> dict[int
 
 def shown_enough(record: PersonRecord, settings: ClipSettings) -> bool:
     """Whether the video shows enough of a person's body."""
-    seen_B = record.column("seen").max(axis=0)
+    seen_B = record.column("seen").max(axis=0) / 255
     return float(seen_shares(seen_B[None])[0]) >= settings.least_seen
 
 
@@ -75,7 +77,7 @@ def recorded_clip(
     the shot. The clip has the camera of its first person.
 
     Args:
-        recorded: the recorded bodies.
+        recorded: the recorded bodies. Those of its people are removed, because long videos have many.
         cameras: the camera of each shot. Rotations are compensated; other cameras count as still.
         settings: who is animated, and how.
     """
@@ -99,18 +101,22 @@ def recorded_clip(
         names = [name for name in lasting if shots[name] == shot]
         stated_N = [bool(lasting[name].column("stated").any()) for name in names]
         lines = recorded.lines_of(shot, cameras.get(shot))
-        floor = shared_floor([smoothed_motion(motions[name]) for name in names], stated_N, lines)
+        floor = shared_floor([smoothed_motion(motions[name]) for name in names], stated_N, lines, settings.up)
         grounds[shot] = floor.ground
         motions |= {name: resized(motions[name], size) for name, size in zip(names, floor.size_N.tolist(), strict=True)}
+    first = next(iter(lasting))
+    camera = _scene_camera(recorded, lasting[first], grounds[shots[first]], rotating.get(shots[first]))
+    seen = {name: record.column("seen").max(axis=0, keepdims=True) / 255 for name, record in lasting.items()}
+    lacking = {f"{PERSON}{name}": unseen_parts(seen_1B) for name, seen_1B in seen.items()}
+    recorded.people.clear()
+    lasting.clear()
     finished = {
         f"{PERSON}{name}": _finished(motions.pop(name), grounds[shots[name]], settings) for name in list(motions)
     }
-    first = next(iter(lasting))
-    camera = _scene_camera(recorded, lasting[first], grounds[shots[first]], rotating.get(shots[first]))
-    lacking = {f"{PERSON}{name}": unseen_parts(record.column("seen")) for name, record in lasting.items()}
     return AnimationClip(
         motion_of={name: motion for name, (motion, _) in finished.items()}, camera=camera, cuts=recorded.cuts,
-        unseen_parts_of=lacking, contact_of={name: contact_TP for name, (_, contact_TP) in finished.items()},
+        unseen_parts_of=lacking, up_is_sure=all(ground.sure for ground in grounds.values()),
+        contact_of={name: contact_TP for name, (_, contact_TP) in finished.items()},
     )
 
 
@@ -150,7 +156,7 @@ def recorded_motion(record: PersonRecord, steps: FrameSteps, rotating: ShotCamer
         rotating: the camera of the shot if it rotates, else None.
     """
     second_T, shape_TC, rotation_TD33 = (record.column(name) for name in ("second", "shape", "rotation"))
-    weight_T = LEAST_WEIGHT + seen_shares(record.column("seen"))
+    weight_T = LEAST_WEIGHT + whole_body_seen(record.column("seen") / np.float32(255))
     shape_C = np.array([_weighted_median(score_T, weight_T) for score_T in shape_TC.T], np.float32)
     fitted_KC, of_T = np.unique(shape_TC, axis=0, return_inverse=True)
     ratio_K = standing_height(shape_C) / np.array([standing_height(fitted_C) for fitted_C in fitted_KC])

@@ -85,7 +85,8 @@ def followed(poses: tuple[ReducedPose, ReducedPose], seconds: tuple[float, float
         for pose in poses
     )
     return TrackedBody(
-        body=last, previous=previous, second=seconds[1], previous_second=seconds[0], frames=2, observed=0.03,
+        body=last, previous=previous, second=seconds[1], previous_second=seconds[0], frames=2,
+        observed=0.03, observed_whole=0.03, shape_weight=2.0,
         mean_residual=0.01,
     )
 

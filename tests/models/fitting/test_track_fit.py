@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from posed_people import CAMERA, RenderedPerson, person, rendered
@@ -106,3 +108,28 @@ def test_what_remains_is_the_same_after_the_same_time_at_any_frame_rate() -> Non
     for rate in (5, 30, 120):
         share = np.prod([remaining(0.7, 1 / rate)] * (2 * rate // 5))
         assert share == pytest.approx(0.7**12)
+
+
+def test_a_body_that_is_seen_whole_later_corrects_the_shape(kick: list[RenderedPerson]) -> None:
+    """For 4 seconds only head and shoulders are seen; the shape is constant then, and free again for the whole body."""
+    tall = kick[0]
+    rows = np.flatnonzero((tall.labels_hw > 0).any(axis=1))
+    head = replace(tall, labels_hw=tall.labels_hw.copy())
+    head.labels_hw[rows[0] + len(rows) // 5 :] = 0
+    known, shapes = None, []
+    for t in range(56):
+        known = tracked_body(known, head if t < 40 else tall, CAMERA, t / 10, SETTINGS)
+        assert known is not None
+        shapes.append(known.body.pose.shape_C)
+    assert known.observed_whole > SETTINGS.shape_seconds
+    assert np.array_equal(shapes[36], shapes[39]), "constant, so that a head alone costs no more time"
+    alone = tracked_body(None, tall, CAMERA, 0.0, SETTINGS)
+    assert alone is not None
+    truth = standing(tall.shape_C)
+    assert abs(standing(shapes[-1]) - truth) < abs(standing(alone.body.pose.shape_C) - truth) + 0.03
+    assert np.array_equal(shapes[-1], shapes[-2])
+
+
+def standing(shape_C: np.ndarray) -> float:
+    """Height of a shape, metres."""
+    return float(load_body().rest(shape_C)[0][:, 1].max())

@@ -276,10 +276,10 @@ def _placed_foot(
     anchor_TP = _anchors_at(contacts, len(ankle_T3))[:, 2 * side : 2 * side + 2]
     anchor_TP3 = np.where(anchor_TP[..., None] >= 0, anchor_K3[np.maximum(anchor_TP, 0)], np.nan)
     stands_TP: Bool = anchor_TP >= 0
-    turn = Rotation.from_rotvec(_faded(_flattening(turned_T33, stands_TP.all(axis=1)), stands_TP.all(axis=1), fade))
+    flat_T, any_T = np.asarray(stands_TP.all(axis=1), bool), np.asarray(stands_TP.any(axis=1), bool)
+    turn = Rotation.from_rotvec(_faded(_flattening(turned_T33, flat_T), flat_T, fade))
     turned_sole_TPS3 = relative_TPS3 @ turn.as_matrix()[:, None].swapaxes(2, 3)
     error_TP3 = np.nan_to_num(anchor_TP3 - turned_sole_TPS3.mean(axis=2) - ankle_T3[:, None])
-    any_T = stands_TP.any(axis=1)
     move_T3 = error_TP3.sum(axis=1) / np.maximum(stands_TP.sum(axis=1), 1)[:, None]
     lowest_T = ankle_T3[:, 1] + turned_sole_TPS3[..., 1].min(axis=(1, 2))
     move_T3[any_T, 1] = -lowest_T[any_T]

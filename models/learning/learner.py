@@ -48,6 +48,10 @@ NEAR = 0.7
 UNIT = (1.0, 1.0, 1.0, 1.0)
 
 
+MASK_WEIGHT = 1.0
+"""Weight of the loss of the mask head."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossConfig:
     """Losses and their weights.
@@ -55,14 +59,13 @@ class LossConfig:
     Attributes:
         uv: "sum" (the reference), "mean" (as in UV R-CNN) or "confident" (for networks with uncertainty of U and V).
         weights: weights of the losses of charts, U and V, and coarse segmentation.
-        mask, keypoints: weights of these heads' losses.
+        keypoints: weight of this head's loss.
         first_stage: weight of the losses of a cascade's first stage.
         sampling: number of anchors and regions.
     """
 
     uv: Literal["sum", "mean", "confident"] = "sum"
     weights: PointWeights = field(default_factory=PointWeights)
-    mask: float = 1.0
     keypoints: float = 1.0
     first_stage: float = 1.0
     sampling: Sampling = field(default_factory=Sampling)
@@ -225,7 +228,7 @@ class RcnnLearner(Learner[DensePoseRCNN]):
         if MASK in maps:
             drawn = batch.masked_N[person_K]
             wanted = mask_targets(batch.mask_NHW, person_K[drawn], box_K4[drawn], maps[MASK].shape[-1])
-            terms[MASK] = mask_term(maps[MASK][drawn], wanted, config.mask)
+            terms[MASK] = mask_term(maps[MASK][drawn], wanted, MASK_WEIGHT)
         if KEYPOINTS in maps:
             terms[KEYPOINTS] = keypoint_term(maps[KEYPOINTS], batch.keypoint_N173[person_K], box_K4, config.keypoints)
         return terms

@@ -8,9 +8,14 @@ from typing import Any
 from pipeline.configuration.conversion import ConfigError, Origin
 
 FORMER_STAGES: dict[str, str] = {
+    "export.threads": "",
+    "export_raw.threads": "",
     "recall": "read_shards",
     "relabel_photos": "",
+    "score_training.log": "",
     "shelve": "write_shards",
+    "show_errors.cache": "",
+    "train_network.losses.mask": "",
     "truths": "ground_truth",
 }
 """The present name of a stage by its former name; here and below, an empty name means that it was removed."""

@@ -29,11 +29,9 @@ class ShowErrors(Stage):
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Attributes:
-        cache: folder for the table of distances on the body, computed once (a minute, 180 MB).
         min_score: people with lower scores are left out.
         """
 
-        cache: str = DEFAULT_CACHE
         min_score: float = 0.5
 
         def __post_init__(self) -> None:
@@ -45,9 +43,9 @@ class ShowErrors(Stage):
         """Open the distances on the body. Raises: StageError if they cannot be saved."""
         super().__init__(config, threads=threads)
         try:
-            self._geometry = open_body_geometry(config.cache)
+            self._geometry = open_body_geometry(DEFAULT_CACHE)
         except ModelError as error:
-            raise StageError(error.what, f"show_errors.cache: {error.where}", error.remedy) from error
+            raise StageError(error.what, error.where, error.remedy) from error
         self._brush = painter_of("parts", StyleSettings(opacity=STYLES["parts"][0]))
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces, scene: Scene) -> Iterator[Overlay]:

@@ -20,6 +20,8 @@ from stages.video.decoding.paths_and_urls import is_url
 
 VERTICES_KB, MESH_KB = 165, 1700
 """Size of a person's vertices in an npz, and of a person's OBJ."""
+ENCODER_THREADS = 2
+"""Threads of an exported video's encoder: the encoded bytes depend on it, so it does not follow the machine."""
 
 
 class Exporter(Stage):
@@ -34,14 +36,12 @@ class Exporter(Stage):
         to: path by kind, e.g. `{iuv: frames/, csv: people.csv}`; none by default. docs/formats.md lists the kinds.
         segment_frames: frames per segment of an exported video; `encode.segment_frames`, so that a run can be
             resumed.
-        threads: of an exported video's encoder; the encoded bytes depend on it.
         bodies: what `bodies` and `mesh` hold.
         csv: what `csv` holds.
         """
 
         to: dict[str, str] = field(default_factory=dict)
         segment_frames: int = 120
-        threads: int = 2
         bodies: BodySettings = field(default_factory=BodySettings)
         csv: CsvSettings = field(default_factory=CsvSettings)
         raw: ClassVar[bool] = False
@@ -60,8 +60,8 @@ class Exporter(Stage):
                     raise ValueError(f"the export {kind!r} needs a local file or folder, not a URL")
             if len({os.path.abspath(path) for path in self.to.values()}) < len(self.to):
                 raise ValueError("two exports have the same path; give each export its own path")
-            if self.segment_frames < 1 or self.threads < 1:
-                raise ValueError("segment_frames and threads must be 1 or more")
+            if self.segment_frames < 1:
+                raise ValueError("segment_frames must be 1 or more")
             given = (
                 ("bodies.vertices", self.bodies.vertices, "bodies", "FOLDER"),
                 ("bodies.atlas", self.bodies.atlas is not None, "mesh", "FOLDER"),
@@ -177,7 +177,7 @@ def target_of(config: Exporter.Config, kind: str, path: str, job: Job) -> Export
         path=path,
         job=job,
         segment_frames=config.segment_frames,
-        threads=config.threads,
+        threads=ENCODER_THREADS,
         bodies=config.bodies,
         csv=config.csv,
     )

@@ -39,8 +39,7 @@ class ScoreTraining(Stage):
 
         Attributes:
             row, seed: name of the line.
-            weights: the file that the training wrote.
-            log: the training's `log.jsonl`, from which its cost is read.
+            weights: the file that the training wrote, beside its `log.jsonl`, from which the cost is read.
             record: file to which the line is added.
             worlds: synthetic worlds by name.
             scenes: of each world, the first ones.
@@ -53,7 +52,6 @@ class ScoreTraining(Stage):
         row: str = ""
         seed: int = 0
         weights: str = "runs/study/rcnn/rcnn.safetensors"
-        log: str = "runs/study/rcnn/log.jsonl"
         record: str = "runs/study/study.jsonl"
         worlds: tuple[str, ...] = ("val", "far")
         scenes: int = 200
@@ -77,7 +75,7 @@ class ScoreTraining(Stage):
             return
         config = self.config
         weights = Path(config.weights)
-        log = rows_of(Path(config.log))
+        log = rows_of(weights.with_name("log.jsonl"))
         steps = int(log[-1]["step"]) + int(log[-1]["left"])
         line = {
             "row": config.row,
@@ -146,7 +144,8 @@ def rows_of(log: Path) -> list[dict[str, Any]]:
     try:
         rows = [parsed_json(line) for line in log.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
-        raise StageError("the training's log cannot be read", str(log), "set score_training.log") from error
+        remedy = "set score_training.weights to the file that the training wrote beside it"
+        raise StageError("the training's log cannot be read", str(log), remedy) from error
     if not rows:
         raise StageError("the training's log is empty", str(log), "train first")
     latest = {row["step"]: row for row in rows}

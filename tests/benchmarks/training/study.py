@@ -62,7 +62,6 @@ def words_of(name: str, row: Mapping[str, Any], seed: int, folder: Path, record:
         "train_network.quiet": True,
         "export_network.weights": str(own / "weights.safetensors"),
         "score_training.weights": str(own / "weights.safetensors"),
-        "score_training.log": str(own / "log.jsonl"),
         "score_training.record": str(record),
         **row.get("set", {}),
     }

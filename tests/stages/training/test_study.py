@@ -105,7 +105,7 @@ def test_every_row_is_a_configuration_that_can_run(name: str, tmp_path: Path) ->
     config = validate(raw, STAGES)
     assert config.stages["score_training"].row == name
     assert config.stages["augment"].seed == config.stages["train_network"].seed == 1
-    assert config.stages["train_network"].folder in config.stages["score_training"].log
+    assert config.stages["train_network"].folder in config.stages["score_training"].weights
     # About 100,000 people: one a crop; 2.5 a picture, where pictures are drawn by their people (docs/study.md).
     shown = config.stages["augment"].batch * config.stages["train_network"].fit.steps
     assert shown * (1 if config.stages["augment"].kind == "crops" else 2.5) == pytest.approx(100_000, rel=0.01)

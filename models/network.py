@@ -146,11 +146,14 @@ class Network(Protocol):
     sha256: str
     device: str
 
-    def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], Any]:
+    def detect(self, rgb_THW3: U8, *, still: bool = False, pixel_aspect: float = 1.0) -> tuple[list[Detections], Any]:
         """Find people: one `Detections` per frame, and features that only `surfaces` can use.
 
-        `still`: these are single images, not frames of a video. They have no neighbouring frames, and speed matters
-        less.
+        Args:
+            rgb_THW3: the frames.
+            still: these are single images, not frames of a video. They have no neighbouring frames, and speed matters
+                less.
+            pixel_aspect: width of a pixel over its height. Networks know people by their proportions as shown.
         """
         ...
 

@@ -41,14 +41,17 @@ class WholeImageNetwork:
         self._about = about
 
     @torch.inference_mode()
-    def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], list[ImageMaps]]:
+    def detect(
+        self, rgb_THW3: U8, *, still: bool = False, pixel_aspect: float = 1.0
+    ) -> tuple[list[Detections], list[ImageMaps]]:
         """Connected regions of body in each frame as people, and the maps of the frames."""
-        images = [self._predict(rgb_HW3) for rgb_HW3 in rgb_THW3]
+        images = [self._predict(rgb_HW3, pixel_aspect) for rgb_HW3 in rgb_THW3]
         return [body_regions(image) for image in images], images
 
-    def _predict(self, rgb_HW3: U8) -> ImageMaps:
+    def _predict(self, rgb_HW3: U8, pixel_aspect: float) -> ImageMaps:
         frame_hw = (rgb_HW3.shape[0], rgb_HW3.shape[1])
-        size_hw = network_size(*frame_hw, self._about.min_size, self._about.max_size)
+        shown_hw = (frame_hw[0], frame_hw[1] * pixel_aspect)
+        size_hw = network_size(*shown_hw, self._about.min_size, self._about.max_size)
         maps = self._network(network_input(rgb_HW3[None], size_hw).permute(0, 3, 1, 2))
         return ImageMaps(
             maps={name: value[0, :, : size_hw[0], : size_hw[1]] for name, value in maps.items()}, frame_hw=frame_hw
@@ -97,9 +100,9 @@ class SinglePersonNetwork:
         self._predictor = predictor
         self._detector = detector
 
-    def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], U8]:
+    def detect(self, rgb_THW3: U8, *, still: bool = False, pixel_aspect: float = 1.0) -> tuple[list[Detections], U8]:
         """The detector's people. The features are the frames themselves."""
-        return self._detector.detect(rgb_THW3, still=still)[0], rgb_THW3
+        return self._detector.detect(rgb_THW3, still=still, pixel_aspect=pixel_aspect)[0], rgb_THW3
 
     def surfaces(self, features: U8, boxes: list[F32]) -> list[list[SurfaceMap]]:
         """Predict each person from a crop; see `models.network.Network`."""

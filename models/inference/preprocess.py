@@ -13,8 +13,11 @@ MEAN_BGR = (103.530, 116.280, 123.675)
 DIVISOR = 32
 
 
-def network_size(height: int, width: int, min_size: int, max_size: int) -> tuple[int, int]:
-    """Input size (H, W): the short side is `min_size` unless the long side would exceed `max_size`; at least 1."""
+def network_size(height: float, width: float, min_size: int, max_size: int) -> tuple[int, int]:
+    """Input size (H, W): the short side is `min_size` unless the long side would exceed `max_size`; at least 1.
+
+    Height and width are those of the image as shown: the network's pixels are square.
+    """
     scale = min_size / min(height, width)
     if scale * max(height, width) > max_size:
         scale = max_size / max(height, width)

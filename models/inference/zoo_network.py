@@ -89,19 +89,20 @@ class ZooNetwork:
 
     @torch.inference_mode()
     def detect(
-        self, rgb_THW3: U8, *, still: bool = False
+        self, rgb_THW3: U8, *, still: bool = False, pixel_aspect: float = 1.0
     ) -> tuple[list[Detections], list[BatchFeatures]]:
         """One `Detections` per frame, and the features of every batch of frames."""
         people: list[Detections] = []
         groups: list[BatchFeatures] = []
-        for found, features in self._frames.over(rgb_THW3, self._detect_group):
+        for found, features in self._frames.over(rgb_THW3, partial(self._detect_group, pixel_aspect)):
             people += found
             groups.append(features)
         return people, groups
 
-    def _detect_group(self, rgb_THW3: U8) -> tuple[list[Detections], BatchFeatures]:
+    def _detect_group(self, pixel_aspect: float, rgb_THW3: U8) -> tuple[list[Detections], BatchFeatures]:
         frame_hw = rgb_THW3.shape[1], rgb_THW3.shape[2]
-        size_hw = network_size(*frame_hw, self._limits.min_size, self._limits.max_size)
+        shown_hw = frame_hw[0], frame_hw[1] * pixel_aspect
+        size_hw = network_size(*shown_hw, self._limits.min_size, self._limits.max_size)
         levels, proposals = self._prepared.propose(network_input(rgb_THW3, size_hw), size_hw)
         people, found = [], []
         for box_N4, score_N in self._choose(levels, proposals, size_hw):

@@ -13,7 +13,7 @@ import numpy as np
 from models.fitting.compared_fits import prepare_methods
 from models.inference.network_check import check_network
 from models.inference.open_network import fetch_weights, open_network
-from models.light.inference.light_network import SCORE_THRESHOLD
+from models.light.inference.light_network import shown_score
 from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
 from stages.evaluation.body_geometry import geometry_of, prepare_body
@@ -49,7 +49,8 @@ class Evaluate(Stage):
             oracle_masks: also predict each person in the true box with the background removed by the true mask
                 (DensePose*); the column is called `cut_out`.
             body: folder with DensePose's own surface files, for annotations made on it; empty: the open body.
-            score: detections with lower scores are not matched with people.
+            score: detections with lower scores are not matched with people; None: from which the program shows people,
+                in single images or in videos.
             min_score: average precision includes detections from this score on. 0.05, as in Detectron2, is faster
                 with large published networks.
             min_height: height in pixels from which people count in recall, precision, part of joint and bodies.
@@ -60,7 +61,7 @@ class Evaluate(Stage):
         boxes: Boxes = "both"
         oracle_masks: bool = False
         body: str = ""
-        score: float = SCORE_THRESHOLD
+        score: float | None = None
         min_score: float = 0.001
         min_height: float = 100.0
         bodies: bool = False
@@ -69,9 +70,15 @@ class Evaluate(Stage):
             """Raises ValueError for a score out of range, or a score threshold in the section `network:`."""
             if self.network.score_threshold is not None:
                 raise ValueError("network.score_threshold does not count here; give evaluate.score")
-            if not 0 <= self.min_score <= self.score <= 1:
-                values = f"score is {self.score}, min_score {self.min_score}"
-                raise ValueError(f"{values}; 0 <= min_score <= score <= 1 is needed")
+            score = min(self.shown_score(still) for still in (False, True))
+            if not 0 <= self.min_score <= score <= 1:
+                raise ValueError(
+                    f"score is {score}, min_score {self.min_score}; 0 <= min_score <= score <= 1 is needed"
+                )
+
+        def shown_score(self, still: bool) -> float:
+            """The score from which detections count; `still`: in single images."""
+            return shown_score(still) if self.score is None else self.score
 
     @classmethod
     def uses_gpu(cls, config: Config) -> bool:
@@ -102,19 +109,18 @@ class Evaluate(Stage):
         """The scores of one image; the confident people and their surfaces, as `densepose` passes them on."""
         (found,), features = self._network.detect(image.rgb_HW3[None], still=image.still)
         protocols: dict[str, ProtocolResult] = {}
+        score = self.config.shown_score(image.still)
         if self.config.boxes != "given":
-            protocols["detected"] = predict_detected_boxes(
-                self._network, features, found, image, self._body, self.config.score
-            )
+            protocols["detected"] = predict_detected_boxes(self._network, features, found, image, self._body, score)
         if self.config.boxes != "detected":
             protocols["given"] = predict_given_boxes(self._network, features, image, self._body)
         if self.config.oracle_masks:
             protocols["cut_out"] = predict_masked_people(self._network, image, self._body)
-        yield self._scores(image, protocols), *shown_people(next(iter(protocols.values())), self.config.score)
+        yield self._scores(image, protocols), *shown_people(next(iter(protocols.values())), score)
 
     def _scores(self, image: TrueImage, protocols: Mapping[str, ProtocolResult]) -> ImageScore:
         first, detected = next(iter(protocols.values())), protocols.get("detected")
-        confident = confident_detections(first.found, self.config.score)
+        confident = confident_detections(first.found, self.config.shown_score(image.still))
         height, width = image.rgb_HW3.shape[:2]
         return ImageScore(
             set_name=image.set_name,

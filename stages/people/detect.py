@@ -48,7 +48,9 @@ class Detect(Stage):
 
     def __call__(self, frames: FrameChunk) -> Iterator[tuple[People, Features]]:
         """People of all frames of the chunk, in original pixels, best score first within a frame."""
-        detections, features = self.network.detect(frames.rgb_THW3, still=frames.video.still)
+        video = frames.video
+        aspect = float(video.sample_aspect)
+        detections, features = self.network.detect(frames.rgb_THW3, still=video.still, pixel_aspect=aspect)
         counts = [len(found.score_N) for found in detections]
         people = People(
             frame_N=np.repeat(np.arange(len(counts), dtype=np.int32), counts),

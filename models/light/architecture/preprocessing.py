@@ -47,14 +47,16 @@ class CropFormat:
         return 3 + self.planes
 
 
-def fit_size(height: int, width: int, long_sides: tuple[int, int]) -> tuple[int, int]:
+def fit_size(height: int, width: int, long_sides: tuple[int, int], pixel_aspect: float = 1.0) -> tuple[int, int]:
     """Height and width of the frame as the detector sees it, before padding to multiples of 32.
 
-    Its longer side becomes at least the first of `long_sides`, and at most the second.
+    Its longer side as shown becomes at least the first of `long_sides`, and at most the second. The detector's pixels
+    are square; `pixel_aspect`: width of the frame's pixels over their height.
     """
     least, most = long_sides
-    scale = min(max(max(height, width), least), most) / max(height, width)
-    return max(round(height * scale), 1), max(round(width * scale), 1)
+    shown_width = width * pixel_aspect
+    scale = min(max(max(height, shown_width), least), most) / max(height, shown_width)
+    return max(round(height * scale), 1), max(round(shown_width * scale), 1)
 
 
 def resize_rgb(rgb_HW3: U8, width: int, height: int) -> U8:

@@ -74,17 +74,23 @@ class FrameDetector:
         self.flip = flip and traits.flips
         self._detectors: dict[tuple[int, int], BatchedComponent] = {}
 
-    def detect(self, rgb_THW3: U8) -> list[Detections]:
-        """Boxes in each of some frames (T, H, W, 3) uint8, in pixels, best score first, before NMS."""
-        height, width = rgb_THW3.shape[1:3]
-        fine = fit_size(height, width, self._long_sides)
-        if self._coarse_side is None or max(fine) <= self._coarse_side:
-            return self._candidates(rgb_THW3, fine)
-        coarse = fit_size(height, width, (self._coarse_side, self._coarse_side))
-        passes = zip(self._candidates(rgb_THW3, fine), self._candidates(rgb_THW3, coarse), strict=True)
-        return [self._of_both_passes(*both, max(height, width)) for both in passes]
+    def detect(self, rgb_THW3: U8, pixel_aspect: float = 1.0) -> list[Detections]:
+        """Boxes in each of some frames (T, H, W, 3) uint8, in pixels, best score first, before NMS.
 
-    def _of_both_passes(self, fine: Detections, coarse: Detections, long_side: int) -> Detections:
+        `pixel_aspect`: width of a pixel over its height; people keep their proportions in the detector's input.
+        """
+        height, width = rgb_THW3.shape[1:3]
+        long_side = max(height, width * pixel_aspect)
+        fine = fit_size(height, width, self._long_sides, pixel_aspect)
+        flip = self.flip and long_side > self._long_sides[0]
+        if self._coarse_side is None or max(fine) <= self._coarse_side:
+            return self._candidates(rgb_THW3, fine, flip=flip)
+        coarse = fit_size(height, width, (self._coarse_side, self._coarse_side), pixel_aspect)
+        both = [self._candidates(rgb_THW3, size, flip=flip) for size in (fine, coarse)]
+        scale = long_side / pixel_aspect**0.5  # sizes are roots of areas, which count in pixels as shown
+        return [self._of_both_passes(*pair, scale) for pair in zip(both[0], both[1], strict=True)]
+
+    def _of_both_passes(self, fine: Detections, coarse: Detections, long_side: float) -> Detections:
         """The candidates of both passes over a frame, with the odds that their sizes leave them; best first."""
         box_N4, score_N = np.concatenate([fine.box_N4, coarse.box_N4]), np.concatenate([fine.score_N, coarse.score_N])
         share_N = np.concatenate([fine_share(fine.box_N4, long_side), coarse_share(coarse.box_N4, long_side)])
@@ -93,14 +99,13 @@ class FrameDetector:
         order = order[score_N[order] > self._min_score]
         return Detections(box_N4=box_N4[order], score_N=score_N[order])
 
-    def _candidates(self, rgb_THW3: U8, size: tuple[int, int]) -> list[Detections]:
-        """Boxes in each frame by a pass at a size (height, width), best score first."""
+    def _candidates(self, rgb_THW3: U8, size: tuple[int, int], *, flip: bool) -> list[Detections]:
+        """Boxes in each frame by a pass at a size (height, width), best score first; `flip`: and a flipped pass."""
         height, width = rgb_THW3.shape[1:3]
         h, w = size
         canvas_THW3 = np.full((len(rgb_THW3), -(-h // 32) * 32, -(-w // 32) * 32, 3), int(MEAN), np.uint8)
         for canvas_HW3, rgb_HW3 in zip(canvas_THW3, rgb_THW3, strict=True):
             canvas_HW3[:h, :w] = resize_rgb(rgb_HW3, w, h)
-        flip = self.flip and max(height, width) > self._long_sides[0]
         scale_4, size_4 = (np.array(pair * 2, np.float32) for pair in ([width / w, height / h], [width, height]))
         centre_P2, stride_P = detector_locations(*canvas_THW3.shape[1:3])
         detections = []
@@ -133,17 +138,17 @@ def _mean(row_P5: F32, flipped_P5: F32) -> tuple[Float, Float]:
     return score_P, (row_P5[:, 1:] + flipped_P5[:, 1:][:, FLIPPED_DISTANCES]) / 2
 
 
-def fine_share(box_N4: F32, long_side: int) -> F32:
+def fine_share(box_N4: F32, long_side: float) -> F32:
     """What the odds of boxes (N, 4) of the fine pass are multiplied with: 1 up to SMALL, 0 from TALL on."""
     return np.minimum(1, 2 - 2 * _largeness(box_N4, long_side)).astype(np.float32)
 
 
-def coarse_share(box_N4: F32, long_side: int) -> F32:
+def coarse_share(box_N4: F32, long_side: float) -> F32:
     """What the odds of boxes (N, 4) of the coarse pass are multiplied with: 0 up to SMALL, 1 from TALL on."""
     return np.minimum(1, 2 * _largeness(box_N4, long_side)).astype(np.float32)
 
 
-def _largeness(box_N4: F32, long_side: int) -> Float:
+def _largeness(box_N4: F32, long_side: float) -> Float:
     """0 for boxes up to SMALL, 1 from TALL on, by the logarithm of their size."""
     size_N = np.sqrt((box_N4[:, 2:] - box_N4[:, :2]).astype(np.float64).prod(1)) / long_side
     return np.clip(np.log(size_N / SMALL) / np.log(TALL / SMALL), 0, 1)

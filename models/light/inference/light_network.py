@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -29,8 +29,12 @@ from models.structures import Detections, SurfaceMap
 
 T = TypeVar("T")
 
-SCORE_THRESHOLD, NMS_THRESHOLD, MAX_PEOPLE = 0.075, 0.7, 100
-"""Defaults of the `network` keys of these names."""
+SCORE_THRESHOLD, MAX_PEOPLE = 0.075, 100
+"""Defaults of the `network` keys of these names, of videos."""
+STILL_SCORE_THRESHOLD = 0.025
+"""Default of `score_threshold` of single images, where no track continues a person of low score, and no other frame
+shows a person who is missed. Over half of a video's detections between both scores are no people."""
+NMS_THRESHOLD = 0.7
 SIGMA_BEFORE_REFINEMENT, SIGMA = 0.7, 0.3
 """Sigma of soft-NMS (see `soft_nms`): of detected boxes that will be refined, and of all others. A larger sigma lowers
 scores less."""
@@ -38,6 +42,18 @@ CONFIDENCE_POWER = 0.5
 """A person's score is the detector's score times the mean confidence of the surface to this power."""
 GIVEN_SCORE = 0.6
 """The score of boxes that are given, as neighbours of others."""
+
+
+def shown_score(still: bool) -> float:
+    """The score from which people are shown where the configuration names none; `still`: in single images."""
+    return STILL_SCORE_THRESHOLD if still else SCORE_THRESHOLD
+
+
+class Wanted(NamedTuple):
+    """Which people of which frames: those from a score on, in frames whose pixels have this width over their height."""
+
+    least_score: float
+    pixel_aspect: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +106,7 @@ class LightNetwork:
         components = open_components(path, self.sha256, self.engine, self.precision, per_call)
         detector, traits = open_detector(config, components, self.engine, per_call)
         self._batch_size = max(detector.batch_size, components.surface.batch_size)
-        self._score_threshold = SCORE_THRESHOLD if config.score_threshold is None else config.score_threshold
+        self._score_threshold = config.score_threshold
         self._max_people = config.max_people or MAX_PEOPLE
         self._refine_boxes = config.refine_boxes
         self._tta = config.tta
@@ -98,7 +114,7 @@ class LightNetwork:
         self.detector = FrameDetector(
             detector,
             traits,
-            min_score=self._score_threshold,
+            min_score=min(self._least_score(still) for still in (False, True)),
             long_side=config.max_size,
             flip=config.flip is not False,
         )
@@ -112,7 +128,9 @@ class LightNetwork:
         if config.batch == 1:  # a live run: compiling later would delay a frame
             self.predictor.surface_network.prepare()
 
-    def detect(self, rgb_THW3: U8, *, still: bool = False) -> tuple[list[Detections], FrameFeatures]:
+    def detect(
+        self, rgb_THW3: U8, *, still: bool = False, pixel_aspect: float = 1.0
+    ) -> tuple[list[Detections], FrameFeatures]:
         """Find people in each frame; see `models.network.Network`.
 
         The surface of each detected person is predicted immediately. The box is fitted to the surface, and the score is
@@ -126,25 +144,29 @@ class LightNetwork:
         """
         tta = self._tta if self._tta != "auto" else "full" if still else "adaptive_fast"
         detections, surfaces = [], []
-        for people in self._predict_frames(rgb_THW3, tta):
+        for people in self._predict_frames(rgb_THW3, tta, Wanted(self._least_score(still), pixel_aspect)):
             detections.append(Detections(box_N4=people.box_N4, score_N=people.score_N))
             pairs = zip(people.box_N4, people.person_N, strict=True)
             surfaces.append({box_4.tobytes(): trim_surface(person.surface, box_4) for box_4, person in pairs})
         return detections, FrameFeatures(rgb_THW3=rgb_THW3, surface_T=tuple(surfaces), tta=tta)
 
-    def _predict_frames(self, rgb_THW3: U8, tta: TtaLevel) -> list[FramePredictions[SurfaceMap]]:
+    def _least_score(self, still: bool) -> float:
+        """The score from which people are shown."""
+        return shown_score(still) if self._score_threshold is None else self._score_threshold
+
+    def _predict_frames(self, rgb_THW3: U8, tta: TtaLevel, wanted: Wanted) -> list[FramePredictions[SurfaceMap]]:
         """The people of every frame; groups of frames are computed in parallel."""
-        predict = partial(self._predict_group, tta=tta)
+        predict = partial(self._predict_group, tta=tta, wanted=wanted)
         size = max(min(self._batch_size, -(-len(rgb_THW3) // self._parallel)), 1)
         groups = [rgb_THW3[first : first + size] for first in range(0, len(rgb_THW3), size)]
         in_one_thread = self._parallel == 1 or len(groups) == 1
         return list(chain.from_iterable(map(predict, groups) if in_one_thread else self._workers.map(predict, groups)))
 
-    def _predict_group(self, rgb_THW3: U8, *, tta: TtaLevel) -> list[FramePredictions[SurfaceMap]]:
+    def _predict_group(self, rgb_THW3: U8, *, tta: TtaLevel, wanted: Wanted) -> list[FramePredictions[SurfaceMap]]:
         """The people of a group of frames, with all passes of the level."""
         if tta != "full":
-            return self._find_people(rgb_THW3, tta)
-        found = self._find_people(rgb_THW3, "adaptive")
+            return self._find_people(rgb_THW3, tta, wanted)
+        found = self._find_people(rgb_THW3, "adaptive", wanted)
         extended = self.predictor.run(
             self.predictor.extend_to_full(rgb_HW3, person, neighbours)
             for rgb_HW3, people in zip(rgb_THW3, found, strict=True)
@@ -154,10 +176,11 @@ class LightNetwork:
         return [replace(people, person_N=tuple(persons)) for people, persons in zip(found, per_frame, strict=True)]
 
     def _find_people(
-        self, rgb_THW3: U8, tta: Literal["adaptive_fast", "adaptive"]
+        self, rgb_THW3: U8, tta: Literal["adaptive_fast", "adaptive"], wanted: Wanted
     ) -> list[FramePredictions[SurfaceMap]]:
         """Detect people and predict their surfaces; with refined boxes, predict twice."""
-        detected = self._detect_boxes(rgb_THW3, SIGMA if tta == "adaptive_fast" else SIGMA_BEFORE_REFINEMENT)
+        sigma, least = SIGMA if tta == "adaptive_fast" else SIGMA_BEFORE_REFINEMENT, wanted.least_score
+        detected = self._detect_boxes(rgb_THW3, sigma, wanted)
         refine_boxes = tta != "adaptive_fast" if self._refine_boxes == "auto" else self._refine_boxes
         boxes = [
             (rgb_HW3, box_4, neighbours)
@@ -169,15 +192,15 @@ class LightNetwork:
                 self.predictor.predict(rgb_HW3, box_4, None, neighbours, tta=tta)
                 for rgb_HW3, box_4, neighbours in boxes
             )
-            return [_distinct(found) for found in self._keep_best(detected, people)]
-        first = self._keep_best(detected, self.predictor.run(self.predictor.first_pass(*box) for box in boxes))
+            return [_distinct(found) for found in self._keep_best(detected, people, least)]
+        first = self._keep_best(detected, self.predictor.run(self.predictor.first_pass(*box) for box in boxes), least)
         second = self.predictor.run(
             self.predictor.predict(rgb_HW3, box_4, person, neighbours, tta=tta)
             for rgb_HW3, one in zip(rgb_THW3, first, strict=True)
             for box_4, person, neighbours in zip(one.box_N4, one.person_N, self._neighbours(one), strict=True)
         )
         refined = [Detections(box_N4=people.box_N4, score_N=people.detector_score_N) for people in first]
-        return [_distinct(found) for found in self._keep_best(refined, second)]
+        return [_distinct(found) for found in self._keep_best(refined, second, least)]
 
     def _neighbours_of_boxes(self, detected: Detections) -> Iterable[Neighbours | None]:
         """For each box of a frame the others, without silhouettes; None where the network does not see them."""
@@ -193,14 +216,14 @@ class LightNetwork:
         return neighbours_of_each(people.box_N4, people.detector_score_N, silhouettes)
 
     def _keep_best(
-        self, detected: list[Detections], people: list[PersonPrediction[Shape]]
+        self, detected: list[Detections], people: list[PersonPrediction[Shape]], least: float
     ) -> list[FramePredictions[Shape]]:
         """The people of each frame that remain after boxes and scores are fitted to the predictions."""
         per_frame = _split(people, detected)
-        return [self._keep_best_of_frame(*pair) for pair in zip(detected, per_frame, strict=True)]
+        return [self._keep_best_of_frame(*pair, least) for pair in zip(detected, per_frame, strict=True)]
 
     def _keep_best_of_frame(
-        self, detected: Detections, people: list[PersonPrediction[Shape]]
+        self, detected: Detections, people: list[PersonPrediction[Shape]], least: float
     ) -> FramePredictions[Shape]:
         boxes = [fit_box(box_4, person.surface) for box_4, person in zip(detected.box_N4, people, strict=True)]
         box_N4 = np.array(boxes, np.float32).reshape(-1, 4)
@@ -210,7 +233,7 @@ class LightNetwork:
             detected.score_N * confidence_N**CONFIDENCE_POWER,
             iou_threshold=NMS_THRESHOLD,
             sigma=SIGMA,
-            min_score=self._score_threshold,
+            min_score=least,
         )
         return FramePredictions(
             box_N4=box_N4[kept],
@@ -219,16 +242,16 @@ class LightNetwork:
             person_N=tuple(people[i] for i in kept),
         )
 
-    def _detect_boxes(self, rgb_THW3: U8, sigma: float) -> list[Detections]:
+    def _detect_boxes(self, rgb_THW3: U8, sigma: float, wanted: Wanted) -> list[Detections]:
         """The detector's boxes after NMS and soft-NMS, with the detector's scores; at most `max_people` a frame."""
         detections = []
-        for candidates in self.detector.detect(rgb_THW3):
+        for candidates in self.detector.detect(rgb_THW3, wanted.pixel_aspect):
             kept, _ = hard_then_soft_nms(
                 candidates.box_N4,
                 candidates.score_N,
                 iou_threshold=NMS_THRESHOLD,
                 sigma=sigma,
-                min_score=self._score_threshold,
+                min_score=wanted.least_score,
             )
             kept = kept[: self._max_people]
             detections.append(Detections(box_N4=candidates.box_N4[kept], score_N=candidates.score_N[kept]))

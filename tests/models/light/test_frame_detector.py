@@ -132,6 +132,16 @@ def test_small_frames_and_a_given_size_have_one_input(
     assert component.sizes == sizes
 
 
+def test_people_keep_their_proportions_where_pixels_are_not_square() -> None:
+    """A frame of pixels twice as wide as high: the inputs of the frame as shown, boxes in the frame's own pixels."""
+    component, detector = sized(None)
+    (shown,) = detector.detect(frame(1152, 1152)[None])
+    (squeezed,) = detector.detect(frame(1152, 576)[None], 2.0)
+    assert component.sizes == [(576, 576), (384, 384)]
+    np.testing.assert_allclose(squeezed.box_N4, shown.box_N4 * [0.5, 1, 0.5, 1], atol=0.01)
+    np.testing.assert_array_equal(squeezed.score_N, shown.score_N)
+
+
 def test_the_odds_of_both_inputs_hand_over_between_two_sizes() -> None:
     side_N = np.array([10, 20, 20 * 2**0.25, 20 * 2**0.5, 20 * 2**0.75, 40, 90], np.float32)
     box_N4 = np.stack([0 * side_N, 0 * side_N, side_N, side_N], 1)

@@ -161,8 +161,11 @@ def test_a_head_for_joints_adds_keypoints_and_changes_nothing_else(weights: Path
 @pytest.mark.parametrize(
     ("wish", "still", "tta"),
     [
-        ("auto", False, "adaptive_fast"), ("auto", True, "full"),
-        ("adaptive_fast", True, "adaptive_fast"), ("adaptive", True, "adaptive"), ("full", False, "full"),
+        ("auto", False, "adaptive_fast"),
+        ("auto", True, "full"),
+        ("adaptive_fast", True, "adaptive_fast"),
+        ("adaptive", True, "adaptive"),
+        ("full", False, "full"),
     ],
 )
 def test_auto_is_full_for_single_images_and_adaptive_fast_for_videos(
@@ -228,6 +231,21 @@ def test_the_confidence_of_the_surface_counts_in_the_score(weights: Path, monkey
     assert 0 < len(above) < len(low)
 
 
+def test_single_images_show_people_of_lower_scores_than_videos(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At one level of passes; a threshold that is given holds for both."""
+    usual = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", tta="adaptive_fast")
+    rank = np.sort(opened(weights, THRESHOLD, refine_boxes=False).detect(frames()[:1])[0][0].score_N)
+    between = (rank[1:] + rank[:-1]) / 2
+    least = {True: float(between[len(rank) // 3]), False: float(between[2 * len(rank) // 3])}
+    monkeypatch.setattr("models.light.inference.light_network.shown_score", least.__getitem__)
+    network = open_light(dataclasses.replace(usual, refine_boxes=False), 1)
+    given = opened(weights, least[True], refine_boxes=False)
+    score_N = {still: network.detect(frames()[:1], still=still)[0][0].score_N for still in (True, False)}
+    np.testing.assert_array_equal(score_N[False], score_N[True][score_N[True] > least[False]])
+    assert 0 < len(score_N[False]) < len(score_N[True])
+    np.testing.assert_array_equal(given.detect(frames()[:1])[0][0].score_N, score_N[True])
+
+
 def test_frames_without_people_have_no_surfaces(network: LightNetwork) -> None:
     features = network.detect(frames()[:2])[1]
     assert network.surfaces(features, [np.zeros((0, 4), np.float32)] * 2) == [[], []]
@@ -238,6 +256,13 @@ def test_the_long_side_of_the_detectors_input_is_bounded() -> None:
     assert fit_size(300, 400, (384, 512)) == (300, 400)
     assert fit_size(1280, 720, (384, 512)) == (512, 288)
     assert fit_size(1, 4000, (384, 384)) == (1, 384)
+
+
+def test_the_detectors_input_has_square_pixels() -> None:
+    """16:9 in 720 x 576 (PAL), 4:3 in 352 x 480, and a portrait of narrow pixels."""
+    assert fit_size(576, 720, (384, 512), 64 / 45) == (288, 512)
+    assert fit_size(480, 352, (384, 512), 20 / 11) == (384, 512)
+    assert fit_size(960, 1080, (384, 512), 0.5) == (512, 288)
 
 
 def test_bad_weights_are_named(weights: Path, tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ COARSE = 384  # the longer side of a second, smaller input; None for detector: o
 SMALL, TALL = 0.2, 0.4  # sizes of boxes that count in the first input alone, and in the second alone
 OFFSET = -0.3  # of the detector's logits, which makes its scores comparable; 0 for detector: open
 STRIDES = 8, 16, 32  # of the detector's locations, in the order of its rows
-MIN_SCORE, SAME_BOX, SIGMA = 0.075, 0.7, 0.3
-SHARED = 0.5  # two silhouettes that share more than this part of the smaller one are one person
+MIN_SCORE, SAME_BOX, SIGMA = 0.025, 0.7, 0.3
+SHARED = 0.5  # a silhouette of which more than this part lies on a better one is the same person again
 CROP, MARGIN, MIN_ASPECT = 160, 1.15, 0.5
 FIT = 0.7  # how far a box moves to the bounds of the surface that was found in it
 
@@ -203,7 +203,7 @@ def distinct(people, order):
     found = []
     for i in order:
         if all(
-            len(pixel_sets[i] & pixel_sets[one]) <= SHARED * min(len(pixel_sets[i]), len(pixel_sets[one]))
+            len(pixel_sets[i] & pixel_sets[one]) <= SHARED * len(pixel_sets[i])
             for one in found
         ):
             found.append(i)

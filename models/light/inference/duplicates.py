@@ -1,8 +1,9 @@
-"""One person, one box: detections whose silhouettes lie on each other are the same person found twice.
+"""One person, one box: a detection that lies mostly on a better one is the same person found twice.
 
 Boxes alone do not tell this. Two people who embrace have boxes of high IoU and silhouettes beside each other, for the
 surface network leaves out other people; the box of a head or a leg has a low IoU with its person's, and a silhouette
-inside.
+inside. A larger detection around a better one stays: it may be the person behind, or the whole of a person of whom the
+better one is a part.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from models.light.inference.surface_assembly import Silhouette
 from models.structures import SurfaceMap
 
 SHARED = 0.5
-"""Share of the smaller of two silhouettes that both cover, from which they are the same person."""
+"""Share of a silhouette that a better one covers, from which they are the same person."""
 
 
 def distinct_people(shape_N: Sequence[SurfaceMap | Silhouette]) -> list[int]:
@@ -22,11 +23,10 @@ def distinct_people(shape_N: Sequence[SurfaceMap | Silhouette]) -> list[int]:
     Args:
         shape_N: their surfaces or silhouettes, best first.
     """
-    area_N = [int(shape.shown_hw.sum()) for shape in shape_N]
     kept: list[int] = []
     for index, shape in enumerate(shape_N):
-        least = SHARED * area_N[index]
-        if not any(_common_pixels(shape, shape_N[one]) > min(least, SHARED * area_N[one]) for one in kept):
+        most = SHARED * int(shape.shown_hw.sum())
+        if not any(_common_pixels(shape, shape_N[one]) > most for one in kept):
             kept.append(index)
     return kept
 

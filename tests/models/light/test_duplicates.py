@@ -29,6 +29,13 @@ def test_a_part_of_a_person_and_a_frame_around_a_person_are_the_person() -> None
     assert distinct_people([around, PERSON, head]) == [0]
 
 
+def test_a_larger_person_around_a_better_detection_stays() -> None:
+    """A child before its mother, or a better score of a head: 70 % of the mother are not the child's."""
+    child, mother = block(20, 60, 50, 100), PERSON
+    assert distinct_people([child, mother]) == [0, 1]
+    assert distinct_people([mother, child]) == [0]
+
+
 def test_people_whose_boxes_lie_on_each_other_stay_if_their_silhouettes_do_not() -> None:
     """An embrace: one grid, and the other half of it. A third of the smaller one may be contested."""
     grid = (0, 0, 100, 120)

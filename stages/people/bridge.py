@@ -42,7 +42,7 @@ class Bridge(Stage):
         """
 
         max_gap: int = 5
-        min_frames: int = 3
+        min_frames: int = 9
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""

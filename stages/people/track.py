@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import Bool
+from models.arrays import I64, Bool
 from models.box_overlap import iou
 from pipeline.stage import Stage
 from stages.payloads import F32, I32, U8, Float, FrameChunk, People, PersonSurface, Surfaces
@@ -19,8 +19,9 @@ from stages.people.hidden_people import surviving, with_hidden
 from stages.people.surface_arrays import NamedArrays, arrays_from_bytes, arrays_to_bytes
 from stages.people.trajectory import Observations, SmoothedBox, Trajectory
 
-REPEATED_IOU = 0.65
-"""Least IoU of two low-score detections in successive frames that start a track."""
+REPEATED_IOU, REPETITIONS = 0.65, 3
+"""Low-score detections start a track when they are at one place in this many successive frames, with this IoU or more
+from each to the next."""
 NO_BOXES_04 = np.zeros((0, 4))
 
 
@@ -29,7 +30,7 @@ class Track(Stage):
 
     Association in rounds (`associate`), after ByteTrack (Zhang et al., ECCV 2022): high-score detections are matched
     with tracks first, and start new ones. Low-score detections continue a track that was detected a moment ago, or
-    start one if they are at one place in two successive frames; else they keep the identity −1. Where detections
+    start one if they are at one place in three successive frames; else they keep the identity −1. Where detections
     compete, the colours of the clothes count, too, if the body surface is known by then. A track survives `max_gap`
     frames without detection, and longer while another person hides this one. A scene cut ends all tracks.
     """
@@ -71,6 +72,7 @@ class Track(Stage):
         self.frames = 0
         self.people_of_stills = 0
         self.unmatched_N4: Float = NO_BOXES_04
+        self.repeated_N: I64 = np.zeros(0, np.int64)
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces | None = None) -> Iterator[People]:
         """The chunk's people with `id_N`, `near_N` and smoothed boxes; their order and scores stay."""
@@ -105,7 +107,7 @@ class Track(Stage):
         """End the tracks without detection for too long; at the start of a shot, all."""
         longest = self.config.max_gap + 1
         if frames.starts_shot(t):
-            longest, self.unmatched_N4 = -1, NO_BOXES_04
+            longest, self.unmatched_N4, self.repeated_N = -1, NO_BOXES_04, np.zeros(0, np.int64)
         remaining = surviving(self.tracks, frames.first + t, longest)
         kept = {track.identity for track in remaining}
         self.times_of_ended += [t.times for t in self.tracks if t.confident and t.identity not in kept]
@@ -117,18 +119,20 @@ class Track(Stage):
         for position, person in associate(self.tracks, found, frame, self.config.max_gap):
             self.tracks[position] = self.tracks[position].updated(found, person, frame, self.config.box_gain)
             id_N[person] = self.tracks[position].identity
-        starts_N = (id_N < 0) & (found.confident_N | self._is_repeated(found.box_N4))
+        repeated_N = self._repeated(found.box_N4)
+        starts_N = (id_N < 0) & (found.confident_N | (repeated_N >= REPETITIONS))
         for person in np.flatnonzero(starts_N).tolist():
             self.started += 1
             id_N[person] = self.started
             self.tracks.append(Trajectory.first(self.started, found, person, frame))
-        self.unmatched_N4 = found.box_N4[id_N < 0]
+        self.unmatched_N4, self.repeated_N = found.box_N4[id_N < 0], repeated_N[id_N < 0]
         self.tracks = with_hidden(self.tracks, frame)
         return id_N
 
-    def _is_repeated(self, box_N4: Float) -> Bool:
-        """Boxes at a place where the frame before had a detection without identity."""
-        return np.asarray(iou(self.unmatched_N4, box_N4).max(axis=0, initial=0.0) >= REPEATED_IOU)
+    def _repeated(self, box_N4: Float) -> I64:
+        """In how many successive frames, this one included, there was a detection without identity at each place."""
+        same_KN = iou(self.unmatched_N4, box_N4) >= REPEATED_IOU
+        return 1 + np.where(same_KN, self.repeated_N[:, None], 0).max(axis=0, initial=0)
 
     def summary(self) -> Mapping[str, Any]:
         """`people`: number of different people in the stream (in a single image: number of confident detections)."""
@@ -152,6 +156,7 @@ class Track(Stage):
             "look_K84": np.array([t.appearance_84 for t in tracks], np.float32).reshape(-1, REGIONS, 4),
             "near_K": np.array([t.nearness for t in tracks], np.float64),
             "unsure_N4": self.unmatched_N4,
+            "repeated_N": self.repeated_N,
         }
         return arrays_to_bytes(arrays)
 
@@ -160,7 +165,7 @@ class Track(Stage):
         arrays = arrays_from_bytes(state)
         self.started, self.frames, self.people_of_stills = (int(value) for value in arrays["counters"])
         self.times_of_ended = [int(value) for value in arrays["times_of_ended"]]
-        self.unmatched_N4 = arrays["unsure_N4"]
+        self.unmatched_N4, self.repeated_N = arrays["unsure_N4"], arrays["repeated_N"]
         columns = (arrays[name] for name in ("whole_K5", "motion_K6", "steady_K8", "look_K84", "near_K"))
         self.tracks = [
             Trajectory(

@@ -19,7 +19,7 @@ from stages.people.hidden_people import surviving, with_hidden
 from stages.people.surface_arrays import NamedArrays, arrays_from_bytes, arrays_to_bytes
 from stages.people.trajectory import Observations, SmoothedBox, Trajectory
 
-REPEATED_IOU, REPETITIONS = 0.65, 3
+REPEATED_IOU, REPEATED_FRAMES = 0.65, 3
 """Low-score detections start a track when they are at one place in this many successive frames, with this IoU or more
 from each to the next."""
 NO_BOXES_04 = np.zeros((0, 4))
@@ -120,7 +120,7 @@ class Track(Stage):
             self.tracks[position] = self.tracks[position].updated(found, person, frame, self.config.box_gain)
             id_N[person] = self.tracks[position].identity
         repeated_N = self._repeated(found.box_N4)
-        starts_N = (id_N < 0) & (found.confident_N | (repeated_N >= REPETITIONS))
+        starts_N = (id_N < 0) & (found.confident_N | (repeated_N >= REPEATED_FRAMES))
         for person in np.flatnonzero(starts_N).tolist():
             self.started += 1
             id_N[person] = self.started

@@ -32,8 +32,8 @@ T = TypeVar("T")
 SCORE_THRESHOLD, MAX_PEOPLE = 0.075, 100
 """Defaults of the `network` keys of these names, of videos."""
 STILL_SCORE_THRESHOLD = 0.025
-"""Default of `score_threshold` of single images, where no track continues a person of low score, and no other frame
-shows a person who is missed. Over half of a video's detections between both scores are no people."""
+"""Default of `score_threshold` of single images: no other frame shows a person who is missed in one, and nobody sees a
+thing flash."""
 NMS_THRESHOLD = 0.7
 SIGMA_BEFORE_REFINEMENT, SIGMA = 0.7, 0.3
 """Sigma of soft-NMS (see `soft_nms`): of detected boxes that will be refined, and of all others. A larger sigma lowers
@@ -49,7 +49,7 @@ def shown_score(still: bool) -> float:
     return STILL_SCORE_THRESHOLD if still else SCORE_THRESHOLD
 
 
-class Wanted(NamedTuple):
+class FrameOptions(NamedTuple):
     """Which people of which frames: those from a score on, in frames whose pixels have this width over their height."""
 
     least_score: float
@@ -144,7 +144,7 @@ class LightNetwork:
         """
         tta = self._tta if self._tta != "auto" else "full" if still else "adaptive_fast"
         detections, surfaces = [], []
-        for people in self._predict_frames(rgb_THW3, tta, Wanted(self._least_score(still), pixel_aspect)):
+        for people in self._predict_frames(rgb_THW3, tta, FrameOptions(self._least_score(still), pixel_aspect)):
             detections.append(Detections(box_N4=people.box_N4, score_N=people.score_N))
             pairs = zip(people.box_N4, people.person_N, strict=True)
             surfaces.append({box_4.tobytes(): trim_surface(person.surface, box_4) for box_4, person in pairs})
@@ -154,19 +154,21 @@ class LightNetwork:
         """The score from which people are shown."""
         return shown_score(still) if self._score_threshold is None else self._score_threshold
 
-    def _predict_frames(self, rgb_THW3: U8, tta: TtaLevel, wanted: Wanted) -> list[FramePredictions[SurfaceMap]]:
+    def _predict_frames(self, rgb_THW3: U8, tta: TtaLevel, options: FrameOptions) -> list[FramePredictions[SurfaceMap]]:
         """The people of every frame; groups of frames are computed in parallel."""
-        predict = partial(self._predict_group, tta=tta, wanted=wanted)
+        predict = partial(self._predict_group, tta=tta, options=options)
         size = max(min(self._batch_size, -(-len(rgb_THW3) // self._parallel)), 1)
         groups = [rgb_THW3[first : first + size] for first in range(0, len(rgb_THW3), size)]
         in_one_thread = self._parallel == 1 or len(groups) == 1
         return list(chain.from_iterable(map(predict, groups) if in_one_thread else self._workers.map(predict, groups)))
 
-    def _predict_group(self, rgb_THW3: U8, *, tta: TtaLevel, wanted: Wanted) -> list[FramePredictions[SurfaceMap]]:
+    def _predict_group(
+        self, rgb_THW3: U8, *, tta: TtaLevel, options: FrameOptions
+    ) -> list[FramePredictions[SurfaceMap]]:
         """The people of a group of frames, with all passes of the level."""
         if tta != "full":
-            return self._find_people(rgb_THW3, tta, wanted)
-        found = self._find_people(rgb_THW3, "adaptive", wanted)
+            return self._find_people(rgb_THW3, tta, options)
+        found = self._find_people(rgb_THW3, "adaptive", options)
         extended = self.predictor.run(
             self.predictor.extend_to_full(rgb_HW3, person, neighbours)
             for rgb_HW3, people in zip(rgb_THW3, found, strict=True)
@@ -176,11 +178,11 @@ class LightNetwork:
         return [replace(people, person_N=tuple(persons)) for people, persons in zip(found, per_frame, strict=True)]
 
     def _find_people(
-        self, rgb_THW3: U8, tta: Literal["adaptive_fast", "adaptive"], wanted: Wanted
+        self, rgb_THW3: U8, tta: Literal["adaptive_fast", "adaptive"], options: FrameOptions
     ) -> list[FramePredictions[SurfaceMap]]:
         """Detect people and predict their surfaces; with refined boxes, predict twice."""
-        sigma, least = SIGMA if tta == "adaptive_fast" else SIGMA_BEFORE_REFINEMENT, wanted.least_score
-        detected = self._detect_boxes(rgb_THW3, sigma, wanted)
+        sigma, least = SIGMA if tta == "adaptive_fast" else SIGMA_BEFORE_REFINEMENT, options.least_score
+        detected = self._detect_boxes(rgb_THW3, sigma, options)
         refine_boxes = tta != "adaptive_fast" if self._refine_boxes == "auto" else self._refine_boxes
         boxes = [
             (rgb_HW3, box_4, neighbours)
@@ -242,16 +244,16 @@ class LightNetwork:
             person_N=tuple(people[i] for i in kept),
         )
 
-    def _detect_boxes(self, rgb_THW3: U8, sigma: float, wanted: Wanted) -> list[Detections]:
+    def _detect_boxes(self, rgb_THW3: U8, sigma: float, options: FrameOptions) -> list[Detections]:
         """The detector's boxes after NMS and soft-NMS, with the detector's scores; at most `max_people` a frame."""
         detections = []
-        for candidates in self.detector.detect(rgb_THW3, wanted.pixel_aspect):
+        for candidates in self.detector.detect(rgb_THW3, options.pixel_aspect):
             kept, _ = hard_then_soft_nms(
                 candidates.box_N4,
                 candidates.score_N,
                 iou_threshold=NMS_THRESHOLD,
                 sigma=sigma,
-                min_score=wanted.least_score,
+                min_score=options.least_score,
             )
             kept = kept[: self._max_people]
             detections.append(Detections(box_N4=candidates.box_N4[kept], score_N=candidates.score_N[kept]))

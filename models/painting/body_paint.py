@@ -124,78 +124,82 @@ def _seen_vertices(painting: PaintingMesh, image: MeshImage) -> Index:
 
 def _decided(image: MeshImage, labels_hw: U8, uv_2hw: Float, metre_px: float, memory: PaintMemory) -> BodyPaint:
     """Body or network in each pixel."""
-    own_hw, own_hw2 = _on_cells(labels_hw, uv_2hw, image)
-    inside_hw = own_hw > 0
+    own_hw, own_2hw = _on_cells(labels_hw, uv_2hw, image)
     # One cell more than the person, so that U and V can be interpolated up to the outline.
-    image = filled(image, cv2.dilate(inside_hw.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-    mesh_hw, mesh_hw2 = image.cells()
-    away_hw3 = _rest(own_hw, own_hw2) - _rest(mesh_hw, mesh_hw2)
-    away_hw = np.sqrt(np.einsum("hwi,hwi->hw", away_hw3, away_hw3))
-    away_hw[mesh_hw == 0] = np.inf
-    cell_hw = _memory_cells(own_hw, own_hw2)
-    other_limb_hw = COARSE_OF_CHART[own_hw] != COARSE_OF_CHART[mesh_hw]
-    limit_hw = np.where(other_limb_hw, OTHER_LIMB_M, APART_M) * (1 + HYSTERESIS * (1 - 2 * memory.network_Q[cell_hw]))
-    apart_hw = (inside_hw & (away_hw > limit_hw)).astype(np.float32)
-    network_hw = _together(apart_hw, inside_hw, SMOOTH_M * metre_px / image.step)
-    hand_hw = IS_HAND[own_hw] != IS_HAND[mesh_hw]
-    network_hw = np.where(hand_hw & inside_hw, np.float32(1), network_hw)
-    count = max(int(inside_hw.sum()), 1)
-    share = float((away_hw > APART_M)[inside_hw].sum()) / count
-    network_Q = _remembered(memory.network_Q, cell_hw[inside_hw], network_hw[inside_hw] > 0.5)
+    around_hw = cv2.dilate(cv2.threshold(own_hw, 0, 1, cv2.THRESH_BINARY)[1], np.ones((3, 3), np.uint8)) > 0
+    image = filled(image, around_hw)
+    mesh_hw, mesh_2hw = image.cells(around_hw)
+    at_M = np.flatnonzero(own_hw)
+    (own_M, own_2M), (mesh_M, mesh_2M) = (
+        (one_hw.reshape(-1)[at_M], one_2hw.reshape(2, -1)[:, at_M])
+        for one_hw, one_2hw in ((own_hw, own_2hw), (mesh_hw, mesh_2hw))
+    )
+    away_M = np.sqrt(np.square(_rest(own_M, own_2M) - _rest(mesh_M, mesh_2M)).sum(axis=1))
+    away_M[mesh_M == 0] = np.inf
+    cell_M = _memory_cells(own_M, own_2M)
+    limit_M = np.where(COARSE_OF_CHART[own_M] != COARSE_OF_CHART[mesh_M], np.float32(OTHER_LIMB_M), np.float32(APART_M))
+    limit_M *= 1 + HYSTERESIS * (1 - 2 * memory.network_Q[cell_M])
+    apart_hw = np.zeros(own_hw.shape, np.float32)
+    apart_hw.reshape(-1)[at_M] = away_M > limit_M
+    network_hw = _together(apart_hw, own_hw, SMOOTH_M * metre_px / image.step)
+    network_hw.reshape(-1)[at_M[IS_HAND[own_M] != IS_HAND[mesh_M]]] = 1
+    by_network_M = network_hw.reshape(-1)[at_M] > 0.5
+    count = max(len(at_M), 1)
+    share = np.count_nonzero(away_M > APART_M) / count
     by_surface = share > (RIGHT_SHARE if memory.by_surface else WRONG_SHARE)
-    label_hw, painted_2hw = _painted(image, mesh_hw, mesh_hw2, network_hw, labels_hw, uv_2hw)
+    label_hw, painted_2hw = _painted(image, mesh_hw, mesh_2hw, network_hw, labels_hw, uv_2hw)
     return BodyPaint(
-        labels_hw=label_hw, uv_2hw=painted_2hw, apart=share,
-        body_share=1 - float((network_hw > 0.5)[inside_hw].sum()) / count,
-        memory=PaintMemory(network_Q=network_Q, by_surface=by_surface),
+        labels_hw=label_hw, uv_2hw=painted_2hw, apart=share, body_share=1 - np.count_nonzero(by_network_M) / count,
+        memory=PaintMemory(network_Q=_remembered(memory.network_Q, cell_M, by_network_M), by_surface=by_surface),
     )  # fmt: skip
 
 
 def _painted(
-    image: MeshImage, mesh_hw: U8, mesh_hw2: F32, network_hw: F32, labels_hw: U8, uv_2hw: Float
+    image: MeshImage, mesh_hw: U8, mesh_2hw: F32, network_hw: F32, labels_hw: U8, uv_2hw: Float
 ) -> tuple[U8, F32]:
     """Labels and U, V (2, h, w) of every pixel, of the body where the network's share is below a half."""
     height, width = labels_hw.shape
-    body_hw, body_hw2 = image.pixels(mesh_hw, mesh_hw2, height, width)
-    by_network_hw = ((_enlarged(network_hw, image.step, height, width) > 0.5) | (body_hw == 0)).astype(np.uint8)
-    label_hw = np.ascontiguousarray(body_hw)
+    body_hw, painted_2hw = image.pixels(mesh_hw, mesh_2hw, height, width)
+    share_hw = _enlarged(network_hw, image.step, height, width)
+    by_network_hw = cv2.bitwise_or(cv2.compare(share_hw, 0.5, cv2.CMP_GT), cv2.compare(body_hw, 0, cv2.CMP_EQ))
+    label_hw = cv2.copyTo(body_hw, labels_hw)
     cv2.copyTo(labels_hw, by_network_hw, label_hw)
-    cv2.copyTo(np.zeros_like(labels_hw), (labels_hw == 0).astype(np.uint8), label_hw)
-    painted_2hw = np.empty((2, height, width), np.float32)
-    for axis in (0, 1):
-        painted_2hw[axis] = body_hw2[..., axis]
-        cv2.copyTo(np.ascontiguousarray(uv_2hw[axis], np.float32), by_network_hw, painted_2hw[axis])
+    painted_2hw = np.ascontiguousarray(painted_2hw)
+    for painted_hw, own_hw in zip(painted_2hw, uv_2hw, strict=True):
+        cv2.copyTo(np.ascontiguousarray(own_hw, np.float32), by_network_hw, painted_hw)
     return np.asarray(label_hw, np.uint8), painted_2hw
 
 
 def _on_cells(labels_hw: U8, uv_2hw: Float, image: MeshImage) -> tuple[U8, F32]:
-    """The network's labels and U, V (h, w, 2) in the middles of the cells."""
+    """The network's labels and U, V (2, h, w) in the middles of the cells."""
     step, (rows, columns) = image.step, image.face_hw.shape
     row = np.minimum(np.arange(rows) * step + step // 2, labels_hw.shape[0] - 1)
     column = np.minimum(np.arange(columns) * step + step // 2, labels_hw.shape[1] - 1)
-    uv_2hw = uv_2hw[:, row][:, :, column]
-    return np.ascontiguousarray(labels_hw[row][:, column]), np.dstack([uv_2hw[0], uv_2hw[1]]).astype(np.float32)
+    read = np.ix_(row, column)
+    return labels_hw[read], np.stack([axis_hw[read] for axis_hw in uv_2hw]).astype(np.float32)
 
 
-def _rest(labels_hw: U8, uv_hw2: F32) -> F32:
-    """Places on the body at rest (h, w, 3) under chart, U and V, metres; arbitrary for label 0."""
+def _rest(label_M: U8, uv_2M: F32) -> F32:
+    """Places on the body at rest (M, 3) under chart, U and V, metres; arbitrary for label 0."""
     last = np.float32(TILE - 1)
     top_25 = (np.maximum(np.arange(-1, 24), 0) * TILE + TILE - 1).astype(np.float32)
-    u_hw, v_hw = (np.clip(uv_hw2[..., axis], 0, 1) for axis in (0, 1))
-    return np.asarray(cv2.remap(skin_places(TILE), u_hw * last, top_25[labels_hw] - v_hw * last, cv2.INTER_LINEAR))
+    u_M, v_M = np.clip(uv_2M, 0, 1)
+    row_M = top_25[label_M] - v_M * last
+    places_M13 = cv2.remap(skin_places(TILE), (u_M * last)[:, None], row_M[:, None], cv2.INTER_LINEAR)
+    return np.asarray(places_M13, np.float32).reshape(-1, 3)
 
 
-def _memory_cells(labels_hw: U8, uv_hw2: F32) -> Index:
-    """Cell of the memory under chart, U and V; that of chart 1 for label 0."""
-    u_hw, v_hw = (np.clip(axis * CELLS, 0, CELLS - 1).astype(np.intp) for axis in cv2.split(uv_hw2))
-    return (np.maximum(labels_hw.astype(np.intp), 1) - 1) * CELLS * CELLS + v_hw * CELLS + u_hw
+def _memory_cells(label_M: U8, uv_2M: F32) -> Index:
+    """Cell of the memory under chart, U and V."""
+    u_M, v_M = np.clip(uv_2M * CELLS, 0, CELLS - 1).astype(np.intp)
+    return np.asarray((label_M.astype(np.intp) - 1) * (CELLS * CELLS) + v_M * CELLS + u_M, np.intp)
 
 
-def _together(apart_hw: F32, inside_hw: Bool, radius: float) -> F32:
+def _together(apart_hw: F32, labels_hw: U8, radius: float) -> F32:
     """Share of the person's cells around each that disagree; the radius is in cells."""
     size = 2 * max(1, round(radius)) + 1
     sum_hw = cv2.blur(apart_hw, (size, size), borderType=cv2.BORDER_CONSTANT)
-    count_hw = cv2.blur(inside_hw.astype(np.float32), (size, size), borderType=cv2.BORDER_CONSTANT)
+    count_hw = cv2.blur((labels_hw > 0).astype(np.float32), (size, size), borderType=cv2.BORDER_CONSTANT)
     return np.asarray(sum_hw / np.maximum(count_hw, 1e-6), np.float32)
 
 

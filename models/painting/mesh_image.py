@@ -32,7 +32,7 @@ class MeshImage:
         shift_2hw: offset in pixels from a cell to the place where its face is read: 0 but in filled cells.
         chart_T: charts of the T visible faces.
         seen_T: their numbers among the mesh's faces.
-        map_T10: of each: U, V at x = y = 0, their change with x and with y, their lower and upper bounds.
+        map_52T: of each: U, V at x = y = 0, their change with x and with y, their lower and upper bounds.
     """
 
     step: int
@@ -40,57 +40,67 @@ class MeshImage:
     shift_2hw: F32
     chart_T: U8
     seen_T: Index
-    map_T10: F32
+    map_52T: F32
 
-    def cells(self) -> tuple[U8, F32]:
-        """Labels and U, V (h, w, 2) of the cells."""
-        shown = np.flatnonzero(self.face_hw >= 0)
-        labels_hw, uv_hw2 = np.zeros(self.face_hw.size, np.uint8), np.zeros((self.face_hw.size, 2), np.float32)
-        row_P, column_P = np.divmod(shown, self.face_hw.shape[1])
-        middle_2P = (np.stack([column_P, row_P]) + 0.5) * self.step + self.shift_2hw.reshape(2, -1)[:, shown]
+    def cells(self, wanted_hw: Bool) -> tuple[U8, F32]:
+        """Labels and U, V (2, h, w) of the wanted cells; 0 in others and where the mesh is not seen."""
+        shown = np.flatnonzero((self.face_hw >= 0) & wanted_hw)
+        labels_hw, uv_2hw = np.zeros(self.face_hw.shape, np.uint8), np.zeros((2, *self.face_hw.shape), np.float32)
         face_P = self.face_hw.reshape(-1)[shown]
-        labels_hw[shown], uv_hw2[shown] = self.chart_T[face_P], self._read(face_P, *middle_2P.astype(np.float32))
-        return labels_hw.reshape(self.face_hw.shape), uv_hw2.reshape(*self.face_hw.shape, 2)
+        labels_hw.reshape(-1)[shown] = self.chart_T[face_P]
+        middle_2P = self._middles(shown) + self.shift_2hw.reshape(2, -1)[:, shown]
+        uv_2hw.reshape(2, -1)[:, shown] = self._read(face_P, middle_2P[:, None, None])[:, 0, 0]
+        return labels_hw, uv_2hw
 
-    def pixels(self, labels_hw: U8, uv_hw2: F32, height: int, width: int) -> tuple[U8, F32]:
-        """Labels (height, width) and U, V (height, width, 2) of every pixel of a grid of this size.
+    def pixels(self, labels_hw: U8, uv_2hw: F32, height: int, width: int) -> tuple[U8, F32]:
+        """Labels (height, width) and U, V (2, height, width) of every pixel of a grid of this size.
 
         Inside of a chart U and V are interpolated between cells; at borders each pixel is read from its cell's face.
 
         Args:
-            labels_hw, uv_hw2: of the cells, from `cells`.
+            labels_hw, uv_2hw: of the cells, from `cells`.
         """
         if self.step == 1:
-            return labels_hw[:height, :width], uv_hw2[:height, :width]
-        rows, columns = self.face_hw.shape
-        whole = (columns * self.step, rows * self.step)
+            return labels_hw[:height, :width], uv_2hw[:, :height, :width]
+        step, (rows, columns) = self.step, self.face_hw.shape
+        whole = (columns * step, rows * step)
         fine_hw = np.asarray(cv2.resize(labels_hw, whole, interpolation=cv2.INTER_NEAREST), np.uint8)
-        fine_hw2 = np.asarray(cv2.resize(uv_hw2, whole, interpolation=cv2.INTER_LINEAR), np.float32)
         # Cells without a label become the highest one for the minimum: they make no border.
         lowest_hw = cv2.erode(cv2.bitwise_or(labels_hw, (labels_hw == 0) * np.uint8(255)), AROUND)
         border_hw = cv2.dilate(labels_hw, AROUND) != lowest_hw
-        for axis_hw in cv2.split(uv_hw2):
+        fine_2hw = np.empty((2, rows * step, columns * step), np.float32)
+        for axis_hw, fine_axis_hw in zip(uv_2hw, fine_2hw, strict=True):
+            cv2.resize(axis_hw, whole, dst=fine_axis_hw, interpolation=cv2.INTER_LINEAR)
             border_hw |= cv2.subtract(cv2.dilate(axis_hw, AROUND), cv2.erode(axis_hw, AROUND)) > JUMP
         cell_K = np.flatnonzero(border_hw & (labels_hw > 0))
-        inner_S = np.arange(self.step)
-        row_K, column_K = np.divmod(cell_K, columns)
-        row_P = np.repeat(row_K[:, None] * self.step + inner_S, self.step, axis=1).ravel()
-        column_P = np.tile(column_K[:, None] * self.step + inner_S, (1, self.step)).ravel()
         shift_2K = self.shift_2hw.reshape(2, -1)[:, cell_K]
-        middle_2K = (np.stack([column_K, row_K]) + 0.5) * self.step + shift_2K
         # A filled cell is one colour: its neighbours may be filled from quite another place.
-        read_2P = np.stack([column_P, row_P]) + 0.5
-        is_filled_P = np.repeat((shift_2K != 0).any(axis=0), self.step**2)
-        place_2P = np.where(is_filled_P, np.repeat(middle_2K, self.step**2, axis=1), read_2P)
-        face_P = np.repeat(self.face_hw.reshape(-1)[cell_K], self.step**2)
-        fine_hw2[row_P, column_P] = self._read(face_P, *place_2P.astype(np.float32))
-        return fine_hw[:height, :width], fine_hw2[:height, :width]
+        offset_S = np.arange(step, dtype=np.float32) + np.float32(0.5 - step / 2)
+        offset_KS = np.where((shift_2K != 0).any(axis=0)[:, None], np.float32(0), offset_S)
+        x_K, y_K = self._middles(cell_K) + shift_2K
+        place_2SSK = np.stack(np.broadcast_arrays(x_K + offset_KS.T[None], y_K + offset_KS.T[:, None]))
+        row_K, column_K = np.divmod(cell_K, columns)
+        read_2SSK = self._read(self.face_hw.reshape(-1)[cell_K], place_2SSK)
+        blocks_2rScS = fine_2hw.reshape(2, rows, step, columns, step)
+        for down in range(step):
+            for right in range(step):
+                blocks_2rScS[:, row_K, down, column_K, right] = read_2SSK[:, down, right]
+        return fine_hw[:height, :width], fine_2hw[:, :height, :width]
 
-    def _read(self, face_P: I32, x_P: F32, y_P: F32) -> F32:
-        """U, V (P, 2) at places of the picture, for a face each."""
-        start_P2, along_x_P2, along_y_P2, low_P2, high_P2 = np.split(self.map_T10.take(face_P, axis=0), 5, axis=1)
-        uv_P2 = start_P2 + along_x_P2 * x_P[:, None] + along_y_P2 * y_P[:, None]
-        return np.asarray(np.minimum(np.maximum(uv_P2, low_P2), high_P2), np.float32)
+    def _middles(self, cell_K: Index) -> F32:
+        """x and y of the middles of cells (2, K), pixels."""
+        row_K, column_K = np.divmod(cell_K, self.face_hw.shape[1])
+        return np.stack([column_K, row_K]).astype(np.float32) * self.step + np.float32(self.step / 2)
+
+    def _read(self, face_K: I32, place_2SSK: F32) -> F32:
+        """U, V (2, S, S, K) at S × S places (x, y) of the picture for a face each."""
+        start_2K, along_x_2K, along_y_2K, low_2K, high_2K = self.map_52T.take(face_K, axis=2)
+        x_SSK, y_SSK = place_2SSK
+        found = [
+            np.minimum(np.maximum(start + along_x * x_SSK + along_y * y_SSK, low), high)
+            for start, along_x, along_y, low, high in zip(start_2K, along_x_2K, along_y_2K, low_2K, high_2K, strict=True)
+        ]
+        return np.stack(found)
 
 
 def mesh_image(
@@ -122,7 +132,7 @@ def mesh_image(
     return MeshImage(
         step=step, face_hw=face_hw.reshape(rows, columns), shift_2hw=np.zeros((2, rows, columns), np.float32),
         chart_T=painting.mesh.chart_F[seen.face_T], seen_T=seen.face_T,
-        map_T10=_affine_maps(seen, painting.mesh.corner_uv_F32[seen.face_T], step),
+        map_52T=_affine_maps(seen, painting.mesh.corner_uv_F32[seen.face_T], step),
     )  # fmt: skip
 
 
@@ -130,15 +140,15 @@ def _affine_maps(seen: Facing, corner_uv_T32: F32, step: int) -> F32:
     """U and V of each face: values at 0, changes with x and with y in pixels, least and greatest values."""
     (ax, bx, cx), (ay, by, cy) = (at.astype(np.float64) * step for at in (seen.x_3T, seen.y_3T))
     double = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-    columns: list[list[F64]] = []
+    maps: list[list[F64]] = []
     for axis in (0, 1):
         a, b, c = corner_uv_T32[..., axis].T.astype(np.float64)
         along_x = ((b - a) * (cy - ay) - (c - a) * (by - ay)) / double
         along_y = ((c - a) * (bx - ax) - (b - a) * (cx - ax)) / double
         low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
         slack = BEYOND * (high - low)
-        columns.append([a - along_x * ax - along_y * ay, along_x, along_y, low - slack, high + slack])
-    return np.stack([one for pair in zip(*columns, strict=True) for one in pair], axis=1).astype(np.float32)
+        maps.append([a - along_x * ax - along_y * ay, along_x, along_y, low - slack, high + slack])
+    return np.array(maps, np.float32).transpose(1, 0, 2).copy()
 
 
 def filled(image: MeshImage, inside_hw: Bool) -> MeshImage:

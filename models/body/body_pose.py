@@ -35,12 +35,29 @@ def posed_vertices(pose: BodyPose) -> F32:
     return _moved(pose, head_B3, body.weight_VB, vertex_V3)
 
 
-def some_posed_vertices(pose: BodyPose, vertex_N: Index) -> F32:
-    """Some of the vertices (N, 3) in the frame of the pose, metres."""
-    body = load_body()
-    rest_N3 = body.mean_V3[vertex_N] + np.einsum("c,cni->ni", pose.shape_C, body.component_CV3[:, vertex_N])
-    head_B3 = body.bone_mean_B3 + np.tensordot(pose.shape_C, body.bone_component_CB3, axes=1)
-    return _moved(pose, head_B3, body.weight_VB[vertex_N], rest_N3)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SomeVertices:
+    """N of the vertices: their mean, shape components and skin weights at rest."""
+
+    mean_N3: F32
+    component_CN3: F32
+    weight_NB: F32
+
+    @classmethod
+    def of(cls, vertex_N: Index) -> SomeVertices:
+        """The vertices with these numbers."""
+        body = load_body()
+        return cls(
+            mean_N3=body.mean_V3[vertex_N], component_CN3=np.ascontiguousarray(body.component_CV3[:, vertex_N]),
+            weight_NB=body.weight_VB[vertex_N],
+        )  # fmt: skip
+
+    def posed(self, pose: BodyPose) -> F32:
+        """Their places (N, 3) in the frame of the pose, metres."""
+        body = load_body()
+        rest_N3 = self.mean_N3 + np.tensordot(pose.shape_C, self.component_CN3, axes=1)
+        head_B3 = body.bone_mean_B3 + np.tensordot(pose.shape_C, body.bone_component_CB3, axes=1)
+        return _moved(pose, head_B3, self.weight_NB, rest_N3)
 
 
 def posed_keypoints(pose: BodyPose) -> F32:

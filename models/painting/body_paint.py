@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 
 from models.arrays import F32, U8, Bool, Float, Index
-from models.body.body_pose import some_posed_vertices
 from models.body.charts import COARSE_OF_CHART
 from models.body.fitted_body import FittedBody
 from models.painting.mesh_image import MeshImage, filled, mesh_image
@@ -93,7 +92,7 @@ def body_paint(
         carry: where the optical flow carries places of the frame before; None: unknown.
     """
     painting, memory = load_painting_mesh(), memory or PaintMemory()
-    vertex_V3 = some_posed_vertices(body.pose, painting.vertex_N)
+    vertex_V3 = painting.body_vertices.posed(body.pose)
     if float(vertex_V3[:, 2].min()) <= NEAR:
         return None
     place_V2 = body.camera.project(vertex_V3)

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from models.arrays import F32, Index
+from models.arrays import F32, U8, Index
+from models.body.body_pose import SomeVertices
 from models.body.open_body import load_body
 from models.errors import ModelError
-from models.surface.chart_lookup import CHARTS, ChartLookup, corner_mean
+from models.surface.chart_lookup import CHARTS, ChartLookup
 from models.surface.charted_mesh import ChartedMesh
 
 PAINTING_MESH_FILE = Path(__file__).with_name("painting_mesh.npz")
@@ -23,6 +24,8 @@ FORMAT = 1
 REMEDY = "create it: python -m models.painting.bake_painting_mesh"
 ANCHORS, NEAREST, SPREAD_M = 600, 6, 0.05
 """Number of anchors, how many of them each vertex follows, and the standard deviation of their weights, metres."""
+FACE_CELLS = 64
+"""Cells along U and V of a chart, in each of which one face is known."""
 HARMONICS = 60
 """Smooth functions on the skin, of ever smaller waves."""
 
@@ -37,14 +40,27 @@ class PaintingMesh:
         basis_NH: values of smooth functions at the vertices, of mean square 1: eigenvectors of the mesh's Laplacian, by
             growing frequency; the first is constant.
         frequency_H: their spatial frequencies, radians a metre.
-        lookup: from chart, U and V to the mesh.
+        body_vertices: the vertices as parts of the body.
+        face_K: the face under each cell of the charts, or the nearest: 24 tiles of `FACE_CELLS`² cells, by V and U.
+        share_M33: of each face, the weights of its corners as functions of U, V and 1.
     """
 
     vertex_N: Index
     mesh: ChartedMesh
     basis_NH: F32
     frequency_H: F32
-    lookup: ChartLookup
+    body_vertices: SomeVertices
+    face_K: Index
+    share_M33: F32
+
+    def points(self, chart_N: U8, uv_2N: F32) -> tuple[Index, F32]:
+        """Corners (N, 3) of the faces under chart, U and V, and weights (N, 3); beside faces, of a point near."""
+        column_N, row_N = np.clip(uv_2N * FACE_CELLS, 0, FACE_CELLS - 1).astype(np.intp)
+        face_N = self.face_K[((chart_N.astype(np.intp) - 1) * FACE_CELLS + row_N) * FACE_CELLS + column_N]
+        share_N33 = self.share_M33[face_N]
+        share_N3 = share_N33[:, :, 0] * uv_2N[0][:, None] + share_N33[:, :, 1] * uv_2N[1][:, None] + share_N33[:, :, 2]
+        share_N3 = np.clip(share_N3, 0, 1)
+        return self.mesh.face_F3[face_N], share_N3 / share_N3.sum(axis=1, keepdims=True)
 
 
 @cache
@@ -65,8 +81,28 @@ def load_painting_mesh() -> PaintingMesh:
     )  # fmt: skip
     return PaintingMesh(
         vertex_N=vertex_N, mesh=mesh, basis_NH=arrays["basis_NH"].astype(np.float32),
-        frequency_H=arrays["frequency_H"], lookup=ChartLookup(mesh),
+        frequency_H=arrays["frequency_H"], body_vertices=SomeVertices.of(vertex_N), face_K=_faces_of_cells(mesh),
+        share_M33=_share_maps(mesh.corner_uv_F32),
     )  # fmt: skip
+
+
+def _faces_of_cells(mesh: ChartedMesh) -> Index:
+    """The face under the middle of each cell of the charts, or the nearest of the chart."""
+    middle_S = (np.arange(FACE_CELLS) + 0.5) / FACE_CELLS
+    chart_K = np.repeat(np.arange(1, CHARTS + 1), FACE_CELLS * FACE_CELLS)
+    v_K = np.tile(np.repeat(middle_S, FACE_CELLS), CHARTS)
+    return np.asarray(ChartLookup(mesh)(chart_K, np.tile(middle_S, CHARTS * FACE_CELLS), v_K).face_M, np.intp)
+
+
+def _share_maps(corner_uv_M32: F32) -> F32:
+    """Of each face, the weights (M, 3, 3) of its corners as functions of U, V and 1."""
+    one_M31 = np.ones((len(corner_uv_M32), 3, 1))
+    corner_M33 = np.concatenate([corner_uv_M32, one_M31], axis=2).astype(np.float64)
+    flat_M = np.abs(np.linalg.det(corner_M33)) < 1e-12
+    corner_M33[flat_M] = np.eye(3)
+    share_M33 = np.linalg.inv(corner_M33).transpose(0, 2, 1)
+    share_M33[flat_M] = [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
+    return share_M33.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +139,9 @@ def skin_places(side: int) -> F32:
 
     A tile is laid out like those of an atlas: U grows with the column, V against the row.
     """
-    painting, step_S = load_painting_mesh(), np.linspace(0, 1, side)
+    painting, step_S = load_painting_mesh(), np.linspace(0, 1, side, dtype=np.float32)
     chart_M = np.repeat(np.arange(1, CHARTS + 1), side * side)
-    found = painting.lookup(chart_M, np.tile(step_S, CHARTS * side), np.tile(np.repeat(step_S[::-1], side), CHARTS))
-    place_M3 = corner_mean(painting.mesh.vertex_V3, painting.mesh, found)
+    uv_2M = np.stack([np.tile(step_S, CHARTS * side), np.tile(np.repeat(step_S[::-1], side), CHARTS)])
+    corner_M3, share_M3 = painting.points(chart_M, uv_2M)
+    place_M3 = np.einsum("mk,mki->mi", share_M3, painting.mesh.vertex_V3[corner_M3])
     return np.ascontiguousarray(place_M3.reshape(CHARTS * side, side, 3), np.float32)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.arrays import F32, F64, U8, Float, Index
+from models.arrays import F32, U8, Float, Index
 from models.painting.painting_mesh import PaintingMesh
 
 POINTS = 500
@@ -41,11 +41,11 @@ class SkinTargets:
         weight_N: how much that is believed, 0..1.
     """
 
-    basis_NH: F64
+    basis_NH: F32
     corner_N3: Index
-    share_N3: F64
-    pixel_N2: F64
-    weight_N: F64
+    share_N3: F32
+    pixel_N2: F32
+    weight_N: F32
 
 
 def seen_skin(
@@ -61,17 +61,15 @@ def seen_skin(
     every = max(1, math.floor(math.sqrt(np.count_nonzero(labels_hw) / POINTS)))
     start = every // 2
     row_N, column_N = (start + every * axis for axis in np.nonzero(labels_hw[start::every, start::every]))
-    uv_2N = uv_2hw[:, row_N, column_N].astype(np.float64).clip(0, 1)
-    points = painting.lookup(labels_hw[row_N, column_N], uv_2N[0], uv_2N[1])
-    weight_N = np.ones(len(row_N))
+    uv_2N = uv_2hw[:, row_N, column_N].astype(np.float32).clip(0, 1)
+    corner_N3, share_N3 = painting.points(labels_hw[row_N, column_N], uv_2N)
+    weight_N = np.ones(len(row_N), np.float32)
     if confidence_hw is not None:
-        weight_N = confidence_hw[row_N, column_N].astype(np.float64).clip(LEAST_CONFIDENCE, 1)
-    corner_N3 = painting.mesh.face_F3[points.face_M].astype(np.intp)
-    share_N3 = points.weight_M3.astype(np.float64)
+        weight_N = confidence_hw[row_N, column_N].astype(np.float32).clip(LEAST_CONFIDENCE, 1)
     return SkinTargets(
         basis_NH=np.einsum("nkh,nk->nh", painting.basis_NH[corner_N3], share_N3), corner_N3=corner_N3,
         share_N3=share_N3, weight_N=weight_N,
-        pixel_N2=np.stack([column_N + (origin_2[0] + 0.5), row_N + (origin_2[1] + 0.5)], axis=1).astype(np.float64),
+        pixel_N2=np.stack([column_N + (origin_2[0] + 0.5), row_N + (origin_2[1] + 0.5)], axis=1).astype(np.float32),
     )  # fmt: skip
 
 
@@ -92,10 +90,10 @@ def fitted_warp(
     away_N2 = seen.pixel_N2 - np.einsum("nki,nk->ni", place_V2[seen.corner_N3], seen.share_N3)
     misfit = float(np.median(np.square(away_N2).sum(axis=1))) ** 0.5 / (GOOD_FIT_M * metre_px)
     ridge = max(RIDGE / max(misfit, 1.0) ** 4, LEAST_RIDGE)
-    ridge_H = ridge * (1 + (painting.frequency_H.astype(np.float64) / HALF_FREQUENCY) ** 2)
-    move_H2 = np.zeros((basis_NH.shape[1], 2))
+    ridge_H = ridge * (1 + (painting.frequency_H / HALF_FREQUENCY) ** 2)
+    move_H2 = np.zeros((basis_NH.shape[1], 2), np.float32)
     for reach_m in REACHES_M:
         left_N = np.square(away_N2 - basis_NH @ move_H2).sum(axis=1) / (reach_m * metre_px) ** 2
         weighted_NH = basis_NH * (seen.weight_N / (1 + left_N) ** 2)[:, None]
         move_H2 = np.linalg.solve(weighted_NH.T @ basis_NH + np.diag(ridge_H), weighted_NH.T @ away_N2)
-    return np.asarray(painting.basis_NH @ move_H2.astype(np.float32), np.float32)
+    return np.asarray(painting.basis_NH @ move_H2, np.float32)

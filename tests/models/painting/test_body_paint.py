@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.body.body_pose import some_posed_vertices
+from models.body.body_pose import posed_vertices
 from models.body.fitted_body import FittedBody
 from models.body.open_body import load_body
 from models.painting import body_paint as painter
@@ -59,6 +59,19 @@ def test_the_mesh_is_a_part_of_the_body_with_all_its_charts() -> None:
     place_K3 = rest_places(np.repeat(painting.mesh.chart_F, 3), painting.mesh.corner_uv_F32.reshape(-1, 2).T)
     away_K = np.linalg.norm(place_K3 - painting.mesh.vertex_V3[corner_K], axis=1)
     assert np.median(away_K) < 1e-3 and np.quantile(away_K, 0.99) < 0.01
+
+
+def test_points_of_the_skin_are_found_and_move_as_the_body_does() -> None:
+    painting, body = load_painting_mesh(), load_body()
+    surface = surface_of_body(BODY)
+    inside = surface.labels_hw > 0
+    corner_M3, share_M3 = painting.points(surface.labels_hw[inside], surface.uv_2hw[:, inside].astype(np.float32))
+    assert np.allclose(share_M3.sum(axis=1), 1) and share_M3.min() >= 0
+    found_M3 = np.einsum("mk,mki->mi", share_M3, painting.mesh.vertex_V3[corner_M3])
+    away_M = np.linalg.norm(found_M3 - rest_places(surface.labels_hw[inside], surface.uv_2hw[:, inside]), axis=1)
+    assert np.median(away_M) < 0.002 and np.quantile(away_M, 0.98) < 0.01
+    assert np.allclose(painting.body_vertices.posed(BODY.pose), posed_vertices(BODY.pose)[painting.vertex_N], atol=1e-5)
+    assert len(body.mean_V3) > len(painting.vertex_N)
 
 
 def test_the_first_harmonic_is_constant_and_they_are_orthonormal_over_the_skin() -> None:
@@ -150,13 +163,13 @@ def test_coarser_cells_show_what_every_pixel_shows() -> None:
     """Not a cell is a block: U and V change from pixel to pixel as in the fine image."""
     surface, painting = surface_of_body(made_body((0, 0, 2.0), bend_deg=40)), load_painting_mesh()
     body = made_body((0, 0, 2.0), bend_deg=40)
-    place_V2 = body.camera.project(some_posed_vertices(body.pose, painting.vertex_N))
+    vertex_V3 = painting.body_vertices.posed(body.pose)
+    place_V2 = body.camera.project(vertex_V3)
     place_V2 -= np.array([surface.x0, surface.y0], np.float32)
-    depth_V = some_posed_vertices(body.pose, painting.vertex_N)[:, 2]
     size = surface.labels_hw.shape
     both = []
     for step in (1, 3):
-        image = mesh_image(painting, place_V2, depth_V, *size, step)
+        image = mesh_image(painting, place_V2, vertex_V3[:, 2], *size, step)
         assert image is not None
         both.append(image.pixels(*image.cells(image.face_hw >= 0), *size))
     (fine_hw, fine_2hw), (coarse_hw, coarse_2hw) = both

@@ -94,13 +94,9 @@ class MeshImage:
 
     def _read(self, face_K: I32, place_2SSK: F32) -> F32:
         """U, V (2, S, S, K) at S × S places (x, y) of the picture for a face each."""
-        start_2K, along_x_2K, along_y_2K, low_2K, high_2K = self.map_52T.take(face_K, axis=2)
+        start, along_x, along_y, low, high = self.map_52T.take(face_K, axis=2)[:, :, None, None]
         x_SSK, y_SSK = place_2SSK
-        found = [
-            np.minimum(np.maximum(start + along_x * x_SSK + along_y * y_SSK, low), high)
-            for start, along_x, along_y, low, high in zip(start_2K, along_x_2K, along_y_2K, low_2K, high_2K, strict=True)
-        ]
-        return np.stack(found)
+        return np.asarray(np.minimum(np.maximum(start + along_x * x_SSK + along_y * y_SSK, low), high), np.float32)
 
 
 def mesh_image(

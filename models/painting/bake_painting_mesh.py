@@ -18,9 +18,11 @@ from scipy.sparse import coo_matrix, diags
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 
-from models.arrays import F16, F32, F64, I64
+from models.arrays import F16, F32, F64, I64, Index
 from models.body.open_body import load_body
-from models.painting.painting_mesh import FORMAT, HARMONICS, PAINTING_MESH_FILE
+from models.painting.painting_mesh import FACE_CELLS, FORMAT, HARMONICS, PAINTING_MESH_FILE
+from models.surface.chart_lookup import CHARTS, ChartLookup
+from models.surface.charted_mesh import ChartedMesh
 
 VERTICES = 1800
 UV_METRES = 0.25
@@ -203,6 +205,14 @@ def harmonics(vertex_N3: F32, face_M3: I64) -> tuple[F16, F32]:
     return vector_NH.astype(np.float16), frequency_H.astype(np.float32)
 
 
+def faces_of_cells(mesh: ChartedMesh) -> Index:
+    """The face under the middle of each cell of the charts, or the nearest of the chart."""
+    middle_S = (np.arange(FACE_CELLS) + 0.5) / FACE_CELLS
+    chart_K = np.repeat(np.arange(1, CHARTS + 1), FACE_CELLS * FACE_CELLS)
+    v_K = np.tile(np.repeat(middle_S, FACE_CELLS), CHARTS)
+    return np.asarray(ChartLookup(mesh)(chart_K, np.tile(middle_S, CHARTS * FACE_CELLS), v_K).face_M, np.intp)
+
+
 def write_painting_mesh(out: Path) -> None:
     """Reduce the body's mesh and write the file."""
     body = load_body()
@@ -217,11 +227,15 @@ def write_painting_mesh(out: Path) -> None:
     wedge_M3 = np.array([wedges for _, wedges in mesh.faces.values()])
     vertex_N, place_K = np.unique(kept_M3, return_inverse=True)
     basis_NH, frequency_H = harmonics(body.mean_V3[vertex_N], place_K.reshape(-1, 3))
+    chart_M, corner_uv_M32 = wedges_W4[wedge_M3[:, 0], 1].astype(np.uint8), wedges_W4[wedge_M3, 2:].astype(np.float32)
+    coarse = ChartedMesh(
+        vertex_V3=body.mean_V3[vertex_N], face_F3=place_K.reshape(-1, 3), chart_F=chart_M, corner_uv_F32=corner_uv_M32,
+        twin_V=np.arange(len(vertex_N)),
+    )  # fmt: skip
     np.savez_compressed(
         out, allow_pickle=False, format=np.array(FORMAT), vertex_N=vertex_N.astype(np.uint16),
-        face_M3=place_K.reshape(-1, 3).astype(np.uint16), chart_M=wedges_W4[wedge_M3[:, 0], 1].astype(np.uint8),
-        corner_uv_M32=wedges_W4[wedge_M3, 2:].astype(np.float32),
-        basis_NH=basis_NH, frequency_H=frequency_H,
+        face_M3=place_K.reshape(-1, 3).astype(np.uint16), chart_M=chart_M, corner_uv_M32=corner_uv_M32,
+        basis_NH=basis_NH, frequency_H=frequency_H, face_K=faces_of_cells(coarse).astype(np.uint16),
     )  # fmt: skip
     print(f"{out}: {len(vertex_N)} vertices, {len(kept_M3)} faces, {out.stat().st_size / 1e3:.0f} kB")
 

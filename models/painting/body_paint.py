@@ -144,7 +144,7 @@ def _decided(image: MeshImage, labels_hw: U8, uv_2hw: Float, metre_px: float, me
     network_hw.reshape(-1)[at_M[IS_HAND[own_M] != IS_HAND[mesh_M]]] = 1
     by_network_M = network_hw.reshape(-1)[at_M] > 0.5
     count = max(len(at_M), 1)
-    share = np.count_nonzero(away_M > APART_M) / count
+    share = int(np.count_nonzero(away_M > APART_M)) / count
     by_surface = share > (RIGHT_SHARE if memory.by_surface else WRONG_SHARE)
     label_hw, painted_2hw = _painted(image, mesh_hw, mesh_2hw, network_hw, labels_hw, uv_2hw)
     return BodyPaint(
@@ -160,7 +160,7 @@ def _painted(
     height, width = labels_hw.shape
     body_hw, painted_2hw = image.pixels(mesh_hw, mesh_2hw, height, width)
     share_hw = _enlarged(network_hw, image.step, height, width)
-    by_network_hw = cv2.bitwise_or(cv2.compare(share_hw, 0.5, cv2.CMP_GT), cv2.compare(body_hw, 0, cv2.CMP_EQ))
+    by_network_hw = ((share_hw > 0.5) | (body_hw == 0)).view(np.uint8)
     label_hw = cv2.copyTo(body_hw, labels_hw)
     cv2.copyTo(labels_hw, by_network_hw, label_hw)
     painted_2hw = np.ascontiguousarray(painted_2hw)

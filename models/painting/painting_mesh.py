@@ -16,11 +16,11 @@ from models.arrays import F32, U8, Index
 from models.body.body_pose import SomeVertices
 from models.body.open_body import load_body
 from models.errors import ModelError
-from models.surface.chart_lookup import CHARTS, ChartLookup
+from models.surface.chart_lookup import CHARTS
 from models.surface.charted_mesh import ChartedMesh
 
 PAINTING_MESH_FILE = Path(__file__).with_name("painting_mesh.npz")
-FORMAT = 1
+FORMAT = 2
 REMEDY = "create it: python -m models.painting.bake_painting_mesh"
 ANCHORS, NEAREST, SPREAD_M = 600, 6, 0.05
 """Number of anchors, how many of them each vertex follows, and the standard deviation of their weights, metres."""
@@ -81,17 +81,9 @@ def load_painting_mesh() -> PaintingMesh:
     )  # fmt: skip
     return PaintingMesh(
         vertex_N=vertex_N, mesh=mesh, basis_NH=arrays["basis_NH"].astype(np.float32),
-        frequency_H=arrays["frequency_H"], body_vertices=SomeVertices.of(vertex_N), face_K=_faces_of_cells(mesh),
-        share_M33=_share_maps(mesh.corner_uv_F32),
+        frequency_H=arrays["frequency_H"], body_vertices=SomeVertices.of(vertex_N),
+        face_K=arrays["face_K"].astype(np.intp), share_M33=_share_maps(mesh.corner_uv_F32),
     )  # fmt: skip
-
-
-def _faces_of_cells(mesh: ChartedMesh) -> Index:
-    """The face under the middle of each cell of the charts, or the nearest of the chart."""
-    middle_S = (np.arange(FACE_CELLS) + 0.5) / FACE_CELLS
-    chart_K = np.repeat(np.arange(1, CHARTS + 1), FACE_CELLS * FACE_CELLS)
-    v_K = np.tile(np.repeat(middle_S, FACE_CELLS), CHARTS)
-    return np.asarray(ChartLookup(mesh)(chart_K, np.tile(middle_S, CHARTS * FACE_CELLS), v_K).face_M, np.intp)
 
 
 def _share_maps(corner_uv_M32: F32) -> F32:
@@ -140,7 +132,7 @@ def skin_places(side: int) -> F32:
     A tile is laid out like those of an atlas: U grows with the column, V against the row.
     """
     painting, step_S = load_painting_mesh(), np.linspace(0, 1, side, dtype=np.float32)
-    chart_M = np.repeat(np.arange(1, CHARTS + 1), side * side)
+    chart_M = np.repeat(np.arange(1, CHARTS + 1, dtype=np.uint8), side * side)
     uv_2M = np.stack([np.tile(step_S, CHARTS * side), np.tile(np.repeat(step_S[::-1], side), CHARTS)])
     corner_M3, share_M3 = painting.points(chart_M, uv_2M)
     place_M3 = np.einsum("mk,mki->mi", share_M3, painting.mesh.vertex_V3[corner_M3])

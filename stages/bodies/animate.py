@@ -19,10 +19,12 @@ from models.animation.animation_clip import (
     moved_to_origin,
 )
 from models.animation.mocap_files import MOCAP_SUFFIXES, clip_as_mocap
+from models.animation.placement import frame_steps
 from models.animation.viewer_page import VideoPicture, viewer_page
 from models.surface.atlas import DEFAULT_ATLAS, tile_side
 from pipeline.stage import Job, Stage, StageError, fitting_name
 from stages.bodies.clip_notes import contact_notes, presence_notes, unseen_notes, up_warnings
+from stages.bodies.fbx_export import blender_command, fbx_or_glb
 from stages.bodies.recorded_bodies import RecordedBodies
 from stages.bodies.recorded_clip import PERSON, ClipSettings, lasting_people, recorded_clip, shown_enough
 from stages.bodies.recording import BodyRecording
@@ -33,7 +35,7 @@ from stages.video.encoding.output_file import OutputFile, free_path, moved_aside
 
 A_FILE_EACH = (".bvh", ".vrma", ".csv", *MOCAP_SUFFIXES)
 """Kinds of files that contain one person."""
-SUFFIXES = (".glb", *A_FILE_EACH, ".html")
+SUFFIXES = (".glb", ".fbx", *A_FILE_EACH, ".html")
 NAMED_FILES = 5
 """Maximum number of further files that a message names; of more it names the first and the last."""
 LONGEST_LEAST_S, LONGEST_BRIDGE_S, FPS = 60.0, 10.0, (1.0, 240.0)
@@ -70,6 +72,7 @@ class Animate(Stage):
             least_seconds: people who are visible for a shorter time are left out.
             least_seen: people of whom a smaller share of the body is ever seen are left out, 0..1.
             segment_frames: after each of this number of frames the recorded bodies are on the disk, for `--resume`.
+            blender: path of the Blender that writes `.fbx`, or of a Python that has bpy; None = that of the path.
             viewer: an HTML file that plays the animation beside the video in a browser, offline; None = none.
         """
 
@@ -86,6 +89,7 @@ class Animate(Stage):
         least_seconds: float = 0.5
         least_seen: float = 0.2
         segment_frames: int = 600
+        blender: str | None = None
         viewer: str | None = None
 
         def __post_init__(self) -> None:
@@ -110,6 +114,8 @@ class Animate(Stage):
         _refuse_files_of_people(job, config)
         if config.viewer is not None:
             _output(config.viewer, job)
+        if _suffix(job) == ".fbx":
+            blender_command(config.blender)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """A new video, of which nothing is recorded."""
@@ -119,6 +125,7 @@ class Animate(Stage):
         self._restored = b""
         self._job: Job | None = None
         self._animated: list[str] = []
+        self._instead: list[str] = []
 
     def __call__(
         self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies
@@ -160,9 +167,11 @@ class Animate(Stage):
             self._output.discard()
             raise
         self._animated = list(clip.motion_of)
-        written = _write_all(self._files(clip, recorded.pictures, self._job), self._job, self._output)
+        files = self._files(clip, recorded.pictures, self._job)
+        main = str(self._job.output) if self._job.output in files else next(iter(files))
+        written = _write_all(files, self._job, self._output)
         moved = [sentence for path, free in written.items() for sentence in moved_aside(path, free)]
-        result = written.pop(str(self._job.output))
+        result = written.pop(main)
         facts: dict[str, Any] = {"people": len(self._animated)}
         others = list(written.values())
         named = others if len(others) <= NAMED_FILES else [others[0], f"… {others[-1]} ({len(others)} files)"]
@@ -170,6 +179,7 @@ class Animate(Stage):
         notes += contact_notes(clip) if self.config.lock_feet else []
         notes += [f"also written: {', '.join(named)}"] if others else []
         warnings = [*self._warnings(cameras, len(recorded.cuts)), *up_warnings(clip), *left_out, *moved]
+        warnings += self._instead
         facts |= {key: texts for key, texts in (("notes", notes), ("warnings", warnings)) if texts}
         yield Written(path=result, frames=frames, facts=facts)
 
@@ -242,9 +252,13 @@ class Animate(Stage):
         if _has_a_file_each(job, self.config):
             for number, (name, content) in enumerate(self._of_each(clip, settings, suffix).items()):
                 files[job.output if number == 0 else _path_of_person(job.output, name)] = content
-        if pages or (suffix == ".glb" and not files):
+        if pages or (suffix in (".glb", ".fbx") and not files):
             glb = clip_as_gltf(clip, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
             files |= {job.output: glb} if suffix == ".glb" and not files else {}
+            if suffix == ".fbx":
+                rate = 1 / frame_steps(next(iter(clip.motion_of.values())).second_T).seconds
+                path, content, self._instead = fbx_or_glb(glb, job.output, self.config.blender, rate)
+                files[path] = content
             if pages and settings.clip_each_shot:  # the page plays one clip
                 one = replace(settings, clip_each_shot=False)
                 glb = clip_as_gltf(clip, one, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)

@@ -199,9 +199,9 @@ def test_nobody_is_one_plain_error(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["dance.fbx", "dance"])
+@pytest.mark.parametrize("name", ["dance.obj", "dance"])
 def test_other_files_are_refused_before_the_start(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StageError, match=r"\.glb, \.bvh, \.vrma, \.csv, \.trc, \.c3d, \.mot, \.npz or \.html"):
+    with pytest.raises(StageError, match=r"\.glb, \.fbx, \.bvh, \.vrma, \.csv, \.trc, \.c3d, \.mot, \.npz or \.html"):
         Animate.check(Animate.Config(), job(tmp_path, name))
 
 

@@ -17,6 +17,7 @@ from models.animation.rig_keys import rig_keys
 from models.animation.rig_motion import rig_parts
 from models.animation.skeletons import SkeletonName
 from models.animation.skinned_mesh import skinned_mesh
+from models.animation.usd_writer import usdz_bytes
 from models.animation.vrm_animation import vrm_animation
 from models.arrays import F64, Bool
 from models.body.body_motion import BodyMotion
@@ -113,6 +114,12 @@ def clip_as_gltf(clip: AnimationClip, settings: RigSettings, atlas_png: bytes, t
     """
     people = [_animated_person(clip, name, settings, tile_side) for name in clip.motion_of]
     return gltf_bytes(people, atlas_png, clip.camera, clip.spans(settings.clip_each_shot))
+
+
+def clip_as_usd(clip: AnimationClip, settings: RigSettings, atlas_png: bytes, tile_side: int) -> bytes:
+    """The bytes of one USDZ file of all people. Arguments and errors as those of `clip_as_gltf`."""
+    people = [_animated_person(clip, name, settings, tile_side) for name in clip.motion_of]
+    return usdz_bytes(people, atlas_png, 1 / frame_steps(next(iter(clip.motion_of.values())).second_T).seconds)
 
 
 def clip_as_gltf_files(

@@ -15,6 +15,7 @@ from models.animation.animation_clip import (
     clip_as_bvh,
     clip_as_gltf,
     clip_as_gltf_files,
+    clip_as_usd,
     clip_as_vrm_animations,
     moved_to_origin,
 )
@@ -35,7 +36,9 @@ from stages.video.encoding.output_file import OutputFile, free_path, moved_aside
 
 A_FILE_EACH = (".bvh", ".vrma", ".csv", *MOCAP_SUFFIXES)
 """Kinds of files that contain one person."""
-SUFFIXES = (".glb", ".fbx", *A_FILE_EACH, ".html")
+SUFFIXES = (".glb", ".fbx", ".usdz", *A_FILE_EACH, ".html")
+NEEDED = {".c3d": ("c3d", "mocap", ".trc"), ".usdz": ("pxr", "usd", ".glb")}
+"""Kinds of files that need a package: its module, the extra that installs it, and a kind of file that needs none."""
 NAMED_FILES = 5
 """Maximum number of further files that a message names; of more it names the first and the last."""
 LONGEST_LEAST_S, LONGEST_BRIDGE_S, FPS = 60.0, 10.0, (1.0, 240.0)
@@ -252,6 +255,8 @@ class Animate(Stage):
         if _has_a_file_each(job, self.config):
             for number, (name, content) in enumerate(self._of_each(clip, settings, suffix).items()):
                 files[job.output if number == 0 else _path_of_person(job.output, name)] = content
+        if suffix == ".usdz":
+            files[job.output] = clip_as_usd(clip, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
         if pages or (suffix in (".glb", ".fbx") and not files):
             glb = clip_as_gltf(clip, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
             files |= {job.output: glb} if suffix == ".glb" and not files else {}
@@ -295,8 +300,10 @@ def _validated(job: Job) -> Job:
     """The job, if its output can be an animation. Raises StageError."""
     if job.output is None:
         raise StageError("there is no output to write to", job.input, "name one with -o")
-    if _suffix(job) == ".c3d" and find_spec("c3d") is None:
-        raise StageError("C3D needs the package c3d", job.output, "install the extra 'mocap', or name a .trc file")
+    module, extra, other = NEEDED.get(_suffix(job), ("", "", ""))
+    if module and find_spec(module) is None:
+        what = f"{_suffix(job)} files need the package {module}, which is not installed"
+        raise StageError(what, job.output, f"pip install 'densepose-video[{extra}]', or name a {other} file")
     if _suffix(job) not in SUFFIXES:
         kinds = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         raise StageError(f"an animation is a {kinds} file", job.output, "name such a file with -o")

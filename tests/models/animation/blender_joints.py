@@ -26,6 +26,8 @@ def imported(path: str, fps: float, size: tuple[int, int]) -> list[Any]:
     render.resolution_x, render.resolution_y = size
     if path.endswith(".bvh"):
         bpy.ops.import_anim.bvh(filepath=path, global_scale=0.01)
+    elif path.endswith(".usdz"):
+        bpy.ops.wm.usd_import(filepath=path)
     elif path.endswith(".fbx"):
         bpy.ops.import_scene.fbx(filepath=path)
     else:

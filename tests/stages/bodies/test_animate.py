@@ -201,7 +201,8 @@ def test_nobody_is_one_plain_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["dance.obj", "dance"])
 def test_other_files_are_refused_before_the_start(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StageError, match=r"\.glb, \.fbx, \.bvh, \.vrma, \.csv, \.trc, \.c3d, \.mot, \.npz or \.html"):
+    kinds = ".glb, .fbx, .usdz, .bvh, .vrma, .csv, .trc, .c3d, .mot, .npz or .html"
+    with pytest.raises(StageError, match=re.escape(kinds)):
         Animate.check(Animate.Config(), job(tmp_path, name))
 
 

@@ -22,8 +22,9 @@ from models.animation.animation_clip import (
 from models.animation.mocap_files import MOCAP_SUFFIXES, clip_as_mocap
 from models.animation.placement import frame_steps
 from models.animation.viewer_page import VideoPicture, viewer_page
-from models.surface.atlas import DEFAULT_ATLAS, tile_side
 from pipeline.stage import Job, Stage, StageError, fitting_name
+from stages.bodies.animation_atlas import animation_atlas
+from stages.bodies.animation_files import write_files
 from stages.bodies.clip_notes import contact_notes, presence_notes, unseen_notes, up_warnings
 from stages.bodies.fbx_export import blender_command, fbx_or_glb
 from stages.bodies.recorded_bodies import RecordedBodies
@@ -32,7 +33,7 @@ from stages.bodies.recording import BodyRecording
 from stages.bodies.shot_cameras import ShotCamera, camera_notes, camera_warnings
 from stages.payloads import Bodies, FrameChunk, People, SegmentWritten, Surfaces, Written
 from stages.video.encoding.atomic_writes import reported_write_errors
-from stages.video.encoding.output_file import OutputFile, free_path, moved_aside
+from stages.video.encoding.output_file import OutputFile, moved_aside
 
 A_FILE_EACH = (".bvh", ".vrma", ".csv", *MOCAP_SUFFIXES)
 """Kinds of files that contain one person."""
@@ -75,6 +76,7 @@ class Animate(Stage):
             least_seconds: people who are visible for a shorter time are left out.
             least_seen: people of whom a smaller share of the body is ever seen are left out, 0..1.
             segment_frames: after each of this number of frames the recorded bodies are on the disk, for `--resume`.
+            atlas: an image of 24 tiles that the bodies wear, such as `-c unwrap` writes; None = a painted suit.
             blender: path of the Blender that writes `.fbx`, or of a Python that has bpy; None = that of the path.
             viewer: an HTML file that plays the animation beside the video in a browser, offline; None = none.
         """
@@ -92,6 +94,7 @@ class Animate(Stage):
         least_seconds: float = 0.5
         least_seen: float = 0.2
         segment_frames: int = 600
+        atlas: str | None = None
         blender: str | None = None
         viewer: str | None = None
 
@@ -109,6 +112,11 @@ class Animate(Stage):
                 raise ValueError("segment_frames must be 1 or more")
             if self.viewer is not None and Path(self.viewer).suffix.lower() != ".html":
                 raise ValueError(f"the viewer is {self.viewer!r}, must end in .html")
+
+    @classmethod
+    def check_settings(cls, config: Config) -> None:
+        """Raises StageError for an atlas that cannot be used."""
+        animation_atlas(config.atlas)
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
@@ -172,7 +180,7 @@ class Animate(Stage):
         self._animated = list(clip.motion_of)
         files = self._files(clip, recorded.pictures, self._job)
         main = str(self._job.output) if self._job.output in files else next(iter(files))
-        written = _write_all(files, self._job, self._output)
+        written = write_files(files, self._job, self._output)
         moved = [sentence for path, free in written.items() for sentence in moved_aside(path, free)]
         result = written.pop(main)
         facts: dict[str, Any] = {"people": len(self._animated)}
@@ -256,9 +264,9 @@ class Animate(Stage):
             for number, (name, content) in enumerate(self._of_each(clip, settings, suffix).items()):
                 files[job.output if number == 0 else _path_of_person(job.output, name)] = content
         if suffix == ".usdz":
-            files[job.output] = clip_as_usd(clip, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
+            files[job.output] = clip_as_usd(clip, settings, *animation_atlas(self.config.atlas))
         if pages or (suffix in (".glb", ".fbx") and not files):
-            glb = clip_as_gltf(clip, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
+            glb = clip_as_gltf(clip, settings, *animation_atlas(self.config.atlas))
             files |= {job.output: glb} if suffix == ".glb" and not files else {}
             if suffix == ".fbx":
                 rate = 1 / frame_steps(next(iter(clip.motion_of.values())).second_T).seconds
@@ -266,7 +274,7 @@ class Animate(Stage):
                 files[path] = content
             if pages and settings.clip_each_shot:  # the page plays one clip
                 one = replace(settings, clip_each_shot=False)
-                glb = clip_as_gltf(clip, one, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
+                glb = clip_as_gltf(clip, one, *animation_atlas(self.config.atlas))
             shown = [replace(picture, second=picture.second - clip.start) for picture in pictures]
             page = viewer_page(job.stem, glb, shown, clip.camera, clip.start) if pages else ""
             files |= {path: page.encode() for path in pages}
@@ -275,17 +283,13 @@ class Animate(Stage):
     def _of_each(self, clip: AnimationClip, settings: RigSettings, suffix: str) -> dict[str, bytes]:
         """Contents of the file of each person."""
         if suffix == ".glb":
-            return clip_as_gltf_files(clip, settings, DEFAULT_ATLAS.read_bytes(), ATLAS_TILE)
+            return clip_as_gltf_files(clip, settings, *animation_atlas(self.config.atlas))
         if suffix == ".vrma":
             return clip_as_vrm_animations(clip, self.config.in_place)
         if suffix in MOCAP_SUFFIXES:
             return clip_as_mocap(clip, suffix, self.config.in_place)
         texts = clip_as_bvh(clip, settings) if suffix == ".bvh" else clip_as_angles(clip)
         return {name: text.encode() for name, text in texts.items()}
-
-
-ATLAS_TILE = tile_side(800, 1200)
-"""Side of a tile of the default atlas, pixels."""
 
 
 def _suffix(job: Job) -> str:
@@ -333,22 +337,3 @@ def _refuse_files_of_people(job: Job, config: Animate.Config) -> None:
         if path.name.startswith(f"{output.stem}.{PERSON}"):
             what = "this file exists already, and a person of the video may need its name"
             raise StageError(what, str(path), "move it, add --overwrite, or name another output with -o")
-
-
-def _write_all(files: Mapping[str, bytes], job: Job, result: OutputFile) -> dict[str, str]:
-    """Write contents by path, the result last; returns where each was written. `result`: the opened output."""
-    written = {}
-    for path in sorted(files, key=lambda one: one == job.output):
-        written[path] = free_path(path, overwrite=job.overwrite)
-        opened = written[path] == result.path
-        _write(result if opened else _output(written[path], job), files[path], fresh=not opened)
-    result.discard()
-    return written
-
-
-def _write(output: OutputFile, content: bytes, *, fresh: bool) -> None:
-    with reported_write_errors(output.path):
-        output.prepare(fresh=fresh)
-        draft = output.folder / f"whole{Path(output.path).suffix.lower()}.draft"
-        draft.write_bytes(content)
-        output.publish(draft)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -56,9 +57,9 @@ class VmcStreams:
                 del self._avatars[identity]
                 self._send(avatar.slot, [("/VMC/Ext/OK", 0)])
         for identity, body in people.items():
-            avatar = self._avatar(identity, body, second)
-            if avatar is not None:
-                self._send(avatar.slot, _messages(avatar.pose, second))
+            known = self._avatar(identity, body, second)
+            if known is not None:
+                self._send(known.slot, _messages(known.pose, second))
                 self.sent += 1
 
     def close(self) -> None:
@@ -72,14 +73,15 @@ class VmcStreams:
             free = sorted(set(range(self.most_people)) - {one.slot for one in self._avatars.values()})
             if not free:
                 return None
-            known = self._avatars[identity] = _Avatar(slot=free[0], second=second, pose=pose)
-        elif self.smoothing_s > 0:
+            self._avatars[identity] = _Avatar(slot=free[0], second=second, pose=pose)
+            return self._avatars[identity]
+        if self.smoothing_s > 0:
             share = 1 - float(np.exp(-max(second - known.second, 0) / self.smoothing_s))
             pose = blended_pose(known.pose, pose, share)
         known.second, known.pose = second, pose
         return known
 
-    def _send(self, slot: int, messages: list[tuple[object, ...]]) -> None:
+    def _send(self, slot: int, messages: list[tuple[Any, ...]]) -> None:
         from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
         from pythonosc.osc_message_builder import OscMessageBuilder
 
@@ -88,14 +90,14 @@ class VmcStreams:
             for address, *values in messages[first : first + MESSAGES]:
                 message = OscMessageBuilder(str(address))
                 for value in values:
-                    message.add_arg(value)  # type: ignore[arg-type]
-                bundle.add_content(message.build())  # type: ignore[arg-type]
+                    message.add_arg(value)
+                bundle.add_content(message.build())
             self._socket.sendto(bundle.build().dgram, (self.host, self.port + slot))
 
 
-def _messages(pose: VmcPose, second: float) -> list[tuple[object, ...]]:
+def _messages(pose: VmcPose, second: float) -> list[tuple[Any, ...]]:
     """The messages of a frame: all is well, the time, the root, and each bone."""
-    head: list[tuple[object, ...]] = [
+    head: list[tuple[Any, ...]] = [
         ("/VMC/Ext/OK", 1), ("/VMC/Ext/T", float(second)),
         ("/VMC/Ext/Root/Pos", ROOT, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
     ]

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -114,6 +115,25 @@ def test_contacts_of_feet_are_stated_and_in_the_files(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="mocap"), pytest.MonkeyPatch.context() as patch:
         patch.setattr("stages.bodies.animate.find_spec", lambda name: None)
         Animate.check(Animate.Config(), job(tmp_path, "walk.c3d"))
+
+
+def test_bodies_wear_the_atlas_that_is_named(tmp_path: Path) -> None:
+    """Its texels are the texture of the GLB, white where it is transparent; the UV fit its tiles."""
+    texels = np.random.default_rng(5).integers(0, 255, (6 * 32, 4 * 32, 4)).astype(np.uint8)
+    texels[..., 3] = 255
+    texels[:32, :32, 3] = 0
+    cv2.imwrite(str(tmp_path / "suit.png"), texels[..., [2, 1, 0, 3]])
+    settings = Animate.Config(atlas=str(tmp_path / "suit.png"), lock_feet=False)
+    Animate.check_settings(settings)
+    animated(Animate(settings), job(tmp_path, "dance.glb"), film())
+    whole = (tmp_path / "dance.glb").read_bytes()
+    picture = cv2.imdecode(np.frombuffer(whole[whole.index(b"\x89PNG") :], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    expected = texels[..., :3].copy()
+    expected[:32, :32] = 255
+    np.testing.assert_array_equal(picture, expected)
+    (tmp_path / "photo.png").write_bytes(cv2.imencode(".png", np.zeros((50, 70, 3), np.uint8))[1].tobytes())
+    with pytest.raises(StageError, match=r"animate\.atlas"):
+        Animate.check_settings(Animate.Config(atlas=str(tmp_path / "photo.png")))
 
 
 def test_csv_holds_clinical_angles_of_each_person(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class NetworkConfig:
             processor has it and the file of 8-bit graphs lies beside the weights.
         engine: the library that runs the convolutions; "auto" takes the fastest with equal results on this processor.
         device: "auto" takes a GPU when there is one.
-        score_threshold, max_people: which detections are kept; None: the network's own values.
+        min_score, max_people: which detections are kept; None: the network's own values.
         min_size, max_size: pixels of the shorter and longer side of the network's input; None: the network's own (YOLOX
             takes two sizes; a given longer side means one).
         tta: level of test-time augmentation. Only the light network supports this key and the next three.
@@ -64,7 +64,7 @@ class NetworkConfig:
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     engine: Literal["auto", "torch", "openvino"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    score_threshold: float | None = None
+    min_score: float | None = None
     max_people: int | None = None
     min_size: int | None = None
     max_size: int | None = None
@@ -86,7 +86,7 @@ class NetworkConfig:
             if choices and all(isinstance(choice, str) for choice in choices) and value not in choices:
                 remedy = f"use one of {', '.join(choices)}"
                 raise ModelError(f"{value!r} is not a choice", f"network.{spec.name}", remedy)
-        _require("score_threshold", self.score_threshold, 0, 1)
+        _require("min_score", self.min_score, 0, 1)
         for name in ("max_people", "min_size", "max_size", "batch"):
             value = getattr(self, name)
             _require(name, None if value == "auto" else value, 1, None)

@@ -60,7 +60,7 @@ def choose_people(
     delta_K4: Tensor,
     proposal_K4: Tensor,
     image_hw: tuple[int, int],
-    score_threshold: float,
+    min_score: float,
     nms_threshold: float,
     most: int,
 ) -> tuple[Tensor, Tensor]:
@@ -70,7 +70,7 @@ def choose_people(
         logit_K2, delta_K4: outputs of `BoxPredictor`.
         proposal_K4: the proposals that they refer to, network pixels.
         image_hw: unpadded size; boxes are clipped to it.
-        score_threshold: boxes with lower or equal scores are removed.
+        min_score: boxes with lower or equal scores are removed.
         nms_threshold: IoU above which non-maximum suppression removes the box with the lower score.
         most: maximum number of people.
 
@@ -78,15 +78,15 @@ def choose_people(
         box_N4 in network pixels and score_N, best first.
     """
     box = clip_boxes(apply_deltas(delta_K4, proposal_K4, DELTA_WEIGHTS), *image_hw)
-    return best_people(box, logit_K2, score_threshold, nms_threshold, most)
+    return best_people(box, logit_K2, min_score, nms_threshold, most)
 
 
 def best_people(
-    box_K4: Tensor, logit_K2: Tensor, score_threshold: float, nms_threshold: float, most: int
+    box_K4: Tensor, logit_K2: Tensor, min_score: float, nms_threshold: float, most: int
 ) -> tuple[Tensor, Tensor]:
     """Score threshold and non-maximum suppression on refined boxes; returns as `choose_people`."""
     score = logit_K2.softmax(dim=1)[:, PERSON]
-    keep = box_K4.isfinite().all(dim=1) & score.isfinite() & (score > score_threshold)
+    keep = box_K4.isfinite().all(dim=1) & score.isfinite() & (score > min_score)
     box, score = box_K4[keep], score[keep]
     kept = nms(box, score, nms_threshold)[:most]
     return box[kept], score[kept]

@@ -87,7 +87,7 @@ def graphs_of(config: NetworkConfig, images: Sequence[np.ndarray]) -> list[OnnxG
         network, name = trained, path.stem
     fold_norms(network)
     limits = limits_of(config)
-    whole = WholeNetwork(network, limits.score_threshold, limits.nms_threshold, limits.max_people)
+    whole = WholeNetwork(network, limits.min_score, limits.nms_threshold, limits.max_people)
     free = {"rgb": {0: "H", 1: "W"}} | {output: {0: "people"} for output in whole.names}
     examples = tuple(torch.from_numpy(np.ascontiguousarray(image)) for image in images)
     return [OnnxGraph(name=name, network=whole, inputs=("rgb",), outputs=whole.names, free=free, examples=examples)]

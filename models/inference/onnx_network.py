@@ -28,10 +28,10 @@ class WholeNetwork(nn.Module):
 
     Args:
         network: with weights and folded norms, in evaluation mode.
-        score_threshold, nms_threshold, most: as for `choose_people`.
+        min_score, nms_threshold, most: as for `choose_people`.
     """
 
-    def __init__(self, network: DensePoseRCNN, score_threshold: float, nms_threshold: float, most: int) -> None:
+    def __init__(self, network: DensePoseRCNN, min_score: float, nms_threshold: float, most: int) -> None:
         super().__init__()
         decoder = network.roi_heads.decoder
         self.picture = ImagePart(network)
@@ -39,7 +39,7 @@ class WholeNetwork(nn.Module):
         self.decoder = DecoderPart(decoder) if decoder else None
         self.people = SurfacePart(network)
         self.bins = network.sizes.bins
-        self.rules = (score_threshold, nms_threshold, most)
+        self.rules = (min_score, nms_threshold, most)
 
     @property
     def names(self) -> tuple[str, ...]:

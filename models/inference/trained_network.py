@@ -56,7 +56,7 @@ def trained_limits(config: NetworkConfig, about: TrainedInfo) -> Limits:
     return Limits(
         min_size=config.min_size or about.min_size,
         max_size=config.max_size or about.max_size,
-        score_threshold=limits.score_threshold,
+        min_score=limits.min_score,
         nms_threshold=limits.nms_threshold,
         max_people=limits.max_people,
     )

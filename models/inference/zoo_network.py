@@ -43,7 +43,7 @@ class Limits:
 
     min_size: int = 800
     max_size: int = 1333
-    score_threshold: float = 0.05
+    min_score: float = 0.05
     nms_threshold: float = 0.5
     max_people: int = 100
 
@@ -121,7 +121,7 @@ class ZooNetwork:
         logit, delta = self._prepared.classify_boxes(levels, boxes)
         limits = self._limits
         return [
-            choose_people(*outputs, size_hw, limits.score_threshold, limits.nms_threshold, limits.max_people)
+            choose_people(*outputs, size_hw, limits.min_score, limits.nms_threshold, limits.max_people)
             for outputs in zip(logit.split(counts), delta.split(counts), boxes, strict=True)
         ]
 
@@ -219,5 +219,5 @@ def checkpoint_path(config: NetworkConfig) -> Path:
 
 def limits_of(config: NetworkConfig) -> Limits:
     """The configured limits, with the reference's as defaults."""
-    names = ("min_size", "max_size", "score_threshold", "max_people")
+    names = ("min_size", "max_size", "min_score", "max_people")
     return Limits(**{name: getattr(config, name) for name in names if getattr(config, name) is not None})

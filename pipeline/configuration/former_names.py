@@ -61,6 +61,7 @@ FORMER_KEYS: dict[str, str] = {
     "network.mirror": "network.flip",
     "network.nms_threshold": "",
     "network.reading": "network.tta",
+    "network.score_threshold": "network.min_score",
     "network.segm_confidence": "network.variant.segm_confidence",
     "network.turn": "network.roll_align",
     "pair_frames.apart": "",

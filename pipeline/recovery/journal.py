@@ -28,7 +28,7 @@ from pipeline.stage import Job, PlainError
 
 KEPT = 2
 """Commits in the file: the last one, and the one before it for a crash right at the end of the input."""
-NAMES = "names2:"
+NAMES = "names3:"
 """Begins the identity of every run. It changes when stages or keys are renamed: the identity is a hash of their names,
 so that a run of an older version cannot be recognised."""
 

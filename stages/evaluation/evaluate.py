@@ -44,7 +44,7 @@ class Evaluate(Stage):
         """Network and protocols.
 
         Attributes:
-            network: the shared section `network:`, without `score_threshold`; use `score` instead.
+            network: the shared section `network:`, without `min_score`; use `score` instead.
             boxes: `given`: the paper's single-person protocol with true boxes; `detected`: the multi-person protocol.
             oracle_masks: also predict each person in the true box with the background removed by the true mask
                 (DensePose*); the column is called `cut_out`.
@@ -68,8 +68,8 @@ class Evaluate(Stage):
 
         def __post_init__(self) -> None:
             """Raises ValueError for a score out of range, or a score threshold in the section `network:`."""
-            if self.network.score_threshold is not None:
-                raise ValueError("network.score_threshold does not count here; give evaluate.score")
+            if self.network.min_score is not None:
+                raise ValueError("network.min_score does not count here; give evaluate.score")
             score = min(self.shown_score(still) for still in (False, True))
             if not 0 <= self.min_score <= score <= 1:
                 raise ValueError(
@@ -100,7 +100,7 @@ class Evaluate(Stage):
         """Open network and body. Raises: ModelError for files that are missing or do not fit."""
         super().__init__(config, threads=threads)
         min_score = 1.0 if config.boxes == "given" else config.min_score  # detections are not needed
-        self._network = open_network(dataclasses.replace(config.network, score_threshold=min_score), threads)
+        self._network = open_network(dataclasses.replace(config.network, min_score=min_score), threads)
         self._body = geometry_of(config.body)
         if config.bodies:
             prepare_methods()

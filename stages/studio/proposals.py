@@ -21,7 +21,7 @@ from stages.studio.sheet_records import part_map_record
 from stages.studio.views.view_clicks import SurfacePlace
 from stages.studio.work.part_map import PartMap, PixelMask, packed_map
 
-LEAST_SCORE = 0.3
+MIN_SCORE = 0.3
 """Boxes of lower score are not proposed."""
 MOST_CELLS = 256
 """Cells along the longer side of what the network says of a person; more than it computes."""
@@ -109,7 +109,7 @@ class Proposer:
         with self._network:
             network = open_network(self._config, self._threads)
             (found,), features = network.detect(rgb_HW3[None], still=True)
-            box_N4, score_N = found.box_N4[found.score_N >= LEAST_SCORE], found.score_N
+            box_N4, score_N = found.box_N4[found.score_N >= MIN_SCORE], found.score_N
             if box_4 is not None:
                 box_N4, score_N = np.array([box_4], np.float32), np.ones(1, np.float32)
             maps = network.surfaces(features, [box_N4 if box_4 is not None else found.box_N4])[0][: len(box_N4)]

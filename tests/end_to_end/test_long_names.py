@@ -26,7 +26,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     weights = tmp_path_factory.mktemp("weights") / "random.safetensors"
     torch.manual_seed(0)
     write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
-    settings = [f"network.weights={weights}", "network.score_threshold=0.0001", "network.max_people=1", "threads=1"]
+    settings = [f"network.weights={weights}", "network.min_score=0.0001", "network.max_people=1", "threads=1"]
     settings += ["decode.max_size=96", "decode.end=0.2", "encode.segment_frames=2"]
     return [word for setting in settings for word in ("--set", setting)]
 

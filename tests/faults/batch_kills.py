@@ -44,7 +44,7 @@ def batch_command(folder: Path, out: Path, *more: str) -> list[str]:
     if not weights.exists():
         torch.manual_seed(0)
         write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
-    settings = [f"network.weights={weights}", "network.score_threshold=0.0001", "network.max_people=1", "threads=1"]
+    settings = [f"network.weights={weights}", "network.min_score=0.0001", "network.max_people=1", "threads=1"]
     changes = [word for setting in settings for word in ("--set", setting)]
     return [sys.executable, "run_pipeline.py", str(folder / "in"), "-o", f"{out}/", "-c", "batch", *changes, *more]
 

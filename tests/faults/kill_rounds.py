@@ -56,7 +56,7 @@ def small_run(folder: Path, *more: str) -> RunConfig:
     weights = folder / "random.safetensors"
     torch.manual_seed(0)
     write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
-    network = {"weights": weights, "score_threshold": 0.0001, "max_people": 1, "engine": "torch", "precision": "fp32"}
+    network = {"weights": weights, "min_score": 0.0001, "max_people": 1, "engine": "torch", "precision": "fp32"}
     changes = [f"network.{key}={value}" for key, value in network.items()]
     changes += ["decode.end=1.2", "decode.max_size=128", "decode.chunk=3", "encode.segment_frames=6", "threads=1"]
     return load_config("video", [*changes, "lanes.network.replicas=1", *more], STAGES)

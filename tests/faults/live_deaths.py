@@ -85,7 +85,7 @@ def begin(folder: Path, words: list[str], part: int) -> tuple[subprocess.Popen[b
 def settings_of(folder: Path) -> list[str]:
     """A network of random weights that sees somebody everywhere; nothing is served."""
     small_run(folder)  # for its weights
-    network = {"weights": folder / "random.safetensors", "score_threshold": 0.0001, "max_people": 1, "engine": "torch"}
+    network = {"weights": folder / "random.safetensors", "min_score": 0.0001, "max_people": 1, "engine": "torch"}
     changes = [f"network.{key}={value}" for key, value in network.items()]
     changes += ["track.confident_score=0", "preview.port=null", "threads=1", "live_decode.source.file=play"]
     return [word for change in changes for word in ("--set", change)]

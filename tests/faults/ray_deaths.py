@@ -41,7 +41,7 @@ def descendants(parent: int) -> dict[int, str]:
 
 def begin(folder: Path, output: Path, *words: str) -> subprocess.Popen[bytes]:
     """Start the product on the clip; it ends its first segments after some seconds."""
-    network = {"weights": folder / "random.safetensors", "score_threshold": 0.0001, "max_people": 1, "engine": "torch"}
+    network = {"weights": folder / "random.safetensors", "min_score": 0.0001, "max_people": 1, "engine": "torch"}
     changes = [f"network.{key}={value}" for key, value in network.items()]
     changes += ["decode.max_size=192", "decode.chunk=2", "encode.segment_frames=10", "threads=1"]
     settings = [word for change in changes for word in ("--set", change)]

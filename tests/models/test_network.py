@@ -24,7 +24,7 @@ from models.variant import Variant
     [
         ("kind", "heavy"),
         ("precision", "fp16"),
-        ("score_threshold", 1.5),
+        ("min_score", 1.5),
         ("max_people", 0),
         ("min_size", 0),
         ("batch", 0),
@@ -50,7 +50,7 @@ def test_zoo_networks_need_weights() -> None:
 def test_default_limits_are_those_of_the_reference() -> None:
     """The reference's input sizes and thresholds."""
     assert limits_of(NetworkConfig(kind="zoo")) == Limits(
-        min_size=800, max_size=1333, score_threshold=0.05, nms_threshold=0.5, max_people=100
+        min_size=800, max_size=1333, min_score=0.05, nms_threshold=0.5, max_people=100
     )
     assert limits_of(NetworkConfig(kind="zoo", min_size=400, max_people=3)) == Limits(min_size=400, max_people=3)
 

@@ -73,7 +73,7 @@ def test_the_graph_finds_the_same_people_as_the_compiled_parts(tmp_path: Path) -
 
 
 def test_images_without_people_are_supported(tmp_path: Path) -> None:
-    config = NetworkConfig(kind="trained", weights=str(trained(tmp_path)), score_threshold=1.0)
+    config = NetworkConfig(kind="trained", weights=str(trained(tmp_path)), min_score=1.0)
     (graph,) = graphs_of(config, images())
     assert write_graph(graph, tmp_path, threads=1).most == (0, 0, 0)
 

@@ -171,7 +171,7 @@ def test_box_head_and_detections(prepared: PreparedRCNN, features: SimpleNamespa
     logits, deltas = prepared.classify_boxes(features.levels, [proposals])
     limits = Limits()
     box, score = choose_people(
-        logits, deltas, proposals, features.size_hw, limits.score_threshold, limits.nms_threshold, limits.max_people
+        logits, deltas, proposals, features.size_hw, limits.min_score, limits.nms_threshold, limits.max_people
     )
     kept = len(golden["cls_logits_shift0"])
     unshifted = logits.numpy()[:kept] - [PERSON_SHIFT, 0]

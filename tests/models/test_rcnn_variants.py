@@ -101,7 +101,7 @@ def test_configurations_set_the_variant_of_their_weights(root: Path) -> None:
         assert config.variant.legacy == ("legacy" in words), name
         assert config.variant.confidence == (confidence[:3].lower() or "none"), name
         assert config.variant.segm_confidence == confidence.endswith("M"), name
-        assert (config.precision, config.score_threshold) == ("fp32", 0.05), name
+        assert (config.precision, config.min_score) == ("fp32", 0.05), name
         assert (config.max_people, config.min_size, config.max_size) == (100, 800, 1333), name
 
 

@@ -55,7 +55,7 @@ def test_the_error_about_a_value_names_its_key(stage: str) -> None:
         ("render.opacity=-3", "--set: render.opacity: opacity is -3.0, must be from 0 to 1"),
         ("render.opacity=.nan", "--set: render.opacity: expected a finite number, got nan"),
         ("smooth.look_ahead=9", "--set: smooth.look_ahead: look_ahead is 9"),
-        ("network.score_threshold=7", "--set: network.score_threshold: 7.0 is out of range; give a number from 0 to 1"),
+        ("network.min_score=7", "--set: network.min_score: 7.0 is out of range; give a number from 0 to 1"),
         ("credits=0", "--set: credits: credits is 0"),
         ("lanes.network.threads=0", "--set: lanes.network.threads: threads is 0"),
         ("ray.start_timeout_s=0", "--set: ray.start_timeout_s: start_timeout_s is 0"),

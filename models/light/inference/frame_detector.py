@@ -16,6 +16,8 @@ from models.light.inference.logistic import logistic
 from models.structures import Detections
 
 MAX_CANDIDATES = 1000
+MIN_SCORE = 0.075
+"""Default of `network.min_score` for videos: boxes with lower scores are left out, also as neighbours of others."""
 FLIP_ODDS = 1.25
 """Factor of the odds of the mean score of frame and flipped frame. A person who is detected in only one of them has a
 lower mean; without this factor one score threshold would not fit large and small frames alike."""

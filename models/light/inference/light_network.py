@@ -19,7 +19,7 @@ from models.light.architecture.weight_paths import require_weights, weights_path
 from models.light.inference.box_fitting import fit_box, trim_surface
 from models.light.inference.calibration import read_calibration
 from models.light.inference.duplicates import distinct_people
-from models.light.inference.frame_detector import FrameDetector
+from models.light.inference.frame_detector import MIN_SCORE, FrameDetector
 from models.light.inference.neighbours import FirstSilhouette, Neighbours, neighbours_of_each
 from models.light.inference.nms import hard_then_soft_nms
 from models.light.inference.open_components import light_precision, open_components, open_detector
@@ -29,10 +29,10 @@ from models.structures import Detections, SurfaceMap
 
 T = TypeVar("T")
 
-SCORE_THRESHOLD, MAX_PEOPLE = 0.075, 100
-"""Defaults of the `network` keys of these names, of videos."""
-STILL_SCORE_THRESHOLD = 0.025
-"""Default of `score_threshold` of single images: no other frame shows a person who is missed in one, and nobody sees a
+MAX_PEOPLE = 100
+"""Default of `network.max_people`."""
+STILL_MIN_SCORE = 0.025
+"""Default of `min_score` of single images: no other frame shows a person who is missed in one, and nobody sees a
 thing flash."""
 NMS_THRESHOLD = 0.7
 SIGMA_BEFORE_REFINEMENT, SIGMA = 0.7, 0.3
@@ -46,7 +46,7 @@ GIVEN_SCORE = 0.6
 
 def shown_score(still: bool) -> float:
     """The score from which people are shown where the configuration names none; `still`: in single images."""
-    return STILL_SCORE_THRESHOLD if still else SCORE_THRESHOLD
+    return STILL_MIN_SCORE if still else MIN_SCORE
 
 
 class FrameOptions(NamedTuple):
@@ -106,7 +106,7 @@ class LightNetwork:
         components = open_components(path, self.sha256, self.engine, self.precision, per_call)
         detector, traits = open_detector(config, components, self.engine, per_call)
         self._batch_size = max(detector.batch_size, components.surface.batch_size)
-        self._score_threshold = config.score_threshold
+        self._min_score = config.min_score
         self._max_people = config.max_people or MAX_PEOPLE
         self._refine_boxes = config.refine_boxes
         self._tta = config.tta
@@ -152,7 +152,7 @@ class LightNetwork:
 
     def _least_score(self, still: bool) -> float:
         """The score from which people are shown."""
-        return shown_score(still) if self._score_threshold is None else self._score_threshold
+        return shown_score(still) if self._min_score is None else self._min_score
 
     def _predict_frames(self, rgb_THW3: U8, tta: TtaLevel, options: FrameOptions) -> list[FramePredictions[SurfaceMap]]:
         """The people of every frame; groups of frames are computed in parallel."""

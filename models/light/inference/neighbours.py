@@ -18,10 +18,9 @@ from models.box_overlap import iou
 from models.light.architecture.other_people import box_corners, box_plane
 from models.light.architecture.preprocessing import CROP
 from models.light.inference.crop_view import CropView, between_indices
+from models.light.inference.frame_detector import MIN_SCORE
 from models.light.inference.logistic import logistic
 
-LEAST_SCORE = 0.075
-"""Boxes with lower scores are no neighbours."""
 SAME_PERSON = 0.5
 """IoU, of boxes or of silhouettes, from which the lower score of two detections is the same person found twice."""
 
@@ -81,7 +80,7 @@ def neighbours_of_each(
     if len(silhouette_N):
         overlap_NN = np.maximum(overlap_NN, _silhouette_overlaps(silhouette_N))
     lower_NN = score_N[None] < score_N[:, None]
-    other_NN = (score_N >= LEAST_SCORE)[None] & ~((overlap_NN > SAME_PERSON) & lower_NN)
+    other_NN = (score_N >= MIN_SCORE)[None] & ~((overlap_NN > SAME_PERSON) & lower_NN)
     np.fill_diagonal(other_NN, False)
     for other_N in other_NN:
         yield Neighbours(

@@ -22,7 +22,7 @@ from stages.training.data.labelled_photos import SIDE
 from stages.training.payloads import FilmShards, Round
 
 PER_SHARD = 100
-LEAST_SCORE, LEAST_HEIGHT, MOST_PEOPLE = 0.5, 96, 3
+MIN_SCORE, LEAST_HEIGHT, MOST_PEOPLE = 0.5, 96, 3
 """Of the boxes of people: the teacher's score, pixels, and how many of a frame: the largest."""
 SAME = 0.4
 """Least IoU of a person's boxes in both frames."""
@@ -128,7 +128,7 @@ def pairs_of(first_HW3: U8, second_HW3: U8, teacher: BoxTeacher) -> Iterator[Fra
 def large_people(teacher: BoxTeacher, rgb_HW3: U8) -> F32:
     """Boxes of the largest people that the teacher is sure of."""
     box_N4, score_N = teacher(rgb_HW3)
-    box_N4 = box_N4[(score_N >= LEAST_SCORE) & (box_N4[:, 3] - box_N4[:, 1] >= LEAST_HEIGHT)]
+    box_N4 = box_N4[(score_N >= MIN_SCORE) & (box_N4[:, 3] - box_N4[:, 1] >= LEAST_HEIGHT)]
     return box_N4[np.argsort(-areas(box_N4), kind="stable")[:MOST_PEOPLE]]
 
 

@@ -26,7 +26,7 @@ from stages.training.payloads import BatchSource, NetworkTrained, Round
 Scores = dict[str, dict[str, dict[str, list[float]]]]
 NO_LOSSES = frozenset({"step", "rate", "waiting", "images_s", "cpu_s", "time", "left"})
 """Keys of a row of the log that are no losses."""
-SCORE, LEAST_SCORE = 0.18, 0.02
+SCORE, MIN_SCORE = 0.18, 0.02
 """Scores from which a detection counts as found, and from which it is read (`evaluate.score`, `.min_score`)."""
 
 
@@ -110,7 +110,7 @@ class ScoreTraining(Stage):
             boxes=config.boxes,
             oracle_masks=config.oracle_masks,
             score=SCORE,
-            min_score=LEAST_SCORE,
+            min_score=MIN_SCORE,
         )
         images = world_set(world, Worlds(seed=0, scenes=config.scenes, frames=config.scenes)).images
         found = scored(asking, (one for one in images if one.people), self.threads)

@@ -50,7 +50,7 @@ class FoundPeople:
 
 def boxes_of(images: Sequence[TrueImage], detector: DetectorName, long_side: int) -> list[Detections]:
     """The detector's boxes in each image after both kinds of NMS, best first."""
-    network = open_light(NetworkConfig(detector=detector, max_size=long_side or None, score_threshold=MIN_SCORE), 1)
+    network = open_light(NetworkConfig(detector=detector, max_size=long_side or None, min_score=MIN_SCORE), 1)
     found = []
     for image in images:
         (candidates,) = network.detector.detect(image.rgb_HW3[None])

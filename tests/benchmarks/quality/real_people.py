@@ -35,7 +35,7 @@ from models.inference.open_network import open_network
 from models.network import NetworkConfig
 from models.structures import SurfaceMap
 
-LEAST_SCORE, LEAST_PIXELS = 0.03, 150
+MIN_SCORE, LEAST_PIXELS = 0.03, 150
 SAME, APART = 0.5, 0.3
 FEATURES = ("log residual", "confidence", "pose prior", "shape", "detector's score")
 MODELS = ((0,), (1,), (0, 1), (0, 1, 2, 3), (4,), (1, 4))
@@ -87,7 +87,7 @@ def photos(file: Path, images: Path, every: int, weights: str) -> Iterator[Photo
         tried = [
             fitted(surface, box_4, float(score), *bgr_HW3.shape[:2])
             for surface, box_4, score in zip(surfaces, found.box_N4, found.score_N, strict=True)
-            if score >= LEAST_SCORE and (surface.labels_hw > 0).sum() >= LEAST_PIXELS
+            if score >= MIN_SCORE and (surface.labels_hw > 0).sum() >= LEAST_PIXELS
         ]
         yield Photo(people=people[record["id"]], found=[one for one in tried if one is not None])
 

@@ -96,7 +96,7 @@ def one_frame(prepared: PreparedRCNN, rgb_HW3: np.ndarray, people: np.ndarray) -
         "box pooling", lambda: pool_levels(levels, image_index([proposals.box_N4]), proposals.box_N4, BOX_BINS)
     )
     judged = stage("box head", lambda: prepared.boxes([pooled]))
-    stage("people", lambda: choose_people(*judged, proposals.box_N4, size_hw, limits.score_threshold, 0.5, 100))
+    stage("people", lambda: choose_people(*judged, proposals.box_N4, size_hw, limits.min_score, 0.5, 100))
     box = torch.from_numpy(people * np.float32(size_hw[0] / FRAME_HW[0]))
     window, shift = decoder_window(levels, box)
     assert prepared.decoder is not None

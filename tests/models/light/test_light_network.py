@@ -43,7 +43,7 @@ def network(weights: Path) -> LightNetwork:
 
 
 def opened(weights: Path, threshold: float, *, refine_boxes: bool = True) -> LightNetwork:
-    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=threshold)
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", min_score=threshold)
     return open_light(dataclasses.replace(config, refine_boxes=refine_boxes), 1)
 
 
@@ -92,7 +92,7 @@ def test_frames_in_parallel_have_the_bits_of_frames_in_sequence(weights: Path, e
     """With two threads, each on its own frames, against one thread."""
     if engine_name == "openvino":
         pytest.importorskip("openvino", reason="OpenVINO is not installed")
-    config = NetworkConfig(weights=str(weights), engine=engine_name, precision="fp32", score_threshold=THRESHOLD)
+    config = NetworkConfig(weights=str(weights), engine=engine_name, precision="fp32", min_score=THRESHOLD)
     before = torch.get_num_threads()
     one, two = open_light(config, 1), open_light(config, 2)
     torch.set_num_threads(before)
@@ -172,7 +172,7 @@ def test_auto_is_full_for_single_images_and_adaptive_fast_for_videos(
     weights: Path, monkeypatch: pytest.MonkeyPatch, wish: Any, still: bool, tta: str
 ) -> None:
     """8 passes or 1 to 2 per person, detected or given; with refined boxes the first pass is reused."""
-    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", min_score=THRESHOLD)
     network = open_light(dataclasses.replace(config, max_people=3, tta=wish), 1)
     calls = {"surface_network": 0, "first_pass": 0, "extend_to_full": 0}
 
@@ -200,7 +200,7 @@ def test_auto_is_full_for_single_images_and_adaptive_fast_for_videos(
 
 
 def test_full_finds_the_same_people_as_adaptive(weights: Path) -> None:
-    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
+    config = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", min_score=THRESHOLD)
     (adaptive,), _ = open_light(dataclasses.replace(config, tta="adaptive"), 1).detect(frames()[:1])
     (full,), features = open_light(config, 1).detect(frames()[:1], still=True)
     np.testing.assert_array_equal(adaptive.box_N4, full.box_N4)
@@ -330,7 +330,7 @@ def test_with_flips_a_flipped_image_has_the_flipped_prediction(weights: Path) ->
 def test_refined_boxes_are_fitted_to_a_prediction_in_the_boxes_of_the_first_pass(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", score_threshold=THRESHOLD)
+    usual = NetworkConfig(weights=str(weights), engine="torch", precision="fp32", min_score=THRESHOLD)
     usual = dataclasses.replace(usual, flip=False)
     once, twice = (open_light(dataclasses.replace(usual, refine_boxes=refine), 1) for refine in (False, True))
     rgb_HW3 = frames()[0]

@@ -33,7 +33,7 @@ def test_a_batch_whose_worker_is_killed_gives_the_frames_of_an_undisturbed_run(
     small_run(tmp_path)  # for its weights
     settings = [
         "network.max_people=1",
-        "network.score_threshold=0.0001",
+        "network.min_score=0.0001",
         "network.max_size=96",
         "network.engine=torch",
         "threads=1",

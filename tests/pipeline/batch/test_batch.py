@@ -44,7 +44,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     weights = tmp_path_factory.mktemp("weights") / "random.safetensors"
     torch.manual_seed(0)
     write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
-    network = {"weights": weights, "score_threshold": 0.0001, "max_people": 1, "max_size": 96}
+    network = {"weights": weights, "min_score": 0.0001, "max_people": 1, "max_size": 96}
     changes = [*SMALL, *(f"network.{key}={value}" for key, value in network.items())]
     return [word for change in changes for word in ("--set", change)]
 

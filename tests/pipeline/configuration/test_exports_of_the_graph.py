@@ -37,7 +37,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def exported(run: Run, root: Path, weights: Path, folder: Path, *changes: str) -> dict[str, str]:
     """Every exported file's content as a hash, films by their decoded frames."""
-    settings = [f"network.weights={weights}", "network.score_threshold=0.0001", "network.max_people=2", "threads=1"]
+    settings = [f"network.weights={weights}", "network.min_score=0.0001", "network.max_people=2", "threads=1"]
     kinds = [
         f"export{'_raw' if kind == 'instances' else ''}.to.{kind}={folder / place}" for kind, place in PLACES.items()
     ]

@@ -42,7 +42,7 @@ def settings(weights: Path) -> list[str]:
     """Half a second of the clip, and two people in every frame, wherever the network sees them; they are steadied."""
     return [
         f"network.weights={weights}",
-        "network.score_threshold=0.0001",
+        "network.min_score=0.0001",
         "network.max_people=2",
         "track.confident_score=0",
         "decode.end=0.5",
@@ -138,7 +138,7 @@ def test_a_single_image_gives_the_same_as_the_export(
         rgb = next(file.decode(video=0)).to_ndarray(format="rgb24")
     shutil.copy(save_png(rgb, tmp_path / "still.png"), tmp_path / "input.png")
     graph = tmp_path / "one.yaml"
-    graph.write_text("extends: video\nnetwork: {score_threshold: 0.0001, max_people: 2}\nthreads: 1\n")
+    graph.write_text("extends: video\nnetwork: {min_score: 0.0001, max_people: 2}\nthreads: 1\n")
     people, surfaces = pipeline.load(str(weights), str(graph))(rgb)
     stills = [change for change in settings if not change.startswith("decode")]
     convert(

@@ -203,9 +203,9 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], complaint: 
         GroundTruth.Config(**settings)
 
 
-def test_a_score_threshold_of_the_network_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"network\.score_threshold does not count here; give evaluate\.score"):
-        Evaluate.Config(network=NetworkConfig(score_threshold=0.3))
+def test_a_min_score_of_the_network_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"network\.min_score does not count here; give evaluate\.score"):
+        Evaluate.Config(network=NetworkConfig(min_score=0.3))
 
 
 def test_several_sets_follow_each_other_and_stress_is_a_group() -> None:

@@ -20,13 +20,13 @@ from tests.stages.evaluation.scored_people import JOB, scored
 
 @pytest.fixture(scope="module")
 def network() -> LightNetwork:
-    return open_light(NetworkConfig(engine="torch", precision="fp32", score_threshold=0.05), 1)
+    return open_light(NetworkConfig(engine="torch", precision="fp32", min_score=0.05), 1)
 
 
 def scores(monkeypatch: pytest.MonkeyPatch, folder: Path, **data: object) -> dict[str, float]:
     """What the stages of `evaluate` say about the built-in weights."""
     pictures = [picture for _, picture in GroundTruth(GroundTruth.Config(**data))(JOB)]  # type: ignore[arg-type]
-    return scored(monkeypatch, folder, open_light(NetworkConfig(score_threshold=0.1), 1), pictures).flat()
+    return scored(monkeypatch, folder, open_light(NetworkConfig(min_score=0.1), 1), pictures).flat()
 
 
 def test_the_file_is_small_and_has_a_card(network: LightNetwork) -> None:

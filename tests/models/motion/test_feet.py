@@ -12,6 +12,7 @@ from models.arrays import F64
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, forward_kinematics, load_body, skin
 from models.metrics.foot_errors import foot_errors, true_contacts
+from models.motion import foot_lock
 from models.motion.foot_contact import detected_contacts
 from models.motion.foot_lock import locked_feet, reached_contacts
 from models.motion.leg_kinematics import reach_with_leg
@@ -196,3 +197,17 @@ def test_a_slow_small_step_is_two_contacts() -> None:
     contact_TP = detected_contacts(centre_TP3, np.array([0.0, 1.2, 5.0]), FPS)
     assert contact_TP[:, :2].all(), "the other foot stands"
     assert contact_TP[:25, 2:].all() and contact_TP[65:, 2:].all() and not contact_TP[:, 2:].all(axis=1)[30:60].all()
+
+
+def test_windows_of_a_long_motion_join_without_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Solved in windows of 3 seconds, a contact that goes through them has one position, and the path has no step."""
+    motion, contact_TP = restless(300), np.ones((300, 4), bool)
+    contact_TP[100:110] = False
+    whole = locked_feet(motion, contact_TP)
+    monkeypatch.setattr(foot_lock, "WINDOW_S", 3.0)
+    parts = locked_feet(motion, contact_TP)
+    assert np.abs(parts.root_T3 - whole.root_T3).max() < 0.02
+    assert np.abs(np.diff(parts.root_T3 - whole.root_T3, axis=0)).max() < 0.002
+    place_TP3 = sole_points(parts).mean(axis=2)
+    for first, last in ((0, 100), (110, 300)):
+        assert np.ptp(place_TP3[first:last, :, ::2], axis=0).max() < 0.003

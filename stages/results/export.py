@@ -15,7 +15,14 @@ from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
 from stages.results.formats.frame_result import FrameResult, frame_results
 from stages.results.formats.image_plane_angles import IN_THE_IMAGE_PLANE
 from stages.results.formats.kinds import KINDS
-from stages.results.formats.writer import BodySettings, CsvSettings, ExportTarget, ExportWriter, FinishedExport
+from stages.results.formats.writer import (
+    BodySettings,
+    CsvSettings,
+    ExportTarget,
+    ExportWriter,
+    FinishedExport,
+    MaskSettings,
+)
 from stages.video.decoding.paths_and_urls import is_url
 
 VERTICES_KB, MESH_KB = 165, 1700
@@ -38,12 +45,14 @@ class Exporter(Stage):
             resumed.
         bodies: what `bodies` and `mesh` hold.
         csv: what `csv` holds.
+        masks: what `masks` holds.
         """
 
         to: dict[str, str] = field(default_factory=dict)
         segment_frames: int = 120
         bodies: BodySettings = field(default_factory=BodySettings)
         csv: CsvSettings = field(default_factory=CsvSettings)
+        masks: MaskSettings = field(default_factory=MaskSettings)
         raw: ClassVar[bool] = False
 
         def __post_init__(self) -> None:
@@ -66,6 +75,7 @@ class Exporter(Stage):
                 ("bodies.vertices", self.bodies.vertices, "bodies", "FOLDER"),
                 ("bodies.atlas", self.bodies.atlas is not None, "mesh", "FOLDER"),
                 ("csv.angles", self.csv != CsvSettings(), "csv", "FILE"),
+                ("masks.of", self.masks != MaskSettings(), "masks", "PATH"),
             )
             for key, is_given, kind, path in () if self.raw else given:
                 if is_given and kind not in self.to:
@@ -180,6 +190,7 @@ def target_of(config: Exporter.Config, kind: str, path: str, job: Job) -> Export
         threads=ENCODER_THREADS,
         bodies=config.bodies,
         csv=config.csv,
+        masks=config.masks,
     )
 
 

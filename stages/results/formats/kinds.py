@@ -46,6 +46,9 @@ KINDS: dict[str, Kind] = {
     "iuv": Kind(what="PNG per frame, BGR = chart, U, V, as DensePose writes it", factory="iuv:begin_iuv"),
     "iuv_video": Kind(what="the same as one lossless video (.mkv, .mp4, .mov)", factory="iuv:begin_iuv_video"),
     "inds": Kind(what="grey PNG per frame: the person of each pixel", factory="iuv:begin_inds"),
+    "masks": Kind(
+        what="grey PNGs or a video: the person of each pixel, of people or of a part", factory="masks:begin_masks"
+    ),
     "confidence": Kind(what="grey PNG per frame: the confidence of each pixel", factory="iuv:begin_confidence"),
     "dp_segm": Kind(what="parula over the grey frame, for try-on", factory="part_colours:begin_dp_segm"),
     "magicanimate": Kind(what="viridis on (68, 1, 84), for MagicAnimate", factory="part_colours:begin_magicanimate"),

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from models.files.atomic_file import atomic_write, remove_stale_drafts
 from pipeline.stage import Job, StageError, closed_folder, fitting_name
+from stages.drawing.part_groups import charts_of
 from stages.results.formats.frame_result import FrameResult
 
 
@@ -43,6 +44,25 @@ class CsvSettings:
     angles: CsvAngles = "body"
 
 
+WHOLE_PEOPLE = "people"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskSettings:
+    """What `masks` holds.
+
+    Attributes:
+        of: `people`, or a part's name as in `render.only`: `clothes`, `shirt`, `head`, `left` ...
+    """
+
+    of: str = WHOLE_PEOPLE
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an unknown part, with the nearest."""
+        if self.of != WHOLE_PEOPLE:
+            charts_of([self.of])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportTarget:
     """Where an export of one input goes.
@@ -54,6 +74,7 @@ class ExportTarget:
         segment_frames, threads: of videos, see `Export.Config`.
         bodies: of exports of fitted bodies.
         csv: of tables of people.
+        masks: of masks.
     """
 
     kind: str
@@ -63,6 +84,7 @@ class ExportTarget:
     threads: int
     bodies: BodySettings = field(default_factory=BodySettings)
     csv: CsvSettings = field(default_factory=CsvSettings)
+    masks: MaskSettings = field(default_factory=MaskSettings)
 
     def may_overwrite(self) -> bool:
         """Whether existing files may be overwritten; a resumed run finds those of its own first part."""

@@ -13,11 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
+from models.body.charts import CHART_NAMES
 from pipeline.stage import StageError
+from stages.drawing.part_groups import PART_GROUPS
 from stages.payloads import Overlay, Surfaces
+from stages.results.export import Export
 from stages.results.formats.frame_result import quantised
 from stages.results.formats.iuv import person_numbers
 from stages.results.formats.part_colours import PARULA, VIRIDIS
+from stages.results.formats.writer import MaskSettings
 from tests.stages.results.formats.made_frames import (
     HEIGHT,
     PEOPLE,
@@ -106,6 +110,37 @@ def test_a_large_identity_makes_the_image_16_bit(tmp_path: Path) -> None:
     export({"inds": tmp_path}, frames_of(1), replace(ONE, id_N=np.array([4464], np.int32)), ONE_SURFACE)
     picture = cv2.imread(str(tmp_path / "frame_000000.png"), cv2.IMREAD_UNCHANGED)
     assert picture.dtype == np.uint16 and set(np.unique(picture).tolist()) == {0, 4464}
+
+
+def test_masks_are_the_numbers_of_people_on_a_part(tmp_path: Path) -> None:
+    """Parts by chart: a plain loop; a video has the same numbers in all channels."""
+    to = {"inds": tmp_path / "inds", "iuv": tmp_path / "iuv", "masks": tmp_path / "masks"}
+    export(to, frames_of(1))
+    numbers, iuv, whole = (
+        cv2.imread(str(folder / "frame_000000.png"), cv2.IMREAD_UNCHANGED) for folder in to.values()
+    )
+    assert np.array_equal(whole, numbers)
+    part = CHART_NAMES[int(np.bincount(iuv[iuv[..., 0] > 0][:, 0]).argmax())].replace(" ", "_")
+    expected = np.where(np.isin(iuv[..., 0], list(PART_GROUPS[part])), numbers, 0)
+    assert 0 < np.count_nonzero(expected) < np.count_nonzero(numbers)
+    export({"masks": tmp_path / "part"}, frames_of(1), masks=MaskSettings(of=part))
+    assert np.array_equal(cv2.imread(str(tmp_path / "part" / "frame_000000.png"), cv2.IMREAD_UNCHANGED), expected)
+    export({"masks": tmp_path / "part.mkv"}, frames_of(1), masks=MaskSettings(of=part))
+    (frame,) = film(tmp_path / "part.mkv")
+    assert np.array_equal(frame, np.repeat(expected[..., None], 3, axis=2))
+
+
+def test_a_video_of_masks_refuses_numbers_that_it_cannot_hold(tmp_path: Path) -> None:
+    people = replace(ONE, id_N=np.array([4464], np.int32))
+    with pytest.raises(StageError, match=r"up to 255.*name a folder"):
+        export({"masks": tmp_path / "m.mkv"}, frames_of(1), people, ONE_SURFACE)
+
+
+def test_settings_of_masks_are_checked() -> None:
+    with pytest.raises(ValueError, match="did you mean 'shirt'"):
+        MaskSettings(of="shirts")
+    with pytest.raises(ValueError, match="--export masks=PATH"):
+        Export.Config(to={"inds": "x"}, masks=MaskSettings(of="shirt"))
 
 
 def test_confidence_is_that_of_the_visible_person(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from pipeline.command.closing import (
     print_message,
     print_some,
 )
-from pipeline.command.help import list_configurations
+from pipeline.command.help import NEXT_STEPS, list_configurations
 from pipeline.command.launch import Batch, launch, launch_batch, open_manifest, run_inputs
 from pipeline.command.named_paths import paths_of_settings
 from pipeline.command.output_paths import check_output_paths
@@ -215,6 +215,8 @@ def _carry_out(
         else:
             print_ending_of_batch(metrics, inputs.refused, batch.manifest.path, debug=arguments.debug)
         code = _verdict(metrics, interrupt)
+    if code == DONE and not arguments.inputs and config.demo is not None:
+        print(NEXT_STEPS, file=sys.stderr)
     if inputs.left_out:
         print(left_out_sentence(inputs.left_out), file=sys.stderr)
     unfinished = (index for index, stream in metrics.streams.items() if stream.failure and index not in inputs.refused)

@@ -25,6 +25,11 @@ FIRST_STEPS = f"""\
 every option, style and export: {PROGRAM} --help-all · every configuration: {PROGRAM} -c
 the settings of a stage: {PROGRAM} --help STAGE, such as decode, detect, track, smooth, render, encode
 """
+NEXT_STEPS = f"""\
+next: a video or photo of your own   {PROGRAM} dance.mp4
+      a webcam                       {PROGRAM} -c live 0
+      bodies that move, in 3-D       {PROGRAM} -c animate dance.mp4 -o dance.glb"""
+"""What is printed after the demo clip."""
 EXAMPLES = f"""\
 examples:
   {PROGRAM}                               the demo clip, every person in the painted texture

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.command.cli import main
+from pipeline.command.help import NEXT_STEPS
 from pipeline.configuration.config import configuration_files
 from pipeline.version import VERSION
 
@@ -103,8 +104,11 @@ def test_an_input_gives_its_result_and_a_report(command: Command, place: Path) -
 
 
 def test_without_input_the_demo_runs(command: Command, place: Path) -> None:
-    assert command().returncode == 0
+    done = command()
+    assert done.returncode == 0
     assert frames(place / "6.densepose.mp4") == list(range(6))
+    assert done.stderr.rstrip().endswith(NEXT_STEPS)
+    assert NEXT_STEPS not in command("5").stderr
 
 
 def test_a_run_without_inputs_takes_none_and_needs_no_ray(command: Command, place: Path) -> None:

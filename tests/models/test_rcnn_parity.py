@@ -278,7 +278,7 @@ def test_prepared_embeddings(prepared_embedding: PreparedRCNN, features: SimpleN
         vertex, margin = golden[f"given_vertex_sub6_{i}"], golden[f"given_margin_sub6_{i}"]
         assert (surface.mask_hw[::6, ::6] == (margin >= 0)).mean() > 0.999
         certain = (margin >= CERTAIN) & surface.mask_hw[::6, ::6]
-        assert certain.sum() > 500
+        assert certain.sum() > 300
         assert (surface.embedded.vertex_hw[::6, ::6] == vertex)[certain].mean() > 0.999
         assert (surface.embedded.vertex_hw[~surface.mask_hw] == -1).all()
         assert not surface.labels_hw.any()

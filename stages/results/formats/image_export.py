@@ -128,11 +128,21 @@ LOSSLESS = {
 """Encodings from which RGB pixels are decoded exactly."""
 
 
-def begin_images(target: ExportTarget, image: Callable[[FrameResult], U8]) -> ExportWriter:
-    """PNGs in a folder, or a lossless video if the path has a video's suffix."""
+def begin_images(
+    target: ExportTarget,
+    image: Callable[[FrameResult], U8 | np.ndarray],
+    of_video: Callable[[FrameResult], U8] | None = None,
+) -> ExportWriter:
+    """PNGs in a folder, or a lossless video if the path has a video's suffix.
+
+    Args:
+        target: where the images go.
+        image: as `png` takes it.
+        of_video: (H, W, 3) for a video; None: as `image`.
+    """
     path = Path(target.path)
     if path.suffix.lower() in CONTAINERS and not path.is_dir():
-        return VideoExport(target, LOSSLESS, image)
+        return VideoExport(target, LOSSLESS, image if of_video is None else of_video)
     return FilePerFrame(target, ".png", lambda result: png(image(result)))
 
 

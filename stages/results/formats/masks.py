@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from pipeline.stage import StageError
 from stages.drawing.part_groups import charts_of, label_filter
 from stages.payloads import U8
 from stages.results.formats.frame_result import FrameResult, flattened
-from stages.results.formats.image_export import LOSSLESS, VideoExport, png
+from stages.results.formats.image_export import begin_images
 from stages.results.formats.iuv import inds_image
-from stages.results.formats.writer import WHOLE_PEOPLE, ExportTarget, ExportWriter, FilePerFrame
-from stages.video.encoding.containers import CONTAINERS
+from stages.results.formats.writer import WHOLE_PEOPLE, ExportTarget, ExportWriter
 
 MOST_IN_A_VIDEO = 255
 """Greatest number of a person in a video of 8 bits."""
@@ -21,11 +18,11 @@ MOST_IN_A_VIDEO = 255
 
 def begin_masks(target: ExportTarget) -> ExportWriter:
     """Grey PNGs, or a lossless video with the number in all three channels."""
-    of = target.masks.of
-    path = Path(target.path)
-    if path.suffix.lower() in CONTAINERS and not path.is_dir():
-        return VideoExport(target, LOSSLESS, lambda result: in_three_channels(mask_image(result, of), target.path))
-    return FilePerFrame(target, ".png", lambda result: png(mask_image(result, of)))
+
+    def image(result: FrameResult) -> U8 | np.ndarray:
+        return mask_image(result, target.masks.of)
+
+    return begin_images(target, image, lambda result: in_three_channels(image(result), target.path))
 
 
 def mask_image(result: FrameResult, of: str) -> U8 | np.ndarray:

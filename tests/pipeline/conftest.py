@@ -47,6 +47,21 @@ def toy_jobs(tmp_path: Path) -> Callable[..., list[Job]]:
     return build
 
 
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A light network that knows nothing: what it finds means nothing, and must be equal."""
+    import torch
+
+    from models.light.architecture.detector import PersonDetector
+    from models.light.architecture.surface_net import SurfaceNet
+    from models.light.architecture.weight_files import write_weights
+
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    torch.manual_seed(0)
+    write_weights(path, PersonDetector().state_dict(), SurfaceNet().state_dict())
+    return path
+
+
 @pytest.fixture
 def serially() -> Run:
     """Runs a configuration in this process."""

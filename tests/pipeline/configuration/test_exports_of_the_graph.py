@@ -8,12 +8,8 @@ from pathlib import Path
 
 import av
 import pytest
-import torch
 from toy_runs import Run
 
-from models.light.architecture.detector import PersonDetector
-from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weight_files import write_weights
 from pipeline.command.arguments import apply_shortcuts, read_arguments
 from pipeline.configuration.config import load_config, read_config, validate
 from pipeline.configuration.conversion import ConfigError
@@ -24,15 +20,6 @@ PLACES = {
     "instances": "raw", "surfaces": "steady", "iuv": "iuv", "iuv_video": "iuv.mkv", "csv": "people.csv",
     "coco": "people.json", "prores": "layer.mov", "bodies": "bodies",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A light network that knows nothing: what it finds means nothing, and must be equal."""
-    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    torch.manual_seed(0)
-    write_weights(path, PersonDetector().state_dict(), SurfaceNet().state_dict())
-    return path
 
 
 def exported(run: Run, root: Path, weights: Path, folder: Path, *changes: str) -> dict[str, str]:

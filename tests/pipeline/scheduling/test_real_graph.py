@@ -14,27 +14,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import torch
 import yaml
 from toy_runs import Run
 
 import pipeline
-from models.light.architecture.detector import PersonDetector
-from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weight_files import write_weights
 from pipeline.configuration.config import RunConfig, load_config
 from pipeline.jobs.inputs import find_inputs
 from pipeline.stage import Job
 from stages import STAGES
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A light network that knows nothing."""
-    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    torch.manual_seed(0)
-    write_weights(path, PersonDetector().state_dict(), SurfaceNet().state_dict())
-    return path
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Self, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -14,26 +15,38 @@ from models.losses.terms import Term
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegionPoints:
-    """M annotated points, each in one region (RoI).
+class PlacedPoints:
+    """M points, each in one region (RoI).
 
     Attributes:
         region_M: int64, row of the regions.
         xy_M2: float32, network pixels of the image.
+    """
+
+    region_M: Tensor
+    xy_M2: Tensor
+
+    def only(self, keep_M: Tensor) -> Self:
+        """The points that a mask or an index selects."""
+        return replace(self, **{spec.name: getattr(self, spec.name)[keep_M] for spec in fields(self)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionPoints(PlacedPoints):
+    """M annotated points.
+
+    Attributes:
         chart_M: int64, 0 background, 1..24.
         uv_M2: float32, 0..1.
         weight_M: float32, weight of the point; 1 for annotated ones.
     """
 
-    region_M: Tensor
-    xy_M2: Tensor
     chart_M: Tensor
     uv_M2: Tensor
     weight_M: Tensor
 
-    def only(self, keep_M: Tensor) -> RegionPoints:
-        """The points that a mask or an index selects."""
-        return RegionPoints(**{spec.name: getattr(self, spec.name)[keep_M] for spec in fields(self)})
+
+Placed = TypeVar("Placed", bound=PlacedPoints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +57,14 @@ class Cells:
     weight_M16: Tensor
 
 
-def visible_points(points: RegionPoints, box_K4: Tensor) -> RegionPoints:
+def visible_points(points: Placed, box_K4: Tensor) -> Placed:
     """The points inside their region, [x0, x1) × [y0, y1)."""
     box_M4 = box_K4[points.region_M]
     inside = (points.xy_M2 >= box_M4[:, :2]) & (points.xy_M2 - box_M4[:, :2] < box_M4[:, 2:] - box_M4[:, :2])
     return points.only(inside.all(dim=1))
 
 
-def point_cells(points: RegionPoints, box_K4: Tensor, map_KChw: Tensor, upsampling: int) -> Cells:
+def point_cells(points: PlacedPoints, box_K4: Tensor, map_KChw: Tensor, upsampling: int) -> Cells:
     """The cells and weights of points in a map that covers the region without a half-cell shift.
 
     Args:

@@ -59,12 +59,18 @@ def draw_batch(seed: int, side: int, coarse: int) -> LossBatch:
 def draw_annotation(rng: np.random.Generator) -> dict[str, Any]:
     """20..89 points anywhere in the box, and 14 rectangles as coarse parts, later ones on top."""
     count = int(rng.integers(20, 90))
+    coarse_LL = draw_coarse(rng)
+    place = [rng.uniform(0, 255.9, count).astype(np.float32) for _ in range(2)]
+    chart = rng.integers(0, CHARTS, count)
+    uv = [rng.uniform(0, 1, count).astype(np.float32) for _ in range(2)]
+    return {"xy_M2": np.stack(place, 1), "chart_M": chart, "uv_M2": np.stack(uv, 1), "coarse_LL": coarse_LL}
+
+
+def draw_coarse(rng: np.random.Generator) -> np.ndarray:
+    """Coarse labels (256, 256) uint8: 14 rectangles, later ones on top."""
     coarse_LL = np.zeros((256, 256), np.uint8)
     for part in range(1, 15):
         left, top = rng.integers(0, 200, 2)
         width, height = rng.integers(10, 56, 2)
         coarse_LL[top : top + height, left : left + width] = part
-    place = [rng.uniform(0, 255.9, count).astype(np.float32) for _ in range(2)]
-    chart = rng.integers(0, CHARTS, count)
-    uv = [rng.uniform(0, 1, count).astype(np.float32) for _ in range(2)]
-    return {"xy_M2": np.stack(place, 1), "chart_M": chart, "uv_M2": np.stack(uv, 1), "coarse_LL": coarse_LL}
+    return coarse_LL

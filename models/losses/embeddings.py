@@ -1,0 +1,115 @@
+"""Losses of continuous surface embeddings (Neverova et al. 2020): hard and soft ones at points, and their cycles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.losses.points import PlacedPoints, point_cells, read_all, visible_points
+from models.losses.terms import Term
+
+UNKNOWN = -1
+"""Vertex of points without a loss."""
+SHORTEST = 1e-6
+"""Embeddings shorter than this are divided by it, not by their length."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VertexPoints(PlacedPoints):
+    """M annotated points. `vertex_M`: int64, vertex of the mesh, or UNKNOWN."""
+
+    vertex_M: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingWeights:
+    """Weights and scales of the losses of embeddings. Defaults: the reference's schedule for people.
+
+    Attributes:
+        vertex: weight of the loss at points.
+        scale: squared distance of embeddings that divides the scores.
+        spread_m: soft loss: distance on the surface, in metres, at which a vertex is as good as 1/e of the true one;
+            0: the hard loss, for which only the nearest vertex is right.
+    """
+
+    vertex: float = 0.6
+    scale: float = 0.01
+    spread_m: float = 0.01
+
+
+def vertex_scores(embedding_ME: Tensor, vertex_VE: Tensor, scale: float) -> Tensor:
+    """Logits (M, V) of each vertex: the negative squared distance of the embeddings, over `scale`.
+
+    Args:
+        embedding_ME: predicted embeddings of any length; vectors of length 1 are compared.
+        vertex_VE: embeddings of the vertices, of length 1.
+    """
+    unit_ME = F.normalize(embedding_ME, dim=1, eps=SHORTEST)
+    squared_MV = (unit_ME**2).sum(1)[:, None] + (vertex_VE**2).sum(1)[None] - 2 * unit_ME @ vertex_VE.T
+    return -squared_MV / scale
+
+
+def vertex_term(
+    embedding_KEhw: Tensor,
+    points: VertexPoints,
+    box_K4: Tensor,
+    vertex_VE: Tensor,
+    weights: EmbeddingWeights,
+    distance_VV: Tensor | None = None,
+    upsampling: int = 1,
+) -> Term:
+    """Cross entropy over the vertices of a mesh, a mean over the points inside of their regions.
+
+    Args:
+        embedding_KEhw: predicted embeddings of K regions, float32.
+        points: annotated points; those with the vertex UNKNOWN have no loss.
+        box_K4: the regions, network pixels.
+        vertex_VE: embeddings of the vertices, of length 1; gradients flow to them.
+        weights: see `EmbeddingWeights`.
+        distance_VV: geodesic distances between vertices, metres: the soft loss, whose target falls with the distance
+            from the annotated vertex. None: the hard loss, whose target is that vertex.
+        upsampling: see `point_cells`.
+    """
+    seen = visible_points(points, box_K4)
+    seen = seen.only(seen.vertex_M != UNKNOWN)
+    embedding_ME = read_all(embedding_KEhw, point_cells(seen, box_K4, embedding_KEhw, upsampling))
+    score_MV = vertex_scores(embedding_ME, vertex_VE, weights.scale)
+    if distance_VV is None:
+        total = F.cross_entropy(score_MV, seen.vertex_M, reduction="sum")
+    else:
+        wanted_MV = torch.softmax(-distance_VV[seen.vertex_M] / weights.spread_m, dim=1)
+        total = F.cross_entropy(score_MV, wanted_MV, reduction="sum")
+    return Term(total, float(len(seen.vertex_M)), weights.vertex)
+
+
+def mesh_cycle(one_VE: Tensor, other_WE: Tensor, one_VV: Tensor, other_WW: Tensor, scale: float) -> Tensor:
+    """How far vertices come back from themselves on the way to another mesh and back, for both meshes (a scalar).
+
+    Args:
+        one_VE, other_WE: embeddings of the vertices of two meshes, of length 1.
+        one_VV, other_WW: geodesic distances within each mesh.
+        scale: divides similarities before the softmax.
+    """
+    there_VW, back_WV = _soft_matches(one_VE @ other_WE.T, scale, scale)
+    return torch.linalg.norm(one_VV * (there_VW @ back_WV)) + torch.linalg.norm(other_WW * (back_WV @ there_VW))
+
+
+def pixel_cycle(embedding_PE: Tensor, cell_P2: Tensor, vertex_VE: Tensor, there: float, back: float) -> Tensor:
+    """How far pixels of a person come back from themselves on the way to the mesh and back (a scalar).
+
+    Args:
+        embedding_PE: predicted embeddings of the person's pixels, of length 1.
+        cell_P2: row and column of these pixels, in cells.
+        vertex_VE: embeddings of the vertices, of length 1.
+        there, back: the same, of the matches from pixels to vertices, and back.
+    """
+    there_PV, back_VP = _soft_matches(embedding_PE @ vertex_VE.T, there, back)
+    squared_PP = ((cell_P2[:, None] - cell_P2[None]).to(embedding_PE.dtype) ** 2).sum(dim=2)
+    return torch.linalg.norm(squared_PP * (there_PV @ back_VP))
+
+
+def _soft_matches(similar_NK: Tensor, there: float, back: float) -> tuple[Tensor, Tensor]:
+    return torch.softmax(similar_NK / there, dim=1), torch.softmax(similar_NK.T / back, dim=1)

@@ -21,6 +21,8 @@ from tests.benchmarks.training.study import OF, record_of
 PAGES = {"study": Path("docs/study.md"), "trainings": Path("docs/benchmarks/trainings.md")}
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 ABSENT = "–"
+SPREAD = 0.003
+"""The least half difference between seeds that a cell states."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +31,13 @@ class Table:
 
     Attributes:
         title: its heading.
-        paper: measures that the paper's columns hold.
-        measures: ours, of every world.
-        worlds: names of worlds.
+        measures: ours by the name of the world; a column a world.
+        paper: measures that the paper's column holds.
         rows: label, row of the record, protocol, and the paper's values where it has some.
     """
 
     title: str
-    measures: tuple[str, ...]
-    worlds: tuple[str, ...]
+    measures: Mapping[str, tuple[str, ...]]
     rows: tuple[Mapping[str, Any], ...]
     paper: tuple[str, ...] = ()
 
@@ -49,8 +49,7 @@ def tables_listed(of: str = "study") -> list[Table]:
     return [
         Table(
             title=one["title"],
-            measures=tuple(one["measures"]),
-            worlds=tuple(one["worlds"]),
+            measures={world: tuple(names) for world, names in one["measures"].items()},
             rows=tuple(one["rows"]),
             paper=tuple(one.get("paper", ())),
         )
@@ -74,7 +73,7 @@ def thousandths(value: float) -> str:
 
 
 def cell(lines: Sequence[Mapping[str, Any]], world: str, protocol: str, measure: str) -> str:
-    """Mean over seeds and half of their range; for one seed its interval; a dash for none."""
+    """Mean over seeds, and half of their range from `SPREAD` on; for one seed its interval; a dash for none."""
     known = [line["scores"].get(world, {}).get(protocol, {}).get(measure) for line in lines]
     values = [one for one in known if one is not None]
     if not values:
@@ -83,29 +82,25 @@ def cell(lines: Sequence[Mapping[str, Any]], world: str, protocol: str, measure:
         value, low, high = values[0]
         return f"{thousandths(value)} [{thousandths(low)}, {thousandths(high)}]"
     centres = [value for value, _, _ in values]
-    return f"{thousandths(sum(centres) / len(centres))} ± {thousandths((max(centres) - min(centres)) / 2)}"
+    mean, spread = sum(centres) / len(centres), (max(centres) - min(centres)) / 2
+    return thousandths(mean) + (f" ± {thousandths(spread)}" if round(spread, 3) >= SPREAD else "")
 
 
 def markdown(table: Table, record: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     """A table as lines of Markdown; rows that are not trained yet hold dashes."""
-    ours = [(world, measure) for world in table.worlds for measure in table.measures]
-    head = [
-        "",
-        *(f"`{world}` {measure}" for world, measure in ours),
-        *(f"paper {name}" for name in table.paper),
-        "seeds",
-        "min",
-    ]
+    head = ["", *(f"`{world}` {', '.join(names)}" for world, names in table.measures.items())]
+    head += [f"paper {', '.join(table.paper)}"] if table.paper else []
+    head += ["min"]
     lines = [f"### {table.title}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in table.rows:
         trained = record.get(row["row"], [])
-        cells = [cell(trained, world, row["protocol"], measure) for world, measure in ours]
-        cells += [
-            thousandths(value) if isinstance(value, float) else ABSENT
-            for value in row.get("paper", [None] * len(table.paper))
+        cells = [
+            ", ".join(cell(trained, world, row["protocol"], name) for name in names)
+            for world, names in table.measures.items()
         ]
-        minutes = f"{sum(one['cpu_minutes'] for one in trained) / len(trained):.1f}" if trained else ABSENT
-        lines.append("| " + " | ".join([row["label"], *cells, str(len(trained)), minutes]) + " |")
+        cells += [", ".join(map(thousandths, row["paper"])) if "paper" in row else ABSENT] if table.paper else []
+        cells += [f"{sum(one['cpu_minutes'] for one in trained) / len(trained):.0f}" if trained else ABSENT]
+        lines.append("| " + " | ".join([row["label"], *cells]) + " |")
     return [*lines, ""]
 
 

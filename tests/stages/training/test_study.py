@@ -129,16 +129,16 @@ def test_what_stands_in_the_record_is_not_done_again() -> None:
 
 
 def test_tables_stand_beside_the_papers_and_say_what_is_not_there(tmp_path: Path) -> None:
-    """Two seeds are a mean with half of their difference, one its interval, none a dash."""
+    """Two seeds are a mean with half of their difference where that is large, one its interval, none a dash."""
 
     def line(row: str, seed: int, value: float) -> str:
         scores = {"val": {"given": {"AUC10": [value, value - 0.01, value + 0.02]}}}
         return json.dumps({"row": row, "seed": seed, "cpu_minutes": 8.0, "scores": scores})
 
     record = tmp_path / "study.jsonl"
-    record.write_text(
-        "\n".join([line("person", 0, 0.9), line("person", 0, 0.3), line("person", 1, 0.4), line("sr", 0, 0.1)])
-    )
+    runs = [("person", 0, 0.9), ("person", 0, 0.3), ("person", 1, 0.4), ("sr", 0, 0.1)]
+    runs += [("sr_up", 0, 0.2), ("sr_up", 1, 0.204)]
+    record.write_text("\n".join(line(*run) for run in runs))
     page = tmp_path / "study.md"
     page.write_text(f"before\n{study_tables.BEGIN}\nold\n{study_tables.END}\nafter\n")
     assert study_tables.main(["--record", str(record), "--page", str(page)]) == 0
@@ -148,10 +148,10 @@ def test_tables_stand_beside_the_papers_and_say_what_is_not_there(tmp_path: Path
         cells[1].strip(): [cell.strip() for cell in cells[2:-1]]
         for cells in (one.split("|") for one in text.splitlines() if one.startswith("| "))
     }
-    assert rows["sparse points"][:2] == [".350 ± .050", "–"]
-    assert rows["sparse points"][4:] == [".378", ".614", "2", "8.0"]
-    assert rows["SR: renderings of another domain"][0] == ".100 [.090, .120]"
-    assert rows["UP: fitted bodies"] == ["–", "–", "–", "–", ".146", ".319", "0", "–"]
+    assert rows["sparse points"] == [".350 ± .050, –", "–", ".378, .614", "8"]
+    assert rows["SR: renderings"][0] == ".100 [.090, .120], –"
+    assert rows["SR + UP"][0] == ".202, –"
+    assert rows["UP: fitted bodies"] == ["–, –", "–", ".146, .319", "–"]
 
 
 def test_every_table_shows_rows_that_are_trained() -> None:

@@ -31,6 +31,7 @@ STAGES: dict[str, str] = {
     "read_journal": "stages.studio.read_journal:ReadJournal",
     "merge_annotations": "stages.studio.merge_annotations:MergeAnnotations",
     "live_decode": "stages.live.live_decode:LiveDecode",
+    "paint_live": "stages.live.paint_live:PaintLive",
     "send_vmc": "stages.live.send_vmc:SendVmc",
     "preview": "stages.live.preview:Preview",
     "live_output": "stages.live.live_output:LiveOutput",

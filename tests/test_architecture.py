@@ -261,11 +261,11 @@ def test_nothing_stands_outside_of_the_rooms() -> None:
 
 
 MOST_LINES = {
-    "pipeline": 12_500, "stages": 45_300, "models": 26_900, "densepose_video": 100, "tools": 2_800, "tests": 60_000,
+    "pipeline": 12_500, "stages": 45_450, "models": 26_900, "densepose_video": 100, "tools": 2_800, "tests": 60_000,
 }
 """Lines of Python in each room. A cap falls, or rises by the lines of a new feature that the changelog names;
 `docs/design.md` states the aim."""
-MOST_DOCUMENT_BYTES = 344_000
+MOST_DOCUMENT_BYTES = 344_600
 
 
 def test_rooms_grow_no_further() -> None:

@@ -50,6 +50,13 @@ class PaintCount:
             body_pixels=self.body_pixels + body_share * pixels,
         )  # fmt: skip
 
+    def __add__(self, other: PaintCount) -> PaintCount:
+        """Both together."""
+        return PaintCount(
+            people=self.people + other.people, by_body=self.by_body + other.by_body,
+            pixels=self.pixels + other.pixels, body_pixels=self.body_pixels + other.body_pixels,
+        )  # fmt: skip
+
     def shares(self) -> dict[str, dict[str, float]]:
         """Shares painted by the body, for the report."""
         if not self.pixels:
@@ -122,7 +129,7 @@ class Render(Stage):
         """`fit` for the styles that draw fitted bodies; and `paint_bodies` for textures that are painted by them."""
         if config.paint != "surface" and "texture" in config.styles:
             return ("fit", "paint_bodies")
-        return ("fit",) if any(style in BODY_STYLES for style in config.styles) else ()
+        return ("fit",) if draws_bodies(config) else ()
 
     @classmethod
     def announce(cls, config: Config) -> Sequence[str]:
@@ -146,7 +153,7 @@ class Render(Stage):
             None if style in BODY_STYLES else painter_of(style, _settings_of(config, style)) for style in config.styles
         ]
         self._atlases = _atlases(config) if _wears_atlas(config) else None
-        self._painted = PaintCount()
+        self.painted = PaintCount()
 
     def __call__(
         self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None,
@@ -215,14 +222,14 @@ class Render(Stage):
         if self.config.paint == "surface" or (self.config.paint == "auto" and paint is not None and paint.misfit):
             paint = None
         share = 0.0 if paint is None else paint.body_share
-        self._painted = self._painted.with_person(cv2.countNonZero(surface.labels_hw), share)
+        self.painted = self.painted.with_person(cv2.countNonZero(surface.labels_hw), share)
         if paint is None:
             return None
         return replace(surface, labels_hw=paint.labels_hw, uv_2hw=paint.uv_2hw)
 
     def summary(self) -> Mapping[str, Any]:
         """`painted_by_body`: shares of people over all frames, and of their pixels; empty where none was tried."""
-        return self._painted.shares()
+        return self.painted.shares()
 
     def _paint(self, canvas: FrameCanvas, painter: PersonPainter | None, drawn: list[DrawnPerson]) -> None:
         """Fill a canvas with its background and people; the style `none` always shows the frame."""
@@ -249,6 +256,11 @@ class Render(Stage):
         ]
         settings = _settings_of(self.config, style)
         paint_bodies(canvas, style, drawn, settings.opacity, settings.kept_256)
+
+
+def draws_bodies(config: Render.Config) -> bool:
+    """Whether a style draws the fitted bodies themselves."""
+    return any(style in BODY_STYLES for style in config.styles)
 
 
 def _wears_atlas(config: Render.Config) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.stage import Job, Stage
 from stages.bodies.body_paints import BodyPaints
-from stages.drawing.render import Render
+from stages.drawing.render import Render, draws_bodies
 from stages.live.latest_frame import LatestFrame
 from stages.live.page import Page
 from stages.live.page_access import is_loopback
@@ -21,7 +21,7 @@ from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
 class Preview(Stage):
     """Draws people into the frames in the configured style, or in the one that a viewer of the page has chosen."""
 
-    optional_stages = Render.optional_stages
+    optional_stages = (*Render.optional_stages, "paint_live")
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -56,8 +56,11 @@ class Preview(Stage):
 
     @classmethod
     def needs(cls, config: Config) -> Sequence[str]:
-        """As `render`, for the style at the start."""
-        return Render.needs(config.render)
+        """As `render`, for the style at the start; with `auto` bodies are painted while frames come in time."""
+        needed = Render.needs(config.render)
+        if config.render.paint != "auto" or "paint_bodies" not in needed:
+            return needed
+        return (*(("fit",) if draws_bodies(config.render) else ()), "paint_live")
 
     @classmethod
     def result_settings(cls, config: Config) -> dict[str, Any]:
@@ -100,6 +103,10 @@ class Preview(Stage):
     def blank(self, job: Job, frames: FrameChunk, *others: Any) -> Overlay:
         """The frames without a drawing."""
         return Overlay(rgb_THW3=frames.rgb_THW3)
+
+    def summary(self) -> Mapping[str, Any]:
+        """`painted_by_body`, as of `render`."""
+        return self._switcher.painted.shares()
 
     def close(self) -> None:
         """Stop the page."""

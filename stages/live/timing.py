@@ -15,6 +15,11 @@ BIN_RATIO = 1.05
 """Ratio of neighbouring bin bounds: percentiles of a whole run are at most 5 % too high."""
 BOUNDS_S = tuple(0.001 * BIN_RATIO**k for k in range(235))
 """Upper bounds of the bins, from 1 ms to 91 s."""
+DROP_SHARE, WINDOW_S, LEAST_FRAMES = 0.1, 2.0, 8
+"""Frames come late where this share of those that were received in a window was dropped; shorter windows, or those with
+fewer frames, decide nothing."""
+PAUSE_S, LONGEST_PAUSE_S = 10.0, 300.0
+"""Seconds on time before a pause ends: the first pause, and the longest."""
 
 
 class LiveClock:
@@ -113,3 +118,51 @@ class LatencyHistogram:
         """Exact percentile over the latest `RECENT_FRAMES` frames, seconds; 0 without frames."""
         ordered = sorted(self._recent_s)
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+
+
+class LatencyPause:
+    """Says when costly work pauses because frames come late, and when it is tried again.
+
+    A pause begins after a window in which frames came late, and ends after `PAUSE_S` seconds on time. The next pause
+    is twice as long, unless the work went on for longer than the pause before it lasted. The first window decides
+    nothing: networks are still being loaded.
+    """
+
+    def __init__(self) -> None:
+        self.paused = False
+        self._pause_s = PAUSE_S
+        self._since_s = 0.0
+        self._window: tuple[float, int, int] | None = None
+        self._warm = False
+
+    def __call__(self, captured_s: float, received: int, dropped: int) -> bool:
+        """Whether the work pauses in this frame.
+
+        Args:
+            captured_s: when the frame came, seconds.
+            received, dropped: frames so far, and how many of them were dropped.
+        """
+        if self._window is None:
+            self._window, self._since_s = (captured_s, received, dropped), captured_s
+        start_s, had_received, had_dropped = self._window
+        if captured_s - start_s >= WINDOW_S and received - had_received >= LEAST_FRAMES:
+            late = (dropped - had_dropped) >= DROP_SHARE * (received - had_received)
+            self._window = captured_s, received, dropped
+            if self._warm:
+                self._decide(captured_s, late)
+            self._warm = True
+        return self.paused
+
+    def _decide(self, now_s: float, late: bool) -> None:
+        """Begin or end a pause after a window."""
+        lasted_s = now_s - self._since_s
+        if self.paused:
+            if late:
+                self._since_s = now_s
+            elif lasted_s >= self._pause_s:
+                self.paused, self._since_s = False, now_s
+                self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        elif late:
+            self.paused, self._since_s = True, now_s
+        elif lasted_s >= self._pause_s:
+            self._pause_s = PAUSE_S

@@ -16,7 +16,7 @@ from models.surface.atlas_file import AtlasBuilder, load_atlas
 from pipeline.stage import StageError
 from stages.bodies.body_paints import BodyPaints
 from stages.drawing.person_atlases import PersonAtlases, is_video_file
-from stages.drawing.render import SIDE_BY_SIDE, Render
+from stages.drawing.render import SIDE_BY_SIDE, PaintCount, Render
 from stages.drawing.styles import STYLES
 from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
 
@@ -59,6 +59,7 @@ class StyleSwitcher:
         self._lock = threading.Lock()
         self._working = Render(config, threads=threads)
         self._requested = self._working
+        self._painted = PaintCount()
         styles = config.styles
         beside = len(styles) > 1 and styles[0] == "none"
         self.style = self._working_style = ViewStyle(style=styles[-1], beside=beside, opacity=config.opacity)
@@ -92,8 +93,15 @@ class StyleSwitcher:
                 self._requested, self.style = self._working, self._working_style
             (overlay,) = self._working(frames, people, surfaces, bodies, paints)
             return overlay
+        if requested is not self._working:
+            self._painted += self._working.painted
         self._working, self._working_style = requested, style
         return overlay
+
+    @property
+    def painted(self) -> PaintCount:
+        """How many people were painted, and how many of them by the body."""
+        return self._painted + self._working.painted
 
     def change(self, request: Mapping[str, Any]) -> ViewStyle:
         """Change the style from the next frame on.

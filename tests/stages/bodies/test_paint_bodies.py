@@ -106,8 +106,8 @@ def test_bodies_are_fitted_for_textures_alone() -> None:
     assert Render.needs(Render.Config()) == ()
     assert Render.needs(Render.Config(paint="auto", style="parts")) == ()
     assert Render.needs(Render.Config(paint="auto", style="none+texture")) == ("fit", "paint_bodies")
-    for name in ("video", "live", "render"):
-        plan = load_config(name, ["render.paint=auto"], STAGES)
+    for name, paint in (("video", "auto"), ("live", "body"), ("render", "auto")):
+        plan = load_config(name, [f"render.paint={paint}"], STAGES)
         (stages,) = [lane.stages for lane in plan.settings.lanes.values() if "paint_bodies" in lane.stages]
         at = stages.index("paint_bodies")
         assert stages[at - 1] == "fit" and stages[at + 1] in ("render", "preview")

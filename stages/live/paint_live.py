@@ -1,0 +1,85 @@
+"""Painting through bodies in live runs: fits and paints only while frames come in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pipeline.stage import Stage
+from stages.bodies.body_paints import BodyPaints
+from stages.bodies.fit import FitBodies
+from stages.bodies.paint_bodies import PaintBodies
+from stages.live.payloads import Captured
+from stages.live.timing import LatencyPause
+from stages.payloads import Bodies, FrameChunk, People, Surfaces
+
+LENGTH_BYTES = 8
+
+
+class PaintLive(Stage):
+    """Fits bodies and paints by them, as `fit` and `paint_bodies` do; nobody is painted so while frames come late.
+
+    Where something else of the run needs fitted bodies, those of `fit` are used.
+    """
+
+    ordered = True
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Config:
+        """How bodies are fitted and painted.
+
+        Attributes:
+            fit: the `fit:` section; live frames wait for no later ones.
+            paint_bodies: the `paint_bodies:` section.
+        """
+
+        fit: FitBodies.Config = field(default_factory=FitBodies.Config)
+        paint_bodies: PaintBodies.Config = field(default_factory=PaintBodies.Config)
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """A new stream without people."""
+        super().__init__(config, threads=threads)
+        self._pauses = LatencyPause()
+        self._fit = FitBodies(replace(config.fit, look_ahead=0), threads=threads)
+        self._paint = PaintBodies(config.paint_bodies, threads=threads)
+        self._frames = self._late = 0
+
+    def __call__(
+        self, frames: FrameChunk, people: People, surfaces: Surfaces, captured: Captured, bodies: Bodies | None = None
+    ) -> Iterator[BodyPaints]:
+        """The paints of a chunk's people; None for all of them while frames come late.
+
+        Raises StageError for a focal length that is impossible for these frames.
+        """
+        self._frames += len(frames)
+        if self._pauses(captured.captured_s, captured.received, captured.dropped):
+            self._late += len(frames)
+            yield BodyPaints(people=(None,) * len(surfaces))
+            return
+        if bodies is None:
+            (bodies,) = self._fit(frames, people, surfaces)
+        yield from self._paint(frames, people, surfaces, bodies)
+
+    def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, *others: Any) -> BodyPaints:
+        """Nobody."""
+        return BodyPaints(people=(None,) * (0 if surfaces is None else len(surfaces)))
+
+    def state(self) -> bytes:
+        """The states of the fit, after its length, and of the painting; lateness is measured anew."""
+        fit = self._fit.state()
+        return len(fit).to_bytes(LENGTH_BYTES, "big") + fit + self._paint.state()
+
+    def restore(self, state: bytes) -> None:
+        """Continue from what `state` returned."""
+        end = LENGTH_BYTES + int.from_bytes(state[:LENGTH_BYTES], "big")
+        self._fit.restore(state[LENGTH_BYTES:end])
+        self._paint.restore(state[end:])
+
+    def summary(self) -> Mapping[str, Any]:
+        """`notes`: in how many frames textures were painted by the surface because frames came late."""
+        if not self._late:
+            return {}
+        late = f"in {self._late} of {self._frames} frames textures were painted without fitted bodies"
+        remedy = "live_decode.max_size makes frames smaller, render.paint=surface never fits"
+        return {"notes": [f"{late}, because frames came late; {remedy}"]}

@@ -11,7 +11,7 @@ import numpy as np
 from models.animation.bvh_writer import bvh_text
 from models.animation.gltf_clip import INSTANT, ClipSpan
 from models.animation.gltf_writer import CLIP_NAME, AnimatedPerson, SceneCamera, gltf_bytes
-from models.animation.placement import frame_steps, transform_to_origin, without_path
+from models.animation.placement import transform_to_origin, without_path
 from models.animation.rest_poses import RestPose
 from models.animation.rig_keys import rig_keys
 from models.animation.rig_motion import rig_parts
@@ -24,6 +24,7 @@ from models.body.body_motion import BodyMotion
 from models.errors import ModelError
 from models.motion.angle_table import CONTACTS, angle_rows
 from models.motion.foot_contact import contact_runs
+from models.time_steps import frame_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from models.animation.animation_clip import AnimationClip
 from models.animation.c3d_writer import c3d_bytes
 from models.animation.mot_writer import mot_text
-from models.animation.placement import frame_steps, without_path
+from models.animation.placement import without_path
 from models.animation.skin_markers import marker_motion
 from models.animation.smpl_layout import smpl_bytes
 from models.animation.trc_writer import trc_text
+from models.time_steps import frame_steps
 
 MOCAP_SUFFIXES = (".trc", ".c3d", ".mot", ".npz")
 

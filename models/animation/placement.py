@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
@@ -13,30 +13,8 @@ from models.body.body_motion import BodyMotion
 from models.body.pose_library import headings
 from models.body.rotation_vectors import unit_quaternions
 
-JITTER = 0.1
-"""Frames count as evenly spaced if they differ from a regular grid by at most this share of a step: containers round
-time stamps."""
 SAME_TIME_S = 1e-6
 """Seconds: frames whose times differ by less are not interpolated."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameSteps:
-    """The time step between frames, seconds, and whether all steps are equal."""
-
-    seconds: float
-    equal: bool
-
-
-def frame_steps(second_T: F64) -> FrameSteps:
-    """The time step of frames at these seconds; 1/30 s for a single frame."""
-    if len(second_T) < 2:
-        return FrameSteps(seconds=1 / 30, equal=True)
-    step = (second_T[-1] - second_T[0]) / (len(second_T) - 1)
-    grid_T = second_T[0] + step * np.arange(len(second_T))
-    if np.abs(second_T - grid_T).max() <= JITTER * step:
-        return FrameSteps(seconds=float(step), equal=True)
-    return FrameSteps(seconds=float(np.median(np.diff(second_T))), equal=False)
 
 
 def resampled(motion: BodyMotion, step: float) -> BodyMotion:

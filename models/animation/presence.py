@@ -6,6 +6,7 @@ import numpy as np
 
 from models.arrays import F64, U8, Bool, Index
 from models.body.body_motion import BRIDGED, HIDDEN, SEEN
+from models.time_steps import frame_steps
 
 
 def nearest_frames(old_T: F64, new_T: F64) -> Index:
@@ -50,7 +51,7 @@ def visibility_keys(second_T: F64, shown_T: Bool, start: float, end: float) -> t
         second_T, shown_T: frames of the person, and whether the person is shown in them.
         start, end: times of the first and the last frame of the file.
     """
-    step = float(np.median(np.diff(second_T))) if len(second_T) > 1 else 0.0
+    step = frame_steps(second_T).seconds
     spans = shown_spans(shown_T)
     keys = {0.0: bool(spans) and second_T[spans[0][0]] <= start + step / 4}
     for first, last in spans:

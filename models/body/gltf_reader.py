@@ -15,6 +15,7 @@ from models.body.glb_document import GlbDocument, item_of, parsed_glb
 from models.body.skeletal_motion import SkeletalMotion, require_coordinates, require_motion_size
 from models.errors import ModelError
 from models.files.bounded_file import read_bounded
+from models.time_steps import FRAME_S
 
 MAX_GLB_BYTES = 512 * 2**20
 """Larger files are refused."""
@@ -26,7 +27,7 @@ STRUCTURE = (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, s
 Channels = Mapping[tuple[int, str], tuple[F64, F64]]
 
 
-def read_gltf_motions(path: Path, root: str, frame_time: float = 1 / 30) -> dict[str, SkeletalMotion]:
+def read_gltf_motions(path: Path, root: str, frame_time: float = FRAME_S) -> dict[str, SkeletalMotion]:
     """The animations of a GLB file by name: motions of the node `root` and all nodes below it.
 
     The length of a bone is constant: translations are read of the root only. Rotations and translations of nodes above

@@ -15,9 +15,8 @@ from models.body.seen_parts import LEAST_WEIGHT, whole_body_seen
 from models.fitting.correspondences import Correspondences, SurfaceOfPerson, correspondences
 from models.fitting.least_squares import FitProblem, PoseGaussian, library_prior, minimized_pose
 from models.fitting.surface_fit import MIN_SURFACE_POINTS, SurfaceFitSettings, fitted_body, pose_from_scratch
+from models.time_steps import FRAME_S, remaining
 
-REFERENCE_RATE = 30.0
-"""Frames per second. Settings state what happens from frame to frame at this rate."""
 LONGEST_STEP_S = 0.2
 """Seconds. A longer step between two fits counts as this long for the shape: the person was hidden part of the time."""
 
@@ -153,18 +152,10 @@ def expected_pose(known: TrackedBody, second: float, velocity: float) -> Reduced
     )
 
 
-def remaining(share: float, seconds: float) -> float:
-    """What remains of 1 after some seconds, if a share of it remains after 1/30 s.
-
-    Times of frames are rounded, so that steps of 1/30 s give exactly the share.
-    """
-    return share ** round(REFERENCE_RATE * seconds, 4)
-
-
 def _continued(known: TrackedBody, problem: FitProblem, second: float, settings: TrackFitSettings) -> ReducedPose:
     """The fit that starts at the predicted pose. Its prior is narrower: it also prefers poses near the prediction."""
     expected = expected_pose(known, second, settings.velocity)
-    spread = settings.rotation_spread * np.sqrt(max(REFERENCE_RATE * (second - known.second), 0.25))
+    spread = settings.rotation_spread * np.sqrt(max((second - known.second) / FRAME_S, 0.25))
     drawn = prior_near(problem.prior, rotation_logarithm(expected.rotation_R33[1:]).ravel(), spread)
     kernel_widths = [2 * settings.fit.last_width, settings.fit.last_width]
     return minimized_pose(problem.with_prior(drawn), expected, kernel_widths, settings.steps)[0]

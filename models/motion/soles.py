@@ -10,6 +10,7 @@ import numpy as np
 from models.arrays import F32, F64, Index
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
+from models.time_steps import frame_steps
 
 PATCHES = ("heel.L", "ball.L", "heel.R", "ball.R")
 """Parts of the soles, in order. The ball's part includes the toes."""
@@ -92,5 +93,5 @@ def sole_centres(motion: BodyMotion) -> F64:
 
 
 def motion_frame_rate(motion: BodyMotion) -> float:
-    """Frames per second, from the median time between frames; 1 for a single frame."""
-    return 1 / float(np.median(np.diff(motion.second_T))) if len(motion.second_T) > 1 else 1.0
+    """Frames per second, see `models.time_steps.frame_steps`."""
+    return 1 / frame_steps(motion.second_T).seconds

@@ -20,8 +20,8 @@ from models.animation.animation_clip import (
     moved_to_origin,
 )
 from models.animation.mocap_files import MOCAP_SUFFIXES, clip_as_mocap
-from models.animation.placement import frame_steps
 from models.animation.viewer_page import VideoPicture, viewer_page
+from models.time_steps import frame_steps
 from pipeline.stage import Job, Stage, StageError, fitting_name
 from stages.bodies.animation_atlas import animation_atlas
 from stages.bodies.animation_files import write_files

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from models.animation.placement import frame_steps
 from models.animation.viewer_page import VideoPicture
 from models.body.fitted_body import FittedBody
 from models.motion.camera_estimation import BackgroundMatch, estimated_camera
 from models.motion.vertical_lines import steep_lines
+from models.time_steps import frame_steps
 from stages.bodies.person_record import PersonRecord
 from stages.bodies.shot_cameras import ShotCamera, shot_of
 from stages.payloads import F32, U8

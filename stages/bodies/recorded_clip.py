@@ -9,7 +9,7 @@ import numpy as np
 
 from models.animation.animation_clip import AnimationClip
 from models.animation.gltf_writer import SceneCamera
-from models.animation.placement import FrameSteps, frame_steps, resampled
+from models.animation.placement import resampled
 from models.animation.presence import nearest_frames, presence_in_video
 from models.arrays import F32, F64, Bool
 from models.body.body_motion import BRIDGED, SEEN, BodyMotion
@@ -20,6 +20,7 @@ from models.motion.grounding import grounded_motion
 from models.motion.shared_floor import shared_floor
 from models.motion.smoothing import smoothed_motion
 from models.motion.up_direction import UpSource
+from models.time_steps import FrameSteps, frame_steps
 from stages.bodies.body_height import resized, standing_height
 from stages.bodies.person_record import PersonRecord
 from stages.bodies.recorded_bodies import RecordedBodies

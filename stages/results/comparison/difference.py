@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.time_steps import frame_steps
 from stages.payloads import F32, I64
 from stages.results.comparison.poses import Performance, mean_where_seen
 
@@ -39,7 +40,7 @@ def difference_at(a: Performance, b: Performance, shift: float) -> Difference:
 
     A frame of B counts if it is no farther away than the interval between B's frames.
     """
-    reach = float(np.median(np.diff(b.second_T))) if len(b) > 1 else np.inf
+    reach = frame_steps(b.second_T).seconds * (1 + 1e-6) if len(b) > 1 else np.inf
     shifted_T = b.second_T + shift
     after_T = np.clip(np.searchsorted(shifted_T, a.second_T), 1, max(len(b) - 1, 1))
     before_T = after_T - 1

@@ -17,8 +17,8 @@ import av.container
 import av.video.stream
 from av.stream import Stream
 
+from models.time_steps import nominal_ticks
 from stages.video.decoding.demuxing import frame_rate, packets_of
-from stages.video.decoding.timestamps import nominal_ticks
 
 BACKWARD_S, FORWARD_S = Fraction(1, 10), Fraction(10)
 """A DTS that is this much earlier or later than the one before begins a part with another clock; FFmpeg's programs use

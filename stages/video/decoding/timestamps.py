@@ -7,16 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-FALLBACK_RATE = Fraction(25)
-"""Frames per second where a container states no rate; as FFmpeg assumes for raw streams."""
-
 MP4_MIN_TIMESCALE = 10_000
 MAX_TIMESCALE = 2**31 - 1
-
-
-def nominal_ticks(rate: Fraction | None, time_base: Fraction) -> Fraction:
-    """Exact duration of one frame in ticks of `time_base` at `rate` frames per second."""
-    return 1 / ((rate or FALLBACK_RATE) * time_base)
 
 
 class PtsRepair:

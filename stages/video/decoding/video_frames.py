@@ -11,6 +11,7 @@ import av.video.stream
 
 from models.arrays import U8
 from models.files.png_text import left_out_text
+from models.time_steps import nominal_ticks
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.decoding.color_conversion import ToRgb, tags_of
@@ -39,7 +40,7 @@ from stages.video.decoding.paths_and_urls import is_url
 from stages.video.decoding.resizing import size_within
 from stages.video.decoding.seeking import SEEK_FROM_S, can_seek_accurately, seek_accurately
 from stages.video.decoding.stream_selection import default_video_stream, discard_other_streams, has_other_programs
-from stages.video.decoding.timestamps import PtsRepair, nominal_ticks
+from stages.video.decoding.timestamps import PtsRepair
 
 
 class VideoFrames:

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import av.container
 
+from models.time_steps import nominal_ticks
 from pipeline.stage import StageError
 from stages.payloads import VideoInfo
 from stages.video.decoding.demuxing import open_container
@@ -20,7 +21,6 @@ from stages.video.decoding.timestamps import (
     TickMap,
     coded_time,
     durations,
-    nominal_ticks,
     output_time_base,
     strictly_increasing,
 )

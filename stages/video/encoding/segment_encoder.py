@@ -21,10 +21,11 @@ import numpy as np
 from av.bitstream import BitStreamFilterContext
 
 from models.arrays import U8
+from models.time_steps import FALLBACK_RATE
 from pipeline.stage import StageError
 from stages.video.decoding.color_conversion import ColorTags, FromRgb
 from stages.video.decoding.resizing import resize_to
-from stages.video.decoding.timestamps import FALLBACK_RATE, reorder_delay
+from stages.video.decoding.timestamps import reorder_delay
 from stages.video.encoding.atomic_writes import sync_folder
 from stages.video.encoding.containers import Container
 from stages.video.encoding.segment_file import SegmentFile

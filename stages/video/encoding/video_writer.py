@@ -9,10 +9,10 @@ from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
 
+from models.time_steps import nominal_ticks
 from pipeline.stage import StageError
 from stages.payloads import U8, SegmentWritten, VideoInfo
 from stages.video.decoding.color_conversion import RGB_TAGS, ColorTags
-from stages.video.decoding.timestamps import nominal_ticks
 from stages.video.encoding.codec_options import Preset, encoder_options, with_memory_bounded
 from stages.video.encoding.concatenation import ConcatenatedVideo, concatenate_segments
 from stages.video.encoding.containers import (

@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from models.animation.placement import frame_steps
 from models.arrays import F64, Bool, Float
 from models.body.body_motion import BodyMotion
 from models.body.open_body import bones_over_time, load_body
@@ -31,6 +30,7 @@ from models.motion.foot_lock import locked_feet
 from models.motion.ground import upright
 from models.motion.grounding import GroundedMotion, grounded_motion
 from models.motion.soles import soles_over_time
+from models.time_steps import frame_steps
 from pipeline.stage import Job
 from stages.bodies.fit import FitBodies
 from stages.bodies.recorded_bodies import RecordedBodies

@@ -8,27 +8,23 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from models.animation.placement import frame_steps, resampled, transform_to_origin, without_path
+from models.animation.placement import resampled, transform_to_origin, without_path
+from models.time_steps import frame_steps
 from tests.models.animation.clips import library_motion
 
 pytestmark = pytest.mark.quick
-
-
-def test_regular_frames_keep_their_exact_step() -> None:
-    second_T = np.arange(100) * 1001 / 30000
-    steps = frame_steps(second_T)
-    assert steps.equal and abs(steps.seconds - 1001 / 30000) < 1e-12
-    assert frame_steps(np.round(second_T, 3)).equal, "a container that counts milliseconds"
-    assert not frame_steps(np.delete(second_T, [10, 11, 12])).equal
-    assert frame_steps(np.array([3.0])).seconds == pytest.approx(1 / 30)
 
 
 def test_irregular_frames_are_resampled_along_the_motion() -> None:
     motion = library_motion(frames=40)
     kept = np.delete(np.arange(40), [7, 8, 21])
     thinned = replace(
-        motion, rotation_TK33=motion.rotation_TK33[kept], root_T3=motion.root_T3[kept], second_T=motion.second_T[kept],
-        confidence_TJ=motion.confidence_TJ[kept], presence_T=motion.presence_T[kept],
+        motion,
+        rotation_TK33=motion.rotation_TK33[kept],
+        root_T3=motion.root_T3[kept],
+        second_T=motion.second_T[kept],
+        confidence_TJ=motion.confidence_TJ[kept],
+        presence_T=motion.presence_T[kept],
     )
     found = resampled(thinned, frame_steps(thinned.second_T).seconds)
     np.testing.assert_allclose(found.second_T, motion.second_T, atol=1e-9)

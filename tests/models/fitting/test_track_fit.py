@@ -12,7 +12,7 @@ from models.body.body_pose import posed_keypoints
 from models.body.open_body import KEYPOINT_NAMES, load_body
 from models.body.rotation_vectors import rotation_exponential
 from models.fitting.surface_fit import EXACT
-from models.fitting.track_fit import TrackedBody, TrackFitSettings, remaining, tracked_body
+from models.fitting.track_fit import TrackedBody, TrackFitSettings, tracked_body
 
 FPS, FRAMES = 30.0, 16
 SETTINGS = TrackFitSettings(fit=EXACT)
@@ -101,13 +101,6 @@ def settled_at(shapes: list[np.ndarray], rate: float) -> float:
     """The second from which the shape is constant."""
     changes = [t + 1 for t in range(len(shapes) - 1) if not np.array_equal(shapes[t], shapes[t + 1])]
     return max(changes, default=0) / rate
-
-
-def test_what_remains_is_the_same_after_the_same_time_at_any_frame_rate() -> None:
-    assert remaining(0.7, 1 / 30) == 0.7, "frames at 30 per second keep their bytes"
-    for rate in (5, 30, 120):
-        share = np.prod([remaining(0.7, 1 / rate)] * (2 * rate // 5))
-        assert share == pytest.approx(0.7**12)
 
 
 def test_a_body_that_is_seen_whole_later_corrects_the_shape(kick: list[RenderedPerson]) -> None:

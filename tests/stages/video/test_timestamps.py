@@ -11,12 +11,12 @@ import av
 import numpy as np
 import pytest
 
+from models.time_steps import nominal_ticks
 from stages.video.decoding.timestamps import (
     PtsRepair,
     TickMap,
     coded_time,
     durations,
-    nominal_ticks,
     output_time_base,
     reorder_delay,
     strictly_increasing,

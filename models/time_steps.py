@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from models.arrays import F64
+from models.arrays import Float
 
 FRAME_S = 1 / 30
 """Seconds. Shares and speeds are stated for frames of this length; a single frame lasts as long."""
@@ -30,7 +30,7 @@ class FrameSteps:
     equal: bool
 
 
-def frame_steps(second_T: F64) -> FrameSteps:
+def frame_steps(second_T: Float) -> FrameSteps:
     """The time step of frames at these ascending seconds; `FRAME_S` for a single frame."""
     if len(second_T) < 2:
         return FrameSteps(seconds=FRAME_S, equal=True)

@@ -1,6 +1,6 @@
 """A coarse mesh of the open body with its charts, on which textures are carried into the picture.
 
-Its vertices are some of the body's, so they move as the body does. `bake_painting_mesh.py` writes the file.
+Its vertices are some of the body's, so they move as the body does. `tools.bake_painting_mesh` writes the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from models.surface.charted_mesh import ChartedMesh
 
 PAINTING_MESH_FILE = Path(__file__).with_name("painting_mesh.npz")
 FORMAT = 2
-REMEDY = "create it: python -m models.painting.bake_painting_mesh"
+REMEDY = "create it: python -m tools.bake_painting_mesh"
 ANCHORS, NEAREST, SPREAD_M = 600, 6, 0.05
 """Number of anchors, how many of them each vertex follows, and the standard deviation of their weights, metres."""
 FACE_CELLS = 64

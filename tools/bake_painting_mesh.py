@@ -1,4 +1,4 @@
-"""Makes `painting_mesh.npz`: `python -m models.painting.bake_painting_mesh [OUT]`.
+"""Makes `painting_mesh.npz`: `python -m tools.bake_painting_mesh [OUT]`.
 
 Edges are collapsed onto one of their ends, so that every vertex left is one of the open body and moves as it does. The
 cost of a collapse is the squared distance in space and in U, V together (Garland and Heckbert, 1998): one quadric for

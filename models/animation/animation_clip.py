@@ -44,6 +44,18 @@ class RigSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BodyAtlas:
+    """The texture of a body: a portrait atlas as PNG, and the side of its tiles in pixels."""
+
+    png: bytes
+    tile_side: int
+
+
+DEFAULT_TILE = 200
+"""The UV of a body without an atlas are those of an atlas with tiles of this side, pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnimationClip:
     """The motions of all people of a video, in common upright axes, metres.
 
@@ -54,6 +66,7 @@ class AnimationClip:
         up_is_sure: whether the up direction of each shot is certain.
         unseen_parts_of: for each person the names of the parts of the body that no frame shows.
         contact_of: for each person the contacts (T, P) of the `PATCHES` of the soles with the floor.
+        atlas_of: what each person's body wears; people without an atlas have no texture.
     """
 
     motion_of: Mapping[str, BodyMotion]
@@ -61,6 +74,7 @@ class AnimationClip:
     cuts: Sequence[float] = ()
     unseen_parts_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
     contact_of: Mapping[str, Bool] = field(default_factory=dict)
+    atlas_of: Mapping[str, BodyAtlas] = field(default_factory=dict)
     up_is_sure: bool = True
 
     @property
@@ -104,40 +118,30 @@ def moved_to_origin(clip: AnimationClip) -> AnimationClip:
     return replace(clip, motion_of=moved, camera=camera)
 
 
-def clip_as_gltf(clip: AnimationClip, settings: RigSettings, atlas_png: bytes, tile_side: int) -> bytes:
-    """The bytes of one GLB file of all people; each frame keeps its time. Raises: ModelError.
-
-    Args:
-        clip: the motions.
-        settings: how people are animated.
-        atlas_png: the texture of the bodies, as PNG.
-        tile_side: side of a tile of this atlas, pixels.
-    """
-    people = [_animated_person(clip, name, settings, tile_side) for name in clip.motion_of]
-    return gltf_bytes(people, atlas_png, clip.camera, clip.spans(settings.clip_each_shot))
+def clip_as_gltf(clip: AnimationClip, settings: RigSettings) -> bytes:
+    """The bytes of one GLB file of all people; each frame keeps its time. Raises: ModelError."""
+    people = [_animated_person(clip, name, settings) for name in clip.motion_of]
+    return gltf_bytes(people, clip.camera, clip.spans(settings.clip_each_shot))
 
 
-def clip_as_usd(clip: AnimationClip, settings: RigSettings, atlas_png: bytes, tile_side: int) -> bytes:
-    """The bytes of one USDZ file of all people. Arguments and errors as those of `clip_as_gltf`."""
-    people = [_animated_person(clip, name, settings, tile_side) for name in clip.motion_of]
-    return usdz_bytes(people, atlas_png, 1 / frame_steps(next(iter(clip.motion_of.values())).second_T).seconds)
+def clip_as_usd(clip: AnimationClip, settings: RigSettings) -> bytes:
+    """The bytes of one USDZ file of all people. Raises: ModelError."""
+    people = [_animated_person(clip, name, settings) for name in clip.motion_of]
+    return usdz_bytes(people, 1 / frame_steps(next(iter(clip.motion_of.values())).second_T).seconds)
 
 
-def clip_as_gltf_files(
-    clip: AnimationClip, settings: RigSettings, atlas_png: bytes, tile_side: int
-) -> dict[str, bytes]:
-    """The bytes of a GLB file for each person, all with the camera and the times of the whole video.
-
-    Arguments and errors as those of `clip_as_gltf`.
-    """
+def clip_as_gltf_files(clip: AnimationClip, settings: RigSettings) -> dict[str, bytes]:
+    """The bytes of a GLB file for each person, all with the camera and the times of the whole video."""
     spans = clip.spans(settings.clip_each_shot)
     return {
-        name: gltf_bytes([_animated_person(clip, name, settings, tile_side)], atlas_png, clip.camera, spans)
+        name: gltf_bytes([_animated_person(clip, name, settings)], clip.camera, spans)
         for name in clip.motion_of
     }
 
 
-def _animated_person(clip: AnimationClip, name: str, settings: RigSettings, tile_side: int) -> AnimatedPerson:
+def _animated_person(clip: AnimationClip, name: str, settings: RigSettings) -> AnimatedPerson:
+    atlas = clip.atlas_of.get(name)
+    tile_side = DEFAULT_TILE if atlas is None else atlas.tile_side
     motion = _exported(clip.motion_of[name], settings.in_place)
     extras: dict[str, Any] = {}
     if lacking := list(clip.unseen_parts_of.get(name, ())):
@@ -147,7 +151,7 @@ def _animated_person(clip: AnimationClip, name: str, settings: RigSettings, tile
     return AnimatedPerson(
         name=name, keys=rig_keys(rig_parts(motion, settings.skeleton, settings.rest)),
         mesh=skinned_mesh(motion, settings.skeleton, settings.rest, tile_side),
-        extras=extras,
+        atlas_png=None if atlas is None else atlas.png, extras=extras,
     )
 
 

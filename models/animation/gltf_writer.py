@@ -34,12 +34,14 @@ class AnimatedPerson:
         name: unique in the file.
         keys: the motion.
         mesh: the skin; None writes the skeleton only.
+        atlas_png: the portrait atlas that the skin wears, as PNG; None writes no texture.
         extras: facts for programs that read the `extras` of the person's node.
     """
 
     name: str
     keys: RigKeys
     mesh: SkinnedMesh | None
+    atlas_png: bytes | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -77,8 +79,7 @@ class SceneCamera:
 
 
 def gltf_bytes(
-    people: Sequence[AnimatedPerson], atlas_png: bytes | None, camera: SceneCamera | None = None,
-    spans: Sequence[ClipSpan] = (),
+    people: Sequence[AnimatedPerson], camera: SceneCamera | None = None, spans: Sequence[ClipSpan] = ()
 ) -> bytes:
     """The bytes of a GLB file. Its time 0 is the first frame in which a person is visible.
 
@@ -87,7 +88,6 @@ def gltf_bytes(
 
     Args:
         people: the people.
-        atlas_png: the portrait atlas as PNG, for the meshes; None writes no texture.
         camera: the camera; None writes none.
         spans: parts of the video that become a clip each; none makes one clip of all frames.
 
@@ -96,12 +96,12 @@ def gltf_bytes(
     if not people:
         raise ModelError("no person was found, so there is nothing to animate", "", "look at the input")
     document = GltfDocument(GENERATOR)
-    material = _material(document, atlas_png)
+    material_of = {atlas_png: _material(document, atlas_png) for atlas_png in atlases(people)}
     start = min(float(person.keys.second_T[0]) for person in people)
     end = max(float(person.keys.second_T[-1]) for person in people)
     roots, added = [], list[tuple[AnimatedPerson, AddedPerson]]()
     for person in people:
-        added.append((person, added_person(document, person, material)))
+        added.append((person, added_person(document, person, material_of[person.atlas_png])))
         roots += added[-1][1].roots
     if camera is not None:
         roots.append(_camera(document, camera))
@@ -116,6 +116,11 @@ def gltf_bytes(
         return document.binary(roots)
     except ValueError as error:
         raise ModelError(f"the animation is too large: {error}", "", "write a shorter clip, or BVH") from error
+
+
+def atlases(people: Sequence[AnimatedPerson]) -> list[bytes | None]:
+    """The different atlases that people wear, in the order of the first person who wears each."""
+    return list(dict.fromkeys(person.atlas_png for person in people))
 
 
 def _material(document: GltfDocument, atlas_png: bytes | None) -> int:

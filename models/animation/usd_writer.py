@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from models.animation.gltf_writer import AnimatedPerson
+from models.animation.gltf_writer import AnimatedPerson, atlases
 from models.animation.presence import visibility_keys
 from models.animation.skinned_mesh import WEIGHTS, SkinnedMesh
 from models.arrays import F32, F64
@@ -24,12 +24,11 @@ from models.errors import ModelError
 _ROUGHNESS = 0.9
 
 
-def usdz_bytes(people: Sequence[AnimatedPerson], atlas_png: bytes, rate: float) -> bytes:
+def usdz_bytes(people: Sequence[AnimatedPerson], rate: float) -> bytes:
     """The bytes of a USDZ file. Its time code 0 is the first frame in which a person is visible.
 
     Args:
         people: the people.
-        atlas_png: the portrait atlas as PNG, for the meshes.
         rate: frames, and time codes, per second.
 
     Raises: ModelError if the library cannot write the file.
@@ -39,7 +38,6 @@ def usdz_bytes(people: Sequence[AnimatedPerson], atlas_png: bytes, rate: float) 
     start = min(float(person.keys.second_T[0]) for person in people)
     end = max(float(person.keys.second_T[-1]) for person in people)
     with tempfile.TemporaryDirectory(prefix="densepose_usd_") as folder:
-        (Path(folder) / "atlas.png").write_bytes(atlas_png)
         stage = Usd.Stage.CreateNew(str(Path(folder) / "clip.usdc"))
         UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
         UsdGeom.SetStageMetersPerUnit(stage, 1.0)
@@ -49,9 +47,14 @@ def usdz_bytes(people: Sequence[AnimatedPerson], atlas_png: bytes, rate: float) 
         stage.SetEndTimeCode((end - start) * rate)
         root = UsdGeom.Xform.Define(stage, "/clip")
         stage.SetDefaultPrim(root.GetPrim())
-        material = _material(stage, "/clip/body")
+        material_of = {}
+        for number, atlas_png in enumerate(atlases(people)):
+            file = Path(folder) / f"atlas_{number}.png"
+            if atlas_png is not None:
+                file.write_bytes(atlas_png)
+            material_of[atlas_png] = _material(stage, f"/clip/body_{number}", file if atlas_png is not None else None)
         for person in people:
-            _add_person(stage, person, material, start, end, rate)
+            _add_person(stage, person, material_of[person.atlas_png], start, end, rate)
         stage.GetRootLayer().Save()
         package = str(Path(folder) / "clip.usdz")
         if not UsdUtils.CreateNewUsdzPackage(Sdf.AssetPath(str(Path(folder) / "clip.usdc")), package):
@@ -59,27 +62,29 @@ def usdz_bytes(people: Sequence[AnimatedPerson], atlas_png: bytes, rate: float) 
         return Path(package).read_bytes()
 
 
-def _material(stage: Any, path: str) -> Any:
-    """A material that shows the atlas."""
+def _material(stage: Any, path: str, atlas: Path | None) -> Any:
+    """A material that shows an atlas beside the scene, or none."""
     from pxr import Sdf, UsdShade
 
     material = UsdShade.Material.Define(stage, path)
+    surface = UsdShade.Shader.Define(stage, f"{path}/surface")
+    surface.CreateIdAttr("UsdPreviewSurface")
+    surface.CreateInput("roughness", Sdf.ValueTypeNames.Float).Set(_ROUGHNESS)
+    material.CreateSurfaceOutput().ConnectToSource(surface.CreateOutput("surface", Sdf.ValueTypeNames.Token))
+    if atlas is None:
+        return material
     reader = UsdShade.Shader.Define(stage, f"{path}/st")
     reader.CreateIdAttr("UsdPrimvarReader_float2")
     reader.CreateInput("varname", Sdf.ValueTypeNames.String).Set("st")
     texture = UsdShade.Shader.Define(stage, f"{path}/atlas")
     texture.CreateIdAttr("UsdUVTexture")
-    texture.CreateInput("file", Sdf.ValueTypeNames.Asset).Set("atlas.png")
+    texture.CreateInput("file", Sdf.ValueTypeNames.Asset).Set(atlas.name)
     texture.CreateInput("st", Sdf.ValueTypeNames.Float2).ConnectToSource(
         reader.CreateOutput("result", Sdf.ValueTypeNames.Float2)
     )
-    surface = UsdShade.Shader.Define(stage, f"{path}/surface")
-    surface.CreateIdAttr("UsdPreviewSurface")
-    surface.CreateInput("roughness", Sdf.ValueTypeNames.Float).Set(_ROUGHNESS)
     surface.CreateInput("diffuseColor", Sdf.ValueTypeNames.Color3f).ConnectToSource(
         texture.CreateOutput("rgb", Sdf.ValueTypeNames.Float3)
     )
-    material.CreateSurfaceOutput().ConnectToSource(surface.CreateOutput("surface", Sdf.ValueTypeNames.Token))
     return material
 
 

@@ -23,7 +23,7 @@ from models.animation.mocap_files import MOCAP_SUFFIXES, clip_as_mocap
 from models.animation.viewer_page import VideoPicture, viewer_page
 from models.time_steps import frame_steps
 from pipeline.stage import Job, Stage, StageError, fitting_name
-from stages.bodies.animation_atlas import animation_atlas
+from stages.bodies.animation_atlas import OWN_CLOTHES, animation_atlas, dressed_clip
 from stages.bodies.animation_files import write_files
 from stages.bodies.clip_notes import contact_notes, presence_notes, unseen_notes, up_warnings
 from stages.bodies.fbx_export import blender_command, fbx_or_glb
@@ -76,7 +76,8 @@ class Animate(Stage):
             least_seconds: people who are visible for a shorter time are left out.
             least_seen: people of whom a smaller share of the body is ever seen are left out, 0..1.
             segment_frames: after each of this number of frames the recorded bodies are on the disk, for `--resume`.
-            atlas: an image of 24 tiles that the bodies wear, such as `-c unwrap` writes; None = a painted suit.
+            atlas: `self`: each body wears the clothes of its person, collected over the video. Or an image of 24 tiles
+                that all bodies wear, such as `-c unwrap` writes. None = a painted suit.
             blender: path of the Blender that writes `.fbx`, or of a Python that has bpy; None = that of the path.
             viewer: an HTML file that plays the animation beside the video in a browser, offline; None = none.
         """
@@ -116,7 +117,8 @@ class Animate(Stage):
     @classmethod
     def check_settings(cls, config: Config) -> None:
         """Raises StageError for an atlas that cannot be used."""
-        animation_atlas(config.atlas)
+        if config.atlas != OWN_CLOTHES:
+            animation_atlas(config.atlas)
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
@@ -158,7 +160,7 @@ class Animate(Stage):
         pictures = self.config.viewer is not None or _suffix(job) == ".html"
         recording = BodyRecording(
             self._output.folder, follow_camera=self.config.camera == "auto", pictures=pictures,
-            part_frames=self.config.segment_frames,
+            part_frames=self.config.segment_frames, clothes=self.config.atlas == OWN_CLOTHES,
         )
         if self._restored:
             recording.restore(self._restored)
@@ -177,6 +179,7 @@ class Animate(Stage):
         except StageError:
             self._output.discard()
             raise
+        clip, unclothed = dressed_clip(clip, self.config.atlas, self._recording.texels)
         self._animated = list(clip.motion_of)
         files = self._files(clip, recorded.pictures, self._job)
         main = str(self._job.output) if self._job.output in files else next(iter(files))
@@ -189,7 +192,7 @@ class Animate(Stage):
         notes = [*camera_notes(cameras), *presence_notes(clip, _suffix(self._job)), *unseen_notes(clip)]
         notes += contact_notes(clip) if self.config.lock_feet else []
         notes += [f"also written: {', '.join(named)}"] if others else []
-        warnings = [*self._warnings(cameras, len(recorded.cuts)), *up_warnings(clip), *left_out, *moved]
+        warnings = [*self._warnings(cameras, len(recorded.cuts)), *up_warnings(clip), *left_out, *unclothed, *moved]
         warnings += self._instead
         facts |= {key: texts for key, texts in (("notes", notes), ("warnings", warnings)) if texts}
         yield Written(path=result, frames=frames, facts=facts)
@@ -264,9 +267,9 @@ class Animate(Stage):
             for number, (name, content) in enumerate(self._of_each(clip, settings, suffix).items()):
                 files[job.output if number == 0 else _path_of_person(job.output, name)] = content
         if suffix == ".usdz":
-            files[job.output] = clip_as_usd(clip, settings, *animation_atlas(self.config.atlas))
+            files[job.output] = clip_as_usd(clip, settings)
         if pages or (suffix in (".glb", ".fbx") and not files):
-            glb = clip_as_gltf(clip, settings, *animation_atlas(self.config.atlas))
+            glb = clip_as_gltf(clip, settings)
             files |= {job.output: glb} if suffix == ".glb" and not files else {}
             if suffix == ".fbx":
                 rate = 1 / frame_steps(next(iter(clip.motion_of.values())).second_T).seconds
@@ -274,7 +277,7 @@ class Animate(Stage):
                 files[path] = content
             if pages and settings.clip_each_shot:  # the page plays one clip
                 one = replace(settings, clip_each_shot=False)
-                glb = clip_as_gltf(clip, one, *animation_atlas(self.config.atlas))
+                glb = clip_as_gltf(clip, one)
             shown = [replace(picture, second=picture.second - clip.start) for picture in pictures]
             page = viewer_page(job.stem, glb, shown, clip.camera, clip.start) if pages else ""
             files |= {path: page.encode() for path in pages}
@@ -283,7 +286,7 @@ class Animate(Stage):
     def _of_each(self, clip: AnimationClip, settings: RigSettings, suffix: str) -> dict[str, bytes]:
         """Contents of the file of each person."""
         if suffix == ".glb":
-            return clip_as_gltf_files(clip, settings, *animation_atlas(self.config.atlas))
+            return clip_as_gltf_files(clip, settings)
         if suffix == ".vrma":
             return clip_as_vrm_animations(clip, self.config.in_place)
         if suffix in MOCAP_SUFFIXES:

@@ -13,12 +13,16 @@ from models.animation.viewer_page import VideoPicture
 from stages.bodies.background_tracking import BackgroundTracker
 from stages.bodies.recorded_bodies import RecordedBodies
 from stages.payloads import U8, Bodies, FrameChunk, People, SegmentWritten, Surfaces
+from stages.people.person_texels import PersonTexels
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 from stages.video.encoding.atomic_writes import sync_and_rename
 
 PICTURE_WIDTH, PICTURE_SECONDS, PICTURE_QUALITY = 480, 0.075, 70
 """Pictures of the video on the page: their width in pixels, the minimum time between them in seconds, and the quality
 of the JPEG, 0..100."""
+TEXEL_SIDE, TEXEL_SECONDS, MOST_CLOTHES = 160, 0.1, 16
+"""The clothes of people: texels of a tile's side, the minimum time between frames that are read, seconds, and the
+maximum number of people whose clothes are kept, 40 MB each."""
 MOST_PICTURES = 6000
 """Maximum number of pictures on a page: 7 minutes at the shortest time between them. Longer videos have fewer."""
 
@@ -30,18 +34,24 @@ class BodyRecording:
         folder: where the parts are stored.
         follow_camera: whether points of the background are tracked.
         pictures: whether pictures of the video are kept for a page.
+        clothes: whether the clothes of people are collected.
         part_frames: minimum number of frames of a part.
 
     Attributes:
         open_part: the record of the frames since the last part on the disk.
+        texels: the clothes of people, if they are collected.
     """
 
-    def __init__(self, folder: Path, *, follow_camera: bool, pictures: bool, part_frames: int) -> None:
+    def __init__(
+        self, folder: Path, *, follow_camera: bool, pictures: bool, part_frames: int, clothes: bool = False
+    ) -> None:
         self._folder, self._follow_camera, self._pictures = folder, follow_camera, pictures
         self._part_frames = part_frames
         self.open_part = RecordedBodies()
         self._parts = self._frames = self._picture_count = 0
-        self._last_picture = -np.inf
+        self._last_picture = self._last_texels = -np.inf
+        self.texels = PersonTexels(TEXEL_SIDE, MOST_CLOTHES)
+        self._clothes = clothes
         self._background = BackgroundTracker()
 
     def add(self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies) -> None:
@@ -64,6 +74,11 @@ class BodyRecording:
                 record.pictures.append(_picture(rgb_HW3, second))
                 self._last_picture = second
                 self._picture_count += 1
+            if self._clothes and second - self._last_texels >= TEXEL_SECONDS:
+                self._last_texels = second
+                for (identity, _), n, bridged in zip(bodies.in_frame(t), person_M.tolist(), marks, strict=True):
+                    if identity >= 0 and n < len(here_N) and not bridged:
+                        self.texels.add(rgb_HW3, identity, surfaces.people[here_N[n]])
 
     def complete_part(self) -> SegmentWritten | None:
         """Store the open part if it has enough frames. Returns its receipt. Raises OSError."""
@@ -96,6 +111,7 @@ class BodyRecording:
         counts = [self._parts, self._frames, self._picture_count]
         arrays: dict[str, Any] = {
             "recording counts": np.array(counts, np.int64), "last picture": np.array(self._last_picture),
+            "last texels": np.array(self._last_texels), **self.texels.to_arrays(),
             "open": np.frombuffer(self.open_part.to_bytes(), np.uint8),
         }
         return arrays_to_bytes(arrays | self._background.to_arrays())
@@ -104,7 +120,8 @@ class BodyRecording:
         """Continue from what `state` returned."""
         arrays = arrays_from_bytes(state)
         self._parts, self._frames, self._picture_count = arrays["recording counts"].tolist()
-        self._last_picture = float(arrays["last picture"])
+        self._last_picture, self._last_texels = float(arrays["last picture"]), float(arrays["last texels"])
+        self.texels.restore(arrays)
         self.open_part = RecordedBodies.from_bytes(arrays["open"].tobytes())
         self._background = BackgroundTracker.from_arrays(arrays)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,12 @@ import numpy as np
 from models.errors import ModelError
 from models.surface.atlas import join_tiles
 from models.surface.inpainting import close_gaps, fill_all
-from models.surface.unwrapping import TexelMemory, observe_texels
+from models.surface.unwrapping import TexelMemory
 from models.surface.whole_body_map import map_of_tiles, read_layout
 from pipeline.stage import Job, Stage, StageError
-from stages.drawing.compositing import FrameCanvas, visible_part
 from stages.payloads import U8, FrameChunk, People, Surfaces, Written
+from stages.people.person_texels import PersonTexels
+from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 from stages.video.decoding.still_images import IMAGE_FORMATS, write_still
 from stages.video.encoding.atomic_writes import reported_write_errors
 from stages.video.encoding.output_file import OutputFile, free_path, moved_aside
@@ -75,7 +75,7 @@ class Unwrap(Stage):
             self._layout = None if config.layout is None else read_layout(config.layout)
         except ModelError as error:
             raise StageError(error.what, f"unwrap.layout: {error.where}", error.remedy) from error
-        self._texels: dict[int, TexelMemory] = {}
+        self._texels = PersonTexels(self.config.side, MOST_IDENTITIES)
         self._frames = 0
         self._job: Job | None = None
 
@@ -112,55 +112,28 @@ class Unwrap(Stage):
 
     def summary(self) -> Mapping[str, Any]:
         """`people_seen`: the identities that were visible, the most visible first."""
-        return {"people_seen": sorted(self._texels, key=lambda identity: -self._texels[identity].total)}
+        memory_of = self._texels.memory_of
+        return {"people_seen": sorted(memory_of, key=lambda identity: -memory_of[identity].total)}
 
     def state(self) -> bytes:
         """All texels so far."""
-        arrays: dict[str, Any] = {"frames": self._frames}
-        for identity, texels in self._texels.items():
-            arrays |= {
-                f"rgb {identity}": texels.rgb_PK3,
-                f"weight {identity}": texels.weight_PK,
-                f"total {identity}": texels.total,
-            }
-        file = io.BytesIO()
-        np.savez(file, **arrays)
-        return file.getvalue()
+        return arrays_to_bytes({"frames": np.array(self._frames), **self._texels.to_arrays()})
 
     def restore(self, state: bytes) -> None:
         """Continue from what `state` returned."""
-        if not state:
-            return
-        with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
+        if state:
+            arrays = arrays_from_bytes(state)
             self._frames = int(arrays["frames"])
-            for name in arrays.files:
-                if name.startswith("rgb "):
-                    identity = int(name.removeprefix("rgb "))
-                    texels = TexelMemory(side=self.config.side)
-                    texels.rgb_PK3, texels.weight_PK = arrays[name], arrays[f"weight {identity}"]
-                    texels.total = float(arrays[f"total {identity}"])
-                    self._texels[identity] = texels
+            self._texels.restore(arrays)
 
     def _add_people(self, rgb_HW3: U8, t: int, people: People, surfaces: Surfaces) -> None:
-        canvas = FrameCanvas(source_HW3=rgb_HW3, rgb_HW3=rgb_HW3)
         for person in np.flatnonzero((people.frame_N == t) & (people.score_N >= self.config.min_score)).tolist():
-            visible = visible_part(canvas, surfaces.people[person])
             identity = int(people.id_N[person])
-            if visible is None or (self.config.identity is not None and identity != self.config.identity):
-                continue
-            source = visible.canvas.source_HW3
-            seen = observe_texels(source, visible.labels_hw, visible.uv_2hw, visible.confidence_hw, self.config.side)
-            self._texels_of(identity).add(seen)
-
-    def _texels_of(self, identity: int) -> TexelMemory:
-        if identity not in self._texels:
-            if len(self._texels) >= MOST_IDENTITIES:
-                del self._texels[min(self._texels, key=lambda other: self._texels[other].total)]
-            self._texels[identity] = TexelMemory(side=self.config.side)
-        return self._texels[identity]
+            if self.config.identity in (None, identity):
+                self._texels.add(rgb_HW3, identity, surfaces.people[person])
 
     def _chosen(self, source: str) -> tuple[int, TexelMemory]:
-        visible_people = {identity: texels for identity, texels in self._texels.items() if texels.total > 0}
+        visible_people = {identity: texels for identity, texels in self._texels.memory_of.items() if texels.total > 0}
         requested = self.config.identity
         if not visible_people:
             sought = "no person" if requested is None else f"no person {requested}"

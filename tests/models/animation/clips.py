@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
+from models.animation.animation_clip import AnimationClip, BodyAtlas
 from models.animation.gltf_writer import AnimatedPerson
 from models.animation.rest_poses import RestPose
 from models.animation.rig_keys import rig_keys
@@ -14,6 +17,7 @@ from models.animation.skinned_mesh import skinned_mesh
 from models.body.body_motion import BodyMotion, seen_in_all
 from models.body.open_body import KEYPOINT_NAMES
 from models.body.pose_library import all_bones, load_poses
+from models.surface.atlas import DEFAULT_ATLAS
 
 SHAPE = np.array([0.8, -0.5, 0.3, 0.6, *[0.0] * 12], np.float32)
 
@@ -38,8 +42,16 @@ def library_motion(frames: int = 24, fps: float = 30.0, poses: tuple[int, ...] =
 
 
 def animated(
-    name: str, motion: BodyMotion, skeleton: SkeletonName, rest: RestPose = "t", mesh: bool = True
+    name: str, motion: BodyMotion, skeleton: SkeletonName, rest: RestPose = "t", mesh: bool = True,
+    atlas_png: bytes | None = DEFAULT_ATLAS.read_bytes(),
 ) -> AnimatedPerson:
-    """A person of a file, with or without a skin."""
+    """A person of a file, with or without a skin, and with or without a texture."""
     skin = skinned_mesh(motion, skeleton, rest, 200) if mesh else None
-    return AnimatedPerson(name=name, keys=rig_keys(rig_parts(motion, skeleton, rest)), mesh=skin)
+    keys = rig_keys(rig_parts(motion, skeleton, rest))
+    return AnimatedPerson(name=name, keys=keys, mesh=skin, atlas_png=atlas_png)
+
+
+def dressed(clip: AnimationClip) -> AnimationClip:
+    """The clip with people who wear the default atlas."""
+    atlas = BodyAtlas(png=DEFAULT_ATLAS.read_bytes(), tile_side=200)
+    return replace(clip, atlas_of=dict.fromkeys(clip.motion_of, atlas))

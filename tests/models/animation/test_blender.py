@@ -21,11 +21,10 @@ from models.body.camera import PinholeCamera, centred_camera
 from models.body.fitted_body import FittedBody
 from models.body.open_body import bones_over_time, load_body
 from models.motion.camera_estimation import EstimatedCamera
-from models.surface.atlas import DEFAULT_ATLAS
 from stages.bodies.recorded_bodies import RecordedBodies
 from stages.bodies.recorded_clip import ClipSettings, recorded_clip
 from stages.bodies.shot_cameras import ShotCamera
-from tests.models.animation.clips import animated, library_motion
+from tests.models.animation.clips import animated, dressed, library_motion
 from tests.stages.bodies.made_bodies import made_body
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -69,7 +68,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[RigMotio
     for skeleton, rest in (("own", "a"), ("mixamo", "t"), ("unreal", "a"), ("cmu", "t")):
         clip = rig_motion(motion, skeleton, rest)
         person = animated("person_1", motion, skeleton, rest)
-        (folder / f"{skeleton}.glb").write_bytes(gltf_bytes([person], DEFAULT_ATLAS.read_bytes()))
+        (folder / f"{skeleton}.glb").write_bytes(gltf_bytes([person]))
         (folder / f"{skeleton}.bvh").write_text(bvh_text([clip], 1 / FPS))
         clips |= {f"{skeleton}.glb": clip, f"{skeleton}.bvh": clip}
     found = shown_by_blender(folder, list(clips), FPS, 1280, 720)
@@ -168,7 +167,7 @@ def test_blenders_camera_sees_the_joints_where_the_film_shows_them(
         film.append({"person_1": near} | ({"person_2": far} if t >= 5 else {}))
         recorded.add_frame(seconds[t], [(1, near), *([(2, far)] if t >= 5 else [])])
     clip = moved_to_origin(recorded_clip(recorded, cameras, ClipSettings(lock_feet=False)))
-    (tmp_path / "film.glb").write_bytes(clip_as_gltf(clip, RigSettings(), DEFAULT_ATLAS.read_bytes(), 200))
+    (tmp_path / "film.glb").write_bytes(clip_as_gltf(dressed(clip), RigSettings()))
     found = shown_by_blender(tmp_path, ["film.glb"], FPS, width, height)["film.glb"]
     assert len(found["pixels"]) == len(film)
     names = found["names"].tolist()

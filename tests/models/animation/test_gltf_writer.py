@@ -24,7 +24,6 @@ from models.body.gltf_reader import read_gltf_motions
 from models.body.rotation_vectors import continuous_quaternions
 from models.body.skeletal_motion import posed_skeleton
 from models.errors import ModelError
-from models.surface.atlas import DEFAULT_ATLAS
 from tests.models.animation.clips import animated, library_motion
 from tests.models.animation.node_packages import node_packages
 
@@ -38,7 +37,7 @@ CAMERA = SceneCamera(
 
 
 def written(path: Path, people: list[AnimatedPerson]) -> Path:
-    path.write_bytes(gltf_bytes(people, DEFAULT_ATLAS.read_bytes(), CAMERA))
+    path.write_bytes(gltf_bytes(people, CAMERA))
     return path
 
 
@@ -163,7 +162,7 @@ def test_a_person_who_comes_after_two_seconds_sees_the_camera_as_it_is_then(tmp_
     keys = CameraKeys(second_T=second_T, rotation_T33=turns.as_matrix(), focal_px_T=600 + 10 * second_T)
     camera = replace(CAMERA, keys=keys)
     path = tmp_path / "late.glb"
-    path.write_bytes(gltf_bytes([animated("person_1", late, "cmu")], None, camera))
+    path.write_bytes(gltf_bytes([animated("person_1", late, "cmu", atlas_png=None)], camera))
     found, binary = document(path)
     (animation,) = found["animations"]
     (channel,) = (c for c in animation["channels"] if "camera" in found["nodes"][c["target"]["node"]])
@@ -183,7 +182,7 @@ def test_a_person_who_comes_after_two_seconds_sees_the_camera_as_it_is_then(tmp_
 
 def test_nobody_is_one_plain_error() -> None:
     with pytest.raises(ModelError, match="no person"):
-        gltf_bytes([], None)
+        gltf_bytes([])
 
 
 def validated(path: Path) -> dict[str, Any]:

@@ -13,8 +13,7 @@ import pytest
 from models.animation.animation_clip import AnimationClip, RigSettings, clip_as_gltf, clip_as_gltf_files
 from models.animation.presence import presence_in_video, visibility_keys
 from models.body.body_motion import BRIDGED, HIDDEN, SEEN, BodyMotion
-from models.surface.atlas import DEFAULT_ATLAS
-from tests.models.animation.clips import library_motion
+from tests.models.animation.clips import dressed, library_motion
 from tests.models.animation.node_packages import node_packages
 from tests.models.animation.test_blender import shown_by_blender
 from tests.models.animation.test_gltf_writer import array, document, validated
@@ -42,7 +41,7 @@ def three_shots() -> AnimationClip:
 @pytest.fixture(scope="module")
 def film(three_shots: AnimationClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("presence") / "film.glb"
-    path.write_bytes(clip_as_gltf(three_shots, RigSettings(), DEFAULT_ATLAS.read_bytes(), 200))
+    path.write_bytes(clip_as_gltf(dressed(three_shots), RigSettings()))
     return path
 
 
@@ -119,15 +118,11 @@ def sizes_in_three(path: Path, clip: str, seconds: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture
-def no_texture(three_shots: AnimationClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def no_texture(three_shots: AnimationClip, tmp_path: Path) -> Path:
     """Files without a texture: Node.js decodes no images."""
-    import models.animation.animation_clip as module
-
-    whole = module.gltf_bytes
-    monkeypatch.setattr(module, "gltf_bytes", lambda people, _, *more: whole(people, None, *more))
     for each, name in ((False, "film"), (True, "shots")):
         settings = RigSettings(clip_each_shot=each)
-        (tmp_path / f"{name}.glb").write_bytes(clip_as_gltf(three_shots, settings, b"", 200))
+        (tmp_path / f"{name}.glb").write_bytes(clip_as_gltf(three_shots, settings))
     return tmp_path
 
 
@@ -147,14 +142,14 @@ def test_a_clip_of_each_shot_begins_at_its_start_and_shows_its_people_only(no_te
 def test_the_validator_finds_nothing_wrong(three_shots: AnimationClip, tmp_path: Path, each: bool) -> None:
     path = tmp_path / "film.glb"
     settings = RigSettings(skeleton="mixamo", clip_each_shot=each)
-    path.write_bytes(clip_as_gltf(three_shots, settings, DEFAULT_ATLAS.read_bytes(), 200))
+    path.write_bytes(clip_as_gltf(dressed(three_shots), settings))
     report = validated(path)
     assert report["issues"]["numErrors"] == report["issues"]["numWarnings"] == 0, report["issues"]["messages"]
     assert report["info"]["animationCount"] == (3 if each else 1)
 
 
 def test_files_of_each_person_have_plain_names_and_the_times_of_the_film(three_shots: AnimationClip) -> None:
-    files = clip_as_gltf_files(three_shots, RigSettings(skeleton="mixamo"), b"", 200)
+    files = clip_as_gltf_files(three_shots, RigSettings(skeleton="mixamo"))
     assert list(files) == list(SPANS)
     for name, (first, _) in SPANS.items():
         assert b'"mixamorig:Hips"' in files[name] and b"person_1_" not in files[name]

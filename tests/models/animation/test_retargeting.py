@@ -30,8 +30,8 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str,
     if not Path(xbot).is_file():
         pytest.skip("needs three.js's example character: XBOT_GLB=…/Xbot.glb (from examples/models/gltf)")
     folder, motion = tmp_path_factory.mktemp("retargeting"), library_motion(frames=31)
-    person = animated("person_1", motion, "mixamo")
-    (folder / "ours.glb").write_bytes(gltf_bytes([person], None))
+    person = animated("person_1", motion, "mixamo", atlas_png=None)
+    (folder / "ours.glb").write_bytes(gltf_bytes([person]))
     script = Path(__file__).with_name("retarget_clip.mjs")
     command = ["node", script, modules / "three", folder / "ours.glb", xbot, folder / "out.json"]
     subprocess.run(command, check=True, capture_output=True)

@@ -13,7 +13,6 @@ from models.animation.usd_writer import usdz_bytes
 from models.body.body_motion import HIDDEN
 from models.body.open_body import load_body, skin
 from models.motion.soles import motion_bones
-from models.surface.atlas import DEFAULT_ATLAS
 from tests.models.animation.clips import animated, library_motion
 from tests.models.animation.test_blender import FPS, TO_BLENDER_33, shown_by_blender
 
@@ -29,7 +28,7 @@ def written(folder: Path, skeleton: SkeletonName) -> Path:
     other.presence_T[10:14] = HIDDEN
     people = [animated("person_1", motion, skeleton), animated("person_2", other, skeleton)]
     path = folder / "clip.usdz"
-    path.write_bytes(usdz_bytes(people, DEFAULT_ATLAS.read_bytes(), FPS))
+    path.write_bytes(usdz_bytes(people, FPS))
     return path
 
 

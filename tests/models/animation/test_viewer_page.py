@@ -10,7 +10,6 @@ import pytest
 
 from models.animation.gltf_writer import SceneCamera, gltf_bytes
 from models.animation.viewer_page import VideoPicture, viewer_page
-from models.surface.atlas import DEFAULT_ATLAS
 from tests.models.animation.clips import animated, library_motion
 from tests.stages.live.browser import Browser, browser_program
 
@@ -35,7 +34,7 @@ def test_a_browser_plays_the_take(tmp_path: Path) -> None:
         pytest.skip("no Chromium on this machine")
     motion = library_motion(8)
     person = animated("person_1", motion, "own")
-    glb = gltf_bytes([person], DEFAULT_ATLAS.read_bytes(), CAMERA)
+    glb = gltf_bytes([person], CAMERA)
     _, jpeg = cv2.imencode(".jpg", np.full((9, 16, 3), 80, np.uint8))
     page = tmp_path / "take.html"
     page.write_text(viewer_page("a <b> take", glb, [VideoPicture(second=0.0, jpeg=jpeg.tobytes())], CAMERA))

@@ -10,11 +10,10 @@ import pytest
 
 from models.animation.animation_clip import AnimationClip, RigSettings, clip_as_gltf
 from models.animation.rig_motion import rig_motion
-from models.surface.atlas import DEFAULT_ATLAS
 from pipeline.stage import StageError
 from stages.bodies.animate import Animate
 from stages.bodies.fbx_export import blender_command, fbx_of_glb
-from tests.models.animation.clips import library_motion
+from tests.models.animation.clips import dressed, library_motion
 from tests.models.animation.test_blender import BLENDER, FPS, TO_BLENDER_33, shown_by_blender
 from tests.stages.bodies.test_animate import animated, film, job
 
@@ -65,7 +64,7 @@ def test_fbx_moves_as_the_glb(tmp_path: Path, skeleton: str) -> None:
     motion = library_motion(fps=FPS)
     motions = {"person_1": motion, "person_2": motion.moved(np.eye(3), np.array([1.5, 0, 0.5]))}
     clip, settings = AnimationClip(motion_of=motions), RigSettings(skeleton=skeleton)
-    glb = clip_as_gltf(clip, settings, DEFAULT_ATLAS.read_bytes(), 200)
+    glb = clip_as_gltf(dressed(clip), settings)
     (tmp_path / "clip.fbx").write_bytes(fbx_of_glb(glb, [str(BLENDER)], FPS))
     found = shown_by_blender(tmp_path, ["clip.fbx"], FPS, 640, 360)["clip.fbx"]
     for owner, moved in enumerate(motions.values()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from models.errors import ModelError
 from models.files.image_size import open_image
 from models.surface.atlas import CHARTS, LARGEST_SIDE, Atlas, atlas_from_tiles, split_tiles, tile_side
 from models.surface.atlas_rims import rim_sources, take_texels
+from models.surface.garments import Cut, garment_cover, with_cover
 from models.surface.logos import SHARP_SIDE, Logo, place_logo
 from models.surface.whole_body_map import MapReader, read_layout
 
@@ -42,21 +43,25 @@ def read_texels(path: str | Path, check: Callable[[int, int], object] | None = N
 class AtlasBuilder:
     """Builds atlases from images of one layout, such as the frames of a video. It caches what depends on their size."""
 
-    def __init__(self, layout: str | None = None, logos: Sequence[Logo] = ()) -> None:
+    def __init__(
+        self, layout: str | None = None, logos: Sequence[Logo] = (), garments: Mapping[str, Cut] | None = None
+    ) -> None:
         """Raises ModelError if the layout or a logo cannot be read.
 
         Args:
             layout: layout of whole-body maps, see `models.surface.whole_body_map`; None: images have 24 tiles.
             logos: placed in order.
+            garments: atlases are transparent beside them; None or empty: not cut.
         """
         self._layout = None if layout is None else read_layout(layout)
         self._logos = [(logo, read_texels(logo.picture)) for logo in logos]
+        self._cover_PSS = garment_cover(garments) if garments else None
         self._reader: tuple[int, MapReader] | None = None
         self._rims: tuple[tuple[int, ...], Int | None] | None = None
 
     def __call__(self, texels_HWC: U8) -> Atlas:
         """The atlas of an image. Raises ModelError if the image's shape does not suit the layout."""
-        return atlas_from_tiles(self._with_logos(self._tiles(texels_HWC)))
+        return atlas_from_tiles(self._finished(self._tiles(texels_HWC)))
 
     def check(self, width: int, height: int) -> None:
         """Raises ModelError if an image's shape does not suit the layout."""
@@ -70,12 +75,13 @@ class AtlasBuilder:
         """An atlas of one colour (RGBA) with the logos on it."""
         side = SHARP_SIDE if self._logos else 16
         tiles = np.broadcast_to(np.array(texels_4, np.uint8), (CHARTS, side, side, 4))
-        return atlas_from_tiles(self._with_logos(np.ascontiguousarray(tiles)))
+        return atlas_from_tiles(self._finished(np.ascontiguousarray(tiles)))
 
-    def _with_logos(self, tiles_PSSC: U8) -> U8:
+    def _finished(self, tiles_PSSC: U8) -> U8:
+        """Tiles with logos, cut to the garments."""
         for logo, image in self._logos:
             tiles_PSSC = place_logo(tiles_PSSC, logo, image)
-        return tiles_PSSC
+        return tiles_PSSC if self._cover_PSS is None else with_cover(tiles_PSSC, self._cover_PSS)
 
     def _tiles(self, texels_HWC: U8) -> U8:
         if self._layout is None:

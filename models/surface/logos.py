@@ -13,6 +13,7 @@ from models.errors import ModelError
 from models.surface.atlas import CHARTS
 from models.surface.chart_lookup import ChartLookup
 from models.surface.charted_mesh import ChartedMesh, open_body_mesh
+from models.surface.texels import enlarged
 
 ALONG_ARM = {15: 1, 16: 1, 17: 1, 18: 1, 19: -1, 20: -1, 21: 1, 22: 1}
 """Charts of the arms, with the sign of U toward the hand."""
@@ -144,15 +145,6 @@ def alpha_over(below_HWC: U8, above_HWC: U8) -> U8:
     if below_HWC.shape[2] == 4:
         mixed_HW3 = np.dstack([mixed_HW3, whole_HW1 * 255])
     return np.rint(mixed_HW3).astype(np.uint8)
-
-
-def enlarged(tiles_PSSC: U8, side: int) -> U8:
-    """Tiles enlarged to at least `side` texels; the first and last texels stay at U, V = 0 and 1."""
-    if tiles_PSSC.shape[1] >= side:
-        return tiles_PSSC
-    at_S = np.linspace(0, tiles_PSSC.shape[1] - 1, side, dtype=np.float32)
-    column_SS, row_SS = np.meshgrid(at_S, at_S)
-    return np.stack([np.asarray(cv2.remap(tile, column_SS, row_SS, cv2.INTER_LINEAR)) for tile in tiles_PSSC])
 
 
 def _skin_per_uv(mesh: ChartedMesh, face: int) -> Float:

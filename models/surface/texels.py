@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from models.arrays import F32, I32, U8, Bool, Int
 from models.surface.charted_mesh import open_body_mesh
 
+T = TypeVar("T", U8, F32)
 CHARTS = 24
 SHIFT = 6
 """OpenCV draws triangles with corners in units of 1/64 texel (SHIFT bits)."""
@@ -76,6 +78,39 @@ def open_body_cover(side: int) -> Bool:
     """Texels inside of the open body's charts, (24, side, side)."""
     mesh = open_body_mesh()
     return texel_faces(mesh.chart_F, mesh.corner_uv_F32, side).cover()
+
+
+@cache
+def rest_places(side: int) -> F32:
+    """Places on the mean open body at rest under the texels of 24 tiles, (24, side, side, 3), metres.
+
+    Texels outside of a chart have the place of its nearest texel.
+    """
+    mesh = open_body_mesh()
+    texels = texel_faces(mesh.chart_F, mesh.corner_uv_F32, side)
+    place_P3 = np.zeros((CHARTS * side**2, 3), np.float32)
+    place_P3[texels.texel_P] = np.einsum(
+        "pk,pki->pi", texels.weight_P3, mesh.vertex_V3[mesh.face_F3[texels.face_P]]
+    )
+    places = [
+        tile_P3[nearest_texel(cover_SS)]
+        for tile_P3, cover_SS in zip(place_P3.reshape(CHARTS, -1, 3), texels.cover(), strict=True)
+    ]
+    return np.stack(places).reshape(CHARTS, side, side, 3)
+
+
+def enlarged(tiles_PSSC: U8, side: int) -> U8:
+    """Tiles enlarged to at least `side` texels; the first and last texels stay at U, V = 0 and 1."""
+    if tiles_PSSC.shape[1] >= side:
+        return tiles_PSSC
+    return np.stack([enlarged_tile(tile, side) for tile in tiles_PSSC])
+
+
+def enlarged_tile(tile_SSC: T, side: int) -> T:
+    """One tile of bytes or floats, interpolated to another side."""
+    at_S = np.linspace(0, tile_SSC.shape[1] - 1, side, dtype=np.float32)
+    column_SS, row_SS = np.meshgrid(at_S, at_S)
+    return np.asarray(cv2.remap(tile_SSC, column_SS, row_SS, cv2.INTER_LINEAR), tile_SSC.dtype)
 
 
 def nearest_texel(kept_HW: Bool) -> Int:

@@ -156,6 +156,8 @@ def _one_of(members: tuple[Any, ...], hint: Any, value: Any, path: tuple[str, ..
         except ConfigError as error:
             inner.append(error)
     concrete = [member for member in members if member is not type(None)]
+    if isinstance(value, Mapping):  # the error of the one that takes mappings says what is wrong inside
+        concrete = [one for one in concrete if dataclasses.is_dataclass(one) or typing.get_origin(one) is dict]
     if len(concrete) == 1 and value is not None:
         raise inner[members.index(concrete[0])]
     raise ConfigError(f"expected {_named(hint)}, got {_shown(value)}", origin(path))
@@ -182,6 +184,8 @@ def _named(hint: Any) -> str:
         return " or ".join(map(str, typing.get_args(hint)))
     if kind in (tuple, list):
         return "a list of " + _named(typing.get_args(hint)[0])
+    if kind is dict:
+        return "a mapping of settings"
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", Path: "a path"}
     if hint in (None, type(None)):
         return "null"

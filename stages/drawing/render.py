@@ -13,6 +13,7 @@ from models.errors import ModelError
 from models.files.png_text import left_out_text
 from models.surface.atlas import DEFAULT_ATLAS
 from models.surface.atlas_file import AtlasBuilder
+from models.surface.garments import Cut, check_garments
 from models.surface.logos import Logo
 from pipeline.stage import Stage, StageError
 from stages.bodies.body_paints import BodyPaints, PersonPaint
@@ -81,6 +82,8 @@ class Render(Stage):
             atlas_of: the same for single identities: `{3: other.png}`.
             layout: of atlases that are one whole-body image: `figures`, or an .obj; None = 24 tiles.
             logos: images on top of every atlas, see `models.surface.logos.Logo`.
+            garments: to what a texture is cut: `shirt`, `dress` …, with lengths, see `models.surface.garments`; none =
+                not cut.
             only: names of parts that are drawn (`shirt`, `left`, `torso_front` …); none = all.
             opacity: 0..1; None = the style's own.
             shading: 0..1, how much of the original's light and folds a texture keeps.
@@ -96,6 +99,7 @@ class Render(Stage):
         atlas_of: dict[str, str] = field(default_factory=dict)
         layout: str | None = None
         logos: tuple[Logo, ...] = ()
+        garments: tuple[str, ...] | dict[str, Cut] = ()
         only: tuple[str, ...] = ()
         opacity: float | None = None
         shading: float = 0.6
@@ -118,6 +122,12 @@ class Render(Stage):
                 if not identity.isdecimal():
                     raise ValueError(f"atlas_of names the identity {identity!r}, must be a whole number")
             charts_of(self.only)
+            check_garments(self.cuts)
+
+        @property
+        def cuts(self) -> Mapping[str, Cut]:
+            """The garments with their lengths."""
+            return self.garments if isinstance(self.garments, dict) else {name: Cut() for name in self.garments}
 
         @property
         def styles(self) -> list[str]:
@@ -278,7 +288,7 @@ def _settings_of(config: Render.Config, style: str) -> StyleSettings:
 
 def _atlases(config: Render.Config) -> PersonAtlases:
     try:
-        builder = AtlasBuilder(config.layout, config.logos)
+        builder = AtlasBuilder(config.layout, config.logos, config.cuts)
     except ModelError as error:
         raise StageError(error.what, f"render: {error.where}", error.remedy) from error
     return PersonAtlases(config.atlas or str(DEFAULT_ATLAS), config.atlas_of, builder)

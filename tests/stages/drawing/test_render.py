@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.body.camera import PinholeCamera
 from models.surface.atlas import CHARTS, join_tiles
+from models.surface.body_image import body_image
+from models.surface.charted_mesh import open_body_mesh
+from models.surface.garments import Cut
 from pipeline.stage import StageError
+from stages.bodies.body_paints import BodyPaints, PersonPaint
 from stages.drawing.chart_colours import part_palette
 from stages.drawing.render import Render
 from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
@@ -257,3 +262,34 @@ def test_invalid_settings_are_refused(tmp_path: Path) -> None:
         Render.Config(opacity=1.5)
     with pytest.raises(StageError, match=r"render\.atlas: .*nowhere\.png: no such image file"):
         Render(Render.Config(atlas=str(tmp_path / "nowhere.png")))
+
+
+def standing_body(height: int = 300) -> PersonSurface:
+    """The exact surface of the body at rest, seen from the front."""
+    mesh = open_body_mesh()
+    ahead_V3 = mesh.vertex_V3 * np.array([1, -1, -1], np.float32) + np.array([0, 0.9, 4], np.float32)
+    camera = PinholeCamera(focal_px=2.0 * height, center_2=np.full(2, height / 2, np.float32))
+    image = body_image(ahead_V3, camera, height, height)
+    assert image is not None
+    labels_hw, uv_2hw = image.surface()
+    return PersonSurface(x0=image.x0, y0=image.y0, labels_hw=labels_hw, uv_2hw=uv_2hw)
+
+
+@pytest.mark.parametrize("paint", ["surface", "body"])
+def test_garments_cut_a_texture_level_by_surface_and_by_body(tmp_path: Path, paint: str) -> None:
+    atlas = plain_atlas(tmp_path, dict.fromkeys(range(1, CHARTS + 1), (200, 60, 20)))
+    person = standing_body()
+    paints = BodyPaints(
+        people=(PersonPaint(labels_hw=person.labels_hw, uv_2hw=person.uv_2hw, body_share=1.0, misfit=False),)
+    )
+    config = {"atlas": atlas, "opacity": 1.0, "shading": 0.0, "paint": paint, "garments": {"trousers": Cut(hem=51.0)}}
+    stage = Render(Render.Config(**config))
+    frames = chunk(np.full((1, 300, 300, 3), 77, np.uint8))
+    people = people_of([(person.x0, person.y0, person.x0 + 1, person.y0 + 1)])
+    (overlay,) = stage(frames, people, Surfaces(people=(person,)), None, paints if paint == "body" else None)
+    painted_HW = overlay.rgb_THW3[0, ..., 0] > 150
+    lowest_W = np.where(painted_HW, np.arange(300)[:, None], 0).max(axis=0)[painted_HW.any(axis=0)]
+    knee_row = 150 + 600 * (0.9 - 0.51) / 3.97
+    assert len(lowest_W) > 40 and np.median(np.abs(lowest_W - knee_row)) < 1.5
+    assert (lowest_W <= knee_row + 2).all()
+    assert not painted_HW[: int(150 + 600 * (0.9 - 1.08) / 4)].any()  # nothing above the waist

@@ -153,9 +153,7 @@ class LiveOutput(Stage):
 
     def summary(self) -> Mapping[str, Any]:
         """`latency_ms` from capture to here (`p50`, `p95`, `most`), a note on it, and the facts of the output."""
-        shares = {"p50": self._latency.percentile_s(0.5), "p95": self._latency.percentile_s(0.95)}
-        latencies = {**shares, "most": self._latency.worst_s}
-        latency_ms = {name: round(1000 * latency_s, 1) for name, latency_s in latencies.items()}
+        latency_ms = self._latency.summary_ms()
         p50, p95 = latency_ms["p50"], latency_ms["p95"]
         note = f"latency from capture to display: {p50:.0f} ms for half of the frames, {p95:.0f} ms for 95 %"
         facts = {"latency_ms": latency_ms, "notes": [note] if self._latency.count else []}

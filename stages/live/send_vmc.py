@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from pipeline.stage import Stage, StageError
+from stages.live.payloads import Captured
+from stages.live.timing import LatencyHistogram
 from stages.live.vmc_stream import VmcStreams
 from stages.payloads import Bodies, FrameChunk, People
 
@@ -69,13 +72,16 @@ class SendVmc(Stage):
         """A new run; nothing is sent yet."""
         super().__init__(config, threads=threads)
         self._streams: VmcStreams | None = None
+        self._latency = LatencyHistogram()
         if config.to is not None:
             host, _, port = config.to.rpartition(":")
             self._streams = VmcStreams(
                 host=host, port=int(port), smoothing_s=config.smoothing_s, most_people=config.most_people
             )
 
-    def __call__(self, frames: FrameChunk, people: People, bodies: Bodies | None = None) -> None:
+    def __call__(
+        self, frames: FrameChunk, people: People, bodies: Bodies | None = None, captured: Captured | None = None
+    ) -> None:
         """Send the bodies of a chunk. Raises StageError if the host cannot be reached at all."""
         if self._streams is None or bodies is None:
             return
@@ -86,12 +92,15 @@ class SendVmc(Stage):
             except OSError as error:
                 what = f"avatars cannot be sent there ({error})"
                 raise StageError(what, f"--export vmc={self.config.to}", "name a host that can be reached") from error
+        if captured is not None and len(bodies):
+            self._latency.frame_shown(captured.captured_s, time.time())
 
     def summary(self) -> Mapping[str, Any]:
-        """`exports`; `avatars`: number of poses that were sent."""
+        """`exports`; `avatars`: number of poses that were sent; `avatar_latency_ms` from capture to sending."""
         if self._streams is None:
             return {}
-        return {"exports": {"vmc": self.config.to}, "avatars": self._streams.sent}
+        facts = {"exports": {"vmc": self.config.to}, "avatars": self._streams.sent}
+        return facts | ({"avatar_latency_ms": self._latency.summary_ms()} if self._latency.count else {})
 
     def close(self) -> None:
         """Close the socket."""

@@ -114,6 +114,11 @@ class LatencyHistogram:
                 return min(bound_s, self.worst_s)
         return self.worst_s
 
+    def summary_ms(self) -> dict[str, float]:
+        """Milliseconds: for half of all frames (`p50`), for 95 % (`p95`), and the largest (`most`)."""
+        latencies = {"p50": self.percentile_s(0.5), "p95": self.percentile_s(0.95), "most": self.worst_s}
+        return {name: round(1000 * latency_s, 1) for name, latency_s in latencies.items()}
+
     def recent_percentile_s(self, share: float) -> float:
         """Exact percentile over the latest `RECENT_FRAMES` frames, seconds; 0 without frames."""
         ordered = sorted(self._recent_s)

@@ -47,11 +47,16 @@ class VmcStreams:
     smoothing_s: float
     most_people: int
     sent: int = 0
+    _start_s: float | None = None
     _socket: socket.socket = field(default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     _avatars: dict[int, _Avatar] = field(default_factory=dict)
 
     def send(self, second: float, people: Mapping[int, FittedBody]) -> None:
-        """Send the bodies of a frame, by identity. Raises OSError if the network cannot be used."""
+        """Send the bodies of a frame, by identity. Raises OSError if the network cannot be used.
+
+        The time that is sent counts from the first frame: floats of OSC have 32 bits, too few for seconds since 1970.
+        """
+        self._start_s = second if self._start_s is None else self._start_s
         for identity, avatar in list(self._avatars.items()):
             if identity not in people and second - avatar.second > FORGET_S:
                 del self._avatars[identity]
@@ -59,7 +64,7 @@ class VmcStreams:
         for identity, body in people.items():
             known = self._avatar(identity, body, second)
             if known is not None:
-                self._send(known.slot, _messages(known.pose, second))
+                self._send(known.slot, _messages(known.pose, second - self._start_s))
                 self.sent += 1
 
     def close(self) -> None:

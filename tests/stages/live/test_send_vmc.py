@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from models.animation.smpl_layout import SMPL_JOINTS
 from models.animation.vmc_pose import VMC_BONES
 from pipeline.stage import StageError
 from stages.bodies.animate import Animate
+from stages.live.payloads import Captured
 from stages.live.send_vmc import SendVmc
 from stages.payloads import Bodies, People
 from tests.stages.bodies.made_bodies import grey_frames, made_body, recorded_by
@@ -134,6 +136,65 @@ def test_smoothing_delays_by_its_time(receiver: Receiver) -> None:
     assert 0.015 < behind_s < 0.04
     for one in (stage, plain):
         one.close()
+
+
+def test_moving_avatars_follow_the_file_within_60_ms(tmp_path: Path, receiver: Receiver) -> None:
+    """Two people swing their forearms. What arrives equals the file of an earlier time: 40 ms, less half a frame.
+
+    Time is since 1970, as of a live source, and is received to a millisecond.
+    """
+    first, count = 25 * 1_790_000_000, 50
+    bend_T = 40 + 35 * np.sin(np.arange(count) / 6)
+    film = [
+        [(4, made_body((-0.5, 0.1, 3.0), 20, bend)), (7, made_body((0.9, 0.1, 3.5), 0, 90 - bend))] for bend in bend_T
+    ]
+    stage = SendVmc(SendVmc.Config(to=f"127.0.0.1:{receiver.port}"))
+    arrived: list[list[tuple[float, np.ndarray]]] = [[], []]
+    for t, people in enumerate(film):
+        send(stage, [people], first + t)
+        for number, poses in enumerate(arrived):
+            messages = receiver.received(number)
+            (second,) = (float(one[1]) for one in messages if one[0] == "/VMC/Ext/T")  # type: ignore[arg-type]
+            (elbow,) = (one for one in messages if one[1] == "LeftLowerArm")
+            x, y, z, w = np.array(elbow[-4:], float)
+            poses.append((second, Rotation.from_quat([x, -y, -z, w]).as_rotvec(degrees=True)))
+    animation, made = Animate(Animate.Config(lock_feet=False)), job(tmp_path, "both.npz")
+    recorded_by(animation, made, grey_frames(count), Bodies.joined([Bodies.of_frame(one) for one in film]))
+    list(animation.flush())
+    for poses, name in zip(arrived, ("both.npz", "both.person_7.npz"), strict=True):
+        with np.load(tmp_path / name) as arrays:
+            file_T3 = np.degrees(arrays["poses"].reshape(count, -1, 3)[:, SMPL_JOINTS.index("left_elbow")])
+        second_T, arrived_T3 = (np.array(column) for column in zip(*poses, strict=True))
+        np.testing.assert_allclose(second_T, np.arange(count) / FPS, atol=1e-3)
+        delays = np.arange(0, 0.1, 0.002)
+        apart = [
+            np.linalg.norm(arrived_T3[10:-5] - at_times(file_T3, second_T[10:-5] - delay), axis=1).mean()
+            for delay in delays
+        ]
+        assert min(apart) < 1.5, "degrees"
+        assert 0.015 < delays[int(np.argmin(apart))] < 0.04
+    stage.close()
+
+
+def at_times(value_T3: np.ndarray, second_N: np.ndarray) -> np.ndarray:
+    """Rows at any times, between the frames."""
+    return np.stack([np.interp(second_N, np.arange(len(value_T3)) / FPS, column_T) for column_T in value_T3.T], axis=1)
+
+
+def test_the_report_states_the_latency_of_avatars(receiver: Receiver) -> None:
+    """From capture to sending; the first frame is left out, because networks were loaded before it."""
+    stage = SendVmc(SendVmc.Config(to=f"127.0.0.1:{receiver.port}"))
+    body = Bodies.of_frame([(1, made_body())])
+    for t, age_s in enumerate((5.0, -0.5, -0.5)):
+        captured = Captured(captured_s=time.time() - age_s, received=t, dropped=0, reconnects=0)
+        stage(grey_frames(1, t), None, body, captured)  # type: ignore[arg-type]
+    assert stage.summary()["avatar_latency_ms"] == {"p50": 0.0, "p95": 0.0, "most": 0.0}
+    captured = Captured(captured_s=time.time() + 60, received=4, dropped=0, reconnects=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stages.live.send_vmc.time.time", lambda: captured.captured_s + 0.25)
+        stage(grey_frames(1, 3), None, body, captured)  # type: ignore[arg-type]
+    assert stage.summary()["avatar_latency_ms"]["most"] == pytest.approx(250, abs=1)
+    stage.close()
 
 
 def test_ports_belong_to_people(receiver: Receiver) -> None:

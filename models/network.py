@@ -10,7 +10,7 @@ from models.arrays import F32, U8
 from models.cache import DEFAULT_CACHE
 from models.errors import ModelError
 from models.structures import Detections, SurfaceMap
-from models.variant import PUBLISHED, Variant
+from models.variant import OPEN_BODY, PUBLISHED, Variant
 
 TtaLevel = Literal["adaptive_fast", "adaptive", "full"]
 """Passes of test-time augmentation for each person: 1 or 2; 2, 4 or 6; 8."""
@@ -125,6 +125,8 @@ def _require_published(variant: Variant) -> None:
     for name in ("mask", "keypoints", "cascade"):
         if getattr(variant, name):
             raise ModelError("no published network has this head", f"network.variant.{name}", "leave it out")
+    if variant.mesh == OPEN_BODY:
+        raise ModelError("no published network embeds this mesh", "network.variant.mesh", "use smpl_27554")
 
 
 def _require(name: str, value: float | None, least: float, most: float | None) -> None:

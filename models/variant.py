@@ -9,8 +9,9 @@ PARTS = 25
 """Channels of maps per chart: background and 24 charts."""
 EMBEDDING = 16
 """Channels of a continuous surface embedding."""
-MESHES = {"smpl_27554": 27554}
-"""Vertices of the meshes that published networks embed, by the name in their checkpoints."""
+OPEN_BODY = "open_body"
+MESHES = {"smpl_27554": 27554, OPEN_BODY: 13670}
+"""Vertices of the meshes that networks embed, by name: that of the published checkpoints, and this project's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,7 @@ class Variant:
         mask, keypoints: whether the network has these heads.
         cascade: a second stage of all dense heads (Güler et al. 2018, §3.3).
         mesh: a key of `MESHES`: the network predicts an embedding of this mesh's surface (Neverova et al. 2020) and no
-            charts; empty: charts, U and V.
+            charts; empty: charts, U and V. Published networks embed `smpl_27554`, trainings here `open_body`.
     """
 
     backbone: Literal["r50", "r101", "small", "tiny", "nano"] = "r50"
@@ -119,7 +120,7 @@ class Variant:
     mask: bool = False
     keypoints: bool = False
     cascade: bool = False
-    mesh: Literal["", "smpl_27554"] = ""
+    mesh: Literal["", "smpl_27554", "open_body"] = ""
 
     @property
     def sizes(self) -> Sizes:

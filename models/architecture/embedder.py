@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +26,12 @@ class VertexEmbedder(nn.Module):
         self.register_buffer("features", torch.zeros(vertices, BASIS))
         self.embeddings = nn.Parameter(torch.zeros(BASIS, EMBEDDING))
 
+    def start(self, function_VK: Tensor, mixture_KE: Tensor) -> None:
+        """Smooth functions of the mesh (vertices, 256) as features, and the first weights (256, 16)."""
+        self.features.copy_(function_VK)
+        with torch.no_grad():
+            self.embeddings.copy_(mixture_KE)
+
     def forward(self) -> Tensor:
         """(vertices, 16) float32 of length 1."""
         return unit_rows(self.features @ self.embeddings)
@@ -43,7 +51,12 @@ class MeshEmbedders(nn.Module):
         self._name = f"embedder_{mesh}"
         self.add_module(self._name, VertexEmbedder(MESHES[mesh]))
 
+    @property
+    def of_mesh(self) -> VertexEmbedder:
+        """The embedder itself."""
+        return cast(VertexEmbedder, self.get_submodule(self._name))
+
     def forward(self) -> Tensor:
         """(vertices, 16) float32 of length 1."""
-        vertex_VE: Tensor = self.get_submodule(self._name)()
+        vertex_VE: Tensor = self.of_mesh()
         return vertex_VE

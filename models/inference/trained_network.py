@@ -15,6 +15,8 @@ from models.inference.fcn_network import SinglePersonNetwork, WholeImageNetwork
 from models.inference.single_person import SinglePersonPredictor
 from models.inference.zoo_network import Limits, ZooNetwork, limits_of
 from models.network import Network, NetworkConfig
+from models.surface.charted_mesh import open_body_mesh
+from models.surface.vertex_charts import mesh_vertex_charts
 
 
 def open_trained(config: NetworkConfig, threads: int) -> Network:
@@ -40,6 +42,7 @@ def open_trained(config: NetworkConfig, threads: int) -> Network:
         name=path.stem,
         sha256=sha256,
         batch=config.batch if isinstance(config.batch, int) else (1 if device.type == "cpu" else 4),
+        charts=mesh_vertex_charts(open_body_mesh()) if about.variant.mesh else None,
     )
 
 

@@ -19,6 +19,7 @@ from models.architecture.fcn import FullConvNet
 from models.architecture.proposals import ANCHOR_SIZES, anchors_at, choose_proposals
 from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.roi_pooling import image_index, pool_levels, roi_align
+from models.cache import DEFAULT_CACHE
 from models.learning.label_assignment import (
     ANCHOR_SHARE,
     REGION_SHARE,
@@ -29,10 +30,21 @@ from models.learning.label_assignment import (
 )
 from models.learning.training_batch import TrainingBatch
 from models.losses.detection import box_deltas, box_terms, proposal_terms
+from models.losses.embeddings import EmbeddingWeights, VertexPoints, vertex_term
 from models.losses.keypoints import keypoint_term
-from models.losses.points import PointWeights, chart_and_confident_uv_terms, chart_and_mean_uv_terms, chart_and_uv_terms
+from models.losses.points import (
+    PointWeights,
+    RegionPoints,
+    chart_and_confident_uv_terms,
+    chart_and_mean_uv_terms,
+    chart_and_uv_terms,
+)
 from models.losses.segmentation import IGNORED, coarse_targets, coarse_term, mask_targets, mask_term
 from models.losses.terms import Term, normalise_terms
+from models.surface.chart_lookup import open_body_lookup
+from models.surface.charted_mesh import open_body_mesh
+from models.surface.geodesics import cached_geodesics
+from models.surface.vertex_charts import vertices_at
 
 PointTerms = Callable[..., dict[str, Term]]
 POINT_TERMS: dict[str, PointTerms] = {
@@ -48,6 +60,8 @@ NEAR = 0.7
 UNIT = (1.0, 1.0, 1.0, 1.0)
 
 
+POINTS_AT_ONCE = 1024
+"""Annotated points of a batch whose embeddings are compared with all vertices, a random choice: bounds the memory."""
 MASK_WEIGHT = 1.0
 """Weight of the loss of the mask head."""
 
@@ -59,6 +73,7 @@ class LossConfig:
     Attributes:
         uv: "sum" (the reference), "mean" (as in UV R-CNN) or "confident" (for networks with uncertainty of U and V).
         weights: weights of the losses of charts, U and V, and coarse segmentation.
+        embedding: of networks with `variant.mesh`: the loss at points, in place of that of charts, U and V.
         keypoints: weight of this head's loss.
         first_stage: weight of the losses of a cascade's first stage.
         sampling: number of anchors and regions.
@@ -66,6 +81,7 @@ class LossConfig:
 
     uv: Literal["sum", "mean", "confident"] = "sum"
     weights: PointWeights = field(default_factory=PointWeights)
+    embedding: EmbeddingWeights = field(default_factory=lambda: EmbeddingWeights(scale=0.05, spread_m=0))
     keypoints: float = 1.0
     first_stage: float = 1.0
     sampling: Sampling = field(default_factory=Sampling)
@@ -218,7 +234,12 @@ class RcnnLearner(Learner[DensePoseRCNN]):
     ) -> dict[str, Term]:
         config = self.config
         maps, upsampling = readable(self.network.roi_heads.densepose_predictor, maps)
-        terms = POINT_TERMS[config.uv](maps, batch.points_of(person_K), box_K4, config.weights, upsampling)
+        points = batch.points_of(person_K)
+        if self.network.roi_heads.embedder is None:
+            terms = POINT_TERMS[config.uv](maps, points, box_K4, config.weights, upsampling)
+        else:
+            random = np.random.default_rng([*batch.seed_B3[0].tolist(), len(points.chart_M)])
+            terms = {"vertex": self._vertex_term(maps["embedding"], points, box_K4, upsampling, random)}
         known = batch.annotated_N[person_K]
         owner = person_K[known]
         target = coarse_targets(
@@ -232,6 +253,31 @@ class RcnnLearner(Learner[DensePoseRCNN]):
         if KEYPOINTS in maps:
             terms[KEYPOINTS] = keypoint_term(maps[KEYPOINTS], batch.keypoint_N173[person_K], box_K4, config.keypoints)
         return terms
+
+    def _vertex_term(
+        self, embedding_KEhw: Tensor, points: RegionPoints, box_K4: Tensor, upsampling: int, random: np.random.Generator
+    ) -> Term:
+        """The loss of embeddings, at some of the points: each is compared with all vertices of the mesh."""
+        embedder, weights = self.network.roi_heads.embedder, self.config.embedding
+        assert embedder is not None
+        chosen = random.permutation(len(points.chart_M))[:POINTS_AT_ONCE]
+        some = points_on_vertices(points.only(torch.from_numpy(chosen).to(points.chart_M.device)))
+        distances = body_distances if weights.spread_m else None
+        return vertex_term(embedding_KEhw, some, box_K4, embedder(), weights, distances, upsampling)
+
+
+def points_on_vertices(points: RegionPoints) -> VertexPoints:
+    """The same points, with vertices of the open body for their charts, U and V."""
+    part_M, uv_M2 = points.chart_M.cpu().numpy(), points.uv_M2.cpu().numpy()
+    vertex_M = torch.from_numpy(vertices_at(open_body_mesh(), open_body_lookup(), part_M, uv_M2))
+    return VertexPoints(region_M=points.region_M, xy_M2=points.xy_M2, vertex_M=vertex_M.to(points.chart_M.device))
+
+
+def body_distances(vertex_M: Tensor) -> Tensor:
+    """Metres (M, V) on the open body from M vertices to all; the table is computed at first use, and kept."""
+    mesh = open_body_mesh()
+    table = cached_geodesics(mesh.vertex_V3, mesh.face_F3, mesh.twin_V, DEFAULT_CACHE)
+    return torch.from_numpy(table.rows(vertex_M.cpu().numpy())).to(vertex_M.device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -58,7 +59,7 @@ def vertex_term(
     box_K4: Tensor,
     vertex_VE: Tensor,
     weights: EmbeddingWeights,
-    distance_VV: Tensor | None = None,
+    distances: Callable[[Tensor], Tensor] | None = None,
     upsampling: int = 1,
 ) -> Term:
     """Cross entropy over the vertices of a mesh, a mean over the points inside of their regions.
@@ -69,18 +70,18 @@ def vertex_term(
         box_K4: the regions, network pixels.
         vertex_VE: embeddings of the vertices, of length 1; gradients flow to them.
         weights: see `EmbeddingWeights`.
-        distance_VV: geodesic distances between vertices, metres: the soft loss, whose target falls with the distance
-            from the annotated vertex. None: the hard loss, whose target is that vertex.
+        distances: metres on the surface from M vertices to all, (M, V): the soft loss, whose target falls with the
+            distance from the annotated vertex. None: the hard loss, whose target is that vertex.
         upsampling: see `point_cells`.
     """
     seen = visible_points(points, box_K4)
     seen = seen.only(seen.vertex_M != UNKNOWN)
     embedding_ME = read_all(embedding_KEhw, point_cells(seen, box_K4, embedding_KEhw, upsampling))
     score_MV = vertex_scores(embedding_ME, vertex_VE, weights.scale)
-    if distance_VV is None:
+    if distances is None:
         total = F.cross_entropy(score_MV, seen.vertex_M, reduction="sum")
     else:
-        wanted_MV = torch.softmax(-distance_VV[seen.vertex_M] / weights.spread_m, dim=1)
+        wanted_MV = torch.softmax(-distances(seen.vertex_M) / weights.spread_m, dim=1)
         total = F.cross_entropy(score_MV, wanted_MV, reduction="sum")
     return Term(total, float(len(seen.vertex_M)), weights.vertex)
 
@@ -104,7 +105,7 @@ def pixel_cycle(embedding_PE: Tensor, cell_P2: Tensor, vertex_VE: Tensor, there:
         embedding_PE: predicted embeddings of the person's pixels, of length 1.
         cell_P2: row and column of these pixels, in cells.
         vertex_VE: embeddings of the vertices, of length 1.
-        there, back: the same, of the matches from pixels to vertices, and back.
+        there, back: divide similarities before the softmax, on the way to vertices and on the way back.
     """
     there_PV, back_VP = _soft_matches(embedding_PE @ vertex_VE.T, there, back)
     squared_PP = ((cell_P2[:, None] - cell_P2[None]).to(embedding_PE.dtype) ** 2).sum(dim=2)

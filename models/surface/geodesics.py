@@ -41,6 +41,10 @@ class GeodesicTable:
         far = np.where(self._mirrored_V[a_M], self.twin_V[b_M], b_M)
         return self.distance_SV[self._row_V[a_M], far].astype(np.float32)
 
+    def rows(self, a_M: Int) -> F32:
+        """Metres (M, V) from M vertices to all."""
+        return self.between(a_M[:, None], np.arange(len(self.twin_V))[None])
+
 
 def source_vertices(twin_V: Int) -> Int:
     """The lower vertex of each pair of twins, in order."""

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.arrays import F32, I32, U8
+from models.arrays import F32, I32, I64, U8, Float, Int
 from models.errors import ModelError
+from models.surface.chart_lookup import ChartLookup
+from models.surface.charted_mesh import ChartedMesh
 from models.surface.smpl_files import DAMAGED, read_chart_vertices
 
 
@@ -52,3 +54,20 @@ def read_vertex_charts(folder: Path, vertices: int) -> VertexCharts:
         what = f"names {len(known_V)} vertices up to {known_V.max(initial=-1) + 1}, and the mesh has {vertices}"
         raise ModelError(what, str(folder / "SMPL_SUBDIV_TRANSFORM.mat"), DAMAGED)
     return VertexCharts(part_V=part_K[first_V].astype(np.uint8), uv_V2=uv_K2[first_V].astype(np.float32))
+
+
+def mesh_vertex_charts(mesh: ChartedMesh) -> VertexCharts:
+    """Charts of the vertices of a charted mesh; of a vertex on a border, those of its first face."""
+    corner_E = mesh.face_F3.ravel()
+    known_V, first_V = np.unique(corner_E, return_index=True)
+    part_V, uv_V2 = np.zeros(len(mesh.vertex_V3), np.uint8), np.zeros((len(mesh.vertex_V3), 2), np.float32)
+    part_V[known_V] = mesh.chart_F[first_V // 3]
+    uv_V2[known_V] = mesh.corner_uv_F32.reshape(-1, 2)[first_V]
+    return VertexCharts(part_V=part_V, uv_V2=uv_V2)
+
+
+def vertices_at(mesh: ChartedMesh, lookup: ChartLookup, part_M: Int, uv_M2: Float) -> I64:
+    """The vertex (M,) of the surface point's face that is nearest by barycentric weight; −1 for the background."""
+    points = lookup(part_M, uv_M2[:, 0], uv_M2[:, 1])
+    vertex_M = mesh.face_F3[points.face_M, points.weight_M3.argmax(axis=1)]
+    return np.where(points.face_M >= 0, vertex_M, -1).astype(np.int64)

@@ -88,8 +88,8 @@ def test_values_and_gradients_equal_the_reference(name: str) -> None:
     found = {"loss_densepose_S": coarse_loss(case, batch), **dict(cycle_losses(case, batch, meshes, unit))}
     counts = np.zeros(3, int)
     for mesh, one in meshes.items():
-        points, distance_VV = points_on(batch, mesh), one.distance_VV if case["spread"] else None
-        term = vertex_term(batch.maps["embedding"], points, REGION_54, unit[mesh], weights, distance_VV)
+        points, distances = points_on(batch, mesh), one.distance_VV.__getitem__ if case["spread"] else None
+        term = vertex_term(batch.maps["embedding"], points, REGION_54, unit[mesh], weights, distances)
         found[f"loss_densepose_E{mesh}"] = term.value()
         counts += (len(points.vertex_M), len(visible_points(points, REGION_54).vertex_M), int(term.divisor))
     assert counts.tolist() == case["points"]

@@ -23,7 +23,9 @@ from models.inference.network_check import check_network, check_weights_file
 from models.learning.learner import FcnLearner, LossConfig, RcnnLearner
 from models.learning.training_batch import TrainingBatch
 from models.network import NetworkConfig
-from models.variant import Variant
+from models.surface.charted_mesh import open_body_mesh
+from models.surface.mesh_basis import random_embedding, smooth_basis
+from models.variant import EMBEDDING, OPEN_BODY, Variant
 from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
@@ -77,6 +79,8 @@ class TrainNetwork(Stage):
             """Raises ValueError for a network and losses that do not go together."""
             if self.variant.legacy:
                 raise ValueError("the legacy variant is not trained; leave variant.legacy out")
+            if self.variant.mesh:
+                require_embedding_alone(self.variant)
             if (self.variant.confidence != "none") != (self.losses.uv == "confident"):
                 raise ValueError("variant.confidence needs losses.uv: confident, and the other way round")
             if not self.scales or min(self.scales) <= 0:
@@ -124,6 +128,7 @@ class Training:
         torch.manual_seed(config.seed)
         self.variant = config.variant if config.network is None else variant_of(config.network, batches.kind)
         network = make_network(checked_kind(batches.kind, self.variant), self.variant)
+        start_embedding(network, config.seed)
         start = config.start if config.network is None else config.network.weights
         if start:
             initialise_from(network, user_path(start))
@@ -180,6 +185,24 @@ class Training:
             self._tensorboard.row(row)
 
 
+def require_embedding_alone(variant: Variant) -> None:
+    """Raises: ValueError for embeddings of another mesh, or with what only networks of charts have."""
+    if variant.mesh != OPEN_BODY:
+        raise ValueError(f"variant.mesh: trainings embed {OPEN_BODY} alone")
+    if variant.cascade or variant.confidence != "none" or variant.segm_confidence:
+        raise ValueError("variant.mesh goes with neither the cascade nor predicted uncertainty; leave these out")
+
+
+def start_embedding(network: DensePoseRCNN | FullConvNet, seed: int) -> None:
+    """Give the vertices of the open body smooth embeddings, where the network predicts embeddings."""
+    if isinstance(network, FullConvNet) or network.roi_heads.embedder is None:
+        return
+    mesh, embedder = open_body_mesh(), network.roi_heads.embedder.of_mesh
+    function_VK, eigenvalue_K = smooth_basis(mesh.vertex_V3, mesh.face_F3, embedder.features.shape[1])
+    mixture_KE = random_embedding(eigenvalue_K, EMBEDDING, seed)
+    embedder.start(torch.from_numpy(function_VK), torch.from_numpy(mixture_KE))
+
+
 def learner_of(network: DensePoseRCNN | FullConvNet, losses: LossConfig) -> nn.Module:
     """The network with its losses."""
     return FcnLearner(network, losses) if isinstance(network, FullConvNet) else RcnnLearner(network, losses)
@@ -204,8 +227,8 @@ def variant_of(network: NetworkConfig, kind: Kind) -> Variant:
 
 def checked_kind(kind: Kind, variant: Variant) -> Kind:
     """The kind. Raises: StageError for tasks that need regions where there are none."""
-    if kind != "rcnn" and (variant.mask or variant.keypoints or variant.cascade):
-        what = "masks, keypoints and the cascade are tasks of regions"
+    if kind != "rcnn" and (variant.mask or variant.keypoints or variant.cascade or variant.mesh):
+        what = "masks, keypoints, the cascade and embeddings are tasks of regions"
         raise StageError(what, "train_network.variant", "leave them out, or set augment.kind: rcnn")
     return kind
 

@@ -117,6 +117,7 @@ def test_twins_share_a_row_of_the_table() -> None:
     a, b = np.meshgrid(np.arange(len(vertex)), np.arange(len(vertex)), indexing="ij")
     assert len(half.distance_SV) < 0.6 * len(vertex)
     assert np.abs(half.between(a, b) - whole).max() < 2e-3
+    assert np.array_equal(half.rows(np.arange(len(vertex))), half.between(a, b))
 
 
 def test_the_table_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ import pytest
 from scipy.io import savemat
 
 from models.errors import ModelError
-from models.surface.vertex_charts import read_vertex_charts
+from models.surface.chart_lookup import open_body_lookup
+from models.surface.charted_mesh import open_body_mesh
+from models.surface.vertex_charts import mesh_vertex_charts, read_vertex_charts, vertices_at
 
 pytestmark = pytest.mark.quick
 
@@ -40,3 +42,21 @@ def test_files_of_another_mesh_are_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named_with_its_licence(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"SMPL_subdiv.mat.*CC BY-NC"):
         read_vertex_charts(tmp_path, 27554)
+
+
+def test_vertices_of_the_open_body_have_charts_that_lead_back_to_them() -> None:
+    mesh = open_body_mesh()
+    charts = mesh_vertex_charts(mesh)
+    some_M = np.arange(0, len(mesh.vertex_V3), 37)
+    found_M = vertices_at(mesh, open_body_lookup(), charts.part_V[some_M], charts.uv_V2[some_M])
+    # Two sides of a seam may share a place in the chart; there the other vertex is as good.
+    assert (found_M == some_M).mean() > 0.99
+    assert np.linalg.norm(mesh.vertex_V3[found_M] - mesh.vertex_V3[some_M], axis=1).max() < 0.02
+
+
+def test_the_background_has_no_vertex_and_a_point_of_a_face_the_nearest_corner() -> None:
+    mesh = open_body_mesh()
+    face = int(np.flatnonzero(mesh.chart_F == 2)[10])
+    uv_M2 = np.array([[0.8, 0.1, 0.1], [0.1, 0.2, 0.7]]) @ mesh.corner_uv_F32[face]
+    found = vertices_at(mesh, open_body_lookup(), np.array([2, 2, 0]), np.concatenate([uv_M2, [[0.5, 0.5]]]))
+    assert found.tolist() == [mesh.face_F3[face, 0], mesh.face_F3[face, 2], -1]

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.architecture.rcnn import DensePoseRCNN
 from models.checkpoints.trained_weights import load_trained
 from models.inference.open_network import open_network
 from models.network import NetworkConfig
+from models.surface.charted_mesh import open_body_mesh
 from pipeline.command.cli import main
 from pipeline.configuration.config import CONFIGS, load_config
 from pipeline.configuration.conversion import ConfigError
@@ -87,6 +89,24 @@ def test_a_configuration_trains_and_serves(name: str, folder: Path) -> None:
     assert about.variant.backbone == "tiny"
     assert about.figure_ground == (name == "train_star")
     assert all(np.isfinite(value.numpy()).all() for value in network.state_dict().values())
+    serves(weights)
+
+
+def test_embeddings_of_the_open_body_train_and_serve_with_charts(folder: Path) -> None:
+    weights = train("train_cse", folder, train_network__losses__embedding__scale=0.2)
+    network, about, _ = load_trained(weights)
+    assert about.variant.mesh == "open_body"
+    assert isinstance(network, DensePoseRCNN) and network.roi_heads.embedder is not None
+    embedder = network.roi_heads.embedder.of_mesh
+    assert embedder.features.shape == (len(open_body_mesh().vertex_V3), 256)
+    mesh = open_body_mesh()
+    edge_E2 = mesh.face_F3[:, :2]
+    value_VE = embedder().detach().numpy()
+    near = np.linalg.norm(value_VE[edge_E2[:, 0]] - value_VE[edge_E2[:, 1]], axis=1).mean()
+    far = np.linalg.norm(value_VE - value_VE[::-1], axis=1).mean()
+    assert near < 0.2 * far, "neighbouring vertices have similar embeddings from the start"
+    log = [json.loads(line) for line in (weights.parent / "log.jsonl").read_text().splitlines()]
+    assert log[-1]["vertex"] > 0 and not {"chart", "u", "v", "uv"} & set(log[-1])
     serves(weights)
 
 
@@ -183,6 +203,8 @@ def test_a_finetuning_tells_what_it_has_changed(folder: Path, capsys: pytest.Cap
         (["augment.kind=crops", "augment.max_side=96", "train_network.variant.mask=true"], "tasks of regions"),
         (["augment.min_size=300"], "sizes must rise"),
         (["train_network.variant.confidence=wc1"], "needs losses.uv: confident"),
+        (["train_network.variant.mesh=smpl_27554"], "trainings embed open_body alone"),
+        (["train_network.variant.mesh=open_body", "train_network.variant.cascade=true"], "neither the cascade nor"),
         (["annotated_sets.sets.sparse.annotations=x.json"], "either a folder"),
         (["annotated_sets.sets.sparse.points=false"], "nothing supervises"),
     ],

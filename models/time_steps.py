@@ -85,7 +85,7 @@ class FrameTime:
 
         Who was seen in the frame before was missing for no time, however long ago that was.
         """
-        return self.second > seen_s and self.before - seen_s <= longest_s + ROUNDING_S
+        return 0 <= self.before - seen_s <= longest_s + ROUNDING_S
 
     def filter_step(self, seen_s: float) -> float:
         """The time step, seconds, of a filter that was last updated at `seen_s`.

@@ -17,6 +17,7 @@ from models.painting.painting_mesh import PaintingMesh, anchors, load_painting_m
 from models.painting.skin_warp import fitted_warp, seen_skin
 from models.painting.steadying import steadying
 from models.surface.raster import NEAR
+from models.time_steps import FRAME_S, remaining
 
 FINE_PIXELS = 7_000
 """People with more pixels are looked at on a coarser grid of about this many cells."""
@@ -33,7 +34,7 @@ HYSTERESIS = 0.25
 SMOOTH_M = 0.035
 """Radius over which pixels decide together, metres."""
 KEEP = 0.6
-"""Weight of the last frame's decision in the memory of a part of the skin."""
+"""Weight of the past in the memory of a part of the skin, after `FRAME_S`."""
 CELLS = 8
 """Cells of the memory along U and V of a chart."""
 WRONG_SHARE, RIGHT_SHARE = 0.14, 0.09
@@ -80,7 +81,7 @@ class BodyPaint:
 
 def body_paint(
     labels_hw: U8, uv_2hw: Float, confidence_hw: Float | None, origin_2: tuple[int, int], body: FittedBody,
-    memory: PaintMemory | None, carry: PointFlowSearch | None = None,
+    memory: PaintMemory | None, carry: PointFlowSearch | None = None, seconds: float = FRAME_S,
 ) -> BodyPaint | None:
     """A person's chart, U and V through the fitted body; None where the body is not in the picture.
 
@@ -90,6 +91,7 @@ def body_paint(
         body: fitted to it.
         memory: after the frame before; None: the person is new.
         carry: where the optical flow carries places of the frame before; None: unknown.
+        seconds: time since the frame of the memory.
     """
     painting, memory = load_painting_mesh(), memory or PaintMemory()
     vertex_V3 = painting.body_vertices.posed(body.pose)
@@ -101,13 +103,13 @@ def body_paint(
     place_V2 = place_V2 + fitted_warp(painting, place_V2, seen, metre_px)
     if carry is not None and len(memory.vertex_K):
         carried_K2 = carry(memory.pixel_K2, place_V2[memory.vertex_K])
-        place_V2 = place_V2 + steadying(place_V2, memory.vertex_K, memory.pixel_K2, carried_K2, metre_px)
+        place_V2 = place_V2 + steadying(place_V2, memory.vertex_K, memory.pixel_K2, carried_K2, metre_px, seconds)
     height, width = labels_hw.shape
     step = max(1, round(math.sqrt(cv2.countNonZero(labels_hw) / FINE_PIXELS)))
     image = mesh_image(painting, place_V2 - np.array(origin_2, np.float32), vertex_V3[:, 2], height, width, step)
     if image is None:
         return None
-    paint = _decided(image, labels_hw, uv_2hw, metre_px, memory)
+    paint = _decided(image, labels_hw, uv_2hw, metre_px, memory, remaining(KEEP, seconds))
     vertex_K = _seen_vertices(painting, image)
     return replace(paint, memory=replace(paint.memory, vertex_K=vertex_K, pixel_K2=place_V2[vertex_K]))
 
@@ -121,8 +123,10 @@ def _seen_vertices(painting: PaintingMesh, image: MeshImage) -> Index:
     return vertex_A[shown_V[vertex_A]]
 
 
-def _decided(image: MeshImage, labels_hw: U8, uv_2hw: Float, metre_px: float, memory: PaintMemory) -> BodyPaint:
-    """Body or network in each pixel."""
+def _decided(
+    image: MeshImage, labels_hw: U8, uv_2hw: Float, metre_px: float, memory: PaintMemory, kept: float
+) -> BodyPaint:
+    """Body or network in each pixel. `kept`: weight of the memory in the next one."""
     own_hw, own_2hw = _on_cells(labels_hw, uv_2hw, image)
     # One cell more than the person, so that U and V can be interpolated up to the outline.
     around_hw = cv2.dilate(cv2.threshold(own_hw, 0, 1, cv2.THRESH_BINARY)[1], np.ones((3, 3), np.uint8)) > 0
@@ -149,7 +153,7 @@ def _decided(image: MeshImage, labels_hw: U8, uv_2hw: Float, metre_px: float, me
     label_hw, painted_2hw = _painted(image, mesh_hw, mesh_2hw, network_hw, labels_hw, uv_2hw)
     return BodyPaint(
         labels_hw=label_hw, uv_2hw=painted_2hw, apart=share, body_share=1 - np.count_nonzero(by_network_M) / count,
-        memory=PaintMemory(network_Q=_remembered(memory.network_Q, cell_M, by_network_M), by_surface=by_surface),
+        memory=PaintMemory(network_Q=_remembered(memory.network_Q, cell_M, by_network_M, kept), by_surface=by_surface),
     )  # fmt: skip
 
 
@@ -202,11 +206,11 @@ def _together(apart_hw: F32, labels_hw: U8, radius: float) -> F32:
     return np.asarray(sum_hw / np.maximum(count_hw, 1e-6), np.float32)
 
 
-def _remembered(network_Q: F32, cell_M: Index, network_M: Bool) -> F32:
+def _remembered(network_Q: F32, cell_M: Index, network_M: Bool, kept: float) -> F32:
     """The memory after a frame: the share of pixels of each cell that the network painted, mixed with the past."""
     count_Q = np.bincount(cell_M, minlength=len(network_Q))
     share_Q = np.bincount(cell_M, weights=network_M, minlength=len(network_Q)) / np.maximum(count_Q, 1)
-    mixed_Q = KEEP * network_Q + (1 - KEEP) * share_Q
+    mixed_Q = kept * network_Q + (1 - kept) * share_Q
     return np.where(count_Q > 0, mixed_Q, network_Q).astype(np.float32)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.body.fitted_body import FittedBody
 from models.painting.body_paint import PaintMemory, PointFlowSearch, body_paint
+from models.time_steps import FRAME_S, FrameTime
 from pipeline.stage import Stage
 from stages.bodies.body_paints import BodyPaints, PersonPaint
 from stages.bodies.carried_points import CarriedPoints, StatedMotion
@@ -18,8 +19,8 @@ from stages.people.surface_arrays import NamedArrays, arrays_from_bytes, arrays_
 
 REMEMBERED = ("network_Q", "vertex_K", "pixel_K2")
 """The arrays of a person's memory."""
-FORGET_FRAMES = 30
-"""Frames without a person after which nothing is remembered of the person."""
+FORGET_S = 0.98
+"""Seconds without a person after which nothing is remembered of the person."""
 
 
 class PaintBodies(Stage):
@@ -52,7 +53,8 @@ class PaintBodies(Stage):
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """A new stream without people."""
         super().__init__(config, threads=threads)
-        self.memory: dict[int, tuple[int, PaintMemory]] = {}
+        self.memory: dict[int, tuple[float, PaintMemory]] = {}
+        self.now = FrameTime()
         self.before: SmallFrame | None = None
 
     def __call__(
@@ -62,7 +64,7 @@ class PaintBodies(Stage):
         painted: list[PersonPaint | None] = [None] * len(surfaces)
         for t in range(len(frames)):
             here = np.flatnonzero(people.frame_N == t).tolist()
-            self._forget(frames.first + t)
+            self._begin_frame(frames.second(t))
             now = SmallFrame.of(frames.rgb_THW3[t])
             flow = None if self.before is None else CarriedPoints(before=self.before, now=now)
             self.before = None if frames.video.still else now
@@ -71,7 +73,7 @@ class PaintBodies(Stage):
                 body = fitted[n]
                 assert body is not None
                 identity = -1 if frames.video.still else int(people.id_N[n])
-                painted[n] = self._painted(identity, surfaces.people[n], body, frames.first + t, flow)
+                painted[n] = self._painted(identity, surfaces.people[n], body, flow)
         yield BodyPaints(people=tuple(painted))
 
     def blank(
@@ -81,17 +83,18 @@ class PaintBodies(Stage):
         return BodyPaints(people=(None,) * (0 if surfaces is None else len(surfaces)))
 
     def _painted(
-        self, identity: int, surface: PersonSurface, body: FittedBody, frame: int, flow: CarriedPoints | None
+        self, identity: int, surface: PersonSurface, body: FittedBody, flow: CarriedPoints | None
     ) -> PersonPaint | None:
         """One person's paint, which is remembered under the identity, if there is one."""
-        last, memory = self.memory.get(identity, (-1, None))
+        seen_s, memory = self.memory.get(identity, (self.now.second - FRAME_S, None))
         carry: PointFlowSearch | None = flow if surface.motion is None else StatedMotion(motion=surface.motion)
+        carry = carry if memory and seen_s == self.now.before else None
         grid = surface.labels_hw, surface.uv_2hw, surface.confidence_hw, (surface.x0, surface.y0)
-        paint = body_paint(*grid, body, memory, carry if last == frame - 1 else None)
+        paint = body_paint(*grid, body, memory, carry, self.now.filter_step(seen_s))
         if paint is None:
             return None
         if identity >= 0:
-            self.memory[identity] = frame, paint.memory
+            self.memory[identity] = self.now.second, paint.memory
         return PersonPaint(
             labels_hw=paint.labels_hw, uv_2hw=paint.uv_2hw, body_share=paint.body_share,
             misfit=paint.memory.by_surface,
@@ -103,15 +106,18 @@ class PaintBodies(Stage):
         tall = [n for n in fitted if height[n] >= self.config.least_height]
         return sorted(sorted(tall, key=lambda n: -height[n])[: self.config.most_people])
 
-    def _forget(self, frame: int) -> None:
-        """Drop what is known of people who have not been painted for long."""
-        self.memory = {key: one for key, one in self.memory.items() if 0 < frame - one[0] <= FORGET_FRAMES}
+    def _begin_frame(self, second: float) -> None:
+        """Advance the time, and drop what is known of people who have not been painted for long."""
+        self.now = self.now.next(second)
+        self.memory = {key: one for key, one in self.memory.items() if self.now.within(one[0], FORGET_S)}
 
     def state(self) -> bytes:
         """What is remembered of each person, and the last frame as a small image, exactly."""
         known = self.memory
         arrays: NamedArrays = {
-            "whole": np.array([(key, frame, one.by_surface) for key, (frame, one) in known.items()], np.int64)
+            "whole": np.array([(key, one.by_surface) for key, (_, one) in known.items()], np.int64).reshape(-1, 2),
+            "seen_s": np.array([second for second, _ in known.values()]),
+            "clock": np.array([self.now.second, self.now.before]),
         }
         for key, (_, one) in known.items():
             arrays |= {f"{name} {key}": getattr(one, name) for name in REMEMBERED}
@@ -124,11 +130,12 @@ class PaintBodies(Stage):
         arrays = arrays_from_bytes(state)
         self.memory = {
             key: (
-                frame,
+                second,
                 PaintMemory(by_surface=bool(by_surface), **{name: arrays[f"{name} {key}"] for name in REMEMBERED}),
             )
-            for key, frame, by_surface in arrays["whole"].reshape(-1, 3).tolist()
+            for (key, by_surface), second in zip(arrays["whole"].tolist(), arrays["seen_s"].tolist(), strict=True)
         }
-        self.before = None
+        second, before = arrays["clock"].tolist()
+        self.now, self.before = FrameTime(second=second, before=before), None
         if "before" in arrays:
             self.before = SmallFrame(grey_hw=arrays["before"], step=int(arrays["step"]))

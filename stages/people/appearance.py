@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.time_steps import remaining
 from stages.payloads import F32, U8, Float, PersonSurface
 
 REGION_25 = np.array([-1, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7])
@@ -15,7 +16,7 @@ MOST_PIXELS = 600
 LEAST_SHARE = 0.02
 """Share of a person's pixels below which a region is ignored."""
 MEMORY = 0.9
-"""Weight of the past in the appearance of a track, per frame."""
+"""Weight of the past in the appearance of a track, after `FRAME_S`."""
 SAME_APPEARANCE = 0.5
 """Least similarity of people whose boxes do not tell that they are the same."""
 COLOUR_WIDTH = 0.12
@@ -52,9 +53,9 @@ def appearance_similarity(appearance_A84: F32, appearance_B84: F32) -> Float:
     return np.where(share_AB > 0, np.exp(-difference_AB / COLOUR_WIDTH**2), 0.5)
 
 
-def updated_appearance(old_84: F32, new_84: F32) -> F32:
-    """A track's appearance after one more frame: new regions at once, known regions slowly."""
+def updated_appearance(old_84: F32, new_84: F32, seconds: float) -> F32:
+    """A track's appearance some seconds later: new regions at once, known regions slowly."""
     seen_8 = new_84[:, 3] >= LEAST_SHARE
-    keep_8 = np.where(old_84[:, 3] >= LEAST_SHARE, MEMORY, 0.0)
+    keep_8 = np.where(old_84[:, 3] >= LEAST_SHARE, remaining(MEMORY, seconds), 0.0)
     mixed_84 = keep_8[:, None] * old_84 + (1 - keep_8[:, None]) * new_84
     return np.where(seen_8[:, None], mixed_84, old_84).astype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.box_overlap import expand_boxes, intersection_over_smaller, iou
+from models.time_steps import FrameTime
 from stages.payloads import Float
 from stages.people.appearance import SAME_APPEARANCE, appearance_similarity
 from stages.people.hidden_people import reappeared
@@ -19,11 +20,11 @@ APPEARANCE_WEIGHT = 1.0
 """Weight of the similarity of appearance beside the overlap when detections compete for a track."""
 GROWTH = 0.4
 """Share of its side by which a box is enlarged on each side, for people who moved farther than predicted."""
-FRESH_FRAMES = 8
-"""Most frames since a track's last detection for a low-score detection of another appearance to continue it."""
+FRESH_S = 0.25
+"""Most seconds without detection for a low-score detection of another appearance to continue a track."""
 
 
-def associate(tracks: list[Trajectory], found: Observations, frame: int, max_gap: int) -> list[tuple[int, int]]:
+def associate(tracks: list[Trajectory], found: Observations, now: FrameTime, max_gap_s: float) -> list[tuple[int, int]]:
     """Match detections with tracks in five rounds; returns pairs (position in `tracks`, detection).
 
     High-score detections near the predicted box; high-score detections a little farther away; high-score detections
@@ -31,19 +32,19 @@ def associate(tracks: list[Trajectory], found: Observations, frame: int, max_gap
     were detected a moment ago, or look the same; high-score detections beside the person behind whom somebody similar
     disappeared.
     Overlap decides which pairs are possible; overlap plus appearance ranks them. A track without detection for more
-    than `max_gap` frames, whose person is hidden, continues by similar appearance alone.
+    than `max_gap_s` seconds, whose person is hidden, continues by similar appearance alone.
     """
     box_N4, confident_N = found.box_N4, found.confident_N
     if not tracks or not len(box_N4):
         return []
-    expected_K4 = np.stack([track.expected(frame) for track in tracks])
-    fresh_K = np.array([frame - track.seen <= FRESH_FRAMES for track in tracks])
+    expected_K4 = np.stack([track.expected(now) for track in tracks])
+    fresh_K = np.array([now.within(track.seen_s, FRESH_S) for track in tracks])
     near_KN = iou(expected_K4, box_N4)
     far_KN = iou(expand_boxes(expected_K4, GROWTH), expand_boxes(box_N4, GROWTH))
     part_KN = intersection_over_smaller(expected_K4, box_N4)
     similar_KN = appearance_similarity(np.stack([track.appearance_84 for track in tracks]), found.appearance_N84)
     same_KN = similar_KN > SAME_APPEARANCE
-    recent_K = np.array([frame - track.seen <= max_gap + 1 for track in tracks])
+    recent_K = np.array([now.within(track.seen_s, max_gap_s) for track in tracks])
     expected_KN = confident_N[None, :] & (same_KN | recent_K[:, None])
     faint_KN = ~confident_N[None, :] & (fresh_K[:, None] | (recent_K[:, None] & same_KN))
     bonus_KN = APPEARANCE_WEIGHT * similar_KN
@@ -61,7 +62,7 @@ def associate(tracks: list[Trajectory], found: Observations, frame: int, max_gap
         pairs += matched
         free_K[[k for k, _ in matched]] = False
         free_N[[n for _, n in matched]] = False
-    again_KN = reappeared(tracks, found, frame, similar_KN, free_K[:, None] & free_N[None, :])
+    again_KN = reappeared(tracks, found, now, similar_KN, free_K[:, None] & free_N[None, :])
     return pairs + best_pairs(again_KN, SAME_APPEARANCE)
 
 

@@ -1,4 +1,4 @@
-"""Bridges detection gaps: people that the network misses for a few frames are propagated along the optical flow."""
+"""Bridges detection gaps: people that the network misses for a moment are propagated along the optical flow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from models.box_overlap import iou
+from models.time_steps import FrameTime
 from pipeline.stage import Stage
 from stages.payloads import U8, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.optical_flow import PersonFlow
@@ -25,7 +26,7 @@ NO_FRAME = np.zeros((0, 0, 3), np.uint8)
 class Bridge(Stage):
     """People with identities in; the same and the missed people out, propagated along the optical flow.
 
-    Propagated people are marked (`People.bridged_N`); their score and confidence decrease with each frame. Occluded
+    Propagated people are marked (`People.bridged_N`); their score and confidence decrease with time. Occluded
     pixels are not propagated, and nothing is propagated over a scene cut. Single images pass unchanged. Things that
     `verify` marked are left out, and not propagated.
     """
@@ -37,19 +38,20 @@ class Bridge(Stage):
         """Which gaps are bridged.
 
         Attributes:
-            max_gap: number of frames that a missed person is propagated (0..30); 0 turns the stage off.
-            min_frames: number of frames in which a person must have been detected before.
+            max_gap_s: seconds without detection (0..1) after which a person is no longer propagated; one missed frame
+                is bridged at any frame rate; 0 turns the stage off.
+            min_shown_s: seconds for which a person must have been detected before.
         """
 
-        max_gap: int = 5
-        min_frames: int = 9
+        max_gap_s: float = 0.15
+        min_shown_s: float = 0.26
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
-            if not 0 <= self.max_gap <= 30:
-                raise ValueError(f"max_gap is {self.max_gap}, must be from 0 to 30")
-            if self.min_frames < 1:
-                raise ValueError(f"min_frames is {self.min_frames}, must be 1 or more")
+            if not 0 <= self.max_gap_s <= 1:
+                raise ValueError(f"max_gap_s is {self.max_gap_s}, must be from 0 to 1")
+            if not self.min_shown_s >= 0:
+                raise ValueError(f"min_shown_s is {self.min_shown_s}, must be 0 or more")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """A new stream without people."""
@@ -58,6 +60,7 @@ class Bridge(Stage):
         self.known: dict[int, PropagatedPerson] = {}
         self.before_HW3: U8 = NO_FRAME
         self.last_frame = -1
+        self.now = FrameTime()
         self.bridged = 0
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[tuple[People, Surfaces]]:
@@ -65,13 +68,14 @@ class Bridge(Stage):
         for identity in [] if people.thing_N is None else people.id_N[people.thing_N].tolist():
             self.known.pop(identity, None)
         people, surfaces = without_things(people, surfaces)
-        if frames.video.still or not self.config.max_gap:
+        if frames.video.still or not self.config.max_gap_s:
             yield people, surfaces
             return
         chunk_people, chunk_surfaces = [], []
         for t in range(len(frames)):
             here_N = np.flatnonzero(people.frame_N == t)
             detected = replace(people.some(here_N), frame_N=np.zeros(len(here_N), np.int32))
+            self.now = self.now.next(frames.second(t))
             missed = self._propagated(frames, t, detected)
             self._update_known(detected, [surfaces.people[i] for i in here_N], missed)
             everyone, order = with_propagated(detected, missed)
@@ -101,7 +105,8 @@ class Bridge(Stage):
         before_HW, now_HW = (
             np.asarray(cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2GRAY), np.uint8) for rgb_HW3 in (before_HW3, self.before_HW3)
         )
-        moved = {identity: propagated(person, self.flow, before_HW, now_HW) for identity, person in candidates.items()}
+        step = self.now.second - self.now.before
+        moved = {key: propagated(person, self.flow, before_HW, now_HW, step) for key, person in candidates.items()}
         missed = {
             identity: person
             for identity, person in moved.items()
@@ -111,21 +116,23 @@ class Bridge(Stage):
         return missed
 
     def _is_candidate(self, person: PropagatedPerson) -> bool:
-        return person.missed < self.config.max_gap and person.seen_frames >= self.config.min_frames
+        recent = self.now.within(person.seen_s, self.config.max_gap_s)
+        return recent and person.shown_s >= self.config.min_shown_s
 
     def _update_known(self, people: People, surfaces: list[PersonSurface], missed: dict[int, PropagatedPerson]) -> None:
         """Remember the detected and the propagated people of this frame."""
         seen, near_N = {}, people.nearness()
         for i, identity in enumerate(people.id_N.tolist()):
             if identity >= 0:
-                seen_frames = self.known[identity].seen_frames + 1 if identity in self.known else 1
+                known = self.known.get(identity)
+                shown_s = 0.0 if known is None else known.shown_s + self.now.filter_step(known.seen_s)
                 score = float(people.score_N[i])
                 seen[identity] = PropagatedPerson(
                     surface=surfaces[i],
                     box_4=people.box_N4[i],
                     score=score,
-                    missed=0,
-                    seen_frames=seen_frames,
+                    seen_s=self.now.second,
+                    shown_s=shown_s,
                     nearness=float(near_N[i]),
                 )
         self.known = seen | missed
@@ -138,12 +145,13 @@ class Bridge(Stage):
         """The last frame and all known people, exactly."""
         arrays: dict[str, Any] = {
             "counters": np.array([self.last_frame, self.bridged], np.int64),
+            "clock": np.array([self.now.second, self.now.before]),
             "before_HW3": self.before_HW3,
             "ids": np.array(list(self.known), np.int64),
         }
         for identity, person in self.known.items():
             arrays |= {
-                f"whole {identity}": np.array([person.missed, person.seen_frames], np.int64),
+                f"times {identity}": np.array([person.seen_s, person.shown_s]),
                 f"box {identity}": person.box_4,
                 f"score {identity}": np.float64(person.score),
                 f"near {identity}": np.float64(person.nearness),
@@ -155,7 +163,8 @@ class Bridge(Stage):
         """Continue from what `state` returned."""
         arrays = arrays_from_bytes(state)
         self.last_frame, self.bridged = arrays["counters"].tolist()
-        self.before_HW3 = arrays["before_HW3"]
+        second, before = arrays["clock"].tolist()
+        self.now, self.before_HW3 = FrameTime(second=second, before=before), arrays["before_HW3"]
         self.known = {identity: _read_person(arrays, identity) for identity in arrays["ids"].tolist()}
 
 
@@ -182,12 +191,12 @@ def with_propagated(people: People, missed: dict[int, PropagatedPerson]) -> tupl
 
 
 def _read_person(arrays: Mapping[str, Any], identity: int) -> PropagatedPerson:
-    missed, seen_frames = arrays[f"whole {identity}"].tolist()
+    seen_s, shown_s = arrays[f"times {identity}"].tolist()
     return PropagatedPerson(
         surface=surface_from_arrays(f"person {identity}", arrays),
         box_4=arrays[f"box {identity}"],
         score=float(arrays[f"score {identity}"]),
-        missed=missed,
-        seen_frames=seen_frames,
+        seen_s=seen_s,
+        shown_s=shown_s,
         nearness=float(arrays[f"near {identity}"]),
     )

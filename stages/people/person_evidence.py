@@ -18,6 +18,7 @@ import numpy as np
 from models.errors import ModelError
 from models.files.json_file import read_json
 from models.light.inference.logistic import log_odds
+from models.time_steps import FrameTime, remaining
 from stages.payloads import U8, Float, People, PersonSurface, Surfaces
 from stages.people.appearance import LEAST_SHARE, REGION_25, REGIONS
 from stages.people.point_flow import PointFlow, cells_of, charts_at, log_speeds
@@ -27,14 +28,14 @@ CUES = ("confidence", "regions", "motion")
 
 confidence: log-odds of the mean confidence of the surface.
 regions: share of the regions of the body (`appearance.REGION_25`) that are visible.
-motion: log of the speed against the background around the box, in heights of the box a frame.
+motion: log of the speed against the background around the box, in heights of the box in 1/30 s.
 """
 RULE_CUES = (*CUES, "best_score")
 """What the rule weighs: means of `CUES` over the track, and the log-odds of its best score."""
-MEMORY_FRAMES = 60
-"""Detections over which the means of a track reach back."""
-LEAST_TIMES = 3
-"""Detections before a track may be a thing."""
+MEMORY = 1 - 1 / 60
+"""Weight of the past in the means of a track after `FRAME_S`: they reach back two seconds."""
+LEAST_SHOWN_S = 0.06
+"""Seconds of detections before a track may be a thing."""
 RULE = Path(__file__).resolve().parents[2] / "models" / "weights" / "person_evidence.json"
 LEAST_PROBABILITY = 1e-3
 UNKNOWN_CONFIDENCE = 0.5
@@ -50,33 +51,34 @@ class TrackEvidence:
     Attributes:
         total_K, weight_K: float64, sums of the known cues and of their weights; older frames count less.
         best: the best score.
-        times: number of detections.
-        seen: index of the frame of the last one.
+        shown_s: for how long the track was detected since its first detection, seconds.
+        seen_s: time of the last detection, seconds; None = there is none.
         is_thing: the last decision.
     """
 
     total_K: Float
     weight_K: Float
     best: float
-    times: int
-    seen: int
+    shown_s: float
+    seen_s: float | None
     is_thing: bool = False
 
     @classmethod
     def empty(cls) -> TrackEvidence:
         """The evidence before the first detection."""
-        return cls(total_K=np.zeros(len(CUES)), weight_K=np.zeros(len(CUES)), best=0.0, times=0, seen=-1)
+        return cls(total_K=np.zeros(len(CUES)), weight_K=np.zeros(len(CUES)), best=0.0, shown_s=0.0, seen_s=None)
 
-    def updated(self, cue_K: Float, score: float, frame: int) -> TrackEvidence:
+    def updated(self, cue_K: Float, score: float, now: FrameTime) -> TrackEvidence:
         """The evidence after one more detection; unknown cues are NaN."""
-        known_K, keep = np.isfinite(cue_K), 1 - 1 / MEMORY_FRAMES
+        step = 0.0 if self.seen_s is None else now.filter_step(self.seen_s)
+        known_K, keep = np.isfinite(cue_K), remaining(MEMORY, step)
         return replace(
             self,
             total_K=keep * self.total_K + np.where(known_K, cue_K, 0),
             weight_K=keep * self.weight_K + known_K,
             best=max(self.best, score),
-            times=self.times + 1,
-            seen=frame,
+            shown_s=self.shown_s + step,
+            seen_s=now.second,
         )
 
     def cues(self) -> Float:
@@ -104,18 +106,18 @@ class ThingRule:
     most_motion: float
     margin: float
 
-    def is_doubtful(self, cue_K: Float, times: int) -> bool:
-        """Whether a track may be a thing: seen often enough, never with a high score, and still. Unknown is no."""
+    def is_doubtful(self, cue_K: Float, shown_s: float) -> bool:
+        """Whether a track may be a thing: seen long enough, never with a high score, and still. Unknown is no."""
         still = cue_K[RULE_CUES.index("motion")] < self.most_motion
-        return bool(times >= LEAST_TIMES and still and cue_K[RULE_CUES.index("best_score")] < self.most_best_score)
+        return bool(shown_s >= LEAST_SHOWN_S and still and cue_K[RULE_CUES.index("best_score")] < self.most_best_score)
 
     def log_odds_of_person(self, cue_K: Float) -> float:
         """Log-odds of a person over the threshold; an unknown cue counts as average."""
         return float(self.bias + np.nan_to_num((cue_K - self.centre_K) / self.scale_K) @ self.weight_K)
 
-    def is_thing(self, cue_K: Float, times: int, was_thing: bool) -> bool:
+    def is_thing(self, cue_K: Float, shown_s: float, was_thing: bool) -> bool:
         """The decision on a track, which differs from the last one only beyond the margin."""
-        if not self.is_doubtful(cue_K, times):
+        if not self.is_doubtful(cue_K, shown_s):
             return False
         return self.log_odds_of_person(cue_K) < (self.margin if was_thing else -self.margin)
 
@@ -137,7 +139,7 @@ def fitted_rule() -> ThingRule:
 def cues_of(people: People, surfaces: Sequence[PersonSurface], flow: PointFlow | None) -> Float:
     """The cues of one frame's people, (N, K) in the order of `CUES`; NaN = unknown.
 
-    `flow`: from this frame to the frame before; None = there is none.
+    `flow`: from this frame to an earlier one; None = there is none.
     """
     charts = [charts_at(surface, *cells_of(box_4)) for surface, box_4 in zip(surfaces, people.box_N4, strict=True)]
     speed_N = log_speeds(people.box_N4, charts, flow)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from models.arrays import Bool, Index
+from models.time_steps import FRAME_S, frames_in
 from stages.payloads import F32, U8, Float, PersonSurface
 
 MOST_ROWS = 360
@@ -28,7 +29,7 @@ LEAST_POINTS = 6
 MOST_DISORDER = 0.01
 """Median deviation of the background's motion, in heights of the box, above which no speed against it is known."""
 SLOWEST = 0.002
-"""Heights a frame that are added to each speed before the log: what the search resolves on small people."""
+"""Heights in `FRAME_S` that are added to each speed before the log: what the search resolves on small people."""
 PATCH, PYRAMID_LEVELS = (11, 11), 3
 STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.05)
 
@@ -54,13 +55,17 @@ class SmallFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointFlow:
-    """The flow of points from one frame to the frame before (Lucas and Kanade, 1981, on pyramids)."""
+    """The flow of points from one frame to an earlier one (Lucas and Kanade, 1981, on pyramids).
+
+    `seconds`: time between both; displacements are stated for `FRAME_S`.
+    """
 
     now: SmallFrame
     before: SmallFrame
+    seconds: float = FRAME_S
 
     def __call__(self, points: Sequence[Float]) -> list[Float]:
-        """The displacement, (M, 2) in pixels of the frame, of those of each list of (x, y) that can be followed."""
+        """The displacement in `FRAME_S`, (M, 2) in pixels of the frame, of those of each list of (x, y) it finds."""
         height, width = self.now.grey_hw.shape
         small = [one / self.now.step for one in points]
         inside = [one[((one >= 0) & (one < (width, height))).all(axis=1)].astype(np.float32) for one in small]
@@ -72,7 +77,7 @@ class PointFlow:
             self.now.grey_hw, self.before.grey_hw, from_M2[:, None], None,  # type: ignore[call-overload]
             winSize=PATCH, maxLevel=PYRAMID_LEVELS, criteria=STOP, minEigThreshold=1e-3,
         )  # fmt: skip
-        moved_M2 = (to_M12[:, 0] - from_M2).astype(np.float64) * self.now.step
+        moved_M2 = (to_M12[:, 0] - from_M2).astype(np.float64) * self.now.step / frames_in(self.seconds)
         split = np.cumsum(count)[:-1]
         return [
             moved_M2[found_M]
@@ -100,7 +105,7 @@ def charts_at(surface: PersonSurface, row_R: Index, column_C: Index) -> U8:
 
 
 def log_speeds(box_N4: F32, charts: Sequence[U8], flow: PointFlow | None) -> Float:
-    """Log of each person's median speed against the background around, in heights of the box a frame, (N,).
+    """Log of each person's median speed against the background around, in heights of the box in `FRAME_S`, (N,).
 
     NaN = unknown: too few points can be followed, or the background has no common motion. An even background, in which
     nothing can be followed, is taken to rest. `charts`: the charts in the cells of each box.

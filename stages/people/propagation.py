@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from models.time_steps import remaining
 from stages.payloads import F32, U8, PersonSurface
 from stages.people.joint_fusion import motion_at
 from stages.people.optical_flow import CellGrid, FlowField, PersonFlow, warped
@@ -18,7 +19,7 @@ MOST_ROUND_TRIP = 2.0
 LEAST_VISIBLE = 0.5
 """Share of the person's pixels that must be found again. With fewer, the person is occluded or gone."""
 DECAY = 0.8
-"""Factor on score and confidence per missed frame."""
+"""Factor on score and confidence after `FRAME_S` without detection."""
 DEFAULT_CONFIDENCE = 0.6
 """Confidence of surfaces that have none."""
 
@@ -30,28 +31,31 @@ class PropagatedPerson:
     Attributes:
         surface: in the last frame.
         box_4, score: of that surface; float32.
-        missed: frames since the network last detected the person; 0 = in the last frame.
-        seen_frames: number of frames in which the network detected the person.
+        seen_s: when the network last detected the person, seconds.
+        shown_s: for how long the network detected the person since the first detection, seconds.
         nearness: as in `People.near_N`.
     """
 
     surface: PersonSurface
     box_4: F32
     score: float
-    missed: int
-    seen_frames: int
+    seen_s: float
+    shown_s: float
     nearness: float
 
 
-def propagated(last: PropagatedPerson, flow: PersonFlow, before_HW: U8, now_HW: U8) -> PropagatedPerson | None:
+def propagated(
+    last: PropagatedPerson, flow: PersonFlow, before_HW: U8, now_HW: U8, seconds: float
+) -> PropagatedPerson | None:
     """The person in the next frame; None if the flow does not find enough of the person's pixels again.
 
     Args:
         last: the person in the frame before.
         flow: the optical flow.
         before_HW, now_HW: grey images of both frames, uint8.
+        seconds: time between both frames.
     """
-    surface = last.surface
+    surface, kept = last.surface, remaining(DECAY, seconds)
     old_grid = _pixel_grid(surface)
     forward = flow.compute(before_HW, now_HW, old_grid, old_grid)
     if forward is None:
@@ -65,13 +69,16 @@ def propagated(last: PropagatedPerson, flow: PersonFlow, before_HW: U8, now_HW: 
         surface,
         replace(backward, trust_hw=backward.trust_hw * _round_trip_consistent(backward, forward, step_x, step_y)),
         grid,
+        kept,
     )
     if surface.keypoint_K3 is not None:
-        moved = replace(moved, keypoint_K3=_moved_keypoints(surface.keypoint_K3, forward, old_grid, (step_x, step_y)))
+        moved = replace(
+            moved, keypoint_K3=_moved_keypoints(surface.keypoint_K3, forward, old_grid, (step_x, step_y), kept)
+        )
     if np.count_nonzero(moved.labels_hw) < LEAST_VISIBLE * np.count_nonzero(surface.labels_hw):
         return None
     box_4 = last.box_4 + np.array([step_x, step_y, step_x, step_y], np.float32)
-    return replace(last, surface=moved, box_4=box_4, score=last.score * DECAY, missed=last.missed + 1)
+    return replace(last, surface=moved, box_4=box_4, score=last.score * kept)
 
 
 def _pixel_grid(surface: PersonSurface) -> CellGrid:
@@ -103,8 +110,8 @@ def _round_trip_consistent(backward: FlowField, forward: FlowField, step_x: int,
     return np.asarray(np.hypot(error_x, error_y) <= MOST_ROUND_TRIP, np.float32)
 
 
-def _warped_surface(surface: PersonSurface, backward: FlowField, grid: CellGrid) -> PersonSurface:
-    """The surface warped to a grid; background where the flow is not trusted."""
+def _warped_surface(surface: PersonSurface, backward: FlowField, grid: CellGrid, kept: float) -> PersonSurface:
+    """The surface warped to a grid; background where the flow is not trusted. `kept`: share of the confidence."""
     confidence_hw = (
         np.full(surface.labels_hw.shape, DEFAULT_CONFIDENCE) if surface.confidence_hw is None else surface.confidence_hw
     )
@@ -124,16 +131,16 @@ def _warped_surface(surface: PersonSurface, backward: FlowField, grid: CellGrid)
         y0=grid.y0,
         labels_hw=labels_hw,
         uv_2hw=np.stack([u_hw * inside_hw, v_hw * inside_hw]).astype(surface.uv_2hw.dtype, copy=False),
-        confidence_hw=np.asarray(confidence_hw * np.float32(DECAY), np.float32),
+        confidence_hw=np.asarray(confidence_hw * np.float32(kept), np.float32),
         mask_hw=mask_hw,
     )
 
 
-def _moved_keypoints(keypoint_K3: F32, forward: FlowField, grid: CellGrid, step_2: tuple[int, int]) -> F32:
+def _moved_keypoints(keypoint_K3: F32, forward: FlowField, grid: CellGrid, step_2: tuple[int, int], kept: float) -> F32:
     """The keypoints moved along the flow under them, and by the median motion where it is not trusted."""
     motion_K2, trust_K = motion_at(keypoint_K3[:, :2], forward, grid, grid)
     moved_K3 = keypoint_K3.copy()
     moved_K3[:, :2] += np.where(trust_K[:, None] >= LEAST_TRUST, motion_K2, step_2)
-    moved_K3[:, 2] *= DECAY
+    moved_K3[:, 2] *= kept
     moved_K3[keypoint_K3[:, 2] == 0] = 0
     return moved_K3

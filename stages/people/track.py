@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import I64, Bool
+from models.arrays import F64, Bool
 from models.box_overlap import iou
+from models.time_steps import FrameTime
 from pipeline.stage import Stage
 from stages.payloads import F32, I32, U8, Float, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.appearance import REGIONS, appearance_of
@@ -19,9 +20,11 @@ from stages.people.hidden_people import surviving, with_hidden
 from stages.people.surface_arrays import NamedArrays, arrays_from_bytes, arrays_to_bytes
 from stages.people.trajectory import Observations, SmoothedBox, Trajectory
 
-REPEATED_IOU, REPEATED_FRAMES = 0.65, 3
-"""Low-score detections start a track when they are at one place in this many successive frames, with this IoU or more
-from each to the next."""
+REPEATED_IOU, REPEATED_S = 0.65, 0.06
+"""Low-score detections start a track when they are at one place in successive frames for this time in seconds, with
+this IoU or more from each to the next."""
+CONFIRM_S = 0.05
+"""The report counts people who were detected for this time in seconds, and once with a high score."""
 NO_BOXES_04 = np.zeros((0, 4))
 
 
@@ -30,9 +33,9 @@ class Track(Stage):
 
     Association in rounds (`associate`), after ByteTrack (Zhang et al., ECCV 2022): high-score detections are matched
     with tracks first, and start new ones. Low-score detections continue a track that was detected a moment ago, or
-    start one if they are at one place in three successive frames; else they keep the identity −1. Where detections
-    compete, the colours of the clothes count, too, if the body surface is known by then. A track survives `max_gap`
-    frames without detection, and longer while another person hides this one. A scene cut ends all tracks.
+    start one if they stay at one place for a moment; else they keep the identity −1. Where detections
+    compete, the colours of the clothes count, too, if the body surface is known by then. A track survives `max_gap_s`
+    seconds without detection, and longer while another person hides this one. A scene cut ends all tracks.
     """
 
     ordered = True
@@ -43,23 +46,21 @@ class Track(Stage):
 
         Attributes:
             confident_score: detections from this score on may start a track at once.
-            max_gap: frames without detection after which a person who comes back gets a new identity; eight times as
-                many for a person who disappeared behind another one.
-            confirm_frames: the report counts people with at least this many detections, one of them confident.
-            box_gain: share of a box's jitter that is shown, over 0 and up to 1; 1 = no smoothing.
+            max_gap_s: seconds without detection after which a person who comes back gets a new identity; eight times
+                as many for a person who disappeared behind another one.
+            box_gain: share of a box's jitter that is shown after 1/30 s, over 0 and up to 1; 1 = no smoothing.
         """
 
         confident_score: float = 0.18
-        max_gap: int = 30
-        confirm_frames: int = 3
+        max_gap_s: float = 1.0
         box_gain: float = 0.4
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
             if not 0 <= self.confident_score <= 1:
                 raise ValueError(f"confident_score is {self.confident_score}, must be from 0 to 1")
-            if self.max_gap < 0 or self.confirm_frames < 1:
-                raise ValueError("max_gap must be at least 0 and confirm_frames at least 1")
+            if not self.max_gap_s >= 0:
+                raise ValueError(f"max_gap_s is {self.max_gap_s}, must be at least 0")
             if not 0 < self.box_gain <= 1:
                 raise ValueError(f"box_gain is {self.box_gain}, must be over 0 and at most 1")
 
@@ -67,16 +68,16 @@ class Track(Stage):
         """A new stream without tracks."""
         super().__init__(config, threads=threads)
         self.tracks: list[Trajectory] = []
-        self.times_of_ended: list[int] = []
+        self.ended_shown_s: list[float] = []
         self.started = 0
-        self.frames = 0
         self.people_of_stills = 0
+        self.now = FrameTime()
+        self.lasted_s = 0.0
         self.unmatched_N4: Float = NO_BOXES_04
-        self.repeated_N: I64 = np.zeros(0, np.int64)
+        self.repeated_s_N: F64 = np.zeros(0)
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces | None = None) -> Iterator[People]:
         """The chunk's people with `id_N`, `near_N` and smoothed boxes; their order and scores stay."""
-        self.frames += len(frames)
         confident_N = people.score_N >= self.config.confident_score
         if frames.video.still:
             self.people_of_stills += int(confident_N.sum())
@@ -85,11 +86,11 @@ class Track(Stage):
         id_N, box_N4 = np.full(len(people), -1, np.int32), people.box_N4.copy()
         nearness_N = np.full(len(people), np.nan, np.float32)
         for t in range(len(frames)):
-            self._end_tracks(frames, t)
+            self._begin_frame(frames, t)
             here_N = np.flatnonzero(people.frame_N == t)
             here = None if surfaces is None else [surfaces.people[person] for person in here_N]
             found = observed(frames.rgb_THW3[t], people.box_N4[here_N], confident_N[here_N], here)
-            id_N[here_N] = self._identities(found, frames.first + t)
+            id_N[here_N] = self._identities(found)
             by_identity = {track.identity: track for track in self.tracks}
             nearness_N[here_N] = found.nearness_N
             for person in here_N[id_N[here_N] >= 0]:
@@ -100,55 +101,58 @@ class Track(Stage):
     def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None = None) -> People | None:
         """The people without identities; a scene cut in the chunk ends all tracks."""
         for t in range(len(frames)):
-            self._end_tracks(frames, t)
+            self._begin_frame(frames, t)
         return people
 
-    def _end_tracks(self, frames: FrameChunk, t: int) -> None:
-        """End the tracks without detection for too long; at the start of a shot, all."""
-        longest = self.config.max_gap + 1
+    def _begin_frame(self, frames: FrameChunk, t: int) -> None:
+        """Advance the time, and end the tracks without detection for too long; at the start of a shot, all."""
+        self.now = self.now.next(frames.second(t))
+        if np.isfinite(self.now.before):
+            self.lasted_s += self.now.filter_step(self.now.before)
+        still = surviving(self.tracks, self.now, self.config.max_gap_s)
         if frames.starts_shot(t):
-            longest, self.unmatched_N4, self.repeated_N = -1, NO_BOXES_04, np.zeros(0, np.int64)
-        remaining = surviving(self.tracks, frames.first + t, longest)
-        kept = {track.identity for track in remaining}
-        self.times_of_ended += [t.times for t in self.tracks if t.confident and t.identity not in kept]
-        self.tracks = remaining
+            still, self.unmatched_N4, self.repeated_s_N = [], NO_BOXES_04, np.zeros(0)
+        kept = {track.identity for track in still}
+        self.ended_shown_s += [t.shown_s for t in self.tracks if t.confident and t.identity not in kept]
+        self.tracks = still
 
-    def _identities(self, found: Observations, frame: int) -> I32:
+    def _identities(self, found: Observations) -> I32:
         """Identities of one frame's detections; the tracks are updated."""
         id_N = np.full(len(found.box_N4), -1, np.int32)
-        for position, person in associate(self.tracks, found, frame, self.config.max_gap):
-            self.tracks[position] = self.tracks[position].updated(found, person, frame, self.config.box_gain)
+        for position, person in associate(self.tracks, found, self.now, self.config.max_gap_s):
+            self.tracks[position] = self.tracks[position].updated(found, person, self.now, self.config.box_gain)
             id_N[person] = self.tracks[position].identity
-        repeated_N = self._repeated(found.box_N4)
-        starts_N = (id_N < 0) & (found.confident_N | (repeated_N >= REPEATED_FRAMES))
+        repeated_s_N = self._repeated_s(found.box_N4)
+        starts_N = (id_N < 0) & (found.confident_N | (repeated_s_N >= REPEATED_S))
         for person in np.flatnonzero(starts_N).tolist():
             self.started += 1
             id_N[person] = self.started
-            self.tracks.append(Trajectory.first(self.started, found, person, frame))
-        self.unmatched_N4, self.repeated_N = found.box_N4[id_N < 0], repeated_N[id_N < 0]
-        self.tracks = with_hidden(self.tracks, frame)
+            self.tracks.append(Trajectory.first(self.started, found, person, self.now.second))
+        self.unmatched_N4, self.repeated_s_N = found.box_N4[id_N < 0], repeated_s_N[id_N < 0]
+        self.tracks = with_hidden(self.tracks, self.now)
         return id_N
 
-    def _repeated(self, box_N4: Float) -> I64:
-        """In how many successive frames, this one included, there was a detection without identity at each place."""
+    def _repeated_s(self, box_N4: Float) -> F64:
+        """For how many seconds there was a detection without identity at each place, in all frames up to this one."""
         same_KN = iou(self.unmatched_N4, box_N4) >= REPEATED_IOU
-        return 1 + np.where(same_KN, self.repeated_N[:, None], 0).max(axis=0, initial=0)
+        longer_K = self.repeated_s_N + (self.now.second - self.now.before if len(self.unmatched_N4) else 0.0)
+        return np.where(same_KN, longer_K[:, None], 0.0).max(axis=0, initial=0.0)
 
     def summary(self) -> Mapping[str, Any]:
         """`people`: number of different people in the stream (in a single image: number of confident detections)."""
-        enough = min(self.config.confirm_frames, self.frames)
-        times = self.times_of_ended + [track.times for track in self.tracks if track.confident]
-        return {"people": self.people_of_stills + sum(count >= enough for count in times)}
+        enough = min(CONFIRM_S, self.lasted_s)
+        shown_s = self.ended_shown_s + [track.shown_s for track in self.tracks if track.confident]
+        return {"people": self.people_of_stills + sum(one >= enough for one in shown_s)}
 
     def state(self) -> bytes:
         """All tracks, exactly."""
         tracks = self.tracks
         arrays: NamedArrays = {
-            "counters": np.array([self.started, self.frames, self.people_of_stills], np.int64),
-            "times_of_ended": np.array(self.times_of_ended, np.int64),
-            "whole_K5": np.array(
-                [(t.identity, t.seen, t.times, t.confident, t.hidden_by) for t in tracks], np.int64
-            ).reshape(-1, 5),
+            "counters": np.array([self.started, self.people_of_stills], np.int64),
+            "clock": np.array([self.now.second, self.now.before, self.lasted_s]),
+            "ended_shown_s": np.array(self.ended_shown_s, np.float64),
+            "whole_K3": np.array([(t.identity, t.confident, t.hidden_by) for t in tracks], np.int64).reshape(-1, 3),
+            "times_K2": np.array([(t.seen_s, t.shown_s) for t in tracks], np.float64).reshape(-1, 2),
             "motion_K6": np.array([(*t.box_4, *t.velocity_2) for t in tracks], np.float64).reshape(-1, 6),
             "steady_K8": np.array([(*t.smoothed.box_4, *t.smoothed.drift_4) for t in tracks], np.float64).reshape(
                 -1, 8
@@ -156,31 +160,33 @@ class Track(Stage):
             "look_K84": np.array([t.appearance_84 for t in tracks], np.float32).reshape(-1, REGIONS, 4),
             "near_K": np.array([t.nearness for t in tracks], np.float64),
             "unsure_N4": self.unmatched_N4,
-            "repeated_N": self.repeated_N,
+            "repeated_s_N": self.repeated_s_N,
         }
         return arrays_to_bytes(arrays)
 
     def restore(self, state: bytes) -> None:
         """Continue from what `state` returned."""
         arrays = arrays_from_bytes(state)
-        self.started, self.frames, self.people_of_stills = (int(value) for value in arrays["counters"])
-        self.times_of_ended = [int(value) for value in arrays["times_of_ended"]]
-        self.unmatched_N4, self.repeated_N = arrays["unsure_N4"], arrays["repeated_N"]
-        columns = (arrays[name] for name in ("whole_K5", "motion_K6", "steady_K8", "look_K84", "near_K"))
+        self.started, self.people_of_stills = (int(value) for value in arrays["counters"])
+        second, before, self.lasted_s = (float(value) for value in arrays["clock"])
+        self.now = FrameTime(second=second, before=before)
+        self.ended_shown_s = arrays["ended_shown_s"].tolist()
+        self.unmatched_N4, self.repeated_s_N = arrays["unsure_N4"], arrays["repeated_s_N"]
+        columns = (arrays[name] for name in ("whole_K3", "times_K2", "motion_K6", "steady_K8", "look_K84", "near_K"))
         self.tracks = [
             Trajectory(
                 identity=int(whole[0]),
-                seen=int(whole[1]),
-                times=int(whole[2]),
-                confident=bool(whole[3]),
+                seen_s=float(time[0]),
+                shown_s=float(time[1]),
+                confident=bool(whole[1]),
                 box_4=motion[:4],
                 velocity_2=motion[4:],
                 appearance_84=appearance_84,
-                smoothed=SmoothedBox(box_4=smoothed[:4], drift_4=smoothed[4:], seen=int(whole[1])),
+                smoothed=SmoothedBox(box_4=smoothed[:4], drift_4=smoothed[4:], seen_s=float(time[0])),
                 nearness=float(near),
-                hidden_by=int(whole[4]),
+                hidden_by=int(whole[2]),
             )
-            for whole, motion, smoothed, appearance_84, near in zip(*columns, strict=True)
+            for whole, time, motion, smoothed, appearance_84, near in zip(*columns, strict=True)
         ]
 
 

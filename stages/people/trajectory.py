@@ -8,23 +8,24 @@ from math import isnan
 import numpy as np
 
 from models.arrays import Bool
+from models.time_steps import FRAME_S, FrameTime, gain_after, remaining
 from stages.payloads import F32, Float
 from stages.people.appearance import updated_appearance
 
 VELOCITY_GAIN = 0.4
-"""How fast a track's velocity follows its last step."""
+"""How fast a track's velocity follows its last step, after `FRAME_S`."""
 VELOCITY_DECAY = 0.85
-"""Factor per frame on the velocity of a track that is not detected."""
-MOST_FRAMES_OF_STEP = 8
-"""A step over more frames does not change the velocity."""
+"""Factor per `FRAME_S` on the velocity of a track that is not detected."""
+LONGEST_STEP_S = 0.25
+"""Seconds without detection after which a step does not change the velocity."""
 NEARNESS_GAIN = 0.3
-"""How fast a track's nearness follows new measurements."""
+"""How fast a track's nearness follows new measurements, after `FRAME_S`."""
 DRIFT_GAIN = 0.08
-"""Share of a box's innovation that goes into its drift."""
+"""Share of a box's innovation that goes into its drift, after `FRAME_S`."""
 JUMP = 0.15
 """Innovation, as a share of the box's side, that is motion and no jitter: shown entirely, smaller ones in part."""
-LONGEST_GAP = 3
-"""Frames without detection after which box smoothing starts anew."""
+LONGEST_GAP_S = 0.085
+"""Seconds without detection after which box smoothing starts anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,30 +44,40 @@ class SmoothedBox:
 
     Attributes:
         box_4: the smoothed box, float64.
-        drift_4: velocity of each side, pixels per frame.
-        seen: index of its frame.
+        drift_4: velocity of each side, pixels per second.
+        seen_s: time of its frame, seconds.
     """
 
     box_4: Float
     drift_4: Float
-    seen: int
+    seen_s: float
 
     @classmethod
-    def first(cls, found_4: Float, frame: int) -> SmoothedBox:
+    def first(cls, found_4: Float, second: float) -> SmoothedBox:
         """The filter of a new person, or of one after a gap."""
-        return cls(box_4=found_4, drift_4=np.zeros(4), seen=frame)
+        return cls(box_4=found_4, drift_4=np.zeros(4), seen_s=second)
 
-    def updated(self, found_4: Float, frame: int, gain: float) -> SmoothedBox:
-        """The filter after one more box. `gain`: the least share of an innovation that is shown; 1 = no smoothing."""
-        elapsed = frame - self.seen
-        if not 0 < elapsed <= LONGEST_GAP:
-            return SmoothedBox.first(found_4, frame)
+    def updated(self, found_4: Float, now: FrameTime, gain: float) -> SmoothedBox:
+        """The filter after one more box.
+
+        The drift's gain goes with the square of the other, which keeps the filter's damping at any frame rate.
+
+        Args:
+            found_4: the box in this frame.
+            now: the time of this frame.
+            gain: the least share of an innovation that is shown after `FRAME_S`; 1 = no smoothing.
+        """
+        if not now.within(self.seen_s, LONGEST_GAP_S):
+            return SmoothedBox.first(found_4, now.second)
+        elapsed = now.second - self.seen_s
+        least_gain = gain_after(gain, now.filter_step(self.seen_s))
+        drift_gain = min(DRIFT_GAIN * (least_gain / gain) ** 2, least_gain)
         expected_4 = self.box_4 + self.drift_4 * elapsed
         innovation_4 = found_4 - expected_4
         side_4 = np.tile(found_4[2:] - found_4[:2], 2)
-        gain_4 = np.clip(np.abs(innovation_4) / np.maximum(JUMP * side_4, 1e-6), gain, 1)
-        drift_4 = self.drift_4 + DRIFT_GAIN * innovation_4 / elapsed
-        return SmoothedBox(box_4=found_4 - (1 - gain_4) * innovation_4, drift_4=drift_4, seen=frame)
+        gain_4 = np.clip(np.abs(innovation_4) / np.maximum(JUMP * side_4, 1e-6), least_gain, 1)
+        drift_4 = self.drift_4 + drift_gain * innovation_4 / elapsed
+        return SmoothedBox(box_4=found_4 - (1 - gain_4) * innovation_4, drift_4=drift_4, seen_s=now.second)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +87,9 @@ class Trajectory:
     Attributes:
         identity: counts from 1 through the stream.
         box_4: as last detected, float64.
-        velocity_2: of its centre, pixels per frame.
-        seen: index of the frame of the last detection.
-        times: number of frames with a detection.
+        velocity_2: of its centre, pixels per second.
+        seen_s: time of the last detection, seconds.
+        shown_s: for how long it was detected since the first detection, seconds.
         confident: whether any detection had a high score.
         appearance_84: colours of the clothes, see `stages.people.appearance`.
         smoothed: the box that is shown.
@@ -89,8 +100,8 @@ class Trajectory:
     identity: int
     box_4: Float
     velocity_2: Float
-    seen: int
-    times: int
+    seen_s: float
+    shown_s: float
     confident: bool
     appearance_84: F32
     smoothed: SmoothedBox
@@ -98,42 +109,43 @@ class Trajectory:
     hidden_by: int = 0
 
     @classmethod
-    def first(cls, identity: int, found: Observations, person: int, frame: int) -> Trajectory:
+    def first(cls, identity: int, found: Observations, person: int, second: float) -> Trajectory:
         """The track of a new person, the `person`-th of those observed."""
         return cls(
             identity=identity,
             box_4=found.box_N4[person],
             velocity_2=np.zeros(2),
-            seen=frame,
-            times=1,
+            seen_s=second,
+            shown_s=0.0,
             confident=bool(found.confident_N[person]),
             appearance_84=found.appearance_N84[person],
-            smoothed=SmoothedBox.first(found.box_N4[person], frame),
+            smoothed=SmoothedBox.first(found.box_N4[person], second),
             nearness=float(found.nearness_N[person]),
         )
 
-    def expected(self, frame: int) -> Float:
-        """The predicted box: constant velocity, which decays while the person is not detected."""
-        steps = (1 - VELOCITY_DECAY ** max(frame - self.seen, 0)) / (1 - VELOCITY_DECAY)
-        return self.box_4 + np.tile(self.velocity_2 * steps, 2)
+    def expected(self, now: FrameTime) -> Float:
+        """The predicted box: constant velocity, which decays from the first frame on in which the person is missing."""
+        elapsed, missing = max(now.second - self.seen_s, 0.0), max(now.before - self.seen_s, 0.0)
+        decayed = FRAME_S * (1 - remaining(VELOCITY_DECAY, missing)) * VELOCITY_DECAY / (1 - VELOCITY_DECAY)
+        return self.box_4 + np.tile(self.velocity_2 * (elapsed - missing + decayed), 2)
 
-    def updated(self, found: Observations, person: int, frame: int, box_gain: float) -> Trajectory:
+    def updated(self, found: Observations, person: int, now: FrameTime, box_gain: float) -> Trajectory:
         """The track after one more detection, the `person`-th of those observed; `box_gain` as in `Track.Config`."""
         box_4, nearness = found.box_N4[person], float(found.nearness_N[person])
-        elapsed = frame - self.seen
+        step, elapsed = now.filter_step(self.seen_s), now.second - self.seen_s
         step_2 = ((box_4 - self.box_4)[:2] + (box_4 - self.box_4)[2:]) / 2 / elapsed
-        gain = VELOCITY_GAIN if elapsed <= MOST_FRAMES_OF_STEP else 0.0
+        gain = gain_after(VELOCITY_GAIN, step) if now.within(self.seen_s, LONGEST_STEP_S) else 0.0
         velocity_2 = self.velocity_2 + gain * (step_2 - self.velocity_2)
-        change = NEARNESS_GAIN * (nearness - self.nearness)
+        change = gain_after(NEARNESS_GAIN, step) * (nearness - self.nearness)
         return replace(
             self,
             box_4=box_4,
             velocity_2=velocity_2,
-            seen=frame,
-            times=self.times + 1,
+            seen_s=now.second,
+            shown_s=self.shown_s + step,
             confident=self.confident or bool(found.confident_N[person]),
-            appearance_84=updated_appearance(self.appearance_84, found.appearance_N84[person]),
-            smoothed=self.smoothed.updated(box_4, frame, box_gain),
+            appearance_84=updated_appearance(self.appearance_84, found.appearance_N84[person], step),
+            smoothed=self.smoothed.updated(box_4, now, box_gain),
             nearness=nearness if isnan(self.nearness) else self.nearness + change,
             hidden_by=0,
         )

@@ -10,14 +10,17 @@ from typing import Any, Literal
 import numpy as np
 
 from models.arrays import Bool
+from models.time_steps import FrameTime
 from pipeline.stage import Stage
 from stages.payloads import FrameChunk, People, PersonSurface, Surfaces
 from stages.people.person_evidence import CUES, TrackEvidence, cues_of, fitted_rule
 from stages.people.point_flow import PointFlow, SmallFrame
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 
-FORGET_FRAMES = 300
-"""Frames without a detection after which the evidence of a track is dropped."""
+FORGET_S = 10.0
+"""Seconds without a detection after which the evidence of a track is dropped."""
+LEAST_FLOW_S = 0.03
+"""Seconds between the frames whose flow says how people move: on shorter steps noise looks like motion."""
 NO_GREY = SmallFrame(grey_hw=np.zeros((0, 0), np.uint8), step=1)
 
 
@@ -73,8 +76,9 @@ class Verify(Stage):
         self.rule = fitted_rule()
         self.tracks: dict[int, TrackEvidence] = {}
         self.waiting: deque[WaitingChunk] = deque()
-        self.before = NO_GREY
+        self.before, self.before_s = NO_GREY, 0.0
         self.last_frame = -1
+        self.now = FrameTime()
         self.things: set[int] = set()
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[People]:
@@ -104,18 +108,28 @@ class Verify(Stage):
 
     def _observe(self, frames: FrameChunk, t: int, people: People, surfaces: list[PersonSurface]) -> None:
         """Update the evidence of the tracks that are detected in the chunk's frame `t`."""
-        frame, before = frames.first + t, self.before
-        if frame <= self.last_frame:  # another stream
-            self.tracks = {}
-        continues = frame == self.last_frame + 1 and not frames.starts_shot(t)
-        self.before, self.last_frame = SmallFrame.of(frames.rgb_THW3[t]), frame
-        comparable = continues and before.grey_hw.shape == self.before.grey_hw.shape
-        flow = PointFlow(now=self.before, before=before) if comparable else None
+        flow = self._flow(frames, t)
         for identity, score, cue_K in zip(
             people.id_N.tolist(), people.score_N.tolist(), cues_of(people, surfaces, flow), strict=True
         ):
-            self.tracks[identity] = self.tracks.get(identity, TrackEvidence.empty()).updated(cue_K, score, frame)
-        self.tracks = {key: track for key, track in self.tracks.items() if frame - track.seen <= FORGET_FRAMES}
+            self.tracks[identity] = self.tracks.get(identity, TrackEvidence.empty()).updated(cue_K, score, self.now)
+
+    def _flow(self, frames: FrameChunk, t: int) -> PointFlow | None:
+        """Advance to the chunk's frame `t`; its flow to a frame that is `LEAST_FLOW_S` older, if there is one."""
+        frame, self.now = frames.first + t, self.now.next(frames.second(t))
+        self.tracks = {
+            key: track
+            for key, track in self.tracks.items()
+            if track.seen_s is not None and self.now.within(track.seen_s, FORGET_S)
+        }
+        now, step = SmallFrame.of(frames.rgb_THW3[t]), self.now.second - self.before_s
+        continues = frame == self.last_frame + 1 and not frames.starts_shot(t)
+        comparable = continues and now.grey_hw.shape == self.before.grey_hw.shape
+        self.last_frame = frame
+        if comparable and step < LEAST_FLOW_S:
+            return None
+        before, self.before, self.before_s = self.before, now, self.now.second
+        return PointFlow(now=now, before=before, seconds=step) if comparable else None
 
     def _undecided(self) -> int:
         return sum(chunk.observed - chunk.decided for chunk in self.waiting)
@@ -128,7 +142,7 @@ class Verify(Stage):
             if identity not in self.tracks:
                 continue
             track = self.tracks[identity]
-            thing = self.rule.is_thing(track.cues(), track.times, track.is_thing)
+            thing = self.rule.is_thing(track.cues(), track.shown_s, track.is_thing)
             self.tracks[identity] = replace(track, is_thing=thing)
             chunk.thing_N[person] = thing
             if thing:
@@ -150,10 +164,12 @@ class Verify(Stage):
         tracks = list(self.tracks.items())
         arrays: dict[str, Any] = {
             "last_frame": np.array(self.last_frame),
+            "clock": np.array([self.now.second, self.now.before, self.before_s]),
             "step": np.array(self.before.step),
             "before_hw": self.before.grey_hw,
             "things": np.array(sorted(self.things), np.int64),
-            "whole_A4": np.array([(key, t.times, t.seen, t.is_thing) for key, t in tracks], np.int64).reshape(-1, 4),
+            "whole_A2": np.array([(key, t.is_thing) for key, t in tracks], np.int64).reshape(-1, 2),
+            "times_A2": np.array([(t.seen_s, t.shown_s) for _, t in tracks], np.float64).reshape(-1, 2),
             "best_A": np.array([t.best for _, t in tracks], np.float64),
             "total_AK": np.array([t.total_K for _, t in tracks], np.float64).reshape(-1, len(CUES)),
             "weight_AK": np.array([t.weight_K for _, t in tracks], np.float64).reshape(-1, len(CUES)),
@@ -170,19 +186,21 @@ class Verify(Stage):
         """Continue from what `state` returned."""
         arrays = arrays_from_bytes(state)
         self.last_frame = int(arrays["last_frame"])
+        second, before, self.before_s = arrays["clock"].tolist()
+        self.now = FrameTime(second=second, before=before)
         self.before = SmallFrame(grey_hw=arrays["before_hw"], step=int(arrays["step"]))
         self.things = set(arrays["things"].tolist())
-        columns = (arrays[name] for name in ("whole_A4", "best_A", "total_AK", "weight_AK"))
+        columns = (arrays[name] for name in ("whole_A2", "times_A2", "best_A", "total_AK", "weight_AK"))
         self.tracks = {
             int(whole[0]): TrackEvidence(
                 total_K=total_K,
                 weight_K=weight_K,
                 best=float(best),
-                times=int(whole[1]),
-                seen=int(whole[2]),
-                is_thing=bool(whole[3]),
+                shown_s=float(time[1]),
+                seen_s=float(time[0]),
+                is_thing=bool(whole[1]),
             )
-            for whole, best, total_K, weight_K in zip(*columns, strict=True)
+            for whole, time, best, total_K, weight_K in zip(*columns, strict=True)
         }
         self.waiting = deque(
             WaitingChunk(

@@ -68,7 +68,7 @@ COMMANDS: tuple[Command, ...] = (
     _film("beside", "--style", "none+texture"),
     _film("boxes", "--style", "boxes+skeleton"),
     _film("green", *_sets("render.background=green", "render.only=[shirt]")),
-    _film("unsmoothed", "--style", "uv", *_sets("smooth.kind=none", "track.box_gain=1", "bridge.max_gap=0")),
+    _film("unsmoothed", "--style", "uv", *_sets("smooth.kind=none", "track.box_gain=1", "bridge.max_gap_s=0")),
     _film("careful", "--style", "contours", *_sets("network.tta=adaptive")),
     _film("thorough", "--style", "grid", *_sets("network.tta=full", "decode.end=0.3")),
     _film("torch_engine", "--style", "parts", *_sets("network.engine=torch", "decode.end=0.3")),

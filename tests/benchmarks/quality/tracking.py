@@ -1,6 +1,6 @@
 """HOTA, IDF1 and changes of identity by `track`.
 
-    python -m tests.benchmarks.quality.tracking FOLDER [--set max_gap=5]
+    python -m tests.benchmarks.quality.tracking FOLDER [--set max_gap_s=.2]
 
 FOLDER holds the output of `tests.benchmarks.quality.recorded_videos`. For each synthetic world: detected boxes, the
 same with bridged gaps, and given boxes (true boxes and surfaces of all visible people), which measure association

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -81,6 +82,26 @@ def test_a_restored_stage_continues_exactly() -> None:
     assert second.state() == whole.state()
     alone = paints_of(PaintBodies(PaintBodies.Config()), moving[3:], moving[3:], first=3).people
     assert any(not np.array_equal(one.uv_2hw, other.uv_2hw) for one, other in zip(found, alone, strict=True))
+
+
+@pytest.mark.parametrize("rate", [5, 30, 120])
+def test_what_is_remembered_lasts_equally_long_at_any_frame_rate(rate: int) -> None:
+    """A wrong body for .2 s, then nobody for 1.2 s: the memory after .2 s, and when it is dropped."""
+
+    def shares_and_end(rate: int) -> tuple[np.ndarray, float]:
+        stage, end, memory = PaintBodies(PaintBodies.Config()), 0.0, np.zeros(0)
+        for t in range(7 * rate // 5 + 1):
+            seen = [[(1, WRONG)]] if 5 * t <= rate else [[]]
+            video = replace(grey_frames(1).video, time_base=Fraction(1, rate))
+            people, surfaces = shown([[(1, NEAR)]] if seen[0] else [[]])
+            list(stage(replace(patterned(1, t), video=video), people, surfaces, Bodies.of_frame(seen[0])))
+            if stage.memory:
+                end, memory = t / rate, stage.memory[1][1].network_Q
+        return memory, end
+
+    (known, known_end), (found, end) = shares_and_end(30), shares_and_end(rate)
+    assert found.max() == pytest.approx(1 - 0.6**7, abs=1e-4) and found.mean() == pytest.approx(known.mean(), rel=0.1)
+    assert known_end == pytest.approx(1.2, abs=0.04) and end == pytest.approx(known_end, abs=1 / min(rate, 30) + 1e-6)
 
 
 def test_only_textures_are_painted_by_the_body() -> None:

@@ -90,7 +90,7 @@ def shot(steps_T2: np.ndarray, seed: int = 0) -> Shot:
 
 def chunk_of(rgb_THW3: np.ndarray, first: int = 0, still: bool = False) -> FrameChunk:
     count, height, width = rgb_THW3.shape[:3]
-    info = VideoInfo(path="", width=width, height=height, still=still, rate=Fraction(25), time_base=Fraction(1, 25))
+    info = VideoInfo(path="", width=width, height=height, still=still, rate=Fraction(30), time_base=Fraction(1, 30))
     return FrameChunk(rgb_THW3=rgb_THW3, pts_T=np.arange(first, first + count), first=first, video=info)
 
 

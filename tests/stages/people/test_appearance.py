@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.time_steps import FRAME_S
 from stages.payloads import PersonSurface
 from stages.people.appearance import appearance_of, appearance_similarity, updated_appearance
 
@@ -40,10 +41,10 @@ def test_the_same_clothes_are_similar_from_behind_and_others_are_not() -> None:
 def test_known_regions_change_slowly_and_new_regions_at_once() -> None:
     old, new = dressed(RED, BLUE), dressed(BLUE, BLUE)
     old[3] = 0
-    mixed = updated_appearance(old, new)
+    mixed = updated_appearance(old, new, FRAME_S)
     assert mixed[0, 0] == pytest.approx((0.9 * 200 + 0.1 * 20) / 255)
     assert np.allclose(mixed[3], new[3])
-    assert np.allclose(updated_appearance(new, np.zeros((8, 4), np.float32)), new)
+    assert np.allclose(updated_appearance(new, np.zeros((8, 4), np.float32), FRAME_S), new)
 
 
 def test_a_person_outside_of_the_frame_has_no_appearance() -> None:

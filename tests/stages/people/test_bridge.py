@@ -39,10 +39,10 @@ def bridged(
     stage: Bridge | None = None,
     first: int = 0,
     cut: int | None = None,
-    **config: int,
+    **config: float,
 ) -> Found:
     """Each frame's result after a run in which the network misses the oval in some frames; a shot starts at `cut`."""
-    stage, result = stage or Bridge(Bridge.Config(**{"min_frames": 3, **config})), []
+    stage, result = stage or Bridge(Bridge.Config(**{"min_shown_s": 0.06, **config})), []
     for start in range(first, len(clip.truth), chunk):
         numbers = range(start, min(start + chunk, len(clip.truth)))
         parts = [given_at(clip, t, t not in missed) for t in numbers]
@@ -94,14 +94,14 @@ def test_a_missed_person_is_propagated_to_the_right_place(steps_T2: np.ndarray) 
 
 def test_propagation_ends_after_the_configured_frames() -> None:
     clip = shot(STEADY)
-    counts = [len(people) for people, _ in bridged(clip, set(range(8, 20)), max_gap=4)]
+    counts = [len(people) for people, _ in bridged(clip, set(range(8, 20)), max_gap_s=0.1)]
     assert counts == [1] * 12 + [0] * 8 + [1] * 4
 
 
 def test_people_with_few_detections_are_not_propagated() -> None:
     clip = shot(STEADY)
-    assert [len(people) for people, _ in bridged(clip, {2, 3}, min_frames=3)][:5] == [1, 1, 0, 0, 1]
-    assert [len(people) for people, _ in bridged(clip, {3, 4}, min_frames=3)][:6] == [1] * 6
+    assert [len(people) for people, _ in bridged(clip, {2, 3}, min_shown_s=0.06)][:5] == [1, 1, 0, 0, 1]
+    assert [len(people) for people, _ in bridged(clip, {3, 4}, min_shown_s=0.06)][:6] == [1] * 6
     flash = [len(people) for people, _ in bridged(clip, set(range(8, 24)), stage=Bridge(Bridge.Config()))]
     assert flash == [1] * 8 + [0] * 16
     known = [len(people) for people, _ in bridged(clip, set(range(9, 24)), stage=Bridge(Bridge.Config()))]
@@ -126,13 +126,13 @@ def occluded(frame_HW3: np.ndarray, place_2: np.ndarray) -> np.ndarray:
 
 
 def test_no_propagation_where_another_identity_is_detected_or_without_identity() -> None:
-    clip, stage = shot(np.zeros((8, 2))), Bridge(Bridge.Config(min_frames=3))
+    clip, stage = shot(np.zeros((8, 2))), Bridge(Bridge.Config(min_shown_s=0.06))
     for t in range(8):
         identity = 1 if t < 5 else 2
         given = given_at(clip, t, True, identity)
         ((people, _),) = stage(chunk_of(clip.rgb_THW3[t : t + 1], t), *given)
         assert people.id_N.tolist() == [identity]
-    nameless = Bridge(Bridge.Config(min_frames=1))
+    nameless = Bridge(Bridge.Config(min_shown_s=0))
     for t in range(4):
         ((people, _),) = nameless(chunk_of(clip.rgb_THW3[t : t + 1], t), *given_at(clip, t, t != 3, -1))
     assert len(people) == 0
@@ -140,7 +140,7 @@ def test_no_propagation_where_another_identity_is_detected_or_without_identity()
 
 def test_the_best_score_comes_first_in_every_frame() -> None:
     """A second person with the lower score 0.5 is present while the first is missed for four frames."""
-    clip, stage = shot(np.zeros((9, 2))), Bridge(Bridge.Config(min_frames=3))
+    clip, stage = shot(np.zeros((9, 2))), Bridge(Bridge.Config(min_shown_s=0.06))
     other = replace(clip.truth[0], x0=220)
     ids = []
     for t in range(9):
@@ -162,7 +162,7 @@ def test_output_depends_neither_on_chunks_nor_on_a_restart() -> None:
     for chunk in (5, 24):
         assert_same(bridged(clip, missed, chunk=chunk), whole)
     for stop in (6, 7, 8, 9):
-        begun, resumed = Bridge(Bridge.Config(min_frames=3)), Bridge(Bridge.Config(min_frames=3))
+        begun, resumed = Bridge(Bridge.Config(min_shown_s=0.06)), Bridge(Bridge.Config(min_shown_s=0.06))
         head = replace(clip, truth=clip.truth[:stop])
         before = bridged(head, missed, stage=begun)
         resumed.restore(begun.state())
@@ -185,13 +185,13 @@ def assert_same(one: Found, other: Found) -> None:
 def test_single_images_and_zero_frames_pass_unchanged() -> None:
     clip = shot(np.zeros((2, 2)))
     given = given_at(clip, 0, True)
-    ((people, surfaces),) = Bridge(Bridge.Config(min_frames=3))(chunk_of(clip.rgb_THW3[:1], still=True), *given)
+    ((people, surfaces),) = Bridge(Bridge.Config(min_shown_s=0.06))(chunk_of(clip.rgb_THW3[:1], still=True), *given)
     assert people is given[0] and surfaces is given[1]
-    ((people, surfaces),) = Bridge(Bridge.Config(max_gap=0))(chunk_of(clip.rgb_THW3[:1]), *given)
+    ((people, surfaces),) = Bridge(Bridge.Config(max_gap_s=0))(chunk_of(clip.rgb_THW3[:1]), *given)
     assert people is given[0] and surfaces is given[1]
 
 
-@pytest.mark.parametrize("values", [{"max_gap": -1}, {"max_gap": 31}, {"min_frames": 0}])
-def test_numbers_out_of_range_are_refused(values: dict[str, int]) -> None:
+@pytest.mark.parametrize("values", [{"max_gap_s": -1}, {"max_gap_s": 1.1}, {"min_shown_s": -1}])
+def test_numbers_out_of_range_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(values))):
         Bridge.Config(**values)

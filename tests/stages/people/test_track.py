@@ -21,7 +21,7 @@ Frame = list[tuple[int, tuple[float, float, float, float], float]]  # (person, b
 
 
 def chunk_of(count: int, first: int = 0, still: bool = False, rgb: np.ndarray | None = None) -> FrameChunk:
-    info = VideoInfo(path="", width=WIDTH, height=HEIGHT, still=still, rate=Fraction(25), time_base=Fraction(1, 25))
+    info = VideoInfo(path="", width=WIDTH, height=HEIGHT, still=still, rate=Fraction(30), time_base=Fraction(1, 30))
     if rgb is None:
         rgb = np.full((count, HEIGHT, WIDTH, 3), 90, np.uint8)
     return FrameChunk(rgb_THW3=rgb, pts_T=np.arange(first, first + count), first=first, video=info)
@@ -203,8 +203,11 @@ def test_cover_is_the_share_of_the_smaller_box() -> None:
 
 def identities_by_shirt(shown: list[tuple[int, tuple[int, int, int, int], int, float]]) -> list[int]:
     """The identity of one person after frames of index, box, grey of the shirt, and score."""
-    stage, ids = Track(Track.Config()), []
+    stage, ids, before = Track(Track.Config()), [], 0
     for t, box, grey, score in shown:
+        for empty in range(before + 1, t):
+            list(stage(chunk_of(1, empty), people_of([[]]), Surfaces(people=())))
+        before = t
         rgb_HW3 = np.full((1, HEIGHT, WIDTH, 3), 90, np.uint8)
         x0, y0, x1, y1 = box
         rgb_HW3[0, y0:y1, x0:x1] = grey
@@ -292,7 +295,7 @@ def test_a_person_hidden_by_another_keeps_the_identity_if_the_appearance_is_the_
     colours = {"red": (200, 20, 20), "blue": (20, 20, 200), "green": (20, 160, 20)}
 
     def identities(who: str) -> list[list[int]]:
-        stage, told = Track(Track.Config(max_gap=30)), []
+        stage, told = Track(Track.Config()), []
         for t in range(90):
             in_front = 100 if t >= 12 else 100 - 5 * (12 - t)
             shown = [("red", in_front)]

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from models.time_steps import FrameTime
 from stages.payloads import FrameChunk, People, VideoInfo
 from stages.people.track import Track
 from stages.people.trajectory import DRIFT_GAIN, SmoothedBox
@@ -17,12 +18,17 @@ BOX = np.array([50.0, 40.0, 150.0, 240.0])
 GAIN = 0.4
 
 
+def at(frame: int) -> FrameTime:
+    """The time of a frame of 30 a second."""
+    return FrameTime(second=frame / 30, before=(frame - 1) / 30)
+
+
 def shown(found_T4: np.ndarray, gain: float = GAIN) -> np.ndarray:
     """The smoothed boxes of one box per frame."""
-    smoothed = SmoothedBox.first(found_T4[0], 0)
+    smoothed = SmoothedBox.first(found_T4[0], 0.0)
     boxes = [smoothed.box_4]
     for frame, found_4 in enumerate(found_T4[1:], start=1):
-        smoothed = smoothed.updated(found_4, frame, gain)
+        smoothed = smoothed.updated(found_4, at(frame), gain)
         boxes.append(smoothed.box_4)
     return np.stack(boxes)
 
@@ -48,8 +54,8 @@ def test_a_limb_that_is_stretched_is_shown_at_once() -> None:
 
 
 def test_the_filter_starts_anew_after_a_gap() -> None:
-    smoothed = SmoothedBox.first(BOX, 0).updated(BOX + 2, 1, GAIN)
-    assert np.array_equal(smoothed.updated(BOX + 5, 9, GAIN).box_4, BOX + 5)
+    smoothed = SmoothedBox.first(BOX, 0.0).updated(BOX + 2, at(1), GAIN)
+    assert np.array_equal(smoothed.updated(BOX + 5, at(9), GAIN).box_4, BOX + 5)
 
 
 def test_a_gain_of_one_shows_boxes_as_found() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from moving_oval import BODY_HEIGHT, BODY_WIDTH, STEADY, Shot, chunk_of, pattern, shot
 
+from models.time_steps import FrameTime
 from stages.payloads import People, Surfaces
 from stages.people.bridge import Bridge
 from stages.people.person_evidence import CUES, RULE_CUES, ThingRule, TrackEvidence, fitted_rule, without_things
@@ -137,26 +138,27 @@ def test_bridge_leaves_things_out_and_does_not_propagate_them() -> None:
 
 def test_the_means_of_a_track_forget_slowly_and_ignore_unknown_cues() -> None:
     """Closed form: weights (59/60)^age."""
-    evidence = TrackEvidence.empty()
+    evidence, now = TrackEvidence.empty(), FrameTime()
     for frame, (confidence, motion) in enumerate([(1.0, np.nan), (3.0, -4.0), (2.0, -6.0)]):
-        evidence = evidence.updated(np.array([confidence, 0.5, motion]), 0.1 * (frame + 1), frame)
+        now = now.next(frame / 30)
+        evidence = evidence.updated(np.array([confidence, 0.5, motion]), 0.1 * (frame + 1), now)
     old = 59 / 60
     cues = dict(zip(RULE_CUES, evidence.cues(), strict=True))
     assert cues["confidence"] == pytest.approx((old**2 + 3 * old + 2) / (old**2 + old + 1))
     assert cues["motion"] == pytest.approx((-4 * old - 6) / (old + 1))
     assert cues["best_score"] == pytest.approx(np.log(0.3 / 0.7), rel=1e-5)
-    assert evidence.times == 3
+    assert evidence.shown_s == pytest.approx(2 / 30)
 
 
 def test_a_decision_changes_only_beyond_the_margin() -> None:
     def decided(confidence: float, was_thing: bool) -> bool:
-        return RULE.is_thing(np.array([confidence, 0.5, -6.0, -2.0]), 10, was_thing)
+        return RULE.is_thing(np.array([confidence, 0.5, -6.0, -2.0]), 0.3, was_thing)
 
     assert [decided(0.2, was) for was in (False, True)] == [False, True]
     assert [decided(0.4, was) for was in (False, True)] == [False, False]
     assert [decided(-0.4, was) for was in (False, True)] == [True, True]
-    assert not RULE.is_thing(np.array([-3.0, 0.5, np.nan, -2.0]), 10, True), "an unknown motion is no evidence"
-    assert not RULE.is_thing(np.array([-3.0, 0.5, -6.0, -2.0]), 2, False), "two frames are no evidence"
+    assert not RULE.is_thing(np.array([-3.0, 0.5, np.nan, -2.0]), 0.3, True), "an unknown motion is no evidence"
+    assert not RULE.is_thing(np.array([-3.0, 0.5, -6.0, -2.0]), 1 / 30, False), "two frames are no evidence"
 
 
 def test_no_cue_of_the_shipped_rule_speaks_against_a_person() -> None:

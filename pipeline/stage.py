@@ -24,6 +24,7 @@ from pipeline.files.working_folder import closed_folder as closed_folder
 from pipeline.files.working_folder import fitting_name as fitting_name
 from pipeline.files.working_folder import put_mark as put_mark
 from pipeline.files.working_folder import working_folder as working_folder
+from pipeline.frames_in_memory import FramesInMemory as FramesInMemory
 from pipeline.import_path import module_command as module_command
 from pipeline.media_types import HEIF_BRANDS as HEIF_BRANDS
 from pipeline.media_types import HEIF_OF_ANY_CODEC as HEIF_OF_ANY_CODEC
@@ -45,8 +46,7 @@ class PlainError(Exception):
         where: the file, stream or configuration key at fault; may be empty.
         remedy: what to do about it, without a full stop; may be empty.
 
-    All three are positional so that the error can be pickled between processes. Secrets of addresses in them are
-    redacted.
+    All three are positional so that the error can be pickled. Secrets of addresses in them are redacted.
     """
 
     exit_code: ClassVar[int] = 1
@@ -85,6 +85,7 @@ class Job:
         overwrite: True when an existing file at `output` may be replaced.
         resume: True when the run resumes after the parts that an earlier run left.
         renews_exports: whether exports may replace existing files, which are an earlier run's; None = as `overwrite`.
+        in_memory: the frames themselves, where a calling program has them; `input` is then a name for messages.
     """
 
     index: int
@@ -97,6 +98,7 @@ class Job:
     overwrite: bool = False
     resume: bool = False
     renews_exports: bool | None = None
+    in_memory: FramesInMemory | None = None
 
     @property
     def name(self) -> str:
@@ -188,7 +190,6 @@ class Stage:
       the lane's ordered stages after the packet that caused it.
 
     A payload that may be absent is annotated `X | None`. A source may yield receipts only (a task without packets).
-
     A packet carries every payload made so far, one per type; a newer one replaces the older of its type.
     Stages that are `ordered`, and every source, are built for each stream and get its packets in sequence; the others
     are built once per lane replica and may get packets in any order.
@@ -204,7 +205,6 @@ class Stage:
     """The thread for its background work, if it has one."""
     exports: ClassVar[Mapping[str, str]] = {}
     """Kinds of `--export KIND=PATH` that the stage writes, each with the key that holds the path."""
-
     optional_stages: ClassVar[tuple[str, ...]] = ()
     """Stages that are placed right before it where its settings need them and no lane places them, see `needs`."""
     writes_to: ClassVar[str] = ""

@@ -11,6 +11,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 STAGES: dict[str, str] = {
     "decode": "stages.video.decode:Decode",
     "decode_pair": "stages.video.decode_pair:DecodePair",
+    "memory_source": "stages.video.memory_source:MemorySource",
     "detect": "stages.people.detect:Detect",
     "densepose": "stages.people.densepose:DensePose",
     "export_raw": "stages.results.export:ExportRaw",

@@ -9,7 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from pipeline.stage import Stage
-from stages.payloads import U8, Bodies, FrameChunk, Overlay, People, Surfaces
+from stages.payloads import U8, Bodies, FrameChunk, Overlay, People, Surfaces, VideoInfo
+from stages.results.formats.image_export import png
+from stages.results.people_with_surfaces import PeopleWithSurfaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,7 @@ class Frame:
         index: its number among the processed frames, from 0.
         seconds: its time in the stream.
         rgb_HW3: the upright original, uint8.
-        people: those in this frame, by falling score; `frame_N` is 0.
+        people: those in this frame, by falling score; `frame_N` is 0. They know their surfaces, for `to_coco` …
         surfaces: one per person, in the same order.
         overlay_HW3: the rendered frame, uint8; None if nothing renders.
         bodies: the fitted bodies of this frame; None if nothing is fitted (`frames.fitted`).
@@ -31,11 +33,15 @@ class Frame:
     index: int
     seconds: float
     rgb_HW3: U8
-    people: People
+    people: PeopleWithSurfaces
     surfaces: Surfaces
     overlay_HW3: U8 | None = None
     bodies: Bodies | None = None
     is_receipt: ClassVar[bool] = True
+
+    def _repr_png_(self) -> bytes:
+        """The rendered frame, or the original where nothing renders, as notebooks show it."""
+        return png(self.rgb_HW3 if self.overlay_HW3 is None else self.overlay_HW3)
 
 
 class Frames(Stage):
@@ -66,13 +72,14 @@ class Frames(Stage):
         """Split a chunk into its frames; without a stage that finds people, people and surfaces are empty."""
         for index in range(len(frames)):
             chosen = np.flatnonzero(people.frame_N == index) if people is not None else np.zeros(0, np.int64)
+            here = Surfaces(people=tuple(surfaces.people[i] for i in chosen) if surfaces is not None else ())
             yield Frame(
                 path=frames.video.path,
                 index=frames.first + index,
                 seconds=frames.second(index),
                 rgb_HW3=frames.rgb_THW3[index],
-                people=_chosen_people(people, chosen),
-                surfaces=Surfaces(people=tuple(surfaces.people[i] for i in chosen) if surfaces is not None else ()),
+                people=_people_of_frame(people, chosen, here, frames.video),
+                surfaces=here,
                 overlay_HW3=None if overlay is None else overlay.rgb_THW3[index],
                 bodies=None if bodies is None else _bodies_of(bodies, index),
             )
@@ -83,9 +90,14 @@ def _bodies_of(bodies: Bodies, index: int) -> Bodies:
     return Bodies.of_frame(bodies.in_frame(index), bodies.person_N[bodies.frame_N == index].tolist())
 
 
-def _chosen_people(people: People | None, chosen_N: np.ndarray) -> People:
+def _people_of_frame(
+    people: People | None, chosen_N: np.ndarray, here: Surfaces, video: VideoInfo
+) -> PeopleWithSurfaces:
     """The chosen people, as those of a single frame."""
     if people is None:
         empty = np.zeros(0, np.int32)
-        return People(frame_N=empty, box_N4=np.zeros((0, 4), np.float32), score_N=np.zeros(0, np.float32), id_N=empty)
-    return replace(people.some(chosen_N), frame_N=np.zeros(len(chosen_N), np.int32))
+        people = People(frame_N=empty, box_N4=np.zeros((0, 4), np.float32), score_N=np.zeros(0, np.float32), id_N=empty)
+    frame_N = np.zeros(len(chosen_N), np.int32)
+    return PeopleWithSurfaces.of(
+        replace(people.some(chosen_N), frame_N=frame_N), here.people, video.height, video.width
+    )

@@ -422,6 +422,35 @@ class Hand(Stage):
         yield Handed(value_T=smoothed.value_T, first=numbers.first)
 
 
+class Remembered(Stage):
+    """Source: the numbers that the caller has in memory, in one chunk, or one chunk for each list of them."""
+
+    def __call__(self, job: Job) -> Iterator[Numbers]:
+        first = 0
+        for value in job.in_memory.frames:
+            value_T = np.atleast_1d(np.asarray(value))
+            yield Numbers(value_T=value_T, first=first)
+            first += len(value_T)
+
+
+class HandSquares(Stage):
+    """Sink: hands what the unordered stages made to the caller."""
+
+    ordered = True
+
+    def __call__(self, numbers: Numbers, squares: Squares) -> Iterator[HandedSquares]:
+        yield HandedSquares(people=numbers, surfaces=squares)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedSquares:
+    """A chunk and its squares for the caller."""
+
+    people: Numbers
+    surfaces: Squares
+    is_receipt: ClassVar[bool] = True
+
+
 class CountWithTruth(Stage):
     """Source: five numbers, and beside them more squares than there are numbers."""
 
@@ -484,6 +513,7 @@ TABLE: dict[str, str] = {
     for name, cls in {
         "count": "Count",
         "camera": "Camera",
+        "memory_source": "Remembered",
         "count_with_truth": "CountWithTruth",
         "square": "Square",
         "use_local": "UseLocal",

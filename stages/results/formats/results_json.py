@@ -39,7 +39,12 @@ def densepose_results(result: FrameResult) -> Iterator[str]:
 
 def coco_results(result: FrameResult) -> Iterator[str]:
     """One JSON object per person: COCO's boxes, masks and keypoints, and DensePose's keys."""
-    return (json.dumps(_coco(result, i)) for i in range(len(result.surfaces)))
+    return (json.dumps(entry) for entry in coco_entries(result))
+
+
+def coco_entries(result: FrameResult) -> list[dict[str, Any]]:
+    """The objects of `coco_results`, before they are text."""
+    return [_coco(result, i) for i in range(len(result.surfaces))]
 
 
 def image_id(result: FrameResult) -> int | str:

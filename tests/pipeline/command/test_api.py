@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -61,18 +60,22 @@ def test_wrong_settings_are_refused_by_name(config: str) -> None:
         list(pipeline.run(config, "3", settings={"count.chonk": 1}, table=TABLE))
 
 
-def test_load_applies_the_stages_without_order(config: str, monkeypatch) -> None:
-    def of_image(value: Any) -> toy_stages.Numbers:
-        return toy_stages.Numbers(value_T=np.asarray(value), first=0)
-
-    monkeypatch.setattr(toy_stages.Numbers, "of_image", staticmethod(of_image), raising=False)
-    graph = yaml.safe_load(Path(config).read_text())
-    del graph["save"]
-    Path(config).write_text(yaml.safe_dump(graph, sort_keys=False))
+def test_load_applies_the_stages_without_order(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline.command.api, "WEIGHTS", ("shared", "scale"))
-    apply = pipeline.load(3, config, table=TABLE)
-    (squares,) = apply([1, 2, 5])
-    assert squares.value_T.tolist() == [3, 12, 75]
+    table = {**TABLE, "frames": "toy_stages:HandSquares"}
+    apply = pipeline.load(3, config, table=table)
+    one = [apply(np.array([1, 2, 5])) for _ in range(2)]  # each call is a stream of its own
+    assert [squares.value_T.tolist() for _, squares in one] == [[3, 12, 75]] * 2
+    assert [squares.value_T.tolist() for _, squares in apply([[1], [2]])] == [[3], [12]]
+    with pytest.raises(PlainError, match="images: int is no input"):
+        apply(5)
+
+
+def test_frames_in_memory_take_the_place_of_the_source(config: str) -> None:
+    given = pipeline.run(config, iter([[1, 2], [3]]), table=TABLE)
+    assert sum(len(chunk.value_T) for chunk in given) == 3
+    with pytest.raises(PlainError, match=r"count\.chunk: frames in memory do not pass `count`; leave this setting out"):
+        list(pipeline.run(config, iter([[1]]), settings={"count.chunk": 2}, table=TABLE))
 
 
 def test_paths_may_be_given_as_such(config: str, tmp_path: Path) -> None:

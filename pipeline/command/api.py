@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from pipeline.interrupts import Interrupt
 from pipeline.jobs.inputs import Inputs, UsageError, without_output
 from pipeline.lane.worker import LaneWorker
 from pipeline.observe.metrics import Metrics
+from pipeline.packet import gauges_of
 from pipeline.redaction import register_secrets, secrets_registered
 from pipeline.scheduling.serial import run_serial
 from pipeline.stage import Job, PlainError
@@ -112,7 +114,8 @@ def _frames(
     plan = make_plan(run_config.graph, run_config.settings, read_machine())
     fetch_assets(run_config)
     for _, receipt in run_serial(run_config, plan, found.ready, metrics, Interrupt()):
-        yield receipt
+        if not gauges_of(receipt):  # a camera states its measures between frames
+            yield receipt
     for stream in metrics.streams.values():
         if stream.failure:
             raise stream.failure.error()
@@ -214,7 +217,9 @@ def _take_frames(raw: RawConfig, table: Mapping[str, str]) -> None:
     for name, lane in list(lanes.items()):
         kept = [stage for stage in lane["stages"] if stage not in table or _role(stage, table) != "sink"]
         for dropped in set(lane["stages"]) - set(kept):
-            raw.values.pop(dropped, None)
+            shared = {spec.name for spec in dataclasses.fields(stage_class(dropped, table).Config)} & set(table)
+            for section in (dropped, *shared):
+                raw.values.pop(section, None)
         if kept:
             lanes[name] = {**lane, "stages": kept}
         else:

@@ -17,7 +17,7 @@ from stages.payloads import U8, FrameChunk, People, Surfaces, VideoInfo
 from stages.results.formats.frame_result import FrameResult
 from stages.results.formats.iuv_reading import people_of_iuv, read_inds, surface_of_iuv
 from stages.results.formats.npz import frame_files, read_frame, read_stream
-from stages.results.formats.numbered_results import NumberedResults, PeopleWithSurfaces, numbered_results
+from stages.results.formats.numbered_results import FramePeople, NumberedResults, numbered_results
 from stages.video.decode import Decode, chunk_length
 from stages.video.decoding.paths_and_urls import is_url
 from stages.video.scene_cuts import SceneCuts
@@ -138,7 +138,7 @@ def _iuv_results(job: Job, chunk: FrameChunk, inds: Path | None) -> Iterator[Fra
         number = chunk.source_index(t)
         persons_HW = None if inds is None else read_inds(_person_image_path(inds, number))
         people = people_of_iuv(chunk.rgb_THW3[t], persons_HW, f"{job.input}, frame {number}")
-        yield _result_of(PeopleWithSurfaces.of_identities(people), np.zeros_like(chunk.rgb_THW3[t]), job, chunk, t)
+        yield _result_of(FramePeople.of_identities(people), np.zeros_like(chunk.rgb_THW3[t]), job, chunk, t)
 
 
 def _person_image_path(inds: Path, number: int) -> Path:
@@ -184,7 +184,7 @@ def _results_by_number(
         raise StageError(f"has {count} of the export's {numbered.count() or 1} frames", path, NUMBERED_REMEDY)
 
 
-def _result_of(people: PeopleWithSurfaces, rgb_HW3: U8, job: Job, chunk: FrameChunk, t: int) -> FrameResult:
+def _result_of(people: FramePeople, rgb_HW3: U8, job: Job, chunk: FrameChunk, t: int) -> FrameResult:
     return FrameResult(
         stem=job.stem,
         index=chunk.source_index(t),

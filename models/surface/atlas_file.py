@@ -13,7 +13,7 @@ from models.files.image_size import open_image
 from models.surface.atlas import CHARTS, LARGEST_SIDE, Atlas, atlas_from_tiles, split_tiles, tile_side
 from models.surface.atlas_rims import rim_sources, take_texels
 from models.surface.garments import Cut, garment_cover, with_cover
-from models.surface.logos import SHARP_SIDE, Logo, place_logo
+from models.surface.logos import SHARP_SIDE, Logo, LogoPrinter
 from models.surface.whole_body_map import MapReader, read_layout
 
 
@@ -54,7 +54,7 @@ class AtlasBuilder:
             garments: atlases are transparent beside them; None or empty: not cut.
         """
         self._layout = None if layout is None else read_layout(layout)
-        self._logos = [(logo, read_texels(logo.picture)) for logo in logos]
+        self._logos = [LogoPrinter(logo, read_texels(logo.picture)) for logo in logos]
         self._cover_PSS = garment_cover(garments) if garments else None
         self._reader: tuple[int, MapReader] | None = None
         self._rims: tuple[tuple[int, ...], Int | None] | None = None
@@ -79,8 +79,8 @@ class AtlasBuilder:
 
     def _finished(self, tiles_PSSC: U8) -> U8:
         """Tiles with logos, cut to the garments."""
-        for logo, image in self._logos:
-            tiles_PSSC = place_logo(tiles_PSSC, logo, image)
+        for printer in self._logos:
+            tiles_PSSC = printer(tiles_PSSC)
         return tiles_PSSC if self._cover_PSS is None else with_cover(tiles_PSSC, self._cover_PSS)
 
     def _tiles(self, texels_HWC: U8) -> U8:

@@ -13,7 +13,8 @@ from models.errors import ModelError
 from models.surface.atlas import CHARTS
 from models.surface.chart_lookup import ChartLookup
 from models.surface.charted_mesh import ChartedMesh, open_body_mesh
-from models.surface.texels import enlarged
+from models.surface.printed_logo import PlaceCm, PrintedLogo
+from models.surface.texels import alpha_over, enlarged
 
 ALONG_ARM = {15: 1, 16: 1, 17: 1, 18: 1, 19: -1, 20: -1, 21: 1, 22: 1}
 """Charts of the arms, with the sign of U toward the hand."""
@@ -30,12 +31,14 @@ class Logo:
         chart: 1..24, or its name (`torso front`).
         box: u0, v0, u1, v1, 0..1: the image is centred in it, as large as its aspect allows.
         turn: quarter turns clockwise from upright.
+        place_cm: where on the body, in centimetres, instead of `chart`, `box` and `turn`.
     """
 
     picture: str
     chart: int | str = 2
     box: tuple[float, float, float, float] = (0.15, 0.3, 0.45, 0.7)
     turn: int = 0
+    place_cm: PlaceCm | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for an unknown chart or an invalid box."""
@@ -44,6 +47,8 @@ class Logo:
         u0, v0, u1, v1 = self.box
         if not (0 <= u0 < u1 <= 1 and 0 <= v0 < v1 <= 1):
             raise ValueError(f"box is {list(self.box)}, must be u0 < u1 and v0 < v1 from 0 to 1")
+        if self.place_cm is not None and (self.chart, self.box, self.turn) != (2, (0.15, 0.3, 0.45, 0.7), 0):
+            raise ValueError("place_cm is given beside chart, box or turn: leave those out")
 
     @property
     def number(self) -> int:
@@ -69,6 +74,25 @@ class Bearing:
     down: int
     metres_u: float
     metres_v: float
+
+
+class LogoPrinter:
+    """Puts one logo on the tiles of atlases."""
+
+    def __init__(self, logo: Logo, image_HWC: U8) -> None:
+        """Raises ModelError if the body has no room for it."""
+        self._logo, self._image_HWC = logo, image_HWC
+        placed = logo.place_cm
+        self._printed = None if placed is None else PrintedLogo(placed, image_HWC, logo.picture)
+
+    def __call__(self, tiles_PSSC: U8) -> U8:
+        """Tiles (24, side, side, 3 or 4) with the logo, enlarged to `SHARP_SIDE` if smaller.
+
+        Raises ModelError if the logo's box is smaller than a texel.
+        """
+        if self._printed is None:
+            return place_logo(tiles_PSSC, self._logo, self._image_HWC)
+        return self._printed(enlarged(tiles_PSSC, SHARP_SIDE))
 
 
 def bearing_at(chart: int, u: float, v: float) -> Bearing:
@@ -131,20 +155,6 @@ def orient_in_tile(image_HWC: U8, bearing: Bearing) -> U8:
         return patch[:: -bearing.down]
     patch = image_HWC.swapaxes(0, 1)[:: -bearing.right]
     return patch[:, :: bearing.down]
-
-
-def alpha_over(below_HWC: U8, above_HWC: U8) -> U8:
-    """Alpha compositing of one image over another of the same size; alpha is not premultiplied."""
-    if above_HWC.shape[2] == 3:
-        above_HWC = np.dstack([above_HWC, np.full(above_HWC.shape[:2], 255, np.uint8)])
-    above_HW1 = above_HWC[..., 3:] / np.float32(255)
-    below_HW1 = below_HWC[..., 3:] / np.float32(255) if below_HWC.shape[2] == 4 else np.ones_like(above_HW1)
-    whole_HW1 = above_HW1 + below_HW1 * (1 - above_HW1)
-    mixed_HW3 = above_HWC[..., :3] * above_HW1 + below_HWC[..., :3] * (below_HW1 * (1 - above_HW1))
-    mixed_HW3 = mixed_HW3 / np.maximum(whole_HW1, 1e-6)
-    if below_HWC.shape[2] == 4:
-        mixed_HW3 = np.dstack([mixed_HW3, whole_HW1 * 255])
-    return np.rint(mixed_HW3).astype(np.uint8)
 
 
 def _skin_per_uv(mesh: ChartedMesh, face: int) -> Float:

@@ -113,6 +113,20 @@ def enlarged_tile(tile_SSC: T, side: int) -> T:
     return np.asarray(cv2.remap(tile_SSC, column_SS, row_SS, cv2.INTER_LINEAR), tile_SSC.dtype)
 
 
+def alpha_over(below_HWC: U8, above_HWC: U8) -> U8:
+    """Alpha compositing of one image over another of the same size; alpha is not premultiplied."""
+    if above_HWC.shape[2] == 3:
+        above_HWC = np.dstack([above_HWC, np.full(above_HWC.shape[:2], 255, np.uint8)])
+    above_HW1 = above_HWC[..., 3:] / np.float32(255)
+    below_HW1 = below_HWC[..., 3:] / np.float32(255) if below_HWC.shape[2] == 4 else np.ones_like(above_HW1)
+    whole_HW1 = above_HW1 + below_HW1 * (1 - above_HW1)
+    mixed_HW3 = above_HWC[..., :3] * above_HW1 + below_HWC[..., :3] * (below_HW1 * (1 - above_HW1))
+    mixed_HW3 = mixed_HW3 / np.maximum(whole_HW1, 1e-6)
+    if below_HWC.shape[2] == 4:
+        mixed_HW3 = np.dstack([mixed_HW3, whole_HW1 * 255])
+    return np.rint(mixed_HW3).astype(np.uint8)
+
+
 def nearest_texel(kept_HW: Bool) -> Int:
     """For each texel of one tile the flat index of the nearest kept texel; at least one must be kept."""
     zero_HW = np.where(kept_HW, 0, 1).astype(np.uint8)

@@ -12,7 +12,7 @@ from models.body.body_pose import posed_keypoints
 from models.body.open_body import KEYPOINT_NAMES, load_body
 from models.body.rotation_vectors import rotation_exponential
 from models.fitting.surface_fit import EXACT
-from models.fitting.track_fit import TrackedBody, TrackFitSettings, tracked_body
+from models.fitting.track_fit import TrackedBody, TrackFitSettings, expected_pose, tracked_body
 
 FPS, FRAMES = 30.0, 16
 SETTINGS = TrackFitSettings(fit=EXACT)
@@ -101,6 +101,21 @@ def settled_at(shapes: list[np.ndarray], rate: float) -> float:
     """The second from which the shape is constant."""
     changes = [t + 1 for t in range(len(shapes) - 1) if not np.array_equal(shapes[t], shapes[t + 1])]
     return max(changes, default=0) / rate
+
+
+def test_the_prediction_goes_by_the_times_of_frames_and_not_by_their_number(followed: list[TrackedBody]) -> None:
+    """Frames at 0, 1, 3 and 4 thirtieths of a second: twice the last step is expected at 3, and half of it at 4."""
+    before, last = followed[7].body, followed[10].body
+    for earlier, now, then, times in ((0, 1, 3, 2.0), (1, 3, 4, 0.5)):
+        known = replace(
+            followed[10], body=last, previous=before, previous_second=earlier / FPS, second=now / FPS
+        )  # fmt: skip
+        found = expected_pose(known, then / FPS, 1.0)
+        step_3 = last.pose.root_3 - before.pose.root_3
+        assert np.abs(step_3).max() > 1e-4
+        assert found.root_3 == pytest.approx(last.pose.root_3 + times * step_3, rel=1e-6)
+        decayed = expected_pose(known, then / FPS, 0.5).root_3 - last.pose.root_3
+        assert decayed == pytest.approx(0.5 ** (then - now) * times * step_3, rel=1e-3, abs=1e-7)
 
 
 def test_a_body_that_is_seen_whole_later_corrects_the_shape(kick: list[RenderedPerson]) -> None:

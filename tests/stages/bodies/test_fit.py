@@ -112,15 +112,16 @@ def test_look_ahead_lowers_the_noise_of_poses_and_follows_the_motion() -> None:
     assert path == pytest.approx(0.4, abs=0.1) and smooth_path == pytest.approx(path, abs=0.08)
 
 
-def test_a_cut_starts_anew() -> None:
-    """Before and after a cut the same identity is elsewhere; nothing is averaged across it."""
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_cut_starts_anew(cut: bool) -> None:
+    """The same identity stands .1 m farther after a cut: it is fitted and smoothed as somebody new."""
     stage = FitBodies(FitBodies.Config(focal_px=FOCAL, look_ahead=2))
-    near, far = [[(1, made_body((-0.5, 0, 3.0)))]] * 3, [[(1, made_body((0.8, 0, 6.0)))]] * 3
-    later = replace(grey_frames(3, first=3), starts_shot_T=np.array([True, False, False]))
+    near, far = [[(1, made_body((0, 0, 3.0)))]] * 3, [[(1, made_body((0.1, 0, 3.0)))]] * 3
+    later = replace(grey_frames(3, first=3), starts_shot_T=np.array([cut, False, False]))
     made = list(stage(grey_frames(3), *shown(near))) + list(stage(later, *shown(far)))
-    found = flat(made + list(stage.flush()))
-    assert len(found) == 6
-    assert all(body.pose.root_3[2] < 4 for _, body in found[:3]) and all(b.pose.root_3[2] > 5 for _, b in found[3:])
+    x_T = np.array([body.pose.root_3[0] for _, body in flat(made + list(stage.flush()))])
+    assert stage.memory.tracked[1].frames == (3 if cut else 6)
+    assert len(x_T) == 6 and (np.ptp(x_T[:3]) < 0.01 and np.ptp(x_T[3:]) < 0.01) == cut
 
 
 def test_a_photo_gives_its_people_at_once() -> None:

@@ -19,29 +19,10 @@ from pipeline.stage import StageError
 from stages.training.checkpoint import read_checkpoint
 from stages.training.device import arithmetic
 from stages.training.distributed import is_chief, worker_count
+from stages.training.learning_rate_schedule import LearningRateSchedule
 from stages.training.optimizers import Optimizers, make_optimizer
 
 LOG_EVERY = 50
-MILESTONES = (0.77, 0.92)
-"""Shares of the steps after which the rate of the schedule "step" falls to a tenth (the reference's s1x schedule)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearningRateSchedule:
-    """How the learning rate changes over the steps.
-
-    Attributes:
-        kind: "cosine" falls to a hundredth at the last step; "step" falls to a tenth after each share of the steps in
-            `MILESTONES`; "constant".
-        warmup: steps in which the rate rises to its highest.
-        cooldown: last steps of a constant schedule, in which the rate falls linearly to 0 (Hägele et al., *Scaling Laws
-            and Compute-Optimal Training Beyond Fixed Training Durations*, NeurIPS 2024): from a
-            checkpoint at the full rate, the training can be finished at any time, or made longer.
-    """
-
-    kind: Literal["cosine", "step", "constant"] = "cosine"
-    warmup: int = 150
-    cooldown: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,17 +97,7 @@ class FitConfig:
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
-        schedule, highest = self.lr_schedule, self.learning_rate
-        if step < schedule.warmup:
-            return highest * (step + 1) / schedule.warmup
-        if schedule.kind == "constant":
-            left = self.steps - step
-            return highest * left / schedule.cooldown if left < schedule.cooldown else highest
-        if schedule.kind == "step":
-            passed: int = sum(step >= share * self.steps for share in MILESTONES)
-            return float(highest * 0.1**passed)
-        done = (step - schedule.warmup) / max(1, self.steps - schedule.warmup)
-        return highest * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+        return self.learning_rate * self.lr_schedule.share_at(step, self.steps)
 
     def kept_at(self, step: int) -> float:
         """The share of the average that stays when the weights after a step are added to it."""

@@ -14,7 +14,8 @@ from torch import nn
 from models.engines import engine
 from pipeline.stage import StageError
 from stages.training.device import arithmetic
-from stages.training.fit import Batch, Fit, FitConfig, LearningRateSchedule, WeightAverage
+from stages.training.fit import Batch, Fit, FitConfig, WeightAverage
+from stages.training.learning_rate_schedule import LearningRateSchedule
 from stages.training.optimizers import Float32Muon, Optimizers, make_optimizer
 from stages.training.payloads import Round
 

@@ -37,7 +37,8 @@ from stages.annotations.image_collections import held_out
 from stages.training.data.draw_scenes import DrawScenes
 from stages.training.data.label_photos import LabelPhotos
 from stages.training.data.labelled_photos import LABELS, SIDE, LabelledPhoto, PersonLabels, mask_of_labels, write_shard
-from stages.training.fit import Batch, FitConfig, LearningRateSchedule, Loss
+from stages.training.fit import Batch, FitConfig, Loss
+from stages.training.learning_rate_schedule import LearningRateSchedule
 from stages.training.light.average_light import AverageLight
 from stages.training.light.canvases import CANVAS
 from stages.training.light.detector_batches import detector_loss, places_on

@@ -24,7 +24,8 @@ from stages.synthetic.synthesize import Synthesize
 from stages.training.data.annotated_sets import SetConfig, prepared
 from stages.training.data.augment import Augment
 from stages.training.distributed import indices_of
-from stages.training.fit import FitConfig, LearningRateSchedule
+from stages.training.fit import FitConfig
+from stages.training.learning_rate_schedule import LearningRateSchedule
 from stages.training.light.component_training import ComponentConfig, ComponentTraining
 from stages.training.payloads import AnnotatedSets, Round
 from stages.training.rcnn.train_network import TrainNetwork

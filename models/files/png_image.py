@@ -1,17 +1,18 @@
-"""RGB images as PNG, for the files that the product writes beside its results."""
+"""Images as PNG."""
 
 from __future__ import annotations
 
 import cv2
 
-from models.arrays import U8
+from models.arrays import Int
 
 
-def png_of(rgb_HW3: U8) -> bytes:
-    """An RGB image (H, W, 3) uint8 as the bytes of a PNG file.
+def png_of(image: Int) -> bytes:
+    """An image as PNG: (H, W, 3) RGB, (H, W, 4) with alpha, or (H, W) grey; 8 or 16 bit.
 
     >>> import numpy as np
     >>> png_of(np.zeros((2, 3, 3), np.uint8))[1:4]
     b'PNG'
     """
-    return cv2.imencode(".png", rgb_HW3[..., ::-1])[1].tobytes()
+    stored = image[..., ::-1] if image.shape[2:] == (3,) else image[..., [2, 1, 0, 3]] if image.ndim == 3 else image
+    return cv2.imencode(".png", stored)[1].tobytes()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-import cv2
 import numpy as np
 
 from models.animation.animation_clip import AnimationClip, BodyAtlas
 from models.arrays import U8
 from models.errors import ModelError
+from models.files.png_image import png_of
 from models.surface.atlas import DEFAULT_ATLAS, ROWS, join_tiles, split_tiles, tile_side
 from models.surface.atlas_file import read_texels
 from models.surface.inpainting import close_gaps, fill_all
@@ -69,5 +69,4 @@ def dressed_clip(clip: AnimationClip, atlas: str | None, texels: PersonTexels) -
 
 
 def _body_atlas(rgb_HW3: U8) -> BodyAtlas:
-    png = cv2.imencode(".png", rgb_HW3[..., ::-1])[1].tobytes()
-    return BodyAtlas(png=png, tile_side=rgb_HW3.shape[0] // ROWS)
+    return BodyAtlas(png=png_of(rgb_HW3), tile_side=rgb_HW3.shape[0] // ROWS)

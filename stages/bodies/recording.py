@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from models.animation.viewer_page import VideoPicture
+from models.files.jpeg_image import jpeg_of
 from stages.bodies.background_tracking import BackgroundTracker
 from stages.bodies.recorded_bodies import RecordedBodies
 from stages.payloads import U8, Bodies, FrameChunk, People, SegmentWritten, Surfaces
@@ -133,5 +134,4 @@ def _picture(rgb_HW3: U8, second: float) -> VideoPicture:
     height, width = rgb_HW3.shape[:2]
     scale = min(1.0, PICTURE_WIDTH / width)
     small = cv2.resize(rgb_HW3, (round(width * scale), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
-    _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, PICTURE_QUALITY])
-    return VideoPicture(second=second, jpeg=jpeg.tobytes())
+    return VideoPicture(second=second, jpeg=jpeg_of(np.asarray(small, np.uint8), PICTURE_QUALITY))

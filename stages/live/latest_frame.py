@@ -7,9 +7,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
+from models.files.jpeg_image import jpeg_of
 from stages.live.payloads import Captured
 from stages.live.timing import LatencyHistogram
 from stages.payloads import U8
@@ -77,7 +75,7 @@ class LatestFrame:
     def jpeg(self, frame: NumberedFrame) -> bytes:
         """The frame as JPEG, encoded once for all viewers. Call it from one thread only."""
         if self._encoded[0] != frame.number:
-            self._encoded = (frame.number, encode_jpeg(frame.rgb_HW3, self._quality, self._max_size))
+            self._encoded = (frame.number, jpeg_of(frame.rgb_HW3, self._quality, self._max_size))
         return self._encoded[1]
 
     def statistics(self) -> dict[str, float | bool | None]:
@@ -98,15 +96,3 @@ class LatestFrame:
                 "live": not lost,
                 "waited_s": 0 if times else round(time.monotonic() - self._created, 1),
             }
-
-
-def encode_jpeg(rgb_HW3: U8, quality: int, max_size: int | None) -> bytes:
-    """An image as JPEG, scaled down so that its longest side is at most `max_size`."""
-    height, width = rgb_HW3.shape[:2]
-    scale = 1.0 if max_size is None else min(1.0, max_size / max(height, width))
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        rgb_HW3 = np.asarray(cv2.resize(rgb_HW3, size, interpolation=cv2.INTER_AREA), np.uint8)
-    bgr_HW3 = cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", bgr_HW3, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return bytes(data)

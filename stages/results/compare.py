@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from models.body.charts import CHART_NAMES
+from models.files.png_image import png_of
 from models.motion.clinical_angles import JOINT_ANGLES, seen_angles
 from models.surface.keypoints import shown_keypoints
 from pipeline.stage import Job, Stage, StageError, without_secrets
@@ -27,7 +28,6 @@ from stages.results.comparison.poses import (
     performance_of,
     pose_of,
 )
-from stages.results.formats.image_export import png
 from stages.results.formats.image_plane_angles import IMAGE_PLANE_ANGLES, IN_THE_IMAGE_PLANE, image_plane_angles
 from stages.results.formats.writer import write_whole
 from stages.video.decode_pair import GAP
@@ -128,7 +128,7 @@ class Compare(Stage):
         contents = {
             ".csv": difference_table(a, b, difference).encode(),
             ".json": json.dumps(summary(job, a, b, difference), indent=1).encode(),
-            ".png": png(difference_plot(difference, second_T, title)),
+            ".png": png_of(difference_plot(difference, second_T, title)),
         }
         for suffix, content in contents.items():
             asked = str(Path(job.output).with_suffix(suffix))

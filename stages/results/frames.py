@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from models.files.png_image import png_of
 from pipeline.stage import Stage
 from stages.payloads import U8, Bodies, FrameChunk, Overlay, People, Surfaces, VideoInfo
-from stages.results.formats.image_export import png
 from stages.results.people_with_surfaces import PeopleWithSurfaces
 
 
@@ -41,7 +41,7 @@ class Frame:
 
     def _repr_png_(self) -> bytes:
         """The rendered frame, or the original where nothing renders, as notebooks show it."""
-        return png(self.rgb_HW3 if self.overlay_HW3 is None else self.overlay_HW3)
+        return png_of(self.rgb_HW3 if self.overlay_HW3 is None else self.overlay_HW3)
 
 
 class Frames(Stage):

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from models.files.png_image import png_of
 from pipeline.stage import StageError
 from stages.payloads import I64, U8, People, PersonSurface, VideoInfo
 from stages.results.formats.frame_result import FrameResult, flattened
-from stages.results.formats.image_export import png
 from stages.results.formats.part_colours import parula_image
 from stages.results.formats.results_json import coco_entries
 
@@ -87,7 +87,7 @@ class PeopleWithSurfaces(People):
 
     def _repr_png_(self) -> bytes:
         """Charts in parula on black, as notebooks show it."""
-        return png(parula_image(self._result()))
+        return png_of(parula_image(self._result()))
 
     def _result(self) -> FrameResult:
         video = VideoInfo(

@@ -10,6 +10,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
 from models.arrays import F32, U8, Bool, Float, Int
+from models.files.png_image import png_of
 from models.surface.chart_lookup import corner_mean, open_body_lookup
 from models.surface.charted_mesh import open_body_mesh
 from stages.drawing.isolines import line_strength
@@ -101,5 +102,5 @@ def _drawn(part: int, chart_hw: U8, uv_2hw: F32) -> bytes:
     smooth_2hw = [cv2.GaussianBlur(one, (0, 0), 1.5) for one in uv_2hw]
     strength_hw = np.maximum(*(line_strength(one, chart_hw, GRID_LINES, 0.4) for one in smooth_2hw))
     colour_hw3 = COLOURS[(chart_hw == second_chart(part)).astype(np.intp)]
-    rgba_hw4 = np.dstack([colour_hw3[..., ::-1], (230 * strength_hw).astype(np.uint8)])
-    return cv2.imencode(".png", rgba_hw4)[1].tobytes()
+    rgba_hw4 = np.dstack([colour_hw3, (230 * strength_hw).astype(np.uint8)])
+    return png_of(rgba_hw4)

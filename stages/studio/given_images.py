@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from models.files.jpeg_image import jpeg_of
 from pipeline.stage import VIDEO_SUFFIXES, StageError
 from stages.annotations.image_folders import IMAGE_SUFFIXES, read_rgb
-from stages.live.latest_frame import encode_jpeg
 from stages.studio.shown_images import JPEG_QUALITY
 from stages.studio.studio_files import GivenImage
 from stages.studio.work.task_list import TaskImage
@@ -74,6 +74,6 @@ def _jpegs(video: Path, every: int) -> Iterator[tuple[int, bytes]]:
     frames = VideoFrames(str(video), FrameSelection(every=every))
     try:
         for _, rgb_HW3 in frames:
-            yield frames.index, encode_jpeg(rgb_HW3, JPEG_QUALITY, None)
+            yield frames.index, jpeg_of(rgb_HW3, JPEG_QUALITY)
     finally:
         frames.close()

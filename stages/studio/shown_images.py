@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from models.arrays import U8
+from models.files.jpeg_image import jpeg_of
 from stages.annotations.image_folders import read_rgb
-from stages.live.latest_frame import encode_jpeg
 from stages.studio.bounded_cache import BoundedCache
 
 JPEG_QUALITY = 95
@@ -36,7 +36,7 @@ class ShownImages:
 
     def jpeg(self, name: str) -> bytes:
         """An image. Raises: StageError."""
-        return encode_jpeg(self.rgb(name), JPEG_QUALITY, None)
+        return jpeg_of(self.rgb(name), JPEG_QUALITY)
 
     def thumbnail(self, name: str) -> bytes:
         """A small image. Raises: StageError."""
@@ -46,4 +46,4 @@ class ShownImages:
         rgb_HW3 = read_rgb(self._files[name])
         scale = THUMBNAIL / max(rgb_HW3.shape[:2])
         small_HW3 = np.asarray(cv2.resize(rgb_HW3, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-        return encode_jpeg(small_HW3, 80, None)
+        return jpeg_of(small_HW3, 80)

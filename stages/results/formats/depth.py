@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from models.files.png_image import png_of
 from models.surface.body_image import BodyImage, body_image
 from pipeline.stage import fitting_name
 from stages.results.formats.frame_result import FrameResult, vertices_of_bodies
-from stages.results.formats.image_export import png
 from stages.results.formats.iuv import person_numbers
 from stages.results.formats.writer import ExportTarget, FilePerFrame, write_whole
 
@@ -22,7 +22,7 @@ class DepthFolder(FilePerFrame):
     """`frame_000123.png` of all people; with several people also `person_2/frame_000123.png` of each."""
 
     def __init__(self, target: ExportTarget) -> None:
-        super().__init__(target, ".png", lambda result: png(nearest(depth_images(result), result)))
+        super().__init__(target, ".png", lambda result: png_of(nearest(depth_images(result), result)))
 
     def add(self, result: FrameResult) -> None:
         """Write the frame's files."""
@@ -31,7 +31,7 @@ class DepthFolder(FilePerFrame):
             numbers = person_numbers(result.id_N, still=result.video.still)
             for (i, _), image in zip(result.fitted, depth_images(result), strict=True):
                 path = self.folder / f"person_{numbers[i]}" / fitting_name(result.name, ".png")
-                write_whole(path, png(nearest([image], result)))
+                write_whole(path, png_of(nearest([image], result)))
 
 
 def nearest(images: list[BodyImage | None], result: FrameResult) -> U16:

@@ -8,9 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
+from models.files.png_image import png_of
 from pipeline.stage import StageError
 from stages.payloads import U8, VideoInfo
 from stages.results.formats.frame_result import FrameResult
@@ -137,16 +137,10 @@ def begin_images(
 
     Args:
         target: where the images go.
-        image: as `png` takes it.
+        image: as `png_of` takes it.
         of_video: (H, W, 3) for a video; None: as `image`.
     """
     path = Path(target.path)
     if path.suffix.lower() in CONTAINERS and not path.is_dir():
         return VideoExport(target, LOSSLESS, image if of_video is None else of_video)
-    return FilePerFrame(target, ".png", lambda result: png(image(result)))
-
-
-def png(image: U8 | np.ndarray) -> bytes:
-    """An image, (H, W, 3) RGB or (H, W) grey of 8 or 16 bit, as PNG."""
-    stored = image[..., ::-1] if image.ndim == 3 else image
-    return cv2.imencode(".png", stored)[1].tobytes()
+    return FilePerFrame(target, ".png", lambda result: png_of(image(result)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.files.png_image import png_of
 from pipeline.stage import StageError
 from stages.payloads import I32, U8
 from stages.results.formats.frame_result import FrameResult, flattened
-from stages.results.formats.image_export import LOSSLESS, VideoExport, begin_images, png
+from stages.results.formats.image_export import LOSSLESS, VideoExport, begin_images
 from stages.results.formats.writer import ExportTarget, ExportWriter, FilePerFrame
 
 LAST_8_BIT_IDENTITY = 200
@@ -26,12 +27,12 @@ def begin_iuv_video(target: ExportTarget) -> ExportWriter:
 
 def begin_inds(target: ExportTarget) -> ExportWriter:
     """PNGs."""
-    return FilePerFrame(target, ".png", lambda result: png(inds_image(result)))
+    return FilePerFrame(target, ".png", lambda result: png_of(inds_image(result)))
 
 
 def begin_confidence(target: ExportTarget) -> ExportWriter:
     """PNGs."""
-    return FilePerFrame(target, ".png", lambda result: png(confidence_image(result)))
+    return FilePerFrame(target, ".png", lambda result: png_of(confidence_image(result)))
 
 
 def iuv_image(result: FrameResult) -> U8:

@@ -9,12 +9,12 @@ import numpy as np
 
 from models.body.open_body import load_body
 from models.errors import ModelError
+from models.files.png_image import png_of
 from models.surface.atlas import ROWS, join_tiles, portrait_places, split_tiles, tile_side
 from models.surface.atlas_file import read_texels
 from pipeline.stage import StageError, fitting_name
 from stages.payloads import F32, U8
 from stages.results.formats.frame_result import FrameResult, vertices_of_bodies
-from stages.results.formats.image_export import png
 from stages.results.formats.iuv import person_numbers
 from stages.results.formats.writer import ExportTarget, FilePerFrame, write_whole
 
@@ -51,7 +51,7 @@ class MeshFolder(FilePerFrame):
         colour = "0.77 0.79 0.84" if self._atlas is None else "1 1 1"
         write_whole(self.folder / MATERIAL_FILE, f"newmtl body\nKd {colour}\nKs 0 0 0\n{texture}".encode())
         if self._atlas is not None:
-            write_whole(self.folder / TEXTURE_FILE, png(self._atlas))
+            write_whole(self.folder / TEXTURE_FILE, png_of(self._atlas))
 
 
 def portrait_atlas(path: str) -> U8:

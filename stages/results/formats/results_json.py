@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_masks
 
+from models.files.png_image import png_of
 from models.surface.keypoints import person_keypoints
 from stages.payloads import PersonSurface
 from stages.results.formats.frame_result import FrameResult, quantised
-from stages.results.formats.image_export import png
 from stages.results.formats.text_export import TextExport
 from stages.results.formats.writer import ExportTarget, ExportWriter
 
@@ -65,7 +65,7 @@ def _densepose(result: FrameResult, i: int) -> dict[str, Any]:
         "score": float(result.score_N[i]),
         "bbox": [x0, y0, width, height],
         "uv_shape": [3, height, width],
-        "uv_data": base64.b64encode(png(quantised(surface.labels_hw, surface.uv_2hw))).decode(),
+        "uv_data": base64.b64encode(png_of(quantised(surface.labels_hw, surface.uv_2hw))).decode(),
         **_identity(result, i),
         **({"bridged": True} if result.is_bridged(i) else {}),
     }

@@ -18,6 +18,8 @@ from models.surface.raster import Camera, Facing, facing, nearest_faces
 AROUND = np.ones((3, 3), np.uint8)
 JUMP = 0.2
 """Change of U or V within two cells from which they do not belong to one sheet of skin."""
+EDGE_MARGIN = 0.02
+"""How far a place may lie outside of a face that counts as covering it, as a weight of its corners."""
 BEYOND = 0.05
 """How far U and V may leave those of their face's corners, as a share of their range."""
 
@@ -33,6 +35,7 @@ class MeshImage:
         chart_T: charts of the T visible faces.
         seen_T: their numbers among the mesh's faces.
         map_52T: of each: U, V at x = y = 0, their change with x and with y, their lower and upper bounds.
+        corner_33T: of each: weights of two corners and inverse depth at x = y = 0, their change with x and with y.
     """
 
     step: int
@@ -41,6 +44,7 @@ class MeshImage:
     chart_T: U8
     seen_T: Index
     map_52T: F32
+    corner_33T: F32
 
     def cells(self, wanted_hw: Bool) -> tuple[U8, F32]:
         """Labels and U, V (2, h, w) of the wanted cells; 0 in others and where the mesh is not seen."""
@@ -55,7 +59,7 @@ class MeshImage:
     def pixels(self, labels_hw: U8, uv_2hw: F32, height: int, width: int) -> tuple[U8, F32]:
         """Labels (height, width) and U, V (2, height, width) of every pixel of a grid of this size.
 
-        Inside of a chart U and V are interpolated between cells; at borders each pixel is read from its cell's face.
+        Inside of a chart U and V are interpolated between cells; at borders each pixel is read from the nearest face.
 
         Args:
             labels_hw, uv_2hw: of the cells, from `cells`.
@@ -76,16 +80,42 @@ class MeshImage:
         shift_2K = self.shift_2hw.reshape(2, -1)[:, cell_K]
         # A filled cell is one colour: its neighbours may be filled from quite another place.
         offset_S = np.arange(step, dtype=np.float32) + np.float32(0.5 - step / 2)
-        offset_KS = np.where((shift_2K != 0).any(axis=0)[:, None], np.float32(0), offset_S)
+        is_filled_K = (shift_2K != 0).any(axis=0)
+        offset_KS = np.where(is_filled_K[:, None], np.float32(0), offset_S)
         x_K, y_K = self._middles(cell_K) + shift_2K
         place_2SSK = np.stack(np.broadcast_arrays(x_K + offset_KS.T[None], y_K + offset_KS.T[:, None]))
         row_K, column_K = np.divmod(cell_K, columns)
-        read_2SSK = self._read(self.face_hw.reshape(-1)[cell_K], place_2SSK)
+        face_SSK = self._nearest_faces(cell_K, is_filled_K, place_2SSK)
+        read_2SSK, label_SSK = self._read(face_SSK, place_2SSK), self.chart_T[face_SSK]
         blocks_2rScS = fine_2hw.reshape(2, rows, step, columns, step)
+        blocks_rScS = fine_hw.reshape(rows, step, columns, step)
         for down in range(step):
             for right in range(step):
                 blocks_2rScS[:, row_K, down, column_K, right] = read_2SSK[:, down, right]
+                blocks_rScS[row_K, down, column_K, right] = label_SSK[down, right]
         return fine_hw[:height, :width], fine_2hw[:, :height, :width]
+
+    def _nearest_faces(self, cell_K: Index, is_filled_K: Bool, place_2SSK: F32) -> I32:
+        """The face at each of S × S places of K cells, (S, S, K).
+
+        Of the faces seen in a cell and beside it, the nearest that covers the place; the cell's own where none does.
+        """
+        rows, columns = self.face_hw.shape
+        seen_hw = np.where((self.shift_2hw != 0).any(axis=0), np.int32(-1), self.face_hw)
+        row_K, column_K = np.divmod(cell_K, columns)
+        best_SSK = np.broadcast_to(self.face_hw.reshape(-1)[cell_K], place_2SSK.shape[1:]).copy()
+        depth_SSK = np.zeros(best_SSK.shape, np.float32)
+        x_SSK, y_SSK = place_2SSK
+        for down, right in ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)):
+            row, column = np.clip(row_K + down, 0, rows - 1), np.clip(column_K + right, 0, columns - 1)
+            face_K = np.where(is_filled_K, np.int32(-1), seen_hw[row, column])
+            start, along_x, along_y = self.corner_33T.take(np.maximum(face_K, 0), axis=2)[:, :, None, None]
+            one, other, near = start + along_x * x_SSK + along_y * y_SSK
+            covered = np.minimum(np.minimum(one, other), 1 - one - other) >= -EDGE_MARGIN
+            nearer = covered & (near > depth_SSK) & (face_K >= 0)
+            best_SSK = np.where(nearer, face_K, best_SSK)
+            depth_SSK = np.where(nearer, near, depth_SSK)
+        return best_SSK
 
     def _middles(self, cell_K: Index) -> F32:
         """x and y of the middles of cells (2, K), pixels."""
@@ -93,8 +123,10 @@ class MeshImage:
         return np.stack([column_K, row_K]).astype(np.float32) * self.step + np.float32(self.step / 2)
 
     def _read(self, face_K: I32, place_2SSK: F32) -> F32:
-        """U, V (2, S, S, K) at S × S places (x, y) of the picture for a face each."""
-        start, along_x, along_y, low, high = self.map_52T.take(face_K, axis=2)[:, :, None, None]
+        """U, V (2, S, S, K) at S × S places (x, y) of the picture for faces (K,) or (S, S, K)."""
+        start, along_x, along_y, low, high = self.map_52T.take(face_K, axis=2).reshape(
+            5, 2, *((1, 1) if face_K.ndim == 1 else face_K.shape[:2]), face_K.shape[-1]
+        )
         x_SSK, y_SSK = place_2SSK
         return np.asarray(np.minimum(np.maximum(start + along_x * x_SSK + along_y * y_SSK, low), high), np.float32)
 
@@ -129,6 +161,7 @@ def mesh_image(
         step=step, face_hw=face_hw.reshape(rows, columns), shift_2hw=np.zeros((2, rows, columns), np.float32),
         chart_T=painting.mesh.chart_F[seen.face_T], seen_T=seen.face_T,
         map_52T=_affine_maps(seen, painting.mesh.corner_uv_F32[seen.face_T], step),
+        corner_33T=_corner_maps(seen, step),
     )  # fmt: skip
 
 
@@ -145,6 +178,17 @@ def _affine_maps(seen: Facing, corner_uv_T32: F32, step: int) -> F32:
         slack = BEYOND * (high - low)
         maps.append([a - along_x * ax - along_y * ay, along_x, along_y, low - slack, high + slack])
     return np.array(maps, np.float32).transpose(1, 0, 2).copy()
+
+
+def _corner_maps(seen: Facing, step: int) -> F32:
+    """Weights of two corners and inverse depth of each face (3, 3, T): values at 0, changes with x and with y."""
+    (ax, bx, cx), (ay, by, cy) = (at.astype(np.float64) * step for at in (seen.x_3T, seen.y_3T))
+    near_a, near_b, near_c = seen.inverse_3T.astype(np.float64)
+    double = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    along_x = np.stack([cy - ay, -(by - ay), (near_b - near_a) * (cy - ay) - (near_c - near_a) * (by - ay)]) / double
+    along_y = np.stack([-(cx - ax), bx - ax, (near_c - near_a) * (bx - ax) - (near_b - near_a) * (cx - ax)]) / double
+    start = np.stack([np.zeros_like(ax), np.zeros_like(ax), near_a]) - along_x * ax - along_y * ay
+    return np.stack([start, along_x, along_y]).astype(np.float32)
 
 
 def filled(image: MeshImage, inside_hw: Bool) -> MeshImage:

@@ -97,6 +97,21 @@ def test_a_right_body_paints_the_true_skin_within_the_silhouette(cells: int, mon
     assert paint.body_share > 0.97 and paint.apart < 0.03 and not paint.memory.by_surface
 
 
+def test_borders_of_charts_and_limbs_are_as_fine_as_the_picture() -> None:
+    """On a grid of 3 × 3 pixels labels are those of every pixel, also where an arm is before the chest."""
+    painting, height, width = load_painting_mesh(), 720, 960
+    vertex_V3 = painting.body_vertices.posed(BODY.pose)
+    made = []
+    for step in (1, 3):
+        image = mesh_image(painting, 3 * BODY.camera.project(vertex_V3), vertex_V3[:, 2], height, width, step)
+        assert image is not None
+        cells = image.cells(np.ones(image.face_hw.shape, bool))
+        made.append(image.pixels(*cells, height, width)[0])
+    true_hw, found_hw = made
+    both = (true_hw > 0) & (found_hw > 0)
+    assert (true_hw != found_hw)[both].mean() < 0.014
+
+
 def test_the_warp_carries_a_body_that_stands_beside_the_person() -> None:
     surface = surface_of_body(BODY)
     beside = replace(BODY, pose=replace(BODY.pose, root_3=BODY.pose.root_3 + np.array([0.06, 0, 0], np.float32)))

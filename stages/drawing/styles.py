@@ -11,7 +11,7 @@ from stages.drawing.boxes_and_skeletons import draw_box, draw_skeleton
 from stages.drawing.chart_colours import coordinate_atlas, paint_confidence, paint_parts, part_palette, uv_atlas
 from stages.drawing.compositing import FrameCanvas, Visible, draw_opaque, visible_part
 from stages.drawing.isolines import draw_contours, draw_grid
-from stages.drawing.texture import draw_texture
+from stages.drawing.texture import draw_matte_texture, draw_texture
 from stages.payloads import F32, U8, PersonSurface
 
 
@@ -79,8 +79,13 @@ def painter_of(style: str, settings: StyleSettings) -> PersonPainter | None:
     def paint_person(canvas: FrameCanvas, drawn: DrawnPerson) -> None:
         surface = drawn.textured if style == "texture" and drawn.textured is not None else drawn.surface
         visible = visible_part(canvas, surface, settings.kept_256)
-        if visible is not None:
+        if visible is None:
+            return
+        if surface is drawn.surface or drawn.atlas is None:
             paint(visible, drawn.atlas)
+            return
+        light = {"shading": settings.shading, "fade": settings.fade}
+        draw_matte_texture(visible, drawn.atlas, opacity=settings.opacity, **light)
 
     return paint_person
 

@@ -8,20 +8,17 @@ import numpy as np
 from models.body.charts import COARSE_OF_CHART
 from models.surface.atlas import Atlas, choose_level, sample_atlas
 from stages.drawing.compositing import Visible, blend_over, chart_borders, faded_cover, person_mask, soft_cover
+from stages.drawing.light import LEAST_GAIN, LIMBS, MOST_GAIN, UNIT_GAIN, light_gain
+from stages.drawing.matte import extend_texels, matte_of
 from stages.payloads import F32, U8
 
-LEAST_GAIN, MOST_GAIN = 0.45, 1.25
-"""Bounds of the gain that the original's light applies to a texel."""
-UNIT_GAIN, UNIT_LUMA = 128, 96
-"""Gains and relative lumas are bytes, so that all arithmetic is 8-bit; these bytes mean 1."""
+UNIT_LUMA = 96
+"""Relative lumas are bytes, so that all arithmetic is 8-bit; this byte means 1."""
 LUMA_OFFSET = 8
 """Added to lumas, because nearly black pixels carry no information about light."""
 LIMB_WEIGHT = 0.75
 """Weight of the limb's own mean luma in the reference luma; the rest is the mean of the whole person."""
 
-LIMBS = int(COARSE_OF_CHART.max()) + 1
-"""Charts with a common cross-section of the body (front and back of one thigh, both halves of the head …) share their
-reference luma."""
 BORDER_WINDOW = np.ones((3, 3), np.uint8)
 
 
@@ -45,6 +42,28 @@ def draw_texture(visible: Visible, atlas: Atlas, *, opacity: float, shading: flo
     texel_hw3 = np.asarray(cv2.cvtColor(texel_hw4, cv2.COLOR_RGBA2RGB), np.uint8)
     if shading > 0:
         texel_hw3 = _shaded(texel_hw3, visible, shading)
+    blend_over(visible.canvas, texel_hw3, cover_hw, hidden_hw)
+
+
+def draw_matte_texture(visible: Visible, atlas: Atlas, *, opacity: float, shading: float, fade: float = 0.0) -> None:
+    """Draw the atlas onto one person who is painted through the body, in place: the edge follows the picture's, and the
+    light leaves out prints of the original. Arguments as for `draw_texture`."""
+    matte = matte_of(visible)
+    level = choose_level(atlas, visible.labels_hw, visible.uv_2hw)
+    texel_hw4 = sample_atlas(atlas.levels[level], visible.labels_hw, visible.uv_2hw)
+    blur_chart_borders(texel_hw4, visible.labels_hw)
+    extend_texels(texel_hw4, visible.labels_hw, matte.reach)
+    cover_hw = cv2.convertScaleAbs(matte.cover(visible.labels_hw), alpha=opacity)
+    cover_hw = faded_cover(np.asarray(cover_hw, np.uint8), visible.confidence_hw, fade)
+    hidden_hw = None
+    if atlas.has_alpha:
+        hidden_hw = np.asarray(cv2.multiply(cover_hw, texel_hw4[..., 3], scale=1 / 255), np.uint8)
+    texel_hw3 = np.asarray(cv2.cvtColor(texel_hw4, cv2.COLOR_RGBA2RGB), np.uint8)
+    if shading > 0:
+        gain_hw = light_gain(matte.without_background(visible.canvas.source_HW3), visible.labels_hw, shading)
+        gain_hw3 = cv2.cvtColor(gain_hw, cv2.COLOR_GRAY2RGB)
+        texel_hw3 = np.asarray(cv2.multiply(texel_hw3, gain_hw3, scale=1 / UNIT_GAIN), np.uint8)
+    matte.remove_spill(visible.canvas)
     blend_over(visible.canvas, texel_hw3, cover_hw, hidden_hw)
 
 

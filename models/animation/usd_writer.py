@@ -78,7 +78,7 @@ def _material(stage: Any, path: str, atlas: Path | None) -> Any:
     reader.CreateInput("varname", Sdf.ValueTypeNames.String).Set("st")
     texture = UsdShade.Shader.Define(stage, f"{path}/atlas")
     texture.CreateIdAttr("UsdUVTexture")
-    texture.CreateInput("file", Sdf.ValueTypeNames.Asset).Set(atlas.name)
+    texture.CreateInput("file", Sdf.ValueTypeNames.Asset).Set(f"./{atlas.name}")
     texture.CreateInput("st", Sdf.ValueTypeNames.Float2).ConnectToSource(
         reader.CreateOutput("result", Sdf.ValueTypeNames.Float2)
     )

@@ -20,6 +20,8 @@ def write_fbx(glb: str, fbx: str, rate: float) -> None:
     scene.render.fps = math.ceil(rate)
     scene.render.fps_base = scene.render.fps / rate
     bpy.ops.import_scene.gltf(filepath=glb)
+    for shape in [one for one in bpy.data.objects if one.type == "MESH" and not one.modifiers]:
+        bpy.data.objects.remove(shape)  # the importer makes a sphere to draw bones with; it is not in the GLB
     ends = [round(action.frame_range[1]) for action in bpy.data.actions]
     scene.frame_start, scene.frame_end = 0, max(ends, default=0)
     bpy.ops.export_scene.fbx(

@@ -66,6 +66,7 @@ def test_fbx_moves_as_the_glb(tmp_path: Path, skeleton: str) -> None:
     clip, settings = AnimationClip(motion_of=motions), RigSettings(skeleton=skeleton)
     glb = clip_as_gltf(dressed(clip), settings)
     (tmp_path / "clip.fbx").write_bytes(fbx_of_glb(glb, [str(BLENDER)], FPS))
+    assert b"Icosphere" not in (tmp_path / "clip.fbx").read_bytes(), "Blender draws bones with one"
     found = shown_by_blender(tmp_path, ["clip.fbx"], FPS, 640, 360)["clip.fbx"]
     for owner, moved in enumerate(motions.values()):
         rig, mine = rig_motion(moved, skeleton, "t"), found["owners"] == owner

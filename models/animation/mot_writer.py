@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from models.arrays import F64
-from models.body.body_motion import BodyMotion
-from models.motion.angle_table import angles_over_time
+from models.body.body_motion import SEEN, BodyMotion
+from models.motion.angle_intervals import half_widths
+from models.motion.angle_table import INTERVAL, angles_over_time
 from models.motion.clinical_angles import CLINICAL_ANGLES
 
 _MIDDLE = {
@@ -33,6 +34,8 @@ COORDINATES = {
 }  # fmt: skip
 """OpenSim's coordinates with our angles; a minus sign reverses the angle."""
 PLACES = ("pelvis_tx", "pelvis_ty", "pelvis_tz")
+UNKNOWN = 180.0
+"""Degrees: half of the width of an interval about which nothing is known."""
 _TO_OPENSIM_33 = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
 """Our axes, x to the left of who faces z, in those of OpenSim's ground."""
 
@@ -40,17 +43,23 @@ _TO_OPENSIM_33 = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
 def mot_text(motion: BodyMotion) -> str:
     """The text of a motion file: seconds from the first frame, degrees, metres. Hidden frames are left out.
 
+    The last columns are half of the width of each coordinate's interval (`half_widths`); `UNKNOWN` in bridged frames.
+
     Args:
         motion: in upright axes, with its first frame facing +z.
     """
     angle_TA = angles_over_time(motion).astype(np.float64)
-    column: dict[str, F64] = {}
+    seen_T1, half_TA = motion.presence_T[:, None] == SEEN, half_widths(motion.confidence_TJ)
+    width_TA: F64 = np.where(seen_T1, half_TA, UNKNOWN).astype(np.float64)
+    column, interval = dict[str, F64](), dict[str, F64]()
     for name, ours in COORDINATES.items():
-        angle_T = angle_TA[:, CLINICAL_ANGLES.index(ours.removeprefix("-"))]
+        a = CLINICAL_ANGLES.index(ours.removeprefix("-"))
+        angle_T, interval[name + INTERVAL] = angle_TA[:, a], width_TA[:, a]
         column[name] = -angle_T if ours.startswith("-") else angle_T
     place_T3 = motion.root_T3.astype(np.float64) @ _TO_OPENSIM_33.T
     column |= dict(zip(PLACES, place_T3.T, strict=True))
     names = ["time", *list(column)[:3], *PLACES, *(name for name in list(column)[3:] if name not in PLACES)]
+    names, column = names + list(interval), column | interval
     column["time"] = motion.second_T - motion.second_T[0]
     rows = np.stack([column[name] for name in names], axis=1)[motion.shown()]
     size = [f"nRows={len(rows)}", f"nColumns={len(names)}"]

@@ -51,7 +51,7 @@ def recorded(folder: Path, clip: FastClip, smooth: str, weights: str | None) -> 
         rendered(clip, video)
     if not (surfaces / STREAM_FILE).exists():
         given = [f"smooth.kind={smooth}", *([f"network.weights={weights}"] if weights else [])]
-        command = [sys.executable, "run_pipeline.py", video, "-o", folder / "drawn.mp4", "--export"]
+        command = [sys.executable, "run_pipeline.py", video, "-o", folder / "drawn.mp4", "--overwrite", "--export"]
         options = [f"surfaces={surfaces}", *(part for one in given for part in ("--set", one))]
         subprocess.run([*map(str, command), *options], check=True)
     return surfaces

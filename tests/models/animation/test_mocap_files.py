@@ -17,6 +17,7 @@ from models.animation.smpl_layout import SMPL_JOINTS
 from models.body.body_motion import HIDDEN, BodyMotion
 from models.body.open_body import load_body, skin
 from models.body.rotation_vectors import shortest_rotation
+from models.motion.angle_intervals import half_widths
 from models.motion.angle_table import CONTACTS, angle_rows, angles_over_time
 from models.motion.clinical_angles import CLINICAL_ANGLES, clinical_angles
 from models.motion.soles import motion_bones
@@ -113,6 +114,9 @@ def test_mot_has_opensims_coordinates() -> None:
     ours = dict(zip(CLINICAL_ANGLES, clinical_angles(motion)[motion.shown()].T, strict=True))
     np.testing.assert_allclose(column["knee_angle_r"], ours["right_knee_flexion"], atol=1e-3)
     np.testing.assert_allclose(column["hip_adduction_l"], -ours["left_hip_abduction"], atol=1e-3)
+    widths = half_widths(motion.confidence_TJ)[motion.shown()]
+    assert column["knee_angle_r_interval"] == pytest.approx(widths[:, CLINICAL_ANGLES.index("right_knee_flexion")])
+    assert len(names) == 7 + 29 + 32 and names[36] == "pelvis_tilt_interval"
     assert column["pelvis_rotation"].max() - column["pelvis_rotation"].min() > 400
     assert np.abs(np.diff(column["pelvis_rotation"])).max() < 120
     np.testing.assert_allclose(column["pelvis_tx"], motion.root_T3[motion.shown(), 2], atol=1e-5)

@@ -148,6 +148,7 @@ def test_mirrored_poses_have_exchanged_angles() -> None:
 
 def test_the_table_has_a_column_for_every_angle() -> None:
     rows = list(angle_rows(still_motion(3)))
-    assert rows[0] == ["seconds", "presence", *CLINICAL_ANGLES] and len(rows) == 4
-    assert {len(row) for row in rows} == {len(CLINICAL_ANGLES) + 2}
+    intervals = [f"{name}_interval" for name in CLINICAL_ANGLES]
+    assert rows[0] == ["seconds", "presence", *CLINICAL_ANGLES, *intervals] and len(rows) == 4
+    assert {len(row) for row in rows} == {2 * len(CLINICAL_ANGLES) + 2}
     assert rows[2][:2] == ["0.0333", "seen"]

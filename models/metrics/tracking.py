@@ -1,4 +1,5 @@
-"""HOTA and IDF1 of tracks, computed by TrackEval (Luiten et al. 2021; Ristani et al. 2016), and changes of identity."""
+"""HOTA, MOTA and IDF1 of tracks, computed by TrackEval (Luiten et al. 2021; Bernardin and Stiefelhagen 2008; Ristani et
+al. 2016), and changes of identity."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from models.errors import ModelError
 from models.metrics.masks import box_overlaps
 
 MATCH_IOU = 0.5
-"""Minimum IoU of matching boxes for IDF1 and for changes of identity."""
+"""Minimum IoU of matching boxes for MOTA, IDF1 and changes of identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,27 +73,31 @@ def _matched_identities(frame: TrackedFrame) -> dict[int, int]:
 
 
 def tracking_scores(frames: Sequence[TrackedFrame]) -> dict[str, float]:
-    """HOTA, DetA, AssA (means over 19 IoU thresholds) and IDF1 of one video, 0..1.
+    """HOTA, DetA, AssA (means over 19 IoU thresholds), IDF1, all 0..1, and MOTA (below 0 with many false people).
 
     Raises: ModelError if TrackEval is not installed, or a frame has an identity twice.
     """
-    hota, identity = _library()
+    hota, identity, clear = _library()
     data = _sequence(frames)
     found = hota.eval_sequence(data)
     names = ("HOTA", "DetA", "AssA")
     scores = {name: float(np.mean(found[name])) for name in names}
-    return scores | {"IDF1": float(identity.eval_sequence(data)["IDF1"])}
+    return scores | {
+        "IDF1": float(identity.eval_sequence(data)["IDF1"]),
+        "MOTA": float(clear.eval_sequence(data)["MOTA"]),
+    }
 
 
-def _library() -> tuple[Any, Any]:
+def _library() -> tuple[Any, Any, Any]:
     try:
-        from trackeval.metrics import HOTA, Identity
+        from trackeval.metrics import CLEAR, HOTA, Identity
     except ImportError as error:
         raise ModelError(
             "TrackEval is not installed", "tracking scores",
             "install it without dependencies, which would replace OpenCV: pip install --no-deps trackeval tabulate",
         ) from error
-    return HOTA(), Identity({"THRESHOLD": MATCH_IOU, "PRINT_CONFIG": False})
+    settings = {"THRESHOLD": MATCH_IOU, "PRINT_CONFIG": False}
+    return HOTA(), Identity(settings), CLEAR(settings)
 
 
 def _sequence(frames: Sequence[TrackedFrame]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from models.cache import user_path
 from models.errors import ModelError
 from models.metrics.annotator_errors import same_pixels
 from models.metrics.densepose_evaluator import true_instance
-from models.metrics.instances import AnnotatedPoints
+from models.metrics.instances import AnnotatedPoints, TrueInstance
 from pipeline.stage import StageError
 from stages.annotations.coco_people import read_people
 from stages.annotations.densepose_coco import (
@@ -122,13 +122,31 @@ def _annotated(
     people: Mapping[int, list[Annotated]],
     damage: DamageHandler,
 ) -> Iterator[TrueImage]:
-    for image in images:
+    for image in in_order_of_videos(images):
         try:
             yield _true_image(file, folder, image, people.get(image.id, []))
         except StageError as error:
             damage(error)
         except ModelError as error:
             damage(StageError(f"image {image.id}: {error.what}", str(file), error.remedy or REMEDY))
+
+
+def in_order_of_videos(images: Sequence[AnnotatedImage]) -> Sequence[AnnotatedImage]:
+    """The images in the order of the file; frames of videos (PoseTrack) video after video, each in order of time."""
+    place = {video: number for number, video in reversed(list(enumerate(image.video for image in images)))}
+    if None in place:
+        return images
+    return sorted(images, key=lambda image: (place[image.video], image.frame or 0))
+
+
+def ignored_regions(image: AnnotatedImage) -> list[TrueInstance]:
+    """Regions of an image whose people are not annotated (PoseTrack's polygons), as crowds; only their boxes count."""
+    regions = []
+    for x_N, y_N in zip(image.rest.get("ignore_regions_x", ()), image.rest.get("ignore_regions_y", ()), strict=False):
+        if len(x_N) and len(y_N):
+            box_4 = np.array([min(x_N), min(y_N), max(x_N) - min(x_N), max(y_N) - min(y_N)], np.float64)
+            regions.append(TrueInstance(box_4=box_4, area=float(box_4[2] * box_4[3]), crowd=True))
+    return regions
 
 
 def _true_image(file: Path, folder: Path, image: AnnotatedImage, people: list[Annotated]) -> TrueImage:
@@ -144,7 +162,9 @@ def _true_image(file: Path, folder: Path, image: AnnotatedImage, people: list[An
         name=image.file_name,
         rgb_HW3=rgb_HW3,
         people=tuple(_person(one, marks, height, width) for one, marks in people if not one.crowd),
-        crowds=tuple(true_instance(_record(one), height, width) for one in crowds),
+        crowds=(*(true_instance(_record(one), height, width) for one in crowds), *ignored_regions(image)),
+        video=image.video or "",
+        frame=image.frame or 0,
     )
 
 
@@ -154,6 +174,7 @@ def _person(person: AnnotatedPerson, marks: tuple[AnnotatedPoints, ...], height:
         instance=true_instance(_record(person), height, width),
         keypoint_173=None if keypoints is None else np.array(keypoints, np.float64).reshape(17, 3),
         annotators=marks,
+        track=person.track,
     )
 
 

@@ -99,11 +99,13 @@ class GroundTruth(Stage):
 
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, TrueImage]]:
         """Each image as a frame, and its ground truth. Raises: StageError for a set without usable images."""
-        cuts = SceneCuts()
+        cuts, last = SceneCuts(), None
         for one in self._sets:
             before = self._images
             for image in one.images:
                 starts_shot_T = cuts.starts_of_shots(image.rgb_HW3[None])
+                starts_shot_T |= last is not None and last != (image.set_name, image.video)
+                last = image.set_name, image.video
                 yield replace(as_frame(image, self._images), starts_shot_T=starts_shot_T), image
                 self._images += 1
             if self._images == before:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.arrays import F32, I64
+from models.arrays import F32, I64, Bool
 from models.metrics.masks import box_overlaps
 from stages.evaluation.protocols import corner_and_size
 from stages.evaluation.true_images import TrueImage
@@ -39,15 +39,19 @@ class ShownCounts:
         return self.matched + self.near_person + self.elsewhere
 
 
+def in_crowds(box_K4: F32, image: TrueImage) -> Bool:
+    """Boxes (K,) of which at least half lies in a region of many people."""
+    crowd_C4 = np.array([crowd.box_4 for crowd in image.crowds]).reshape(-1, 4)
+    share_KC = box_overlaps(corner_and_size(box_K4), crowd_C4, np.ones(len(crowd_C4), bool))
+    return np.asarray(share_KC.max(axis=1, initial=0) >= IN_CROWD)
+
+
 def shown_counts(box_K4: F32, match_G: I64, image: TrueImage, min_height: float) -> ShownCounts:
     """Count the confident detections of `min_height` pixels or more; `match_G`: rows of the matched ones."""
     counts_K = box_K4[:, 3] - box_K4[:, 1] >= min_height
     right_K = np.isin(np.arange(len(box_K4)), match_G)
-    place_K4 = corner_and_size(box_K4)
-    crowd_C4 = np.array([crowd.box_4 for crowd in image.crowds]).reshape(-1, 4)
-    share_KC = box_overlaps(place_K4, crowd_C4, np.ones(len(crowd_C4), bool))
-    iou_KG = box_overlaps(place_K4, corner_and_size(image.boxes), np.zeros(len(image.people), bool))
-    crowd_K = ~right_K & (share_KC.max(axis=1, initial=0) >= IN_CROWD)
+    iou_KG = box_overlaps(corner_and_size(box_K4), corner_and_size(image.boxes), np.zeros(len(image.people), bool))
+    crowd_K = ~right_K & in_crowds(box_K4, image)
     near_K = ~right_K & ~crowd_K & (iou_KG.max(axis=1, initial=0) >= NEAR_IOU)
     return ShownCounts(
         matched=int((right_K & counts_K).sum()),

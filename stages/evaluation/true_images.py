@@ -14,6 +14,9 @@ from models.metrics.instances import AnnotatedPoints, TrueInstance
 from models.metrics.part_of_joint import VISIBLE
 from stages.world.scene import MotionTruth
 
+MOST_PEOPLE = 10_000
+"""More people than an image has: keeps the numbers of people without tracks apart from frame to frame."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseTruth:
@@ -33,12 +36,14 @@ class TruePerson:
         keypoint_173: COCO's keypoints (x, y, visibility), or None.
         annotators: marks of other or simulated annotators at the same points; often none.
         pose: the body without clothes in the camera's frame, or None.
+        track: of annotated videos: the person's number in the video; None where it is not annotated.
     """
 
     instance: TrueInstance
     keypoint_173: F64 | None = None
     annotators: tuple[AnnotatedPoints, ...] = ()
     pose: BodyPose | None = None
+    track: int | None = None
 
     @property
     def height(self) -> float:
@@ -85,6 +90,20 @@ class TrueImage:
     def still(self) -> bool:
         """Whether this is a single image, not a frame of a video."""
         return not self.video
+
+    @property
+    def tracks(self) -> Int | None:
+        """Identity of each person in its video (N,); None where no identities are known.
+
+        A person without an annotated track has a negative number that no other frame has: a track of one frame.
+        """
+        if self.moving is not None:
+            return self.moving.track_N
+        if self.still or all(person.track is None for person in self.people):
+            return None
+        first = self.frame * MOST_PEOPLE + 1
+        tracks = [-first - n if one.track is None else one.track for n, one in enumerate(self.people)]
+        return np.array(tracks, np.int64)
 
     @property
     def instances(self) -> list[TrueInstance]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.arrays import U8, Bool
+from models.arrays import U8, Bool, Int
 from models.metrics.bootstrap import Estimate, Fixed, Ratio, Sample
 from models.metrics.temporal import SurfaceFrame, box_jitter, flicker, texel_deviation, unwrap
 from models.metrics.tracking import TrackedFrame, tracking_scores
 from models.surface.geometry import Float, Geometry
 from stages.evaluation.protocols import corner_and_size, match_boxes_to_people
-from stages.evaluation.shown_counts import ShownCounts, shown_counts
+from stages.evaluation.shown_counts import ShownCounts, in_crowds, shown_counts
 from stages.evaluation.true_images import TrueImage
 from stages.payloads import People, PersonSurface, Surfaces
 from stages.people.depth_order import painters_order
@@ -48,6 +48,8 @@ class VideoScores:
         self._colours: dict[tuple[str, int], list[tuple[Float, Bool]]] = {}
         self._tracked: list[TrackedFrame] = []
         self._identities: dict[tuple[str, int], set[int]] = {}
+        self._numbers: dict[tuple[str, int], int] = {}
+        self._gps: dict[tuple[str, int], list[float]] = {}
         self._shown: list[ShownCounts] = []
         self._true: list[int] = []
         self._moved_cm: list[float] = []
@@ -55,13 +57,16 @@ class VideoScores:
         self._kept: list[int] = []
         self._lost: list[int] = []
 
-    def add(self, image: TrueImage, people: People, surfaces: Surfaces) -> None:
+    def add(
+        self, image: TrueImage, people: People, surfaces: Surfaces, gps_N: Sequence[float | None] | None = None
+    ) -> None:
         """Add one frame; single images are ignored.
 
         Args:
             image: the frame and its truth.
             people: the predicted people, with identities.
             surfaces: their surfaces, in the same order.
+            gps_N: geodesic point similarity of each true person, 0 for missed ones; None for people without points.
         """
         if not image.video:
             return
@@ -80,17 +85,19 @@ class VideoScores:
         if previous is not None and (previous.video, previous.frame + 1) == (current.video, current.frame):
             self._compare(previous, current)
         self._previous = current
-        if image.moving is not None:
-            self._add_tracks(image, image.moving, people)
-            for identity in image.moving.track_N.tolist():
+        track_N = image.tracks
+        if track_N is not None:
+            self._add_tracks(image, track_N, people)
+            for identity, gps in zip(track_N.tolist(), gps_N or [None] * len(track_N), strict=True):
                 self._boxes.setdefault((image.video, identity), {})
                 self._identities.setdefault((image.video, identity), set())
+                if gps is not None:
+                    self._gps.setdefault((image.video, identity), []).append(gps)
         for identity, d in rows_by_person(image, people).items():
             self._boxes.setdefault((image.video, identity), {})[image.frame] = people.box_N4[d].astype(np.float64)
             one = frame_surface([surfaces.people[d]], *image.rgb_HW3.shape[:2])
             self._colours.setdefault((image.video, identity), []).append(unwrap(image.rgb_HW3, one, TEXELS))
-
-            if image.moving is not None and people.id_N[d] >= 0:
+            if track_N is not None and people.id_N[d] >= 0:
                 self._identities[image.video, identity].add(int(people.id_N[d]))
 
     def _compare(self, previous: ScoredFrame, current: ScoredFrame) -> None:
@@ -105,16 +112,18 @@ class VideoScores:
         self._kept.append(len(found.moved_M))
         self._lost.append(found.lost)
 
-    def _add_tracks(self, image: TrueImage, moving: MotionTruth, people: People) -> None:
+    def _add_tracks(self, image: TrueImage, track_N: Int, people: People) -> None:
         """Add boxes and identities, true and predicted."""
         match_G = match_boxes_to_people(people.box_N4, people.score_N, image)
         self._shown.append(shown_counts(people.box_N4, match_G, image, min_height=0))
         self._true.append(len(image.people))
-        tracked = people.id_N >= 0
+        judged = ~in_crowds(people.box_N4, image) | np.isin(np.arange(len(people.id_N)), match_G)
+        tracked = (people.id_N >= 0) & judged
+        numbers = [self._numbers.setdefault((image.video, track), len(self._numbers)) for track in track_N.tolist()]
         self._tracked.append(
             TrackedFrame(
                 true_box_N4=corner_and_size(image.boxes),
-                true_id_N=moving.track_N,
+                true_id_N=np.array(numbers, np.int64),
                 found_box_N4=corner_and_size(people.box_N4[tracked]),
                 found_id_N=people.id_N[tracked],
             )
@@ -141,21 +150,24 @@ class VideoScores:
         """Shown people who are nowhere, true people who are not shown, and identities of each person; by frame.
 
         `false_people`: share of the shown ones with box IoU below .3 with everybody. `missed_people`: share of the true
-        ones without a match at IoU .5. `ids_per_person`: mean number of identities of those who are found. Only
-        videos with true identities have them.
+        ones without a match at IoU .5. `ids_per_person`: mean number of identities of those who are found.
+        `track_GPS`: geodesic point similarity, a mean over the annotated frames of a track, then over tracks; missed
+        people have 0. Only videos with true identities have them.
         """
         matched_T = np.array([one.matched for one in self._shown], float)
         false_T = np.array([one.elsewhere for one in self._shown], float)
         true_T = np.array(self._true, float)
         count_P = np.array([len(one) for one in self._identities.values()], float)
+        gps_P = np.array([np.mean(one) for one in self._gps.values()], float)
         return {
             "false_people": Ratio(hits_P=false_T, trials_P=np.array([one.judged for one in self._shown], float)),
             "missed_people": Ratio(hits_P=true_T - matched_T, trials_P=true_T),
             "ids_per_person": Ratio(hits_P=count_P, trials_P=(count_P > 0).astype(float)),
+            "track_GPS": Ratio(hits_P=gps_P, trials_P=np.ones(len(gps_P))),
         }
 
     def identities(self) -> dict[str, Sample]:
-        """HOTA and IDF1 over all videos with true identities. Raises: ModelError if their library is missing."""
+        """HOTA, MOTA and IDF1 over all videos with true identities. Raises: ModelError if their library is missing."""
         if not self._tracked:
             return {}
         nan = float("nan")
@@ -165,10 +177,11 @@ class VideoScores:
 
 def rows_by_person(image: TrueImage, people: People) -> dict[int, int]:
     """Rows of people by identity: the true identity where it is known, else the tracker's."""
-    if image.moving is None:
+    track_N = image.tracks
+    if track_N is None:
         return {identity: d for d, identity in enumerate(people.id_N.tolist()) if identity >= 0}
     match_G = match_boxes_to_people(people.box_N4, people.score_N, image).tolist()
-    return {identity: d for identity, d in zip(image.moving.track_N.tolist(), match_G, strict=True) if d >= 0}
+    return {identity: d for identity, d in zip(track_N.tolist(), match_G, strict=True) if d >= 0}
 
 
 def frame_surface(surfaces: Sequence[PersonSurface], height: int, width: int) -> SurfaceFrame:

@@ -14,6 +14,7 @@ import numpy as np
 from models.cache import user_path
 from models.errors import ModelError
 from models.files.png_image import png_of
+from models.metrics.gps import gps_paper
 from models.surface.geometry import Geometry, SurfaceGeometry
 from pipeline.stage import Stage, StageError
 from stages.evaluation.body_errors import error_views
@@ -79,7 +80,7 @@ class WriteScores(Stage):
         if score.set_name not in self._sets:
             self._sets[score.set_name] = SetScores(videos=VideoScores(geometry_of(self.config.body)))
         scores = self._sets[score.set_name]
-        scores.videos.add(image, people, surfaces)
+        scores.videos.add(image, people, surfaces, track_similarities(score))
         scores.worst.add(image, score)
         scores.images.append(replace(score, surface_G=()))
         return iter(())
@@ -184,3 +185,9 @@ def json_value(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return None if np.isnan(value) else float(value)
     return value
+
+
+def track_similarities(score: ImageScore) -> list[float | None]:
+    """The paper's geodesic point similarity of each person of a frame; None without annotated points."""
+    errors = [next(iter(one.results.values())).error_M if one.results else None for one in score.people]
+    return [None if error_M is None else float(gps_paper(error_M)) for error_M in errors]

@@ -10,7 +10,7 @@ import numpy as np
 from models.arrays import U8, Int
 from models.errors import ModelError
 from models.files.image_size import open_image
-from models.surface.atlas import CHARTS, LARGEST_SIDE, Atlas, atlas_from_tiles, split_tiles, tile_side
+from models.surface.atlas import CHARTS, DEFAULT_ATLAS, LARGEST_SIDE, Atlas, atlas_from_tiles, split_tiles, tile_side
 from models.surface.atlas_rims import rim_sources, take_texels
 from models.surface.garments import Cut, garment_cover, with_cover
 from models.surface.logos import SHARP_SIDE, Logo, LogoPrinter
@@ -44,17 +44,20 @@ class AtlasBuilder:
     """Builds atlases from images of one layout, such as the frames of a video. It caches what depends on their size."""
 
     def __init__(
-        self, layout: str | None = None, logos: Sequence[Logo] = (), garments: Mapping[str, Cut] | None = None
-    ) -> None:
+        self, layout: str | None = None, logos: Sequence[Logo] = (), garments: Mapping[str, Cut] | None = None, *,
+        whole_suit: bool = False,
+    ) -> None:  # fmt: skip
         """Raises ModelError if the layout or a logo cannot be read.
 
         Args:
             layout: layout of whole-body maps, see `models.surface.whole_body_map`; None: images have 24 tiles.
             logos: placed in order.
             garments: atlases are transparent beside them; None or empty: not cut.
+            whole_suit: the default atlas shows its head, too, where there is no wearer's own to be seen.
         """
         self._layout = None if layout is None else read_layout(layout)
         self._logos = [LogoPrinter(logo, read_texels(logo.picture)) for logo in logos]
+        self.whole_suit = whole_suit
         self._cover_PSS = garment_cover(garments) if garments else None
         self._reader: tuple[int, MapReader] | None = None
         self._rims: tuple[tuple[int, ...], Int | None] | None = None
@@ -103,6 +106,8 @@ def load_atlas(path: str | Path, builder: AtlasBuilder | None = None) -> Atlas:
     """
     builder = builder or AtlasBuilder()
     try:
-        return builder(read_texels(path, builder.check))
+        texels_HWC = read_texels(path, builder.check)
+        bare = builder.whole_suit and Path(path) == DEFAULT_ATLAS
+        return builder(texels_HWC[..., :3] if bare else texels_HWC)
     except ModelError as error:
         raise ModelError(error.what, error.where or str(path), error.remedy) from error

@@ -154,7 +154,7 @@ def check_garments(garments: Mapping[str, Cut]) -> None:
 def garment_cover(garments: Mapping[str, Cut], side: int = SIDE) -> U8:
     """How much of each texel some garments cover, (24, side, side): 255 inside, anti-aliased at their edges."""
     cover_PSS = np.zeros((CHARTS, side, side), np.uint8)
-    for chart, skin in enumerate(_skins()):
+    for chart, skin in enumerate(skins()):
         inside_SS = np.full_like(skin.y_SS, OUTSIDE)
         for name, cut in garments.items():
             shape, usual = GARMENTS[name]
@@ -221,7 +221,7 @@ def _below_neckline(skin: Skin, neck: str) -> F32:
 
 
 @cache
-def _skins() -> tuple[Skin, ...]:
+def skins() -> tuple[Skin, ...]:
     """The texels of each chart."""
     place_PSS3 = rest_places(FIELD_SIDE)
     limbs = ["arm" if "arm" in name else "leg" if "leg" in name else name.split()[-1] for name in CHART_NAMES[1:]]

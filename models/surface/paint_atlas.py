@@ -1,32 +1,39 @@
 """Paints the default atlas, a flight suit designed for this project: `python -m models.surface.paint_atlas`.
 
-Each chart is a list of layers (mask, colour), later ones on top, in DensePose's chart coordinates (torso: U down, V to
-the person's right; face at U → 1 of chart 23 and U → 0 of chart 24 …). Left and right are mirror images: hands, feet
-and the head's halves by U → 1 − U, arms and legs without a change.
+The suit is cut on the body at rest: every texel is coloured by its place there (`texels.rest_places`), so that yoke,
+seams, stripes and belt run over the borders of charts. The head is painted in its charts (face at U → 1 of chart 23 and
+U → 0 of chart 24) and transparent above the collar: whoever wears the suit keeps face and hair; bodies of animations
+show the painted ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from models.arrays import F32, U8, Bool
 from models.surface.atlas import CHARTS, DEFAULT_ATLAS, join_tiles
+from models.surface.garments import Cut, Skin, garment_cover, skins
 
-Layer = tuple[Bool, tuple[int, int, int]]
-Painter = Callable[[F32, F32], list[Layer]]
+Colour = tuple[int, int, int]
+Layer = tuple[Bool, Colour]
 
 SIDE = 200
 FINER = 4
 """Each texel is the mean of FINER x FINER samples (antialiasing)."""
+HEAD = (23, 24)
+LEG_MIDDLE = [0.0, 0.30, 0.52, 0.92], [0.191, 0.167, 0.150, 0.112], [-0.005, 0.003, 0.032, 0.015]
+"""Heights, and x and z of the left leg's axis there, metres."""
 
 NIGHT, INDIGO, SKY = (31, 38, 92), (52, 66, 145), (120, 172, 222)
 CORAL, SUN, CREAM = (240, 94, 72), (249, 190, 66), (247, 240, 226)
 SKIN, BLUSH, LIPS, SHADE = (222, 171, 139), (224, 157, 130), (186, 84, 84), (190, 136, 108)
 HAIR, HAIR_LIGHT, DARK = (74, 45, 34), (104, 66, 46), (38, 28, 30)
+SEAM_M = 0.0035
+"""Half width of a seam, metres."""
 
 
 def between(values: F32, low: float, high: float) -> Bool:
@@ -39,121 +46,111 @@ def oval(u: F32, v: F32, centre: tuple[float, float], radii: tuple[float, float]
     return ((u - centre[0]) / radii[0]) ** 2 + ((v - centre[1]) / radii[1]) ** 2 < 1
 
 
-def star_shape(u: F32, v: F32, centre: tuple[float, float], radius: float, points: int) -> Bool:
-    """Mask of a star with straight arms; one arm points up the body (to smaller U)."""
-    up, side = centre[0] - u, v - centre[1]
-    turn = np.mod(np.arctan2(side, up), 2 * np.pi / points)
+def star_shape(across: F32, up: F32, radius: float, points: int) -> Bool:
+    """Mask of a star with straight arms around the origin; one arm points up."""
+    turn = np.mod(np.arctan2(across, up), 2 * np.pi / points)
     fold = np.abs(turn - np.pi / points)
     reach = radius * (0.44 + 0.56 * fold / (np.pi / points))
-    return np.hypot(up, side) < reach
+    return np.hypot(across, up) < reach
 
 
-def torso_front(u: F32, v: F32) -> list[Layer]:
-    """A cream chest panel that narrows toward the belt, a sun on it, coral shoulders."""
-    across = np.abs(v - 0.5)
-    panel = across < 0.30 - 0.26 * u
-    piping = between(across - (0.30 - 0.26 * u), 0, 0.025)
+def torso(skin: Skin) -> list[Layer]:
+    """A coral yoke, a cream front with a sun and a zip, dark side panels, a belt, and trousers below it."""
+    x, y, front = skin.x_SS, skin.y_SS, skin.z_SS > 0.012
+    yoke = np.where(front, 1.405 + 0.28 * x, 1.435 + 0.05 * x)
+    side = 0.118 + 0.10 * np.maximum(y - 1.15, 0)
+    panel = 0.040 + 0.16 * np.maximum(y - 1.08, 0)
+    above_belt = y >= 1.065
     return [
-        (u >= 0, INDIGO),
-        (across > 0.40, NIGHT),
-        (piping & (u < 0.66), SUN),
-        (panel & (u < 0.66), CREAM),
-        (panel & between(np.mod(u - across * 0.7, 0.12), 0, 0.016) & between(u, 0.42, 0.66), SKY),
-        (star_shape(u, v, (0.27, 0.5), 0.17, 12), SUN),
-        (oval(u, v, (0.27, 0.5), (0.088, 0.088)), CORAL),
-        (oval(u, v, (0.27, 0.5), (0.045, 0.045)), CREAM),
-        (u < 0.075, CORAL),
-        (between(u, 0.075, 0.095), CREAM),
-        (between(u, 0.68, 0.745), SUN),
-        (between(u, 0.68, 0.745) & (across < 0.06), CREAM),
-        (between(u, 0.695, 0.73) & (across < 0.04), NIGHT),
-        (u >= 0.745, NIGHT),
+        (y > 0, INDIGO),
+        (above_belt & (x > side), NIGHT),
+        (above_belt & between(x - side, -0.007, 0), SKY),
+        (above_belt & front & (x < panel), CREAM),
+        (above_belt & front & between(x - panel, 0, 0.009), SUN),
+        (above_belt & ~front & (x < SEAM_M), NIGHT),
+        (above_belt & ~front & between(y - 0.5 * x, 1.20, 1.27) & between(x, 0.012, 0.105), CREAM),
+        (above_belt & ~front & between(y - 0.5 * x, 1.30, 1.33) & between(x, 0.012, 0.105), SUN),
+        (above_belt & front & (x < SEAM_M), NIGHT),
+        (front & star_shape(x, y - 1.285, 0.075, 12), SUN),
+        (front & (np.hypot(x, y - 1.285) < 0.040), CORAL),
+        (front & (np.hypot(x, y - 1.285) < 0.020), CREAM),
+        (y > yoke - 0.012, CREAM),
+        (y > yoke, CORAL),
+        *((where & (y > yoke), colour) for where, colour in collar(skin)),
+        (~above_belt, NIGHT),
+        (between(y, 1.022, 1.065), SUN),
+        (front & between(y, 1.022, 1.065) & (x < 0.030), CREAM),
+        (front & between(y, 1.030, 1.057) & (x < 0.021), NIGHT),
+        (~above_belt & (y < 1.022) & (x < SEAM_M), INDIGO),
+        *_hips(skin),
     ]
 
 
-def torso_back(u: F32, v: F32) -> list[Layer]:
-    """Two wings of stripes either side of the spine."""
-    across = np.abs(v - 0.5)
-    wing = between(u + 0.55 * across, 0.20, 0.56) & between(across, 0.05, 0.36)
+def _hips(skin: Skin) -> list[Layer]:
+    """Slanted front pockets, square back pockets, and the stripe's begin."""
+    x, y, front = skin.x_SS, skin.y_SS, skin.z_SS > 0.012
+    slant = x - 0.115 - 0.35 * (1.0 - y)
+    patch = np.maximum(np.abs(x - 0.085) - 0.045, np.abs(y - 0.945) - 0.040)
+    stripe = between(np.abs(skin.z_SS - 0.02), 0, 0.026) & (x > 0.13) & (y < 1.022)
     return [
-        (u >= 0, INDIGO),
-        (across > 0.40, NIGHT),
-        (wing, CREAM),
-        (wing & between(np.mod(u + 0.55 * across, 0.12), 0.08, 0.12), CORAL),
-        (across < 0.022, SUN),
-        (u < 0.075, CORAL),
-        (between(u, 0.075, 0.095), CREAM),
-        (between(u, 0.81, 0.875), SUN),
-        (u >= 0.875, NIGHT),
+        (front & between(slant, -SEAM_M, SEAM_M) & between(y, 0.90, 1.015), SKY),
+        (~front & between(patch, -2 * SEAM_M, 0), SKY),
+        (stripe, CREAM),
+        (stripe & (np.abs(skin.z_SS - 0.02) < 0.019), CORAL),
     ]
 
 
-def hand(u: F32, v: F32) -> list[Layer]:
-    """A yellow glove with cream knuckles and coral finger tips."""
+def leg(skin: Skin) -> list[Layer]:
+    """Trousers with a coral stripe along the outside and knee pads, tucked into coral boots with dark soles."""
+    x, y, z = skin.x_SS, skin.y_SS, skin.z_SS
+    height, middle_x, middle_z = LEG_MIDDLE
+    across, ahead = x - np.interp(y, height, middle_x), z - np.interp(y, height, middle_z)
+    width = 0.019 - 0.006 * (y < 0.52)
+    outside, inside = across > 0.02, across < -0.02
+    knee = np.maximum(np.abs(across) / 0.046, np.abs(y - 0.515) / 0.060)
     return [
-        (u >= 0, SUN),
-        (v < 0.12, CORAL),
-        (between(v, 0.12, 0.15), CREAM),
-        (between(v, 0.46, 0.50), CREAM),
-        (v > 0.84, CORAL),
+        (y > -1, NIGHT),
+        (inside & (np.abs(ahead) < SEAM_M), INDIGO),
+        (outside & (np.abs(ahead) < width + 0.007), CREAM),
+        (outside & (np.abs(ahead) < width), CORAL),
+        *((where & (y > 0.80), colour) for where, colour in _hips(skin)),
+        ((ahead > 0) & (knee < 1.12), SKY),
+        ((ahead > 0) & (knee < 0.95), INDIGO),
+        ((ahead > 0) & (knee < 0.95) & between(np.mod(y, 0.03), 0, 0.006), SKY),
+        *foot(skin),
     ]
 
 
-def left_foot(u: F32, v: F32) -> list[Layer]:
-    """A coral boot with a cream cap; the sole (the island at small V) is dark with bars."""
-    sole = v < 0.36
+def foot(skin: Skin) -> list[Layer]:
+    """A tall boot with two straps, a cream cap and a dark sole."""
+    y, z = skin.y_SS, skin.z_SS
     return [
-        (u >= 0, CORAL),
-        ((u > 0.60) & ~sole, CREAM),
-        (between(u, 0.56, 0.60) & ~sole, SUN),
-        (sole, NIGHT),
-        (sole & between(np.mod(u, 0.1), 0, 0.03), INDIGO),
+        (y < 0.300, CREAM),
+        (y < 0.285, CORAL),
+        (between(y, 0.195, 0.215), SUN),
+        (between(y, 0.100, 0.120), SUN),
+        ((z > 0.135) & (y < 0.08), CREAM),
+        (between(z, 0.122, 0.135) & (y < 0.09), SUN),
+        (y < 0.018, NIGHT),
     ]
 
 
-def upper_leg(outside: F32, down: F32) -> list[Layer]:
-    """Trousers with a coral stripe at the outer side; `down` is 0 at the hip and 1 at the knee."""
+def arm(skin: Skin) -> list[Layer]:
+    """A coral shoulder set in at an armhole, an indigo sleeve with a band, a cuff, and a yellow glove."""
+    s = skin.along_SS
     return [
-        (down >= 0, NIGHT),
-        (outside > 0.80, CREAM),
-        (outside > 0.84, CORAL),
-    ]
-
-
-def lower_leg(outside: F32, down: F32) -> list[Layer]:
-    """A band around the knee, trousers tucked into tall boots; `down` is 0 at the knee and 1 at the ankle."""
-    return [
-        (down >= 0, NIGHT),
-        (outside > 0.80, CREAM),
-        (outside > 0.84, CORAL),
-        (down > 0.48, CORAL),
-        (between(down, 0.44, 0.48), CREAM),
-        (between(down, 0.66, 0.70), SUN),
-        (between(down, 0.80, 0.84), SUN),
-        (between(down, 0.05, 0.12), SKY),
-    ]
-
-
-def upper_arm(down: F32, across: F32) -> list[Layer]:
-    """Coral shoulders that end in chevrons, an indigo sleeve; `down` is 0 at the shoulder and 1 at the elbow."""
-    bent = down + 0.3 * np.abs(across - 0.5)
-    return [
-        (down >= 0, INDIGO),
-        (bent < 0.36, CORAL),
-        (between(bent, 0.36, 0.42), CREAM),
-        (between(bent, 0.48, 0.52), SKY),
-        (between(bent, 0.58, 0.60), SKY),
-    ]
-
-
-def lower_arm(down: F32, across: F32) -> list[Layer]:
-    """An indigo sleeve and the glove's long cuff; `down` is 0 at the elbow and 1 at the wrist."""
-    bent = down - 0.2 * np.abs(across - 0.5)
-    return [
-        (down >= 0, INDIGO),
-        (bent > 0.50, CREAM),
-        (bent > 0.55, SUN),
-        (between(down, 0.90, 0.94), CORAL),
+        (s > -1, INDIGO),
+        (s < 0.085, CREAM),
+        (s < 0.070, CORAL),
+        (between(s, -0.004, 0.003), CREAM),
+        (between(s, 0.150, 0.185), SKY),
+        (between(s, 0.160, 0.175), CREAM),
+        (between(s, 0.258, 0.264), NIGHT),
+        (s > 0.410, CREAM),
+        (s > 0.425, SUN),
+        (between(s, 0.495, 0.515), CORAL),
+        (between(s, 0.585, 0.592), CREAM),
+        (s > 0.640, CORAL),
     ]
 
 
@@ -165,7 +162,8 @@ def head_half(front: F32, up: F32) -> list[Layer]:
     locks = between(np.mod(front * 1.3 + up * 0.8, 0.09), 0, 0.03)
     eye = (0.786, 0.596)
     level = up - 0.14 * (front - eye[0])
-    smile = up - 0.28 * (1 - front)
+    brow = up + 0.9 * (front - 0.79) ** 2 - 0.34 * (front - 0.79)
+    smile = up - 0.36 * (1 - front)
     return [
         (front >= 0, SKIN),
         (oval(front, up, (0.80, 0.46), (0.065, 0.048)), BLUSH),
@@ -173,53 +171,68 @@ def head_half(front: F32, up: F32) -> list[Layer]:
         ((hair | back) & locks, HAIR_LIGHT),
         (oval(front, up, (0.447, 0.484), (0.075, 0.105)), SKIN),
         (oval(front, up, (0.455, 0.484), (0.040, 0.065)), SHADE),
-        (oval(front, level, eye, (0.078, 0.040)), DARK),
-        (oval(front, level, (eye[0], eye[1] - 0.004), (0.067, 0.030)), CREAM),
-        (oval(front, up, eye, (0.027, 0.030)), INDIGO),
+        (oval(front, level, eye, (0.074, 0.040)), DARK),
+        (oval(front, level, (eye[0], eye[1] - 0.002), (0.064, 0.032)), CREAM),
+        (oval(front, up, eye, (0.027, 0.032)), INDIGO),
         (oval(front, up, eye, (0.013, 0.015)), DARK),
-        (oval(front, level, (0.79, 0.688), (0.095, 0.017)), HAIR),
+        (oval(front, brow, (0.79, 0.692), (0.085, 0.012)), HAIR),
         (oval(front, up, (0.955, 0.445), (0.026, 0.014)), SHADE),
-        (oval(front, smile, (1.0, 0.352), (0.105, 0.027)), LIPS),
-        (between(smile, 0.349, 0.356) & (front > 0.91), DARK),
-        (up < 0.085, INDIGO),
-        (between(up, 0.085, 0.115), CREAM),
+        (oval(front, smile, (1.0, 0.345), (0.115, 0.024)), LIPS),
+        (between(smile, 0.343, 0.350) & (front > 0.90), DARK),
     ]
 
 
-PAINTERS: dict[int, Painter] = {
-    1: torso_back,
-    2: torso_front,
-    3: lambda u, v: hand(1 - u, v),
-    4: hand,
-    5: left_foot,
-    6: lambda u, v: left_foot(1 - u, v),
-    **dict.fromkeys((7, 8), lambda u, v: upper_leg(v, u)),
-    **dict.fromkeys((9, 10), lambda u, v: upper_leg(1 - v, 1 - u)),
-    **dict.fromkeys((11, 12), lambda u, v: lower_leg(v, 1 - u)),
-    **dict.fromkeys((13, 14), lambda u, v: lower_leg(v, u)),
-    **dict.fromkeys((15, 16, 17, 18), upper_arm),
-    **dict.fromkeys((19, 20), lambda u, v: lower_arm(1 - u, v)),
-    **dict.fromkeys((21, 22), lower_arm),
-    23: head_half,
-    24: lambda u, v: head_half(1 - u, v),
-}
+def collar(skin: Skin) -> list[Layer]:
+    """A standing collar with a cream edge, and the yoke around it."""
+    rise = skin.y_SS + 0.25 * skin.z_SS
+    base = skin.y_SS + 0.35 * skin.z_SS
+    return [
+        (rise < 1.545, CREAM),
+        (rise < 1.537, INDIGO),
+        ((base < 1.502) | (skin.x_SS > 0.085), CORAL),
+    ]
 
 
-def paint_tile(painter: Painter) -> U8:
+def layers_of(chart: int, skin: Skin) -> list[Layer]:
+    """What is painted on a chart, from the lowest layer to the highest."""
+    if chart in HEAD:
+        up, right = np.meshgrid(*_ramps(len(skin.y_SS)), indexing="ij")
+        return [*head_half(right if chart == HEAD[0] else 1 - right, up), *collar(skin)]
+    painter = {"torso": torso, "leg": leg, "foot": foot, "arm": arm, "hand": arm}[skin.limb]
+    return painter(skin)
+
+
+def _ramps(samples: int) -> tuple[F32, F32]:
+    """V of the rows and U of the columns of a tile's samples."""
+    texel = np.arange(samples, dtype=np.float32) * (SIDE / samples) + (0.5 * SIDE / samples - 0.5)
+    along = np.clip(texel / (SIDE - 1), 0, 1).astype(np.float32)
+    return (1 - along).astype(np.float32), along
+
+
+def paint_tile(chart: int, skin: Skin) -> U8:
     """Tile (SIDE, SIDE, 3) uint8 of one chart: columns along U, rows against V, U and V = 0 and 1 at texel centres."""
-    texel = np.arange(SIDE * FINER, dtype=np.float32) / FINER + (0.5 / FINER - 0.5)
-    ramp = np.clip(texel / (SIDE - 1), 0, 1).astype(np.float32)
-    u, v = np.meshgrid(ramp, 1 - ramp)
-    fine = np.zeros((*u.shape, 3), np.float32)
-    for where, colour in painter(u, v):
+    fine = np.zeros((SIDE * FINER, SIDE * FINER, 3), np.float32)
+    for where, colour in layers_of(chart, _finer(skin)):
         fine[where] = colour
-    mean = fine.reshape(SIDE, FINER, SIDE, FINER, 3).mean(axis=(1, 3))
-    return np.rint(mean).astype(np.uint8)
+    return np.rint(cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA)).astype(np.uint8)
+
+
+def _finer(skin: Skin) -> Skin:
+    """The places of a tile's samples."""
+    rows, columns = _ramps(SIDE * FINER)
+    last = np.float32(len(skin.y_SS) - 1)
+    column_SS, row_SS = np.meshgrid(columns * last, (1 - rows) * last)
+    fields = (skin.x_SS, skin.y_SS, skin.z_SS, skin.along_SS)
+    x, y, z, along = (np.asarray(cv2.remap(one, column_SS, row_SS, cv2.INTER_LINEAR), np.float32) for one in fields)
+    return Skin(limb=skin.limb, x_SS=x, y_SS=y, z_SS=z, along_SS=along)
 
 
 def paint_atlas() -> U8:
-    """The whole image (6·SIDE, 4·SIDE, 3) uint8."""
-    return join_tiles(np.stack([paint_tile(PAINTERS[chart]) for chart in range(1, CHARTS + 1)]))
+    """The whole image (6·SIDE, 4·SIDE, 4) uint8: transparent on the head above the collar."""
+    tiles = np.stack([paint_tile(chart, skin) for chart, skin in enumerate(skins(), 1)])
+    alpha = np.full((CHARTS, SIDE, SIDE, 1), 255, np.uint8)
+    alpha[HEAD[0] - 1 :, ..., 0] = garment_cover({"suit": Cut()}, SIDE)[HEAD[0] - 1 :]
+    return join_tiles(np.concatenate([tiles, alpha], axis=3))
 
 
 def write_default_atlas(path: Path = DEFAULT_ATLAS) -> None:

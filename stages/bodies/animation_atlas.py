@@ -32,7 +32,7 @@ def animation_atlas(path: str | None) -> BodyAtlas:
     Raises: StageError for another file than an atlas.
     """
     if path is None:
-        return BodyAtlas(png=DEFAULT_ATLAS.read_bytes(), tile_side=tile_side(800, 1200))
+        return _body_atlas(read_texels(DEFAULT_ATLAS)[..., :3])  # with the head, over which the file is transparent
     try:
         texels_HWC = join_tiles(split_tiles(read_texels(path, tile_side)))
     except ModelError as error:

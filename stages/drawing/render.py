@@ -288,7 +288,8 @@ def _settings_of(config: Render.Config, style: str) -> StyleSettings:
 
 def _atlases(config: Render.Config) -> PersonAtlases:
     try:
-        builder = AtlasBuilder(config.layout, config.logos, config.cuts)
+        whole_suit = config.background != "frame" or "body" in config.styles
+        builder = AtlasBuilder(config.layout, config.logos, config.cuts, whole_suit=whole_suit)
     except ModelError as error:
         raise StageError(error.what, f"render: {error.where}", error.remedy) from error
     return PersonAtlases(config.atlas or str(DEFAULT_ATLAS), config.atlas_of, builder)

@@ -133,7 +133,7 @@ def main(folder: Path = PICTURES) -> None:
             image_HW3 = overlay.rgb_THW3[0]
             panels = np.split(image_HW3, image_HW3.shape[1] // frames.video.width, axis=1)
             save_jpeg(np.hstack([panel[rows, columns] for panel in panels]), folder / f"{name}.jpg", 360 * len(panels))
-    texels = read_texels(DEFAULT_ATLAS)
+    texels = read_texels(DEFAULT_ATLAS)[..., :3]
     save_jpeg(texels, folder / "atlas_default.jpg", 267)
     figures_HW4 = map_of_tiles(split_tiles(texels), read_layout(FIGURES), 800)
     on_white = np.where(figures_HW4[..., 3:] > 0, figures_HW4[..., :3], 255).astype(np.uint8)

@@ -138,7 +138,7 @@ def measured() -> dict[str, float]:
     turned = views(VIEWS)
     shown, held = turned[::2], turned[1::2]
     surfaces = [surface for _, surface in held]
-    painted = split_tiles(read_texels(DEFAULT_ATLAS))
+    painted = split_tiles(read_texels(DEFAULT_ATLAS)[..., :3])
     back = unwrapped([(worn(rgb, surface, painted), surface) for rgb, surface in shown])
     seen = (back[..., 3] > 0) & open_body_cover(SIDE)
     filled = fill_all(back)

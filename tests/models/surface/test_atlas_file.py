@@ -265,4 +265,4 @@ def test_a_map_of_the_default_atlas_has_its_colours(tmp_path: Path) -> None:
         labels = np.full((40, 40), chart, np.uint8)
         one, other = (sample_atlas(atlas.levels[0], labels, uv)[..., :3].astype(int) for atlas in (through, straight))
         assert np.median(np.abs(one - other).max(axis=-1)) <= 6, chart
-    assert join_tiles(tiles).shape == (1200, 800, 3)
+    assert join_tiles(tiles).shape == (1200, 800, 4)

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from models.files.png_image import png_of
-from pipeline.stage import Stage
+from pipeline.stage import Stage, StageError
 from stages.payloads import U8, Bodies, FrameChunk, Overlay, People, Surfaces, VideoInfo
+from stages.results.formats.frame_result import FrameResult
+from stages.results.formats.iuv import inds_image, iuv_image
+from stages.results.formats.masks import mask_image
+from stages.results.formats.part_colours import (
+    dp_segm_image,
+    leffa_image,
+    magicanimate_image,
+    parula_image,
+    vid2densepose_image,
+)
+from stages.results.formats.writer import WHOLE_PEOPLE
 from stages.results.people_with_surfaces import PeopleWithSurfaces
+
+PICTURES: dict[str, Callable[[FrameResult], Any]] = {
+    "iuv": iuv_image,
+    "inds": inds_image,
+    "masks": lambda result: mask_image(result, WHOLE_PEOPLE),
+    "dp_segm": dp_segm_image,
+    "magicanimate": magicanimate_image,
+    "vid2densepose": vid2densepose_image,
+    "leffa": leffa_image,
+    "parula": parula_image,
+}
+"""Kinds of exports that are an image of a frame alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +46,7 @@ class Frame:
         index: its number among the processed frames, from 0.
         seconds: its time in the stream.
         rgb_HW3: the upright original, uint8.
+        still: whether it is a single image.
         people: those in this frame, by falling score; `frame_N` is 0. They know their surfaces, for `to_coco` …
         surfaces: one per person, in the same order.
         overlay_HW3: the rendered frame, uint8; None if nothing renders.
@@ -37,7 +61,22 @@ class Frame:
     surfaces: Surfaces
     overlay_HW3: U8 | None = None
     bodies: Bodies | None = None
+    still: bool = False
     is_receipt: ClassVar[bool] = True
+
+    def picture(self, kind: str) -> U8:
+        """The image that `--export KIND=FOLDER/` writes of this frame: (H, W, 3) RGB, or (H, W) of numbers.
+
+        Args:
+            kind: one of `PICTURES`; `masks:PART` is a mask of a part, such as `masks:clothes`.
+
+        Raises StageError for another kind.
+        """
+        name, _, part = kind.partition(":")
+        if name not in PICTURES or (part and name != "masks"):
+            raise StageError(f"there is no picture {kind!r}", "", f"known: {', '.join(PICTURES)}")
+        result = self.people.result(self.rgb_HW3, still=self.still)
+        return mask_image(result, part) if part else PICTURES[name](result)
 
     def _repr_png_(self) -> bytes:
         """The rendered frame, or the original where nothing renders, as notebooks show it."""
@@ -82,6 +121,7 @@ class Frames(Stage):
                 surfaces=here,
                 overlay_HW3=None if overlay is None else overlay.rgb_THW3[index],
                 bodies=None if bodies is None else _bodies_of(bodies, index),
+                still=frames.video.still,
             )
 
 

@@ -53,11 +53,11 @@ class PeopleWithSurfaces(People):
 
     def to_coco(self, image_id: int | str = 0) -> list[dict[str, Any]]:
         """A result of COCO for each person: `bbox`, `segmentation`, `keypoints`, DensePose's keys; ready for JSON."""
-        return [{**entry, "image_id": image_id} for entry in coco_entries(self._result())]
+        return [{**entry, "image_id": image_id} for entry in coco_entries(self.result())]
 
     def to_iuv(self) -> U8:
         """(H, W, 3) uint8: chart 0 to 24, 255·U, 255·V; nearer people hide farther ones. OpenCV writes it as it is."""
-        return flattened(self._result()).iuv_HW3
+        return flattened(self.result()).iuv_HW3
 
     def to_masks(self) -> np.ndarray:
         """(N, H, W) bool: the silhouette of each person, hidden or not."""
@@ -87,18 +87,19 @@ class PeopleWithSurfaces(People):
 
     def _repr_png_(self) -> bytes:
         """Charts in parula on black, as notebooks show it."""
-        return png_of(parula_image(self._result()))
+        return png_of(parula_image(self.result()))
 
-    def _result(self) -> FrameResult:
+    def result(self, rgb_HW3: U8 | None = None, *, still: bool = True) -> FrameResult:
+        """The frame as exports take it, on black without its image."""
         video = VideoInfo(
-            path="", width=self.width, height=self.height, still=True, rate=None, time_base=Fraction(1), frames=1
+            path="", width=self.width, height=self.height, still=still, rate=None, time_base=Fraction(1), frames=1
         )
         return FrameResult(
             stem="image",
             index=0,
             pts=0,
             video=video,
-            rgb_HW3=np.broadcast_to(np.uint8(0), (self.height, self.width, 3)),
+            rgb_HW3=np.broadcast_to(np.uint8(0), (self.height, self.width, 3)) if rgb_HW3 is None else rgb_HW3,
             box_N4=np.asarray(self.box_N4, np.float32),
             score_N=np.asarray(self.score_N, np.float32),
             id_N=np.asarray(self.id_N, np.int32),

@@ -52,6 +52,14 @@ KINDS: dict[str, Kind] = {
     "confidence": Kind(what="grey PNG per frame: the confidence of each pixel", factory="iuv:begin_confidence"),
     "dp_segm": Kind(what="parula over the grey frame, for try-on", factory="part_colours:begin_dp_segm"),
     "magicanimate": Kind(what="viridis on (68, 1, 84), for MagicAnimate", factory="part_colours:begin_magicanimate"),
+    "vid2densepose": Kind(
+        what="viridis, 70 % over (68, 1, 84), as vid2densepose", factory="part_colours:begin_vid2densepose"
+    ),
+    "leffa": Kind(what="parula, 70 % over black, for Leffa's VITON-HD", factory="part_colours:begin_leffa"),
+    "scail": Kind(what="a colour for each identity on black, for SCAIL-2", factory="identity_masks:begin_scail"),
+    "scail_replace": Kind(
+        what="the same on white, for SCAIL-2 that replaces people", factory="identity_masks:begin_scail_replace"
+    ),
     "parula": Kind(what="parula on black, for CivitAI's workflows", factory="part_colours:begin_parula"),
     "result_json": Kind(what="DensePose's result JSON, a PNG in each entry", factory="results_json:begin_densepose"),
     "coco": Kind(what="COCO's results: boxes, masks, keypoints, charts", factory="results_json:begin_coco"),
@@ -72,4 +80,4 @@ KINDS: dict[str, Kind] = {
     "prores": Kind(what="ProRes 4444 with alpha: people alone, as drawn", factory="alpha_video:begin_prores"),
     "webm": Kind(what="WebM with alpha: the same for browsers", factory="alpha_video:begin_webm"),
 }
-"""Kinds of images (iuv, dp_segm, magicanimate, parula) are a folder of PNGs, or one lossless video by their suffix."""
+"""Kinds of images (iuv, dp_segm, magicanimate, scail …) are a folder of PNGs, or one lossless video by their suffix."""

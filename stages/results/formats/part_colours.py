@@ -11,6 +11,8 @@ from stages.results.formats.image_export import begin_images
 from stages.results.formats.writer import ExportTarget, ExportWriter
 
 CHARTS = 24
+LEAST_SCORE = 0.5
+"""Of people whom Leffa's own detector shows."""
 COLOUR_SHARE = 0.7
 """Share of the colour that detectron2's tool blends over the grey image."""
 
@@ -44,6 +46,16 @@ def begin_parula(target: ExportTarget) -> ExportWriter:
     return begin_images(target, parula_image)
 
 
+def begin_vid2densepose(target: ExportTarget) -> ExportWriter:
+    """PNGs, or a video."""
+    return begin_images(target, vid2densepose_image)
+
+
+def begin_leffa(target: ExportTarget) -> ExportWriter:
+    """PNGs, or a video."""
+    return begin_images(target, leffa_image)
+
+
 def begin_dp_segm(target: ExportTarget) -> ExportWriter:
     """PNGs, or a video."""
     return begin_images(target, dp_segm_image)
@@ -65,10 +77,25 @@ def dp_segm_image(result: FrameResult) -> U8:
     That tool blends a person's whole box, in float64, and truncates: grey around people can become 1 darker.
     """
     grey_HW = cv2.cvtColor(result.rgb_HW3, cv2.COLOR_RGB2GRAY)
-    image_HW3: U8 = np.dstack([grey_HW] * 3).astype(np.uint8)
+    return _blended(result, np.dstack([grey_HW] * 3).astype(np.uint8), PARULA)
+
+
+def vid2densepose_image(result: FrameResult) -> U8:
+    """(H, W, 3): as vid2densepose's `main.py` draws: 70 % viridis over (68, 1, 84), which people overlap in order."""
+    return _blended(result, np.broadcast_to(VIRIDIS[0], result.rgb_HW3.shape).copy(), VIRIDIS)
+
+
+def leffa_image(result: FrameResult) -> U8:
+    """(H, W, 3): as Leffa's `predict_seg` draws for its VITON-HD weights: 70 % parula over black, scores from .5."""
+    return _blended(result, np.zeros_like(result.rgb_HW3), PARULA, least=LEAST_SCORE)
+
+
+def _blended(result: FrameResult, image_HW3: U8, colour_25_3: U8, least: float = 0.0) -> U8:
+    """The people over an image, which is changed, with the arithmetic of detectron2's visualizer."""
     for i in result.painting_order():
-        if windows := result.surfaces[i].windows(*grey_HW.shape):
+        windows = result.surfaces[i].windows(*image_HW3.shape[:2])
+        if windows and result.score_N[i] >= least:
             labels_hw, under_hw3 = result.surfaces[i].labels_hw[windows[1]], image_HW3[windows[0]]
-            colour_hw3 = np.where(labels_hw[..., None] > 0, chart_coloured(labels_hw, PARULA), under_hw3)
+            colour_hw3 = np.where(labels_hw[..., None] > 0, chart_coloured(labels_hw, colour_25_3), under_hw3)
             image_HW3[windows[0]] = (under_hw3 * (1.0 - COLOUR_SHARE) + colour_hw3 * COLOUR_SHARE).astype(np.uint8)
     return image_HW3

@@ -18,10 +18,12 @@ from pipeline.stage import StageError
 from stages.drawing.part_groups import PART_GROUPS
 from stages.payloads import Overlay, Surfaces
 from stages.results.export import Export
-from stages.results.formats.frame_result import quantised
+from stages.results.formats.frame_result import frame_results, quantised
+from stages.results.formats.identity_masks import IDENTITY_COLOURS, IdentityColours
 from stages.results.formats.iuv import person_numbers
 from stages.results.formats.part_colours import PARULA, VIRIDIS
 from stages.results.formats.writer import MaskSettings
+from stages.results.frames import PICTURES, Frames
 from tests.stages.results.formats.made_frames import (
     HEIGHT,
     PEOPLE,
@@ -116,9 +118,7 @@ def test_masks_are_the_numbers_of_people_on_a_part(tmp_path: Path) -> None:
     """Parts by chart: a plain loop; a video has the same numbers in all channels."""
     to = {"inds": tmp_path / "inds", "iuv": tmp_path / "iuv", "masks": tmp_path / "masks"}
     export(to, frames_of(1))
-    numbers, iuv, whole = (
-        cv2.imread(str(folder / "frame_000000.png"), cv2.IMREAD_UNCHANGED) for folder in to.values()
-    )
+    numbers, iuv, whole = (cv2.imread(str(folder / "frame_000000.png"), cv2.IMREAD_UNCHANGED) for folder in to.values())
     assert np.array_equal(whole, numbers)
     part = CHART_NAMES[int(np.bincount(iuv[iuv[..., 0] > 0][:, 0]).argmax())].replace(" ", "_")
     expected = np.where(np.isin(iuv[..., 0], list(PART_GROUPS[part])), numbers, 0)
@@ -246,16 +246,91 @@ def test_dp_segm_is_detectron2s_blending(tmp_path: Path) -> None:
     export({"dp_segm": tmp_path}, frames)
     ours = cv2.imread(str(tmp_path / "frame_000000.png"))[..., ::-1]
     grey = cv2.cvtColor(frames.rgb_THW3[0][..., ::-1].copy(), cv2.COLOR_BGR2GRAY)
-    expected = np.repeat(grey[..., None], 3, axis=2).astype(float)
-    for person in (0, 1):
+    assert np.array_equal(ours, blended(np.repeat(grey[..., None], 3, axis=2), PARULA, (0, 1)))
+
+
+def blended(under_HW3: np.ndarray, ramp: np.ndarray, persons: tuple[int, ...]) -> np.ndarray:
+    """0.3 of what is below and 0.7 of the colour, truncated, person over person, by plain loops."""
+    image = under_HW3.astype(float)
+    for person in persons:
         surface = SURFACES.people[person]
         for y in range(surface.labels_hw.shape[0]):
             for x in range(surface.labels_hw.shape[1]):
                 row, column, part = y + surface.y0, x + surface.x0, surface.labels_hw[y, x]
                 if 0 <= row < HEIGHT and 0 <= column < WIDTH:
-                    colour = PARULA[part] if part else expected[row, column]
-                    expected[row, column] = np.trunc(expected[row, column] * (1.0 - 0.7) + colour * 0.7)
-    assert np.array_equal(ours, expected.astype(np.uint8))
+                    colour = ramp[part] if part else image[row, column]
+                    image[row, column] = np.trunc(image[row, column] * (1.0 - 0.7) + colour * 0.7)
+    return image.astype(np.uint8)
+
+
+def test_vid2densepose_is_viridis_over_the_colour_of_nobody(tmp_path: Path) -> None:
+    """Flode-Labs/vid2densepose, main.py: an image of viridis(0), and the visualizer with alpha 0.7 over it."""
+    export({"vid2densepose": tmp_path}, frames_of(1))
+    ours = cv2.imread(str(tmp_path / "frame_000000.png"))[..., ::-1]
+    nobody = np.broadcast_to(np.array([68, 1, 84]), (HEIGHT, WIDTH, 3))
+    assert np.array_equal(ours, blended(nobody, VIRIDIS, (0, 1)))
+    assert ours[HEIGHT - 1, 0].tolist() == [68, 1, 84]
+
+
+def test_leffa_is_parula_over_black_without_doubtful_people(tmp_path: Path) -> None:
+    """franciszzj/Leffa, densepose_predictor.py: scores from .5, an image of zeros, alpha 0.7."""
+    people = replace(PEOPLE, score_N=np.array([0.49, 0.5, 0.9], np.float32))
+    export({"leffa": tmp_path}, frames_of(1), people)
+    ours = cv2.imread(str(tmp_path / "frame_000000.png"))[..., ::-1]
+    assert np.array_equal(ours, blended(np.zeros((HEIGHT, WIDTH, 3)), PARULA, (1,)))
+
+
+def test_scail_gives_identities_its_colours_from_left_to_right(tmp_path: Path) -> None:
+    """zai-org/SCAIL-Pose, track.py: blue, red, green … by the middle of the mask in the first frame."""
+    chunk = frames_of(3)
+    export({"scail": tmp_path / "drive.mkv", "scail_replace": tmp_path / "white"}, chunk)
+    drive = film(tmp_path / "drive.mkv")
+    white = [cv2.imread(str(tmp_path / "white" / f"frame_{t:06d}.png"))[..., ::-1] for t in range(3)]
+    blue, red = [0, 0, 255], [255, 0, 0]
+    export({"inds": tmp_path / "inds"}, chunk)
+    for t in range(3):
+        number = cv2.imread(str(tmp_path / "inds" / f"frame_{t:06d}.png"), cv2.IMREAD_UNCHANGED)
+        for image, nobody in ((drive[t], [0, 0, 0]), (white[t], [255, 255, 255])):
+            assert {tuple(c) for c in image[number == 7]} <= {tuple(blue)}  # identity 7 is left of identity 3
+            assert {tuple(c) for c in image[number == 3]} <= {tuple(red)}
+            assert (image[number == 0] == nobody).all()
+    assert (drive[2] == blue).all(-1).any(), "the same person has the same colour later, alone"
+
+
+def test_a_restart_gives_nobody_another_colour(tmp_path: Path) -> None:
+    """The state of the first part, and a second part in which only the second person is left."""
+    stage = Export(Export.Config(to={"scail": str(tmp_path)}))
+    stage(job_of(), frames_of(1), people_of([0, 0], PEOPLE.box_N4[:2].tolist(), [7, 3]), SURFACES, None)
+    later = Export(Export.Config(to={"scail": str(tmp_path)}))
+    later.restore(stage.state())
+    later(job_of(overwrite=True), frames_of(1, first=1), ONE, ONE_SURFACE, None)
+    image = cv2.imread(str(tmp_path / "frame_000001.png"))[..., ::-1]
+    assert {tuple(c) for c in image.reshape(-1, 3).tolist()} == {(0, 0, 0), (255, 0, 0)}
+
+
+def test_more_than_six_people_begin_the_colours_anew_and_nobody_has_none() -> None:
+    count = 8
+    people = people_of([0] * count, [[4 * i, 0, 4 * i + 4, 8] for i in range(count)], [*range(1, count), -1])
+    whole = np.full((8, 4), 2, np.uint8)
+    surfaces = [replace(SURFACES.people[0], x0=4 * i, y0=0, labels_hw=whole, uv_2hw=np.zeros((2, 8, 4), np.float32))
+                for i in range(count)]  # fmt: skip
+    (result,) = frame_results(job_of(), frames_of(1), people, Surfaces(people=tuple(surfaces)), None)
+    row = IdentityColours().image(result, (0, 0, 0))[4, 2::4][:count].tolist()
+    assert row[:6] == [list(colour) for colour in IDENTITY_COLOURS] and row[6] == row[0] and row[7] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("kind", [*PICTURES, "masks:clothes"])
+def test_a_frame_in_memory_has_the_pictures_of_the_exports(kind: str, tmp_path: Path) -> None:
+    chunk = frames_of(1)
+    name, _, part = kind.partition(":")
+    export({name: tmp_path}, chunk, **({"masks": MaskSettings(of=part)} if part else {}))
+    here = PEOPLE.some(np.array([0, 1]))
+    (frame,) = Frames(None)(chunk, here, Surfaces(people=SURFACES.people[:2]), None)
+    expected = cv2.imread(str(tmp_path / "frame_000000.png"), cv2.IMREAD_UNCHANGED)
+    made = frame.picture(kind)
+    assert np.array_equal(made if made.ndim == 2 else made[..., ::-1], expected)
+    with pytest.raises(StageError, match="there is no picture 'parts'; known: iuv, inds, masks"):
+        frame.picture("parts")
 
 
 def alpha_of(path: Path, t: int = 0) -> np.ndarray:

@@ -214,11 +214,13 @@ class Animate(Stage):
             what = f"nobody was seen for {self.config.least_seconds:g} s, so there is nothing to animate"
             remedy = "look at the people with -c video, or try animate.least_seconds=0"
             raise StageError(what, job.name, remedy)
-        partial = [f"{PERSON}{name}" for name, record in lasting.items() if not shown_enough(record, settings)]
-        if len(partial) == len(lasting):
+        people = {name: record for name, record in lasting.items() if shown_enough(record, settings)}
+        partial = [f"{PERSON}{name}" for name in lasting if name not in people]
+        if not people:
             what = f"only a small part of the body of {partial[0]} is ever seen, so there is nothing to animate"
             raise StageError(what, job.name, "animate.least_seen=0 animates whole bodies all the same")
-        clip = moved_to_origin(recorded_clip(recorded, cameras, settings))
+        lasting.clear()  # `recorded_clip` frees the records
+        clip = moved_to_origin(recorded_clip(recorded, people, cameras, settings))
         why = "is left out, because only a small part of the body is ever seen; animate.least_seen=0 animates everybody"
         return clip, [f"{name} {why}" for name in partial]
 

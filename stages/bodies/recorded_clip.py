@@ -70,23 +70,23 @@ def shown_enough(record: PersonRecord, settings: ClipSettings) -> bool:
 
 
 def recorded_clip(
-    recorded: RecordedBodies, cameras: Mapping[int, ShotCamera], settings: ClipSettings
+    recorded: RecordedBodies, people: dict[int, PersonRecord], cameras: Mapping[int, ShotCamera],
+    settings: ClipSettings,
 ) -> AnimationClip:
-    """The animation clip of recorded bodies; the person who is visible longest is first.
+    """The animation clip of recorded bodies; its people are in the given order.
 
     In one shot the camera keeps its position: the floor and the size of each person are estimated from all people of
     the shot. The clip has the camera of its first person.
 
     Args:
         recorded: the recorded bodies. Those of its people are removed, because long videos have many.
+        people: who is animated, by identity; emptied, too.
         cameras: the camera of each shot. Rotations are compensated; other cameras count as still.
-        settings: who is animated, and how.
+        settings: how they are animated.
     """
-    lasting = lasting_people(recorded, settings)
-    lasting = {name: record for name, record in lasting.items() if shown_enough(record, settings)}
-    if not lasting:
+    if not people:
         return AnimationClip(motion_of={})
-    shots = {name: shot_of(recorded.cuts, record.first_second) for name, record in lasting.items()}
+    shots = {name: shot_of(recorded.cuts, record.first_second) for name, record in people.items()}
     rotating = {shot: camera for shot, camera in cameras.items() if camera.rotates}
     steps, frame_second_F = frame_steps(np.array(recorded.seconds)), np.array(recorded.seconds)
     if settings.fps is not None and 1 / settings.fps < steps.seconds:
@@ -95,22 +95,22 @@ def recorded_clip(
         name: with_presence(
             recorded_motion(record, steps, rotating.get(shots[name])), record, frame_second_F, settings.bridge_s
         )
-        for name, record in lasting.items()
+        for name, record in people.items()
     }
     grounds: dict[int, Ground] = {}
     for shot in set(shots.values()):
-        names = [name for name in lasting if shots[name] == shot]
-        stated_N = [bool(lasting[name].column("stated").any()) for name in names]
+        names = [name for name in people if shots[name] == shot]
+        stated_N = [bool(people[name].column("stated").any()) for name in names]
         lines = recorded.lines_of(shot, cameras.get(shot))
         floor = shared_floor([smoothed_motion(motions[name]) for name in names], stated_N, lines, settings.up)
         grounds[shot] = floor.ground
         motions |= {name: resized(motions[name], size) for name, size in zip(names, floor.size_N.tolist(), strict=True)}
-    first = next(iter(lasting))
-    camera = _scene_camera(recorded, lasting[first], grounds[shots[first]], rotating.get(shots[first]))
-    seen = {name: record.column("seen").max(axis=0, keepdims=True) / 255 for name, record in lasting.items()}
+    first = next(iter(people))
+    camera = _scene_camera(recorded, people[first], grounds[shots[first]], rotating.get(shots[first]))
+    seen = {name: record.column("seen").max(axis=0, keepdims=True) / 255 for name, record in people.items()}
     lacking = {f"{PERSON}{name}": unseen_parts(seen_1B) for name, seen_1B in seen.items()}
     recorded.people.clear()
-    lasting.clear()
+    people.clear()
     finished = {
         f"{PERSON}{name}": _finished(motions.pop(name), grounds[shots[name]], settings) for name in list(motions)
     }

@@ -166,7 +166,7 @@ def test_blenders_camera_sees_the_joints_where_the_film_shows_them(
         near, far = (turned_back(body, turn_T33[t]) for body in (near, far))
         film.append({"person_1": near} | ({"person_2": far} if t >= 5 else {}))
         recorded.add_frame(seconds[t], [(1, near), *([(2, far)] if t >= 5 else [])])
-    clip = moved_to_origin(recorded_clip(recorded, cameras, ClipSettings(lock_feet=False)))
+    clip = moved_to_origin(recorded_clip(recorded, recorded.people, cameras, ClipSettings(lock_feet=False)))
     (tmp_path / "film.glb").write_bytes(clip_as_gltf(dressed(clip), RigSettings()))
     found = shown_by_blender(tmp_path, ["film.glb"], FPS, width, height)["film.glb"]
     assert len(found["pixels"]) == len(film)

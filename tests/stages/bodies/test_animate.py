@@ -24,7 +24,7 @@ from pipeline.stage import Job, StageError
 from stages.bodies.animate import Animate
 from stages.bodies.body_height import shape_of_height, standing_height
 from stages.bodies.recorded_bodies import RecordedBodies
-from stages.bodies.recorded_clip import ClipSettings, recorded_clip
+from stages.bodies.recorded_clip import ClipSettings, lasting_people, recorded_clip
 from stages.payloads import Bodies, Written
 from tests.stages.bodies.made_bodies import grey_frames, made_body, recorded_by
 
@@ -280,7 +280,7 @@ def test_the_camera_of_a_take_sees_people_where_the_film_shows_them() -> None:
     recorded = RecordedBodies(width=320, height=240)
     for t, people in enumerate(film()):
         recorded.add_frame(t / 25, people)
-    clip = recorded_clip(recorded, {}, ClipSettings(lock_feet=False))
+    clip = recorded_clip(recorded, lasting_people(recorded, ClipSettings()), {}, ClipSettings(lock_feet=False))
     assert clip.camera is not None
     root_T3 = clip.motion_of["person_4"].root_T3
     seen_T3 = (root_T3 - clip.camera.pose_44[:3, 3]) @ clip.camera.pose_44[:3, :3]
@@ -294,7 +294,7 @@ def test_a_body_of_another_shape_stays_as_large_in_the_picture() -> None:
         small_C = shape_of_height(body.pose.shape_C, 0.9 * standing_height(body.pose.shape_C))
         pose = replace(body.pose, shape_C=small_C, root_3=(body.pose.root_3 * 0.9).astype(np.float32))
         recorded.add_frame(t / 25, [(identity, body if t >= 5 else replace(body, pose=pose))])
-    clip = recorded_clip(recorded, {}, ClipSettings(lock_feet=False))
+    clip = recorded_clip(recorded, lasting_people(recorded, ClipSettings()), {}, ClipSettings(lock_feet=False))
     assert clip.camera is not None
     root_T3 = clip.motion_of["person_4"].root_T3
     seen_T3 = (root_T3 - clip.camera.pose_44[:3, 3]) @ clip.camera.pose_44[:3, :3]
@@ -311,7 +311,7 @@ def test_people_tell_up_in_proportion_to_their_size() -> None:
         rotation_B33[0] = lean_33 @ rotation_B33[0]
         far = replace(far, pose=replace(far.pose, rotation_B33=rotation_B33.astype(np.float32)))
         recorded.add_frame(t / 25, [(1, far), *([(2, made_body((0.0, 0.1, 3.0)))] if t > 1 else [])])
-    clip = recorded_clip(recorded, {}, ClipSettings(lock_feet=False))
+    clip = recorded_clip(recorded, lasting_people(recorded, ClipSettings()), {}, ClipSettings(lock_feet=False))
     assert list(clip.motion_of) == ["person_1", "person_2"]
     up_3 = clip.motion_of["person_2"].rotation_TK33[5, 0] @ [0, 1, 0]
     assert np.degrees(np.arccos(up_3[1])) < 4

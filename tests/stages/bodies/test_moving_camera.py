@@ -103,7 +103,7 @@ def test_the_camera_of_the_file_rotates_as_that_of_the_video(tmp_path: Path) -> 
     for t, (frame_HW3, here) in enumerate(zip(frames_THW3, people, strict=True)):
         recorded.add_frame(t / 25, here)
         recorded.background.append(follower.match(frame_HW3, []))
-    clip = moved_to_origin(recorded_clip(recorded, recorded.cameras(), ClipSettings(lock_feet=False)))
+    clip = moved_to_origin(recorded_clip(recorded, recorded.people, recorded.cameras(), ClipSettings(lock_feet=False)))
     assert clip.camera is not None and clip.camera.keys is not None
     motion = clip.motion_of["person_0"]
     for t in range(30):

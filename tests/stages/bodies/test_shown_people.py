@@ -74,7 +74,7 @@ def test_shapes_follow_the_frames_that_show_the_whole_body() -> None:
     for t in range(40):
         body = made_body(shape=0.5) if t >= 30 else close_up(made_body(shape=-1.5))
         recorded.add_frame(t / 25, [(1, body)])
-    clip = recorded_clip(recorded, {}, ClipSettings(lock_feet=False))
+    clip = recorded_clip(recorded, recorded.people, {}, ClipSettings(lock_feet=False))
     assert clip.motion_of["person_1"].shape_C[1] == pytest.approx(0.5)
 
 

@@ -36,13 +36,13 @@ FOR_TESTS = "mesh2motion/"
 """First part of the names of motions whose poses are only used in tests."""
 
 
-def random_poses(library: PoseLibrary, chosen_P: Bool, count: int, seed: int) -> F32:
+def random_poses(library: PoseLibrary, chosen_N: Bool, count: int, seed: int) -> F32:
     """Vertices (V, M, 3) of random shapes in M poses or mirrored poses of a library, with random fingers; metres."""
     body, rng = load_body(), np.random.default_rng(seed)
     fingers = [bone for bone, name in enumerate(body.bones) if name.startswith("finger")]
     posed = np.empty((len(body.mean_V3), count, 3), np.float32)
-    for number, pose in enumerate(rng.choice(np.flatnonzero(chosen_P), count, replace=False)):
-        vector_K3 = library.vector_PK3[pose]
+    for number, pose in enumerate(rng.choice(np.flatnonzero(chosen_N), count, replace=False)):
+        vector_K3 = library.vector_NK3[pose]
         rotation_B33 = all_bones(mirrored_vectors(vector_K3) if rng.random() < 0.5 else vector_K3)
         turn_N33 = Rotation.from_rotvec(rng.normal(0, FINGER_TURN, (len(fingers), 3))).as_matrix()
         rotation_B33[fingers] = turn_N33
@@ -54,8 +54,8 @@ def random_poses(library: PoseLibrary, chosen_P: Bool, count: int, seed: int) ->
 
 
 def poses_for_tests(library: PoseLibrary) -> Bool:
-    """Which poses (P,) are only used in tests."""
-    return np.array([name.startswith(FOR_TESTS) for name in library.motions])[library.motion_P]
+    """Which poses (N,) are only used in tests."""
+    return np.array([name.startswith(FOR_TESTS) for name in library.motions])[library.motion_N]
 
 
 def chosen_vertices(posed_VX: F32) -> I64:

@@ -29,22 +29,22 @@ class PoseLibrary:
     """P poses of real people.
 
     Attributes:
-        vector_PK3: rotation vectors of `STORED_BONES` relative to their parents, radians; the root faces +z.
-        motion_P: index of each pose's motion.
-        frame_P: index of its frame in this motion.
+        vector_NK3: rotation vectors of `STORED_BONES` relative to their parents, radians; the root faces +z.
+        motion_N: index of each pose's motion.
+        frame_N: index of its frame in this motion.
         motions: names of the motions, as `cmu/005_06`.
         licences: source and licence of each motion.
     """
 
-    vector_PK3: F32
-    motion_P: I32
-    frame_P: I32
+    vector_NK3: F32
+    motion_N: I32
+    frame_N: I32
     motions: tuple[str, ...]
     licences: tuple[str, ...]
 
     def has_hands(self, pose: int) -> bool:
         """Whether the source of a pose contains rotations of the hands."""
-        return not self.motions[int(self.motion_P[pose])].startswith("deepmimic/")
+        return not self.motions[int(self.motion_N[pose])].startswith("deepmimic/")
 
 
 @cache
@@ -59,9 +59,9 @@ def load_poses() -> PoseLibrary:
     if int(arrays.get("format", -1)) != FORMAT or tuple(arrays["bones"]) != STORED_BONES:
         raise ModelError(f"the library's format is not {FORMAT}", str(POSES_FILE), remedy)
     return PoseLibrary(
-        vector_PK3=(arrays["vector_PK3"] * np.float64(UNIT)).astype(np.float32),
-        motion_P=arrays["motion_P"].astype(np.int32),
-        frame_P=arrays["frame_P"].astype(np.int32),
+        vector_NK3=(arrays["vector_PK3"] * np.float64(UNIT)).astype(np.float32),
+        motion_N=arrays["motion_P"].astype(np.int32),
+        frame_N=arrays["frame_P"].astype(np.int32),
         motions=tuple(str(name) for name in arrays["motions"]),
         licences=tuple(str(name) for name in arrays["licences"]),
     )

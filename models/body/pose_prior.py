@@ -45,40 +45,40 @@ def load_pose_prior() -> PosePrior:
 
 def prior_of(library: PoseLibrary) -> PosePrior:
     """The prior of a library. All n poses of a person together weigh √n, so that no person dominates."""
-    vector_PR3 = library_vectors(library)
-    weight_P = np.concatenate([person_weights(library)] * 2)
-    sample_PX = np.concatenate([vector_PR3, _mirrored(vector_PR3)]).reshape(len(weight_P), -1)
-    covariance_XX = np.cov(sample_PX.T, aweights=weight_P) + SLACK**2 * np.eye(sample_PX.shape[1])
+    vector_NR3 = library_vectors(library)
+    weight_N = np.concatenate([person_weights(library)] * 2)
+    sample_NX = np.concatenate([vector_NR3, _mirrored(vector_NR3)]).reshape(len(weight_N), -1)
+    covariance_XX = np.cov(sample_NX.T, aweights=weight_N) + SLACK**2 * np.eye(sample_NX.shape[1])
     return PosePrior(
-        mean_X=np.average(sample_PX, axis=0, weights=weight_P),
+        mean_X=np.average(sample_NX, axis=0, weights=weight_N),
         whitening_XX=np.linalg.cholesky(np.linalg.inv(covariance_XX)).T,
     )
 
 
 def library_vectors(library: PoseLibrary) -> F64:
-    """Rotation vectors (P, 18, 3) of `TURNED` of all poses of a library."""
+    """Rotation vectors (N, 18, 3) of `TURNED` of all poses of a library."""
     columns = []
     for name in TURNED:
         bones = [STORED_BONES.index(bone) for bone in {"spine": SPINE, "neck": NECK}.get(name, (name,))]
-        turn_P = Rotation.from_rotvec(library.vector_PK3[:, bones[0]].astype(np.float64))
+        turn_N = Rotation.from_rotvec(library.vector_NK3[:, bones[0]].astype(np.float64))
         for bone in bones[1:]:
-            turn_P = turn_P * Rotation.from_rotvec(library.vector_PK3[:, bone].astype(np.float64))
-        columns.append(turn_P.as_rotvec())
+            turn_N = turn_N * Rotation.from_rotvec(library.vector_NK3[:, bone].astype(np.float64))
+        columns.append(turn_N.as_rotvec())
     return np.stack(columns, axis=1)
 
 
 def person_weights(library: PoseLibrary) -> F64:
-    """The weight of each pose (P,): 1 / √n for a person of n poses.
+    """The weight of each pose (N,): 1 / √n for a person of n poses.
 
     Sources other than CMU name no persons, so there each motion counts as a person.
     """
     people = [name.split("_")[0] if name.startswith("cmu/") else name for name in library.motions]
-    of_P = [people[motion] for motion in library.motion_P]
-    count = Counter(of_P)
-    return np.array([count[person] ** -0.5 for person in of_P])
+    of_N = [people[motion] for motion in library.motion_N]
+    count = Counter(of_N)
+    return np.array([count[person] ** -0.5 for person in of_N])
 
 
-def _mirrored(vector_PR3: F64) -> F64:
+def _mirrored(vector_NR3: F64) -> F64:
     """Mirror images: sides are exchanged, rotations about the up and front axes are reversed."""
     twins = [TURNED.index(name[:-1] + {"L": "R", "R": "L"}[name[-1]] if "." in name else name) for name in TURNED]
-    return vector_PR3[:, twins] * np.array([1.0, -1, -1])
+    return vector_NR3[:, twins] * np.array([1.0, -1, -1])

@@ -53,7 +53,7 @@ class BodySource(nn.Module):
         super().__init__()
         self.body = TorchBody()
         self.vertex_L = torch.from_numpy(load_low_poly().vertex_L.astype(np.int64))
-        self.vector_PK3 = torch.from_numpy(load_poses().vector_PK3)
+        self.vector_NK3 = torch.from_numpy(load_poses().vector_NK3)
         self.score_SC = torch.from_numpy(load_body().score_SC)
         hips = [KEYPOINT_NAMES.index(name) for name in ("left_hip", "right_hip")]
         self.hips_L = torch.from_numpy(low_poly_keypoints()[hips].mean(axis=0))
@@ -77,9 +77,9 @@ class BodySource(nn.Module):
 
     def _vectors(self, count: int, random: torch.Generator) -> Tensor:
         """Rotation vectors of `STORED_BONES` (N, K, 3)."""
-        vector_NK3 = self.vector_PK3[torch.randint(len(self.vector_PK3), (count,), generator=random)]
+        vector_NK3 = self.vector_NK3[torch.randint(len(self.vector_NK3), (count,), generator=random)]
         for bones in limbs():
-            other_NK3 = self.vector_PK3[torch.randint(len(self.vector_PK3), (count,), generator=random)]
+            other_NK3 = self.vector_NK3[torch.randint(len(self.vector_NK3), (count,), generator=random)]
             changed_N11 = torch.rand(count, 1, 1, generator=random) < EXCHANGED
             vector_NK3[:, bones] = torch.where(changed_N11, other_NK3[:, bones], vector_NK3[:, bones])
         shaken_N11 = torch.rand(count, 1, 1, generator=random) < SHAKEN

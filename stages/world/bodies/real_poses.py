@@ -21,8 +21,8 @@ DISTURBANCE = 0.05
 def real_pose(rng: Rng) -> BonePose:
     """A random pose of the library or its mirror image."""
     library = load_poses()
-    chosen = int(rng.integers(len(library.vector_PK3)))
-    vector_K3 = library.vector_PK3[chosen]
+    chosen = int(rng.integers(len(library.vector_NK3)))
+    vector_K3 = library.vector_NK3[chosen]
     vector_K3 = vector_K3 + rng.normal(0, DISTURBANCE, vector_K3.shape).astype(np.float32)
     turn_B33 = all_bones(mirrored_vectors(vector_K3) if rng.random() < 0.5 else vector_K3)
     for side in "LR":

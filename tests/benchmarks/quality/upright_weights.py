@@ -39,7 +39,7 @@ def columns(turned_TB33: F64) -> F64:
 def main() -> None:
     """Print the table."""
     rng, body = np.random.default_rng(0), load_body()
-    turn_TB33 = np.stack([all_bones(vector_K3) for vector_K3 in load_poses().vector_PK3]).astype(np.float64)
+    turn_TB33 = np.stack([all_bones(vector_K3) for vector_K3 in load_poses().vector_NK3]).astype(np.float64)
     turned_TB33, _ = bones_over_time(turn_TB33, body.bone_mean_B3, np.zeros((len(turn_TB33), 3)))
     turned_TB33 = turned_TB33[turned_TB33[:, 0, 1, 1] > UPRIGHT]
     rest_TB33 = np.tile(np.eye(3), (round(REST_SHARE * len(turned_TB33)), len(body.bones), 1, 1))

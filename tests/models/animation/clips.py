@@ -24,7 +24,7 @@ SHAPE = np.array([0.8, -0.5, 0.3, 0.6, *[0.0] * 12], np.float32)
 
 def library_motion(frames: int = 24, fps: float = 30.0, poses: tuple[int, ...] = (40, 900, 2100)) -> BodyMotion:
     """Upright axes: from pose to pose of the library, while the heading turns by 500° and the person goes 2 m."""
-    turn_PB33 = np.stack([all_bones(load_poses().vector_PK3[pose]) for pose in poses])
+    turn_PB33 = np.stack([all_bones(load_poses().vector_NK3[pose]) for pose in poses])
     at_T = np.linspace(0, len(poses) - 1, frames)
     rotation_TB33 = np.stack(
         [Slerp(np.arange(len(poses)), Rotation.from_matrix(turn_PB33[:, b]))(at_T).as_matrix()

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.quick
 def test_every_pose_has_a_source_that_products_may_use() -> None:
     library = load_poses()
     assert len(library.motions) == len(library.licences)
-    assert set(np.unique(library.motion_P)) == set(range(len(library.motions)))
+    assert set(np.unique(library.motion_N)) == set(range(len(library.motions)))
     for motion, licence in zip(library.motions, library.licences, strict=True):
         place = motion.split("/")[0]
         assert {"cmu": "redistributed", "deepmimic": "MIT", "mesh2motion": "CC0"}[place] in licence
@@ -40,14 +40,14 @@ def test_motions_for_scores_give_no_poses() -> None:
 
 
 def test_there_are_many_poses_in_a_small_file() -> None:
-    assert 6000 <= len(load_poses().vector_PK3) <= 10_000
+    assert 6000 <= len(load_poses().vector_NK3) <= 10_000
     assert POSES_FILE.stat().st_size < 2e6
 
 
 def test_joints_stay_within_what_bodies_can_do() -> None:
-    angle_PK = np.degrees(np.linalg.norm(load_poses().vector_PK3, axis=2))
-    assert np.isfinite(angle_PK).all() and angle_PK.max() <= 180.01
-    most = dict(zip(STORED_BONES, np.percentile(angle_PK, 99.5, axis=0), strict=True))
+    angle_NK = np.degrees(np.linalg.norm(load_poses().vector_NK3, axis=2))
+    assert np.isfinite(angle_NK).all() and angle_NK.max() <= 180.01
+    most = dict(zip(STORED_BONES, np.percentile(angle_NK, 99.5, axis=0), strict=True))
     for bone, limit in {"lowerleg01": 165, "lowerarm01": 150, "foot": 85, "wrist": 125, "clavicle": 60}.items():
         assert max(most[f"{bone}.L"], most[f"{bone}.R"]) < limit, bone
     assert all(most[bone] < 60 for bone in STORED_BONES if bone.startswith(("spine", "neck")))
@@ -55,7 +55,7 @@ def test_joints_stay_within_what_bodies_can_do() -> None:
 
 def test_a_mirror_image_has_its_joints_mirrored() -> None:
     body = load_body()
-    vector_K3 = load_poses().vector_PK3[1234]
+    vector_K3 = load_poses().vector_NK3[1234]
     places = []
     for vector in (vector_K3, mirrored_vectors(vector_K3)):
         _, placed = forward_kinematics(body, body.bone_mean_B3, all_bones(vector), np.zeros(3, np.float32))
@@ -65,7 +65,7 @@ def test_a_mirror_image_has_its_joints_mirrored() -> None:
 
 
 def test_vectors_and_rotations_agree() -> None:
-    vector_K3 = load_poses().vector_PK3[77]
+    vector_K3 = load_poses().vector_NK3[77]
     np.testing.assert_allclose(stored_vectors(all_bones(vector_K3)[None])[0], vector_K3, atol=1e-5)
 
 

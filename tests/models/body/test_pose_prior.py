@@ -21,19 +21,19 @@ from tools.bake_poses import HELD_OUT_MOTIONS
 pytestmark = pytest.mark.quick
 
 
-def part_of(library: PoseLibrary, chosen_P: np.ndarray) -> PoseLibrary:
+def part_of(library: PoseLibrary, chosen_N: np.ndarray) -> PoseLibrary:
     return replace(
-        library, vector_PK3=library.vector_PK3[chosen_P], motion_P=library.motion_P[chosen_P],
-        frame_P=library.frame_P[chosen_P],
+        library, vector_NK3=library.vector_NK3[chosen_N], motion_N=library.motion_N[chosen_N],
+        frame_N=library.frame_N[chosen_N],
     )
 
 
 def test_people_whom_the_prior_has_not_seen_are_likelier_than_under_independent_angles():
     """All of CMU's subject 2 are held out."""
     library = load_poses()
-    subject_P = np.array([name.startswith("cmu/002") for name in library.motions])[library.motion_P]
-    prior = prior_of(part_of(library, ~subject_P))
-    held_PX = library_vectors(part_of(library, subject_P))[::10].reshape(-1, 3 * len(TURNED))
+    subject_N = np.array([name.startswith("cmu/002") for name in library.motions])[library.motion_N]
+    prior = prior_of(part_of(library, ~subject_N))
+    held_PX = library_vectors(part_of(library, subject_N))[::10].reshape(-1, 3 * len(TURNED))
     covariance_XX = np.linalg.inv(prior.whitening_XX.T @ prior.whitening_XX)
     full = multivariate_normal(prior.mean_X, covariance_XX).logpdf(held_PX)
     independent = multivariate_normal(prior.mean_X, np.diag(np.diag(covariance_XX))).logpdf(held_PX)
@@ -46,9 +46,9 @@ def test_the_prior_holds_no_motion_that_is_kept_for_scores():
 
 def test_nobody_outweighs_all_others():
     library = load_poses()
-    subject_P = np.array([name.startswith("cmu/005") for name in library.motions])[library.motion_P]
-    weight_P = person_weights(library)
-    assert subject_P.mean() > 0.3 > 0.2 > weight_P[subject_P].sum() / weight_P.sum()
+    subject_N = np.array([name.startswith("cmu/005") for name in library.motions])[library.motion_N]
+    weight_N = person_weights(library)
+    assert subject_N.mean() > 0.3 > 0.2 > weight_N[subject_N].sum() / weight_N.sum()
 
 
 def test_the_prior_is_its_own_mirror_image():

@@ -38,7 +38,7 @@ def person(pose: int, yaw: float, seed: int = 0, depth: float = 3.0) -> Rendered
     """A pose of the library, turned about the vertical axis, with a random body, `depth` metres before the camera."""
     body = load_body()
     shape = np.random.default_rng(seed).normal(0, 0.7, len(body.component_CV3)).astype(np.float32)
-    turn = all_bones(load_poses().vector_PK3[pose])
+    turn = all_bones(load_poses().vector_NK3[pose])
     cos, sin = np.cos(yaw), np.sin(yaw)
     turn[0] = FACING @ np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32) @ turn[0]
     vertex, head = body.rest(shape)

@@ -27,7 +27,7 @@ def test_moved_is_supple_with_real_poses_for_half_of_the_people() -> None:
 def test_a_real_pose_is_near_one_of_the_library_or_its_mirror_image() -> None:
     body, library = load_body(), load_poses()
     thighs = ("upperleg01.L", "upperleg01.R")
-    angle_P2 = np.linalg.norm(library.vector_PK3[:, [STORED_BONES.index(name) for name in thighs]], axis=2)
+    angle_N2 = np.linalg.norm(library.vector_NK3[:, [STORED_BONES.index(name) for name in thighs]], axis=2)
     for seed in range(20):
         turn_B33 = bone_rotations(body, real_pose(np.random.default_rng(seed)), 0.0)
         np.testing.assert_allclose(turn_B33 @ turn_B33.transpose(0, 2, 1), np.tile(np.eye(3), (104, 1, 1)), atol=1e-4)
@@ -35,7 +35,7 @@ def test_a_real_pose_is_near_one_of_the_library_or_its_mirror_image() -> None:
         for name in thighs:
             cosine = np.clip((np.trace(turn_B33[body.bone(name)]) - 1) / 2, -1, 1)
             pair.append(float(np.arccos(cosine)))
-        off = np.abs(np.concatenate([angle_P2, angle_P2[:, ::-1]]) - pair).max(axis=1)
+        off = np.abs(np.concatenate([angle_N2, angle_N2[:, ::-1]]) - pair).max(axis=1)
         assert off.min() < 0.25
 
 

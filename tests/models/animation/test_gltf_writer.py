@@ -205,3 +205,8 @@ def test_the_khronos_validator_finds_nothing_wrong(tmp_path: Path, skeleton: Ske
     assert report["issues"]["numErrors"] == 0, report["issues"]["messages"]
     assert report["issues"]["numWarnings"] == 0, report["issues"]["messages"]
     assert report["info"]["animationCount"] == 1 and report["info"]["totalVertexCount"] > 20_000
+
+
+def test_the_header_states_the_size_of_the_file(tmp_path: Path) -> None:
+    data = written(tmp_path / "a.glb", two_people("own")).read_bytes()
+    assert struct.unpack("<4sII", data[:12]) == (b"glTF", 2, len(data))

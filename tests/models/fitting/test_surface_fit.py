@@ -102,3 +102,12 @@ def test_a_chart_gets_points_by_the_root_of_its_size() -> None:
     torso = np.isin(seen.chart_N, (1, 2)).mean()
     pixels = np.isin(person(3, 0.0).labels_hw, (1, 2)).sum() / (person(3, 0.0).labels_hw > 0).sum()
     assert 0.03 < torso < pixels
+
+
+@pytest.mark.quick
+def test_the_far_ends_of_charts_are_inside_of_them() -> None:
+    """U and V of exactly 1, also in the last chart."""
+    true = person(3, 0.0)
+    labels, uv = np.zeros_like(true.labels_hw), np.ones_like(true.uv_2hw)
+    labels[:40, :40] = 24
+    assert correspondences(replace(true, labels_hw=labels, uv_2hw=uv)).seen_B.max() < 0.2

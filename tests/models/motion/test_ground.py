@@ -11,8 +11,9 @@ from scipy.spatial.transform import Rotation
 from models.body.body_motion import BodyMotion
 from models.body.camera import default_camera
 from models.body.open_body import load_body
-from models.motion.ground import estimated_ground, upright
+from models.motion.ground import body_ups, estimated_ground, still_feet, upright
 from models.motion.shared_floor import shared_floor
+from models.motion.soles import motion_frame_rate
 from tests.models.motion.motions import still_motion, turns_about
 
 pytestmark = pytest.mark.quick
@@ -116,3 +117,15 @@ def test_feet_of_people_near_and_far_tell_the_floor_where_all_lean() -> None:
     alone = [np.degrees(np.arccos(-estimated_ground(person).up_3[1])) for person in people]
     floor = shared_floor(people, [False] * 4)
     assert np.degrees(np.arccos(-floor.ground.up_3[1])) < 0.5 * np.mean(alone)
+
+
+def test_feet_that_slide_are_not_still() -> None:
+    """Half a metre a second, on feet that do not move otherwise."""
+    motion = still_motion(60)
+    up_3 = np.array([0.0, 1, 0])
+    along_T = np.arange(60) / motion_frame_rate(motion) * 0.5
+    slid_T3 = motion.root_T3 + along_T[:, None] * np.array([1, 0, 0])
+    sliding = replace(motion, root_T3=slid_T3.astype(np.float32))
+    still = len(still_feet(motion, body_ups(motion), up_3))
+    # Smoothing slows the first and the last few frames down.
+    assert still > 60 and len(still_feet(sliding, body_ups(sliding), up_3)) < 0.2 * still

@@ -76,3 +76,11 @@ def test_somebody_who_leans_before_a_level_house_does_not_tilt_the_floor() -> No
     lines = [steep_lines(poles(0, 0)[0])]
     tilt = [np.degrees(np.arccos(-estimated_ground(seen, one).up_3[1])) for one in ([], lines)]
     assert tilt[0] > 8 and tilt[1] < 3
+
+
+def test_short_lines_do_not_count() -> None:
+    image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    cv2.line(image, (200, 100), (200, 220), (230, 230, 230), 3)
+    cv2.line(image, (400, 100), (400, 115), (230, 230, 230), 3)
+    end_N4 = steep_lines(image)
+    assert len(end_N4) and np.abs(end_N4[:, [0, 2]] - 200).max() < 5

@@ -103,3 +103,10 @@ def test_a_lane_may_have_every_core(toy_config) -> None:
     made = plan(toy_config("lanes.compute.threads=all", "threads=auto"), LARGE)
     assert made.lane("compute").threads == LARGE.cpus
     assert made.lane("compute").replicas == 1
+
+
+def test_automatic_lanes_share_what_fixed_lanes_leave(toy_config) -> None:
+    made = plan(toy_config("lanes.read.cpus=1", "lanes.compute.replicas=1", "lanes.compute.threads=4"), SMALL)
+    assert made.lane("read").cpus == 1
+    assert sum(lane.cpus * lane.replicas for lane in made.lanes) <= SMALL.cpus
+    assert made.lane("compute").cpus < SMALL.cpus

@@ -188,6 +188,9 @@ def test_hints_are_those_of_the_coin(work: tuple[Path, list[str]]) -> None:
     assert read_dense_set(output).rest["info"]["hints"] == "half"
     coins = [hint_shown(tasks, f"{k}.png", "ann", person) for k in range(200) for person in (1, 2)]
     assert 0.4 < np.mean(np.array(coins, float)) < 0.6
+    # The coin of a half-finished study must not change with the program.
+    fixed = [hint_shown(tasks, f"{k}.png", "ann", 1) for k in range(8)]
+    assert fixed == [False, True, True, True, False, True, False, True]
     assert hint_shown(TaskList(images=()), "a.png", "ann", 1) is None
 
 

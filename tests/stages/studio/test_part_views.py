@@ -108,3 +108,8 @@ def test_the_pictures_show_six_views() -> None:
     for number, seen in enumerate(part_views(1)):
         top, left = number // 3 * SIDE, number % 3 * SIDE
         assert (paper_HW[top : top + SIDE, left : left + SIDE] == (seen.chart_SS == 0)).mean() > 0.999
+
+
+def test_a_click_on_the_border_of_a_view_is_inside_of_it() -> None:
+    for part in (1, 2):
+        assert clicked_place(part, 0, SIDE, SIDE) == clicked_place(part, 0, SIDE - 1, SIDE - 1)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from models.animation.bvh_reader import read_bvh
+from models.animation.gltf_reader import read_gltf_motions
 from models.arrays import F32, Bool, Index
-from models.body.bvh_reader import read_bvh
 from models.body.deepmimic_reader import read_deepmimic
-from models.body.gltf_reader import read_gltf_motions
 from models.body.open_body import load_body
 from models.body.pose_library import FORMAT, POSES_FILE, STORED_BONES, UNIT, stored_vectors, without_heading
 from models.body.retarget import RetargetedMotion, SourceSkeleton, retargeted

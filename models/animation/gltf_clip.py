@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from models.animation.gltf_buffers import GltfDocument
+from models.animation.gltf_document_writer import GltfDocument
 from models.arrays import F32, F64, Bool, Float, Int
 
 INSTANT = 1e-6

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from models.animation.gltf_buffers import INDICES, VERTICES, GltfDocument
 from models.animation.gltf_clip import ClipSpan, GltfClip
+from models.animation.gltf_document_writer import INDICES, VERTICES, GltfDocument
 from models.animation.presence import visibility_keys
 from models.animation.rig_keys import RigKeys
 from models.animation.skinned_mesh import SkinnedMesh

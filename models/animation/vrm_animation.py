@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from models.animation.gltf_buffers import GltfDocument
 from models.animation.gltf_clip import ClipSpan, GltfClip
+from models.animation.gltf_document_writer import GltfDocument
 from models.animation.gltf_writer import GENERATOR, AnimatedPerson, add_person_keys, added_person
 from models.animation.rig_keys import rig_keys
 from models.animation.rig_motion import rig_parts

@@ -14,8 +14,8 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, RotationSpline
 
+from models.animation.bvh_reader import read_bvh
 from models.arrays import F32
-from models.body.bvh_reader import read_bvh
 from models.body.deepmimic_reader import read_deepmimic
 from models.body.pose_library import STORED_BONES, UNIT, stored_vectors
 from models.body.retarget import retargeted

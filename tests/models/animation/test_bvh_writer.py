@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from models.animation.bvh_reader import parsed_bvh
 from models.animation.bvh_writer import bvh_text, continuous_angles
 from models.animation.rig_motion import rig_motion
 from models.animation.skeletons import SkeletonName
-from models.body.bvh_reader import parsed_bvh
 from models.body.skeletal_motion import euler_rotations, posed_skeleton
 from tests.models.animation.clips import library_motion
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from models.animation.gltf_reader import read_gltf_motions
 from models.animation.gltf_writer import AnimatedPerson, CameraKeys, SceneCamera, gltf_bytes
 from models.animation.rest_poses import RestPose
 from models.animation.rig_motion import rig_motion
@@ -20,7 +21,6 @@ from models.animation.skeletons import SkeletonName, skeleton_joints
 from models.animation.viewer_page import viewer_page
 from models.body.body_pose import posed_vertices
 from models.body.camera import field_of_focal
-from models.body.gltf_reader import read_gltf_motions
 from models.body.rotation_vectors import continuous_quaternions
 from models.body.skeletal_motion import posed_skeleton
 from models.errors import ModelError

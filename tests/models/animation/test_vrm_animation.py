@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.animation.gltf_reader import read_gltf_motions
 from models.animation.vrm_animation import EXTENSION, vrm_animation
-from models.body.gltf_reader import read_gltf_motions
 from models.body.open_body import bones_over_time, load_body
 from models.body.skeletal_motion import posed_skeleton
 from tests.models.animation.clips import library_motion

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.body import glb_document
-from models.body.bvh_reader import read_bvh
+from models.animation import gltf_document_reader
+from models.animation.bvh_reader import read_bvh
+from models.animation.gltf_reader import read_gltf_motions
 from models.body.deepmimic_reader import JOINTS, read_deepmimic
-from models.body.gltf_reader import read_gltf_motions
 from models.body.skeletal_motion import MAX_FRAMES
 from models.errors import ModelError
-from tests.models.body.test_bvh_reader import ARM
-from tests.models.body.test_gltf_reader import VALUES, document, written
+from tests.models.animation.test_bvh_reader import ARM
+from tests.models.animation.test_gltf_reader import VALUES, document, written
 
 pytestmark = pytest.mark.quick
 
@@ -163,10 +163,10 @@ def test_damaged_glb_files_are_refused(tmp_path: Path, name: str) -> None:
 
 def test_values_that_many_channels_share_count_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The document has 16 values; both channels read its two times."""
-    monkeypatch.setattr(glb_document, "MAX_VALUES", 18)
+    monkeypatch.setattr(gltf_document_reader, "MAX_VALUES", 18)
     path = written(tmp_path / "a.glb", document())
     assert list(read_glb(path)) == ["rise"]
-    monkeypatch.setattr(glb_document, "MAX_VALUES", 17)
+    monkeypatch.setattr(gltf_document_reader, "MAX_VALUES", 17)
     refused(read_glb, path, "more than 17 values")
 
 

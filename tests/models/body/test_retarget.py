@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.animation.bvh_reader import parsed_bvh
 from models.arrays import F32
-from models.body.bvh_reader import parsed_bvh
 from models.body.deepmimic_reader import COLUMNS, read_deepmimic
 from models.body.open_body import forward_kinematics, load_body
 from models.body.retarget import RetargetedMotion, retargeted

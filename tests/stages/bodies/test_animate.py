@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from models.animation.bvh_reader import read_bvh
+from models.animation.gltf_reader import read_gltf_motions
 from models.body.body_pose import posed_bones
-from models.body.bvh_reader import read_bvh
 from models.body.fitted_body import FittedBody
-from models.body.gltf_reader import read_gltf_motions
 from models.body.open_body import load_body
 from models.body.skeletal_motion import posed_skeleton
 from pipeline.stage import Job, StageError

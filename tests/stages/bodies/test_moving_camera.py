@@ -12,8 +12,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from models.animation.animation_clip import moved_to_origin
+from models.animation.bvh_reader import read_bvh
 from models.body.body_pose import posed_bones
-from models.body.bvh_reader import read_bvh
 from models.body.fitted_body import FittedBody
 from pipeline.stage import Job
 from stages.bodies.animate import Animate

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.body.bvh_reader import parsed_bvh, read_bvh
+from models.animation.bvh_reader import parsed_bvh, read_bvh
 from models.body.skeletal_motion import posed_skeleton
 from models.errors import ModelError
 

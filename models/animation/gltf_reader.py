@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
+from models.animation.gltf_document_reader import GlbDocument, item_of, parsed_glb
 from models.arrays import F32, F64
-from models.body.glb_document import GlbDocument, item_of, parsed_glb
 from models.body.skeletal_motion import SkeletalMotion, require_coordinates, require_motion_size
 from models.errors import ModelError
 from models.files.bounded_file import read_bounded

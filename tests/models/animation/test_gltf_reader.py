@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.body.gltf_reader import read_gltf_motions
+from models.animation.gltf_reader import read_gltf_motions
 from models.body.skeletal_motion import posed_skeleton
 from models.errors import ModelError
 

@@ -22,47 +22,46 @@ from stages.payloads import Written
 from stages.studio.annotation_check import check_pictures
 from stages.studio.given_images import check_media, given_images
 from stages.studio.given_people import DENSEPOSE, with_given_people
-from stages.studio.gold_items import MOST_GOLD, with_gold
+from stages.studio.gold_items import MAX_GOLD_SHARE, with_gold
 from stages.studio.proposals import Proposer
-from stages.studio.studio_files import GivenImage, frames_folder, known_journal
+from stages.studio.studio_files import GivenImage, first_notes, frames_folder, known_journal
 from stages.studio.studio_page import StudioPage
 from stages.studio.synthetic_task import SyntheticTask, synthetic_images
 from stages.studio.work.task_list import HintRule
 from stages.studio.workplace import Workplace
 
 ATLAS = "UV_Processed.mat"
-LOOK_EVERY_S = 0.3
-MOST_NOTES = 10
-"""Sentences at the end of a run about work that is in no file."""
+POLL_S = 0.3
+"""Seconds between two looks at the number of finished images."""
 
 
 class Annotate(Stage):
-    """Serves the page until the run is stopped; every action is in the journal before the page hears of it."""
+    """Serves the page until the run is stopped. The journal has every action before the page receives an answer."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Attributes:
-        task: `images`: the images of the command line; `synthetic`: people whose truth is known, to learn how exact
-            annotators are.
-        synthetic: which people; for that task. World, seed, height and width are those of hidden gold people, too.
-        check: draws the annotations of the result, and lists what looks wrong, instead of serving the page.
+        task: `images`: annotate the images of the command line; `synthetic`: annotate people of the synthetic world,
+            whose truth is known, to measure annotators.
+        synthetic: the people of a synthetic task. Its world, seed, height and width also apply to gold items.
+        check: draw the annotations of the result and list what looks wrong; the page is not served.
         network: proposes boxes, parts and keypoints; the shared section.
         propose: whether the network proposes anything.
-        annotations: a COCO or DensePose-COCO file of these images to go on with; empty: that of the first start.
-        points: whether the surface points of that file are taken.
-        body: where they are not on the open body: `densepose` converts them; so does a folder with DensePose's
-            UV_Processed.mat, a little better.
-        every: every n-th frame of videos is annotated.
-        copies: how many annotators each image is given to.
-        gold: share of all images that are hidden people of known truth; they never enter the result.
+        annotations: a COCO or DensePose-COCO file of these images to go on with; empty: the file of the first start.
+        points: whether surface points of that file are used.
+        body: converts points of that file to the open body: `densepose`, or a folder with DensePose's
+            UV_Processed.mat, which is a little more exact; empty: the points are on the open body.
+        every: of a video, every n-th frame is annotated.
+        copies: number of annotators of each image.
+        gold: share of gold items, hidden among the images; they never enter the result.
         hints: `choice`: annotators switch the network's guess on and off; `half`: it is shown for a random half of the
             people, so that its bias can be measured.
-        host: the address that the page is bound to; any other than a loopback address requires a token.
+        host: address of the page; all but loopback addresses require a token.
         port: of the page.
-        token: annotators must give it; None = no token for a loopback address, a random one otherwise. With a token,
-            each name belongs to the browser that took it first.
-        review_token: who reviews and leads the work must give it; None = a random one where there is a token.
-        seconds: the page is closed after this time; None = when the run is stopped.
+        token: required of annotators; None: none on a loopback address, else a random one. With a token, each
+            annotator's name belongs to the browser that entered it first.
+        review_token: required of reviewers; None: a random one where there is a token.
+        seconds: close the page after this time; None: when the run is stopped.
         """
 
         task: Literal["images", "synthetic"] = "images"
@@ -93,8 +92,9 @@ class Annotate(Stage):
                 raise ValueError(f"every is {self.every}, must be 1 or more")
             if not 1 <= self.copies <= 9:
                 raise ValueError(f"copies is {self.copies}, must be from 1 to 9")
-            if not 0 <= self.gold <= MOST_GOLD or (self.gold and self.task == "synthetic"):
-                raise ValueError(f"gold is {self.gold:g}, must be from 0 to {MOST_GOLD:g}, and 0 for a synthetic task")
+            if not 0 <= self.gold <= MAX_GOLD_SHARE or (self.gold and self.task == "synthetic"):
+                limits = f"from 0 to {MAX_GOLD_SHARE:g}, and 0 for a synthetic task"
+                raise ValueError(f"gold is {self.gold:g}, must be {limits}")
             if self.hints == "half" and not self.propose:
                 raise ValueError("hints is half, which needs propose: true")
             if self.token is None and not is_loopback(self.host):
@@ -118,8 +118,8 @@ class Annotate(Stage):
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
-        """Raises StageError for inputs that are neither images nor videos, for none, for given annotations that are not
-        there, for a result of another kind, and for one without journal."""
+        """Raises StageError for missing inputs, inputs that are neither images nor videos, missing annotations, a
+        result of another kind, and an existing result without a journal."""
         if config.task == "synthetic" and job.together:
             raise StageError("a synthetic task makes its own images", job.together[0], "leave the inputs out")
         if config.task == "images" and not job.together:
@@ -144,7 +144,7 @@ class Annotate(Stage):
             raise StageError("this file exists, and there is no journal beside it to go on with", str(output), remedy)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """The page starts with the first call."""
+        """Nothing is opened: the page starts with the first call."""
         super().__init__(config, threads=threads)
         self._workplace: Workplace | None = None
         self._page: StudioPage | None = None
@@ -152,7 +152,7 @@ class Annotate(Stage):
         self._facts: dict[str, Any] = {}
 
     def __call__(self, job: Job) -> Iterator[Gauges | Written]:
-        """Serve the page. Yields how many images are finished, so that a stop is noticed; then the result.
+        """Serve the page. Yields the number of finished images at short intervals, then the result.
 
         Raises: StageError for an image that cannot be read, a damaged journal, and a port that is in use.
         """
@@ -171,7 +171,7 @@ class Annotate(Stage):
         )
         started = time.monotonic()
         while self.config.seconds is None or time.monotonic() - started < self.config.seconds:
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_S)
             yield Gauges(gauges={"finished_images": self._workplace.finished()})
         yield self._written()
 
@@ -185,7 +185,7 @@ class Annotate(Stage):
         return found if self.config.check else with_gold(found, self.config.gold, self.config.synthetic, output)
 
     def _checked(self, images: list[GivenImage], output: Path) -> Written:
-        """Pictures of the annotations, and a list of what looks wrong. Raises StageError where there are none."""
+        """Write pictures of the annotations and a list of findings. Raises StageError without annotations."""
         folder = output.with_name(f"{output.stem}.check")
         checked = list(check_pictures(read_people(output, unfinished=True), images, folder))
         if not checked:
@@ -199,7 +199,7 @@ class Annotate(Stage):
         return Written(path=str(folder), frames=0)
 
     def addresses(self) -> Sequence[str]:
-        """The addresses of the page, for annotators and for who reviews their work."""
+        """The addresses of the page, for annotators and for reviewers."""
         if self._page is None:
             return ()
         page = self._page.address("/", self.config.token)
@@ -207,12 +207,12 @@ class Annotate(Stage):
         return f"annotate at {page} and stop with Ctrl-C", f"review finished images at {review}"
 
     def interrupt(self) -> Iterator[Written]:
-        """The run is stopped, which is how annotation ends: the result is written."""
+        """Write the result when the run is stopped, the usual end of annotation."""
         if self._workplace is not None:
             yield self._written()
 
     def summary(self) -> Mapping[str, Any]:
-        """Number of annotated people, and what is said at the end."""
+        """Number of annotated people, and the notes that are printed at the end."""
         return self._facts
 
     def close(self) -> None:
@@ -226,7 +226,6 @@ class Annotate(Stage):
         assert self._workplace is not None
         people = self._workplace.write()
         left_out = self._workplace.left_out()
-        rest = [f"… and {len(left_out) - MOST_NOTES} more: see the images at /review"] * (len(left_out) > MOST_NOTES)
         done = f"finished images: {self._workplace.finished()}, people: {people}"
-        self._facts = {"people": people, "notes": [done, *left_out[:MOST_NOTES], *rest]}
+        self._facts = {"people": people, "notes": [done, *first_notes(left_out, "see the images at /review")]}
         return Written(path=self._output, frames=0)

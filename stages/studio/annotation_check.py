@@ -1,4 +1,4 @@
-"""Pictures of annotations in the manner of the paper (parts and points, U, V), with gaps and suspicious points."""
+"""Checks of annotations: suspicious points and parts without points, and pictures as in the paper (parts, U, V)."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ from stages.studio.studio_files import GivenImage
 from stages.studio.written_images import write_png
 
 NEIGHBOURS = 7
-"""A point is compared with so many neighbours of the same part."""
-LEAST_POINTS = 5
-"""Parts with fewer points are not compared."""
+"""Number of neighbours of the same part with which a point is compared."""
+MIN_POINTS = 5
+"""Parts with fewer points are not compared: an affine map of three neighbours fits every point."""
 FAR_M = 0.15
-"""Metres from which a point is suspicious."""
+"""A point is suspicious from this distance on, in metres on the body at rest."""
 STIFFNESS = 1e-3
-"""Keeps neighbours on a line from making a steep map."""
-TALL = 640
-"""Pixels of a picture's height."""
+"""Weight of the ridge that limits the slope of the affine map where neighbours lie on a line."""
+PICTURE_HEIGHT = 640
+"""Pixels."""
 MARGIN = 0.08
+"""Of a picture around the box, as a share of the box's longer side."""
 MARK, RING = (255, 255, 255), (255, 40, 40)
+"""Colours of points, and of the marks of wrong points, RGB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,29 +44,29 @@ class Findings:
     """What looks wrong with a person.
 
     Attributes:
-        suspicious_M: points that are far on the skin from where their neighbours put them.
-        outside_M: points on another part than the one that is painted there.
-        bare: names of painted parts without a point.
+        suspicious_M: points whose answers are far from what their neighbours predict.
+        outside_M: points whose answers are on another part than the painted one.
+        empty_parts: names of painted parts without a point.
     """
 
     suspicious_M: Bool
     outside_M: Bool
-    bare: tuple[str, ...]
+    empty_parts: tuple[str, ...]
 
     def text(self) -> str:
-        """One line; empty when nothing was found."""
+        """The findings in one line; "" without findings."""
         sentences = []
         if self.suspicious_M.any():
             sentences.append(f"{int(self.suspicious_M.sum())} points far from where their neighbours put them")
         if self.outside_M.any():
             sentences.append(f"{int(self.outside_M.sum())} points on another part than is painted")
-        if self.bare:
-            sentences.append(f"no points on: {', '.join(self.bare)}")
+        if self.empty_parts:
+            sentences.append(f"no points on: {', '.join(self.empty_parts)}")
         return "; ".join(sentences)
 
 
 def findings(person: AnnotatedPerson) -> Findings:
-    """What looks wrong with a person. Distances are straight ones on the body at rest."""
+    """What looks wrong with a person. Distances are Euclidean, on the body at rest."""
     points = person.points
     count = 0 if points is None else len(points.x_M)
     label_GG = None if person.part_masks is None else labels_of(person)
@@ -77,7 +79,7 @@ def findings(person: AnnotatedPerson) -> Findings:
     painted = [] if label_GG is None else [part for part in np.unique(label_GG).tolist() if part and part not in used]
     suspicious_M = np.zeros(0, bool) if points is None else suspicious_points(points, person.box_4)
     return Findings(
-        suspicious_M=suspicious_M, outside_M=outside_M, bare=tuple(COARSE_NAMES[part] for part in painted)
+        suspicious_M=suspicious_M, outside_M=outside_M, empty_parts=tuple(COARSE_NAMES[part] for part in painted)
     )
 
 
@@ -87,7 +89,7 @@ def _cells(at_M: Float) -> Int:
 
 
 def _far_from_part(label_GG: U8, part_M: U8, column_M: Int, row_M: Int) -> Bool:
-    """Points with no pixel of their part in the cells around them: cells are rounded pixels."""
+    """Whether each point has no pixel of its part within three cells, which allows for the rounding of pixels."""
     found = []
     for part, column, row in zip(part_M.tolist(), column_M.tolist(), row_M.tolist(), strict=True):
         around = label_GG[max(row - 3, 0) : row + 4, max(column - 3, 0) : column + 4]
@@ -96,29 +98,30 @@ def _far_from_part(label_GG: U8, part_M: U8, column_M: Int, row_M: Int) -> Bool:
 
 
 def suspicious_points(points: AnnotatedPoints, box_4: tuple[float, float, float, float]) -> Bool:
-    """Points (M) that are far on the skin from where their neighbours of the same part on the image put them.
+    """Whether each of M points is `FAR_M` or more from the prediction of its neighbours (`_gaps`), bool (M,).
 
-    The worst point of a part is taken out first, so that it does not make its neighbours look wrong.
+    Neighbours are points of the same part, near in the image. The worst point of a part is removed, and the others are
+    compared again, so that one wrong point does not make its neighbours suspicious.
     """
     _, _, width, height = box_4
     pixel_M2 = np.stack([points.x_M * width, points.y_M * height], axis=1) / POINT_RANGE
-    place_M3 = rest_points(points.chart_M, points.u_M, points.v_M).astype(np.float64)
+    point_M3 = rest_points(points.chart_M, points.u_M, points.v_M).astype(np.float64)
     part_M = COARSE_OF_CHART[points.chart_M]
     found_M = np.zeros(len(part_M), bool)
     for part in np.unique(part_M):
-        mine = np.flatnonzero(part_M == part)
-        while len(mine) >= LEAST_POINTS:
-            gap_K = _gaps(pixel_M2[mine], place_M3[mine])
+        index_K = np.flatnonzero(part_M == part)
+        while len(index_K) >= MIN_POINTS:
+            gap_K = _gaps(pixel_M2[index_K], point_M3[index_K])
             worst = int(gap_K.argmax())
             if gap_K[worst] < FAR_M:
                 break
-            found_M[mine[worst]] = True
-            mine = np.delete(mine, worst)
+            found_M[index_K[worst]] = True
+            index_K = np.delete(index_K, worst)
     return found_M
 
 
-def _gaps(pixel_K2: Float, place_K3: Float) -> Float:
-    """How far each place (metres) is from the affine map of its neighbours' pixels to their places."""
+def _gaps(pixel_K2: Float, point_K3: Float) -> Float:
+    """Distance of each body point from its prediction, metres: the affine map that fits its neighbours' pixels."""
     gap_K = np.zeros(len(pixel_K2))
     for number, pixel_2 in enumerate(pixel_K2):
         square_K = ((pixel_K2 - pixel_2) ** 2).sum(axis=1)
@@ -126,18 +129,18 @@ def _gaps(pixel_K2: Float, place_K3: Float) -> Float:
         near = np.argsort(square_K)[: min(NEIGHBOURS, len(pixel_K2) - 1)]
         side_n3 = np.column_stack([pixel_K2[near] - pixel_2, np.ones(len(near))])
         ridge = STIFFNESS * square_K[near].sum() * np.array([1.0, 1, 0]) + np.array([0, 0, 1e-9])
-        fitted_33 = np.linalg.solve(side_n3.T @ side_n3 + np.diag(ridge), side_n3.T @ place_K3[near])
-        gap_K[number] = np.linalg.norm(fitted_33[2] - place_K3[number])
+        fitted_33 = np.linalg.solve(side_n3.T @ side_n3 + np.diag(ridge), side_n3.T @ point_K3[near])
+        gap_K[number] = np.linalg.norm(fitted_33[2] - point_K3[number])
     return gap_K
 
 
 def check_pictures(known: DenseSet, images: list[GivenImage], folder: Path) -> Iterator[tuple[str, str]]:
-    """Write a picture of each person with parts or points; yields its name and what was found.
+    """Write a picture of each person with parts or points; yields the picture's name and the findings as text.
 
     Raises: StageError for an image of the file that is not given, and a folder that cannot be written.
     """
-    paths = {one.task.name: one.path for one in images}
-    names = {one.id: one.file_name for one in known.images}
+    paths = {image.task.name: image.path for image in images}
+    names = {image.id: image.file_name for image in known.images}
     count: Counter[str] = Counter()
     for person in known.people:
         name = names[person.image]
@@ -153,12 +156,13 @@ def check_pictures(known: DenseSet, images: list[GivenImage], folder: Path) -> I
 
 
 def person_picture(rgb_HW3: U8, person: AnnotatedPerson, found: Findings) -> U8:
-    """Parts with points, U and V of a person side by side, RGB; suspicious points have a ring, others a cross."""
+    """Parts with points, U and V of a person side by side, RGB uint8. Suspicious points get a ring, points on a wrong
+    part a cross."""
     x, y, width, height = person.box_4
     pad = MARGIN * max(width, height)
     left, top = max(int(x - pad), 0), max(int(y - pad), 0)
     crop = rgb_HW3[top : int(y + height + pad) + 1, left : int(x + width + pad) + 1]
-    scale = TALL / crop.shape[0]
+    scale = PICTURE_HEIGHT / crop.shape[0]
     base: U8 = np.asarray(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
     panels: list[U8] = [base, base.copy(), base.copy()]
     if person.part_masks is not None:
@@ -169,7 +173,7 @@ def person_picture(rgb_HW3: U8, person: AnnotatedPerson, found: Findings) -> U8:
         at_M2 = np.stack([points.x_M * width, points.y_M * height], axis=1) / POINT_RANGE + (x - left, y - top)
         ramp = ramp_256()
         for number, (column, row) in enumerate((at_M2 * scale).round().astype(int).tolist()):
-            colours = [MARK, *(ramp[int(255 * one[number])].tolist() for one in (points.u_M, points.v_M))]
+            colours = [MARK, *(ramp[int(255 * uv_M[number])].tolist() for uv_M in (points.u_M, points.v_M))]
             for panel, colour in zip(panels, colours, strict=True):
                 cv2.circle(panel, (column, row), 5, (0, 0, 0), -1, cv2.LINE_AA)
                 cv2.circle(panel, (column, row), 4, colour, -1, cv2.LINE_AA)
@@ -184,7 +188,7 @@ def person_picture(rgb_HW3: U8, person: AnnotatedPerson, found: Findings) -> U8:
 
 
 def _tint(panel: U8, label_GG: U8, box_4: Int) -> None:
-    """Colour the parts over the box (x, y, width, height in pixels of the panel), in place."""
+    """Colour the parts inside the box (x, y, width, height in pixels of the panel), in place."""
     x, y, width, height = box_4.tolist()
     shown = panel[y : y + height, x : x + width]
     label_hw = cv2.resize(label_GG, (width, height), interpolation=cv2.INTER_NEAREST)

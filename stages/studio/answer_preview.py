@@ -1,4 +1,4 @@
-"""What the answers about a part say of the pixels between them: lines of equal U and V, drawn over the image."""
+"""A preview of a part's answers: the surface between the answered pixels, as lines of equal U and V on the image."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from stages.studio.views.part_views import part_views
 from stages.studio.views.view_pictures import GRID_LINES, second_chart
 from stages.studio.work.sheet import PersonWork
 
-LEAST_ANSWERS = 4
-"""Fewer answers say too little of the pixels between them."""
+MIN_ANSWERS = 4
+"""There is no preview with fewer answers: a thin plate through three points is a plane."""
 CELLS = 120
-"""The surface is computed for so many cells along the longer side of the part."""
-LARGEST = 480
-"""Pixels of the longer side of the picture."""
+"""Cells along the longer side of the part in which the surface is computed."""
+MAX_PICTURE_SIDE = 480
+"""Pixels of the longer side of the picture, at most."""
 COLOURS: U8 = np.array([(192, 138, 78), (63, 134, 216)], np.uint8)
 """Colours of the lines on the first and on the second chart, RGB, as on the views."""
 
@@ -31,63 +31,65 @@ COLOURS: U8 = np.array([(192, 138, 78), (63, 134, 216)], np.uint8)
 def answer_preview(work: PersonWork, part: int) -> tuple[tuple[int, int, int, int], bytes] | None:
     """The preview of a part as a transparent PNG, and its rectangle x0, y0, x1, y1 on the image.
 
-    A thin plate through the answered places on the body at rest carries each pixel of the part to the body; the nearest
-    place of the part's skin gives its chart, U and V. A wrong answer shows as a fold of the grid.
+    A thin-plate spline maps each pixel of the part to a point of the body at rest; the nearest point of the part's skin
+    gives its chart, U and V. A wrong answer folds the grid.
 
-    None with fewer than `LEAST_ANSWERS` answers, and for a part that is not painted.
+    None with fewer than `MIN_ANSWERS` answers, and for a part that is not painted.
     """
-    answered = [(one.x, one.y, one.answer) for one in work.asked.get(part, ()) if one.answer and one.answer.chart]
+    asked = work.asked.get(part, ())
+    answered = [(point.x, point.y, point.answer) for point in asked if point.answer and point.answer.chart]
     label_hw = None if work.parts is None else work.parts.label_hw
     if work.parts is None or label_hw is None or not (label_hw == part).any():
         return None
     pixel_M2 = np.array([(x, y) for x, y, _ in answered], np.float64).reshape(-1, 2)
-    if len(np.unique(pixel_M2, axis=0)) < LEAST_ANSWERS or np.linalg.matrix_rank(pixel_M2 - pixel_M2[:1], tol=2) < 2:
+    if len(np.unique(pixel_M2, axis=0)) < MIN_ANSWERS or np.linalg.matrix_rank(pixel_M2 - pixel_M2[:1], tol=2) < 2:
         return None
-    place_M3 = rest_points(*(np.array(one) for one in zip(*((a.chart, a.u, a.v) for _, _, a in answered), strict=True)))
+    charted = zip(*((answer.chart, answer.u, answer.v) for _, _, answer in answered), strict=True)
+    point_M3 = rest_points(*(np.array(values) for values in charted))
     rows, columns = np.flatnonzero((label_hw == part).any(axis=1)), np.flatnonzero((label_hw == part).any(axis=0))
     inside_hw = label_hw[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] == part
     x0, y0 = work.parts.x + int(columns[0]), work.parts.y + int(rows[0])
-    chart_hw, uv_2hw = surface_between(part, inside_hw, pixel_M2 - (x0, y0), place_M3)
+    chart_hw, uv_2hw = surface_between(part, inside_hw, pixel_M2 - (x0, y0), point_M3)
     png = _drawn(part, chart_hw, uv_2hw)
     return (x0, y0, x0 + inside_hw.shape[1], y0 + inside_hw.shape[0]), png
 
 
 def rest_points(chart_M: Int, u_M: Float, v_M: Float) -> F32:
-    """Points (M, 3) of the body at rest, in metres."""
+    """The points of the body at rest at M charts, U and V: (M, 3), metres."""
     mesh = open_body_mesh()
     return corner_mean(mesh.vertex_V3, mesh, open_body_lookup()(chart_M, u_M, v_M)).astype(np.float32)
 
 
 @cache
 def _skin(part: int) -> tuple[cKDTree, U8, F32]:
-    """All places of a part that its views see: a tree of their points, charts, and U, V (2, K)."""
+    """The skin of a part at all pixels of its views: a tree of K points, their charts (K,), and U, V (2, K)."""
     seen = part_views(part)
-    inside = [one.chart_SS > 0 for one in seen]
-    point_K3 = np.concatenate([one.point_SS3[mask] for one, mask in zip(seen, inside, strict=True)])
-    chart_K = np.concatenate([one.chart_SS[mask] for one, mask in zip(seen, inside, strict=True)])
-    uv_2K = np.concatenate([one.uv_2SS[:, mask] for one, mask in zip(seen, inside, strict=True)], axis=1)
+    inside = [view.chart_SS > 0 for view in seen]
+    point_K3 = np.concatenate([view.point_SS3[mask] for view, mask in zip(seen, inside, strict=True)])
+    chart_K = np.concatenate([view.chart_SS[mask] for view, mask in zip(seen, inside, strict=True)])
+    uv_2K = np.concatenate([view.uv_2SS[:, mask] for view, mask in zip(seen, inside, strict=True)], axis=1)
     return cKDTree(point_K3), chart_K, uv_2K
 
 
-def surface_between(part: int, inside_hw: Bool, pixel_M2: Float, place_M3: F32) -> tuple[U8, F32]:
-    """Chart, and U and V (2, h, w), of a part's pixels, scaled down to no more than `LARGEST` pixels a side.
+def surface_between(part: int, inside_hw: Bool, pixel_M2: Float, point_M3: F32) -> tuple[U8, F32]:
+    """Chart (h, w), and U and V (2, h, w), of a part's pixels, at a size of at most `MAX_PICTURE_SIDE` pixels.
 
     Args:
         inside_hw: the part's pixels.
         pixel_M2: x, y of the answered pixels.
-        place_M3: their places on the body at rest, metres.
+        point_M3: their points on the body at rest, metres.
     """
     height, width = inside_hw.shape
-    scale = min(1.0, LARGEST / max(height, width))
+    scale = min(1.0, MAX_PICTURE_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     step = max(1.0, max(height, width) / CELLS)
     y_h, x_w = np.arange(0, height + step, step), np.arange(0, width + step, step)
     grid_K2 = np.stack(np.meshgrid(x_w, y_h), axis=-1).reshape(-1, 2)
-    point_K3 = RBFInterpolator(pixel_M2, place_M3, kernel="thin_plate_spline", smoothing=1e-6)(grid_K2)
+    point_K3 = RBFInterpolator(pixel_M2, point_M3, kernel="thin_plate_spline", smoothing=1e-6)(grid_K2)
     tree, chart_K, uv_2K = _skin(part)
     _, near_K = tree.query(point_K3)
     skin_hw3 = np.asarray(tree.data[near_K], np.float32).reshape(len(y_h), len(x_w), 3)
-    # The points of the skin, not U and V, are blended between cells: charts meet without a jump there.
+    # Points of the skin are interpolated between cells, because U and V jump where two charts meet.
     map_x, map_y = np.meshgrid(*((np.arange(n, dtype=np.float32) / scale / step) for n in size))
     point_hw3 = cv2.remap(skin_hw3, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR)
     shown_hw = cv2.resize(inside_hw.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
@@ -99,8 +101,8 @@ def surface_between(part: int, inside_hw: Bool, pixel_M2: Float, place_M3: F32) 
 
 def _drawn(part: int, chart_hw: U8, uv_2hw: F32) -> bytes:
     """The grid as PNG with an alpha channel."""
-    smooth_2hw = [cv2.GaussianBlur(one, (0, 0), 1.5) for one in uv_2hw]
-    strength_hw = np.maximum(*(line_strength(one, chart_hw, GRID_LINES, 0.4) for one in smooth_2hw))
+    smooth_2hw = [cv2.GaussianBlur(value_hw, (0, 0), 1.5) for value_hw in uv_2hw]
+    strength_hw = np.maximum(*(line_strength(value_hw, chart_hw, GRID_LINES, 0.4) for value_hw in smooth_2hw))
     colour_hw3 = COLOURS[(chart_hw == second_chart(part)).astype(np.intp)]
     rgba_hw4 = np.dstack([colour_hw3, (230 * strength_hw).astype(np.uint8)])
     return png_of(rgba_hw4)

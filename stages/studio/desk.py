@@ -1,4 +1,4 @@
-"""The desk of a studio: names of annotators and images, and actions on their way into the journal."""
+"""What all messages of the page share: names of annotators and images, and the writing of actions to the journal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stages.studio.work.task_list import (
     active_seconds,
     claimed,
     finished_by,
-    hint_shown,
+    has_hint,
     open_notes,
     reviewed_sheet,
     reviews_of,
@@ -34,14 +34,14 @@ MAX_KEY = 64
 
 
 class Desk:
-    """What all messages of the page share. Not for several threads at once."""
+    """Reads the names in messages, and writes actions to the journal. Used by one thread at a time."""
 
     def __init__(
-        self, journal: WorkJournal, shown: Mapping[str, str], clock: Callable[[], float] = time.time
+        self, journal: WorkJournal, page_names: Mapping[str, str], clock: Callable[[], float] = time.time
     ) -> None:
-        """`shown`: names that the page shows, by the names of this run's images, in their order."""
-        self.journal, self.shown, self.clock = journal, shown, clock
-        self._names = {seen: name for name, seen in shown.items()}
+        """`page_names`: the names of this run's images on the page, by the images' own names, in order."""
+        self.journal, self.page_names, self.clock = journal, page_names, clock
+        self._names = {page_name: name for name, page_name in page_names.items()}
         self._done: dict[str, tuple[Any, Any, bool]] = {}
 
     def annotator(self, message: Message) -> str:
@@ -49,93 +49,96 @@ class Desk:
         return checked_name(message.get("who"))
 
     def tasks(self, message: Message) -> TaskList:
-        """The work that a message is about: the annotators', or with `review: true` the reviewers'."""
+        """The annotators' task list, or with `review: true` in the message the reviewers'."""
         tasks = self.journal.tasks
         return reviews_of(tasks) if message.get("review") is True else tasks
 
     def set_claims(self, message: Message, tasks: TaskList) -> None:
-        """Replace that work by one with other claims."""
-        whole = self.journal.tasks
-        self.journal.tasks = replace(whole, reviews=tasks) if message.get("review") is True else tasks
+        """Replace the task list of `Desk.tasks` by one with other claims."""
+        all_tasks = self.journal.tasks
+        self.journal.tasks = replace(all_tasks, reviews=tasks) if message.get("review") is True else tasks
 
     def name(self, message: Message) -> str:
-        """The name of a message's image. Raises: StageError for one that is not on this run's list."""
-        seen = message.get("image")
-        if not isinstance(seen, str) or seen not in self._names:
+        """The name of a message's image. Raises: StageError for an image that this run does not have."""
+        page_name = message.get("image")
+        if not isinstance(page_name, str) or page_name not in self._names:
             raise StageError("the image is not on this run's list", "image", "reload the page")
-        return self._names[seen]
+        return self._names[page_name]
 
     def image(self, name: str) -> TaskImage:
         """An image of the task list. Raises: StageError."""
         return self.journal.tasks.image(name)
 
     def history(self, message: Message, name: str) -> History:
-        """The sheets of a message's annotator, or reviewer. Raises: StageError."""
+        """The sheets of a message's annotator or reviewer for an image. Raises: StageError."""
         return self.tasks(message).history(name, self.annotator(message))
 
     def person(self, message: Message, name: str, number: int) -> PersonWork | None:
-        """An annotator's work on a person; None where there is none. Raises: StageError."""
+        """The work of a message's annotator on a person; None without such a person. Raises: StageError."""
         return self.history(message, name).sheet.people.get(number)
 
-    def add(self, message: Message, name: str, do: Action | Step) -> dict[str, Any]:
-        """Write what an annotator does into the journal; returns what the page shows next.
+    def add(self, message: Message, name: str, action: Action | Step) -> dict[str, Any]:
+        """Write an action of an annotator to the journal; returns `page_record`.
 
-        With `painted: true` the page has drawn what it paints, and neither map nor outline is sent back. A message with
-        the `key` of the one before is that one, whose answer was lost, and nothing is done.
+        With `painted: true` in the message the page has drawn the change already: the answer has neither map nor
+        outline. A message with the `key` of the message before is a repetition after a lost answer: it changes nothing.
 
-        Raises: StageError for an image that another annotator has, and for what does not fit the sheet.
+        Raises: StageError for an image that another annotator has, and for an action that does not fit the sheet.
         """
-        who, now, tasks = self.annotator(message), self.clock(), self.tasks(message)
+        annotator, now, tasks = self.annotator(message), self.clock(), self.tasks(message)
         before = self.history(message, name)
         key = message.get("key", "")
         if not isinstance(key, str) or len(key) > MAX_KEY:
             raise StageError(f"is not text of at most {MAX_KEY} characters", "key", "reload the page")
         if key and key == before.key:
             return self.page_record(message, name)
-        drawn = do.person if isinstance(do, Paint | SetOutline) and message.get("painted") is True else None
-        claimed(tasks, name, who, now)
-        seconds = active_seconds(tasks, who, now)
-        if isinstance(do, Answer) and (shown := hint_shown(tasks, name, who, do.person)) is not None:
-            do = replace(do, hint=shown)
+        painted = message.get("painted") is True
+        drawn = action.person if painted and isinstance(action, Paint | SetOutline) else None
+        claimed(tasks, name, annotator, now)
+        seconds = active_seconds(tasks, annotator, now)
+        if isinstance(action, Answer) and (hint := has_hint(tasks, name, annotator, action.person)) is not None:
+            action = replace(action, hint=hint)
         review = message.get("review") is True
-        if review and not isinstance(do, str):
-            do = with_decisions(do, before.sheet)
-        self.journal.add(WorkEntry(who=who, image=name, at=now, seconds=seconds, do=do, review=review, key=key))
+        if review and not isinstance(action, str):
+            action = with_decisions(action, before.sheet)
+        self.journal.add(WorkEntry(
+            annotator=annotator, image=name, at=now, seconds=seconds, action=action, review=review, key=key
+        ))
         return self.page_record(message, name, before, drawn)
 
     def page_record(
         self, message: Message, name: str, before: History | None = None, drawn: int | None = None
     ) -> dict[str, Any]:
-        """The sheet for the page, as `history_record`, the progress, and the notes of a reviewer to this annotator.
+        """JSON for the page: the sheet as `history_record`, the progress, and reviewers' notes to this annotator.
 
-        `hint` of each person: whether the network's guess is shown.
+        Each person of the sheet has `hint`: whether the annotator sees the network's guess.
         """
-        tasks, who = self.tasks(message), self.annotator(message)
+        tasks, annotator = self.tasks(message), self.annotator(message)
         sheet = history_record(self.history(message, name), before, drawn)
         for number, person in sheet["people"].items():
-            person["hint"] = hint_shown(tasks, name, who, number)
+            person["hint"] = has_hint(tasks, name, annotator, number)
         notes = [
             {"reviewer": reviewer, "person": person, "note": note.note}
-            for reviewer, person, note in open_notes(tasks, name, who)
+            for reviewer, person, note in open_notes(tasks, name, annotator)
         ]
         return {"sheet": sheet, "progress": self.progress(message), "notes": notes}
 
     def progress(self, message: Message) -> dict[str, int]:
-        """Number of this run's images, and of those that are finished, or reviewed."""
+        """Numbers of this run's images, and of the finished ones; for a reviewer of the reviewed ones."""
         if message.get("review") is True:
-            gold = {one.name for one in self.journal.tasks.images if one.gold}
-            reviewed = sum(reviewed_sheet(self.journal.tasks, name) is not None for name in self.shown)
-            return {"images": len(self.shown.keys() - gold), "finished": reviewed}
-        return {"images": len(self.shown), "finished": self.finished()}
+            gold = {image.name for image in self.journal.tasks.images if image.gold}
+            reviewed = sum(reviewed_sheet(self.journal.tasks, name) is not None for name in self.page_names)
+            return {"images": len(self.page_names.keys() - gold), "finished": reviewed}
+        return {"images": len(self.page_names), "finished": self.finished()}
 
     def finished(self) -> int:
-        """Number of this run's images that as many annotators have finished as are wanted.
+        """Number of this run's finished images (`is_finished`).
 
-        Only images on which something was done since the last call are looked at: long tasks have no slower clicks.
+        Images that nobody has changed since the last call are not counted again: clicks stay fast in long tasks.
         """
         tasks = self.journal.tasks
         reviews = {} if tasks.reviews is None else tasks.reviews.histories
-        for name in self.shown:
+        for name in self.page_names:
             work, review = tasks.histories.get(name), reviews.get(name)
             known = self._done.get(name)
             if known is None or known[0] is not work or known[1] is not review:
@@ -144,5 +147,5 @@ class Desk:
 
 
 def is_finished(tasks: TaskList, name: str) -> bool:
-    """Whether as many annotators have finished an image as are wanted, and nothing was sent back."""
+    """Whether enough annotators (`copies`) have finished an image, and no reviewer has sent a person back."""
     return len(list(finished_by(tasks, name))) >= tasks.copies and not open_notes(tasks, name)

@@ -1,4 +1,4 @@
-"""The images of a task list: image files, and every n-th frame of videos, which are written as images."""
+"""The images of a task list: image files, and frames of videos, which are written as images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from models.files.jpeg_image import jpeg_of
 from pipeline.stage import VIDEO_SUFFIXES, StageError
 from stages.annotations.image_folders import IMAGE_SUFFIXES, read_rgb
-from stages.studio.shown_images import JPEG_QUALITY
+from stages.studio.page_images import JPEG_QUALITY
 from stages.studio.studio_files import GivenImage
 from stages.studio.work.task_list import TaskImage
 from stages.video.decoding.frame_selection import FrameSelection
@@ -18,7 +18,7 @@ from stages.video.decoding.video_frames import VideoFrames
 
 
 def check_media(path: Path) -> None:
-    """Raises: StageError for a file that is neither image nor video."""
+    """Check the suffix of a file. Raises: StageError for one that is neither image nor video."""
     if path.suffix.lower() not in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES):
         raise StageError("this is neither image nor video", str(path), "name images, videos, or folders of them")
 
@@ -26,12 +26,13 @@ def check_media(path: Path) -> None:
 def given_images(paths: Sequence[Path], frames: Path, every: int) -> list[GivenImage]:
     """The images of a task list, in the order of the files.
 
-    An image is named by its file name, or by its path where two files share a name; a frame by its folder, which has
-    the name of the video, and its number in the video: `film.mp4.every25/000050.jpg`.
+    The name of an image is its file name, or its path where two files have the same name. The name of a frame is its
+    folder, named after the video, and its number in the video: `film.mp4.every25/000050.jpg`.
 
     Args:
+        paths: of images and videos.
         frames: folder in which the frames of videos are written.
-        every: every n-th frame of a video is taken.
+        every: every n-th frame of a video is used.
 
     Raises: StageError for an image or a video that cannot be read, and a folder that cannot be written.
     """
@@ -41,25 +42,25 @@ def given_images(paths: Sequence[Path], frames: Path, every: int) -> list[GivenI
         name = path.name if count[path.name] == 1 else path.as_posix()
         if path.suffix.lower() in VIDEO_SUFFIXES:
             folder = f"{name.strip('/').replace('/', '_')}.every{every}"
-            files = [(f"{folder}/{one.name}", one) for one in written_frames(path, frames / folder, every)]
+            files = [(f"{folder}/{frame.name}", frame) for frame in written_frames(path, frames / folder, every)]
         else:
             files = [(name, path)]
-        for one, file in files:
+        for image_name, file in files:
             height, width = read_rgb(file).shape[:2]
-            found.append(GivenImage(path=file, task=TaskImage(name=one, height=height, width=width)))
+            found.append(GivenImage(path=file, task=TaskImage(name=image_name, height=height, width=width)))
     return found
 
 
 def written_frames(video: Path, folder: Path, every: int) -> list[Path]:
-    """Every n-th frame of a video as JPEG in a folder, named by its number in the video.
+    """Write every n-th frame of a video as JPEG to a folder; file names are numbers of frames. Returns the files.
 
-    The folder is made whole or not at all; one that exists is used as it is. Raises: StageError.
+    The folder is made whole or not at all; an existing folder is not changed. Raises: StageError.
     """
     if not folder.is_dir():
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=folder.parent) as kept:
-                draft = Path(kept) / "frames"
+            with TemporaryDirectory(dir=folder.parent) as temporary:
+                draft = Path(temporary) / "frames"
                 draft.mkdir()
                 for number, jpeg in _jpegs(video, every):
                     (draft / f"{number:06d}.jpg").write_bytes(jpeg)

@@ -1,4 +1,4 @@
-"""Annotations of a COCO or DensePose-COCO file with which annotators go on."""
+"""Annotations of a COCO or DensePose-COCO file with which annotators begin."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from stages.studio.work.part_map import PixelMask
 from stages.studio.work.task_list import TaskImage
 
 DENSEPOSE = "densepose"
-"""The body of DensePose-COCO, in `annotate.body` and in a file's `info.body`."""
+"""Name of DensePose-COCO's body, in `annotate.body` and in a file's `info.body`."""
 
 
 def given_path(output: Path) -> Path:
@@ -50,34 +50,36 @@ def given_path(output: Path) -> Path:
 def with_given_people(
     images: Sequence[GivenImage], annotations: str, output: Path, *, points: bool, body: str = ""
 ) -> list[GivenImage]:
-    """The images, each with the people of the file that annotators find in it.
+    """The images, each with the people of the annotation file with which annotators begin.
 
-    The file is copied beside the result at the first start, so that later runs go on with the same.
+    The file is copied beside the result at the first start, so that later runs use the same file.
 
     Args:
-        annotations: the file; empty: that of the first start, if there was one.
-        points: whether surface points are taken.
-        body: on which body the points are: empty = on the open body; else as `conversion_of`.
+        images: of the task.
+        annotations: the file; empty: the copy of the first start, if there is one.
+        output: the result.
+        points: whether surface points are used.
+        body: empty: points are on the open body; else as in `conversion_of`.
 
-    Raises: StageError for another file than at the first start, points on another body, other sizes of images, and no
-        image of the file among those given.
+    Raises: StageError for another file than at the first start, points on another body, other sizes of images, and a
+        file without any of the images.
     """
-    kept = given_path(output)
+    copy = given_path(output)
     if annotations:
-        _keep(Path(annotations), kept)
-    if not kept.exists():
+        _keep_copy(Path(annotations), copy)
+    if not copy.exists():
         return list(images)
-    known = read_people(kept, unfinished=True)
+    known = read_people(copy, unfinished=True)
     read = known
     if points:
-        known = _on_open_body(known, annotations or str(kept), body, kept.with_suffix(".converted.json"))
-    document = read_document(kept)
-    row_of = {one["id"]: row for row, one in enumerate(document["images"])}
+        known = _on_open_body(known, annotations or str(copy), body, copy.with_suffix(".converted.json"))
+    document = read_document(copy)
+    row_of = {image["id"]: row for row, image in enumerate(document["images"])}
     people: dict[int, list[GivenPerson]] = {}
-    for row, before, person in zip(person_rows(document, kept), read.people, known.people, strict=True):
-        taken = person if points else replace(person, points=None)
-        one = GivenPerson(row=row, person=taken, moved=before.points is not None and taken.points is not before.points)
-        people.setdefault(row_of[person.image], []).append(one)
+    for row, before, person in zip(person_rows(document, copy), read.people, known.people, strict=True):
+        used = person if points else replace(person, points=None)
+        moved = before.points is not None and used.points is not before.points
+        people.setdefault(row_of[person.image], []).append(GivenPerson(row=row, person=used, moved=moved))
     found, rows = [], {}
     for given in images:
         image = image_named(read.images, given.task.name)
@@ -86,42 +88,42 @@ def with_given_people(
             continue
         _check_size(image, given.task)
         rows[given.task.name] = row_of[image.id]
-        mine = [one.person for one in people.get(row_of[image.id], ())]
-        found.append(replace(given, start=started(mine, given.task)) if mine else given)
+        in_image = [given_person.person for given_person in people.get(row_of[image.id], ())]
+        found.append(replace(given, start=started(in_image, given.task)) if in_image else given)
     if not any(row in people for row in rows.values()):
-        raise StageError("names none of the given images", annotations or str(kept), "give the images of this file")
-    file = GivenFile(document=document, people=people, rows=rows, **_category(document, kept))
-    return [replace(one, file=file) for one in found]
+        raise StageError("names none of the given images", annotations or str(copy), "give the images of this file")
+    file = GivenFile(document=document, people=people, rows=rows, **_category(document, copy))
+    return [replace(given, file=file) for given in found]
 
 
 def image_named(images: Sequence[AnnotatedImage], name: str) -> AnnotatedImage | None:
-    """The image of a file that has the name of an image of the task; of several with this file name the one whose path
-    fits. None without one.
+    """The image of a file that has the file name of a task's image; of several, the one whose path agrees.
 
-    Raises: StageError where it is not clear which.
+    None where the file has no such image. Raises: StageError where several images remain.
     """
     parts = PurePosixPath(name).parts
-    found = [(one, PurePosixPath(one.file_name.replace("\\", "/")).parts) for one in images]
-    found = [(one, theirs) for one, theirs in found if theirs[-1:] == parts[-1:]]
+    found = [(image, PurePosixPath(image.file_name.replace("\\", "/")).parts) for image in images]
+    found = [(image, image_parts) for image, image_parts in found if image_parts[-1:] == parts[-1:]]
     if len(found) > 1:
-        found = [(one, theirs) for one, theirs in found if _fits(parts, theirs)]
+        found = [(image, image_parts) for image, image_parts in found if _is_end(parts, image_parts)]
         if len(found) != 1:
             what = "several images of the annotations have this file name"
             raise StageError(what, name, "name the images by the paths that the file has")
     return found[0][0] if found else None
 
 
-def _fits(parts: Sequence[str], others: Sequence[str]) -> bool:
+def _is_end(parts: Sequence[str], others: Sequence[str]) -> bool:
     """Whether one path is the end of the other."""
     count = min(len(parts), len(others))
     return parts[-count:] == others[-count:]
 
 
 def _category(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """The category of new people, and the keypoints that it names."""
+    """The fields `category` and `keypoints` of `GivenFile`; none where the file has no category of people."""
     categories = people_categories(document, path)
     listed = document.get("categories") or []
-    ids = [one["id"] for one in listed if isinstance(one, Mapping) and is_person(one.get("name")) and "id" in one]
+    named = [entry for entry in listed if isinstance(entry, Mapping) and is_person(entry.get("name"))]
+    ids = [entry["id"] for entry in named if "id" in entry]
     if not ids:
         return {}
     return {"category": ids[0], "keypoints": categories.keypoints.get(id_text(ids[0]))}
@@ -133,38 +135,39 @@ def _check_size(image: AnnotatedImage, task: TaskImage) -> None:
         raise StageError(what, task.name, "give the images for which the file was made")
 
 
-def _keep(source: Path, kept: Path) -> None:
+def _keep_copy(source: Path, copy: Path) -> None:
+    """Copy the annotation file beside the result. Raises: StageError where the copy has other content."""
     try:
         content = source.read_bytes()
     except OSError as error:
         raise StageError("the annotations are missing", str(source), "name a COCO or DensePose-COCO file") from error
-    if kept.exists():
-        if kept.read_bytes() != content:
+    if copy.exists():
+        if copy.read_bytes() != content:
             what = "the work began with other annotations"
-            raise StageError(what, str(kept), "write to another file with -o, or leave annotate.annotations out")
+            raise StageError(what, str(copy), "write to another file with -o, or leave annotate.annotations out")
         return
     read_people(source, unfinished=True)
     try:
-        with atomic_write(kept) as draft:
+        with atomic_write(copy) as draft:
             draft.write_bytes(content)
     except OSError as error:
         what = f"the annotations cannot be copied ({error.strerror or error})"
-        raise StageError(what, str(kept), "name another file with -o") from error
+        raise StageError(what, str(copy), "name another file with -o") from error
 
 
 def conversion_of(body: str) -> Conversion:
-    """The conversion of points on another body.
+    """The conversion of points on another body to the open body.
 
     Args:
-        body: `densepose`: a point keeps its chart, U and V; or a folder with DensePose's `UV_Processed.mat`.
+        body: `densepose`: points keep their chart, U and V; else a folder with DensePose's `UV_Processed.mat`.
 
     Raises: ModelError for a file that is missing or damaged.
     """
     return conversion_to_open_body(None if body == DENSEPOSE else user_path(body))
 
 
-def _on_open_body(known: DenseSet, where: str, body: str, kept: Path) -> DenseSet:
-    """The set with its points on the open body. What was converted is kept for later runs, which need no `body`.
+def _on_open_body(known: DenseSet, where: str, body: str, converted: Path) -> DenseSet:
+    """The set with its points on the open body. The file `converted` keeps it for later runs, which need no `body`.
 
     Raises: StageError, ModelError.
     """
@@ -174,9 +177,9 @@ def _on_open_body(known: DenseSet, where: str, body: str, kept: Path) -> DenseSe
         return known
     if named not in (None, DENSEPOSE):
         what = f"its points are on {named}, not on the {BODY}"
-        raise StageError(what, where, "set annotate.points to false: all but the points is taken")
-    if kept.exists():
-        return read_people(kept, unfinished=True)
+        raise StageError(what, where, "set annotate.points to false: the points are left out")
+    if converted.exists():
+        return read_people(converted, unfinished=True)
     if not body:
         what = f"its points are on the body of DensePose-COCO, not on the {BODY}"
         remedy = "set annotate.body to densepose to convert them, or annotate.points to false to leave them out"
@@ -190,26 +193,26 @@ def _on_open_body(known: DenseSet, where: str, body: str, kept: Path) -> DenseSe
         for person in known.people
     )
     info = {**(info if isinstance(info, dict) else {}), "body": BODY}
-    # Keypoints are in COCO's order by now, whatever the file's own category says.
+    # `read_people` has put the keypoints into COCO's order, so the category must be COCO's.
     found = replace(known, people=people, rest={**known.rest, "info": info, "categories": [CATEGORY]})
-    write_dense_set(kept, found)
+    write_dense_set(converted, found)
     return found
 
 
 def _converted(points: AnnotatedPoints, convert: Conversion) -> AnnotatedPoints:
     chart_M, u_M, v_M = convert(points.chart_M, points.u_M, points.v_M)
-    u_M, v_M = (np.clip(one, 0, 1).astype(np.float64) for one in (u_M, v_M))
+    u_M, v_M = (np.clip(value_M, 0, 1).astype(np.float64) for value_M in (u_M, v_M))
     return replace(points, chart_M=chart_M.astype(np.int64), u_M=u_M, v_M=v_M)
 
 
 def started(people: Sequence[AnnotatedPerson], image: TaskImage) -> Start:
-    """What an annotator finds in an image: the people of a file, numbered from 1."""
-    actions = [action for number, one in enumerate(people, start=1) for action in person_actions(number, one, image)]
-    return Start(actions=tuple(actions))
+    """The sheet with which annotators of an image begin: the people of a file, numbered from 1."""
+    made = (person_actions(number, person, image) for number, person in enumerate(people, start=1))
+    return Start(actions=tuple(action for actions in made for action in actions))
 
 
 def person_actions(number: int, person: AnnotatedPerson, image: TaskImage) -> Iterator[Action]:
-    """The actions that make a person of a file."""
+    """The actions that make a person of a file on a sheet."""
     x, y, width, height = person.box_4
     x0, y0 = float(np.clip(x, 0, image.width - 1)), float(np.clip(y, 0, image.height - 1))
     x1, y1 = float(np.clip(x + width, x0 + 1, image.width)), float(np.clip(y + height, y0 + 1, image.height))
@@ -235,7 +238,7 @@ def person_actions(number: int, person: AnnotatedPerson, image: TaskImage) -> It
 
 
 def _painted_parts(number: int, person: AnnotatedPerson, image: TaskImage) -> Iterator[Action]:
-    """Part masks, whose cells lie over the box, as pixels of the image."""
+    """The actions that paint part masks, whose grid spans the box, on pixels of the image."""
     assert person.part_masks is not None
     x, y, width, height = person.box_4
     columns, rows = (np.arange(int(np.floor(low)), int(np.ceil(low + size))) for low, size in ((x, width), (y, height)))
@@ -255,7 +258,7 @@ def _tight(whole_HW: U8) -> PixelMask:
 
 
 def _answers(number: int, person: AnnotatedPerson, image: TaskImage) -> Iterator[Action]:
-    """The annotated points as asked and answered."""
+    """The actions that ask for the annotated points, and answer them."""
     points = person.points
     assert points is not None
     x, y, width, height = person.box_4
@@ -263,11 +266,11 @@ def _answers(number: int, person: AnnotatedPerson, image: TaskImage) -> Iterator
     row_M = np.clip(points.y_M * height / POINT_RANGE + y, 0, image.height - 1).astype(int)
     part_M = COARSE_OF_CHART[points.chart_M]
     for part in np.unique(part_M).tolist():
-        mine = np.flatnonzero(part_M == part)
-        pixels = tuple(zip(column_M[mine].tolist(), row_M[mine].tolist(), strict=True))
+        index_K = np.flatnonzero(part_M == part)
+        pixels = tuple(zip(column_M[index_K].tolist(), row_M[index_K].tolist(), strict=True))
         yield Ask(person=number, part=int(part), pixels=pixels)
-        for index, one in enumerate(mine.tolist()):
+        for index, row in enumerate(index_K.tolist()):
             yield Answer(
-                person=number, part=int(part), number=index, verdict="surface", chart=int(points.chart_M[one]),
-                u=float(points.u_M[one]), v=float(points.v_M[one]),
+                person=number, part=int(part), number=index, verdict="surface", chart=int(points.chart_M[row]),
+                u=float(points.u_M[row]), v=float(points.v_M[row]),
             )

@@ -1,4 +1,4 @@
-"""Hidden gold items: people of the synthetic world, whose truth is known, among the images of a task list."""
+"""Gold items: images of the synthetic world, whose truth is known, hidden in a task list to measure annotators."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ from stages.studio.synthetic_task import SyntheticTask, asked_people
 from stages.studio.work.task_list import TaskImage
 from stages.studio.written_images import write_png
 
-MOST_GOLD = 0.5
-"""Largest share of hidden images."""
+MAX_GOLD_SHARE = 0.5
+"""Largest share of gold items in a task list."""
 
 
 def gold_folder(output: Path) -> Path:
-    """The folder of hidden images and their truth: `people.gold` beside `people.json`."""
+    """The folder of gold items and their truth: `people.gold` beside `people.json`."""
     return output.with_name(f"{output.stem}.gold")
 
 
 def with_gold(images: Sequence[GivenImage], share: float, task: SyntheticTask, output: Path) -> list[GivenImage]:
-    """The images in their order, with hidden ones spread at random places among them.
+    """The images in their order, with gold items at random positions between them.
 
-    Hidden images are drawn once. Those that are there stay on the list, whatever the share is later.
+    Gold items are rendered once. Existing ones stay on the list, also where a later share is smaller.
 
     Args:
-        share: hidden images of all; at least one where it is not 0.
+        images: of the task.
+        share: of gold items in the list; at least one item unless it is 0.
         task: its world, seed, height and width are used.
+        output: the result.
 
-    Raises: StageError for hidden images that cannot be written or read.
+    Raises: StageError for gold items that cannot be written or read.
     """
     folder = gold_folder(output)
     wanted = max(1, round(share / (1 - share) * len(images))) if share else 0
@@ -49,16 +51,16 @@ def with_gold(images: Sequence[GivenImage], share: float, task: SyntheticTask, o
 def spread(
     images: Sequence[GivenImage], hidden: Sequence[GivenImage], rng: np.random.Generator
 ) -> list[GivenImage]:
-    """Hidden ones among the others, each at a random place of its own stretch of the list."""
+    """One list of all: it is divided into equal sections, and each has a hidden image at a random position."""
     total = len(images) + len(hidden)
     edges = np.linspace(0, total, len(hidden) + 1).round().astype(int).tolist()
-    places = {int(rng.integers(low, high)) for low, high in pairwise(edges)}
-    shown, kept = iter(images), iter(hidden)
-    return [next(kept) if place in places else next(shown) for place in range(total)]
+    positions = {int(rng.integers(low, high)) for low, high in pairwise(edges)}
+    others, golds = iter(images), iter(hidden)
+    return [next(golds) if position in positions else next(others) for position in range(total)]
 
 
 def gold_truth(folder: Path, name: str) -> tuple[Int, Float]:
-    """The truth of a hidden image: charts (H, W), 1..24 and 0 for the background, and U and V (2, H, W).
+    """The truth of a gold item: charts (H, W), 1 to 24, background 0, int64; U and V (2, H, W), float64.
 
     Raises: StageError for a missing or damaged file.
     """
@@ -78,7 +80,7 @@ def _truth_file(folder: Path, number: int) -> Path:
 
 
 def _draw(folder: Path, known: int, wanted: int, task: SyntheticTask) -> None:
-    """Draw the hidden images that are not there yet; the truth is written last. Raises: StageError."""
+    """Render the missing gold items; the truth is written last, as it marks an item as complete. Raises: StageError."""
     for number, (scene, _, _) in zip(range(1, wanted + 1), asked_people(task, wanted), strict=True):
         if number <= known:
             continue

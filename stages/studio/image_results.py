@@ -1,4 +1,4 @@
-"""What the result has of an image: whose sheet, or whose review, and how far it is."""
+"""The result of an image: the sheet of one annotator, or the review, and whether it is finished."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from stages.studio.work.sheet import AskedPoint, PersonWork, WorkAmount, WorkShe
 from stages.studio.work.task_list import History, TaskList, reviewed_sheet
 
 KINDS_LEFT_OUT = ("not_person",)
+"""Boxes of these kinds are not in the result."""
 ResultState = Literal["untouched", "open", "finished", "skipped"]
 
 
@@ -18,10 +19,10 @@ class ResultPerson:
     """A person of the result.
 
     Attributes:
-        number: the person's number on the annotator's sheet; 0 where a reviewer added the person.
-        work: what stands of the person.
-        start: the person as the annotator found them; None for a new one.
-        about: the result's `dp_annotation`.
+        number: of the person on the annotator's sheet; 0 for a person that a reviewer added.
+        work: the final annotation.
+        start: the annotation with which the annotator began; None for a new person.
+        about: the record's `dp_annotation`: annotator, times, review.
     """
 
     number: int
@@ -32,7 +33,7 @@ class ResultPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageResult:
-    """What the result has of an image. `untouched`: nobody has done anything to it."""
+    """The people of an image. State `untouched`: no annotator has changed anything."""
 
     state: ResultState
     people: tuple[ResultPerson, ...] = ()
@@ -40,31 +41,35 @@ class ImageResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """The work of an annotator on an image that is in no file."""
+    """Work of an annotator that no result file has, because enough others annotated the image."""
 
     image: str
-    who: str
+    annotator: str
     amount: WorkAmount = field(default_factory=lambda: WorkAmount(0, 0, 0, 0))
 
     def __str__(self) -> str:
-        return f"not in the file: {self.image}, {self.who}: {self.amount}"
+        return f"not in the file: {self.image}, {self.annotator}: {self.amount}"
 
 
 def image_result(tasks: TaskList, image: str, rank: int) -> ImageResult:
-    """The result of one rank of annotators; a finished review takes the place of the first rank."""
+    """The result of an image by one rank of annotators.
+
+    Args:
+        rank: index in `ranked_sheets`; a finished review replaces rank 0.
+    """
     review = reviewed_sheet(tasks, image) if rank == 0 else None
     if review is not None:
         return ImageResult(state="finished", people=tuple(_reviewed_people(tasks, image, *review)))
     ranked = ranked_sheets(tasks, image)[rank : rank + 1]
     if not ranked:
         return ImageResult(state="untouched")
-    who, sheet = ranked[0]
-    history = tasks.history(image, who)
+    annotator, sheet = ranked[0]
+    history = tasks.history(image, annotator)
     if sheet.status == "open" and not history.begun:
         return ImageResult(state="untouched")
     found = history.past[0].people
     people = (
-        ResultPerson(number=number, work=work, start=found.get(number), about=_origin_fields(work, who, sheet))
+        ResultPerson(number=number, work=work, start=found.get(number), about=_origin_fields(work, annotator, sheet))
         for number, work in _people_of(sheet)
     )
     return ImageResult(state=sheet.status, people=tuple(people))
@@ -73,47 +78,47 @@ def image_result(tasks: TaskList, image: str, rank: int) -> ImageResult:
 def _reviewed_people(tasks: TaskList, image: str, reviewer: str, history: History) -> Iterator[ResultPerson]:
     """The people of a finished review."""
     for _, work in _people_of(history.sheet):
-        who, number = work.sources[0] if work.sources else (reviewer, 0)
-        theirs = tasks.history(image, who)
-        spent = theirs.sheet.people.get(number, work)
+        annotator, number = work.sources[0] if work.sources else (reviewer, 0)
+        annotated = tasks.history(image, annotator)
+        spent = annotated.sheet.people.get(number, work)
         names = "+".join(name for name, _ in work.sources) or reviewer
         about = {
             **_origin_fields(work, names, history.sheet), "seconds": round(spent.seconds, 3),
             "at": round(spent.last_at, 3), "review": _review_fields(work, reviewer, history.sheet),
         }
-        yield ResultPerson(number=number, work=work, start=theirs.past[0].people.get(number), about=about)
+        yield ResultPerson(number=number, work=work, start=annotated.past[0].people.get(number), about=about)
 
 
 def _review_fields(work: PersonWork, reviewer: str, sheet: WorkSheet) -> dict[str, Any]:
-    """Who reviewed the person, and what became of it."""
-    own = [item for item, choice in work.decided.items() if not choice]
-    outcome = "corrected" if own else "decided" if work.decided else "accepted"
+    """The field `review` of a record: reviewer, time, and outcome."""
+    corrected = [item for item, choice in work.decided.items() if not choice]
+    outcome = "corrected" if corrected else "decided" if work.decided else "accepted"
     return {
         "reviewer": reviewer, "at": round(sheet.finished_at or 0.0, 3), "seconds": round(work.seconds, 3),
         "outcome": outcome if work.sources else "added", "decided": dict(work.decided),
-        "sent_back": [{"annotator": one.annotator, "note": one.note, "at": one.at} for one in work.notes],
+        "sent_back": [{"annotator": note.annotator, "note": note.note, "at": note.at} for note in work.notes],
     }
 
 
-def _origin_fields(work: PersonWork, who: str, sheet: WorkSheet) -> dict[str, Any]:
-    """Who annotated the person, when, in how many seconds, and with what help."""
-    answers = [one.answer for one in points_in_order(work) if one.answer]
-    verdicts = [one.answer.verdict if one.answer else "open" for one in points_in_order(work)]
+def _origin_fields(work: PersonWork, annotator: str, sheet: WorkSheet) -> dict[str, Any]:
+    """The fields of `dp_annotation`: annotator, time, seconds of work, and use of the network's proposals."""
+    answers = [point.answer for point in points_in_order(work) if point.answer]
+    verdicts = [point.answer.verdict if point.answer else "open" for point in points_in_order(work)]
     return {
-        "annotator": who, "at": round(work.last_at, 3), "seconds": round(work.seconds, 3), "hints": work.hints,
+        "annotator": annotator, "at": round(work.last_at, 3), "seconds": round(work.seconds, 3), "hints": work.hints,
         "finished": sheet.status == "finished", "kind": work.kind, "proposed": sorted(work.proposed),
-        "proposed_points": sum(one.origin == "proposed" for one in answers),
+        "proposed_points": sum(answer.origin == "proposed" for answer in answers),
         "hidden": verdicts.count("hidden"), "skipped": verdicts.count("skipped"), "open": verdicts.count("open"),
     }
 
 
 def points_in_order(work: PersonWork) -> Iterator[AskedPoint]:
     """The asked points of a person, part by part."""
-    return (one for _, points in sorted(work.asked.items()) for one in points)
+    return (point for _, points in sorted(work.asked.items()) for point in points)
 
 
 def _people_of(sheet: WorkSheet) -> Iterator[tuple[int, PersonWork]]:
-    """People with their numbers."""
+    """The people of the result with their numbers."""
     if sheet.status == "skipped":
         return iter(())
     return ((key, work) for key, work in sorted(sheet.people.items()) if work.kind not in KINDS_LEFT_OUT)
@@ -122,30 +127,30 @@ def _people_of(sheet: WorkSheet) -> Iterator[tuple[int, PersonWork]]:
 def ranked_sheets(tasks: TaskList, image: str) -> list[tuple[str, WorkSheet]]:
     """Annotators with their sheets of an image: finished ones by time, then open ones, the latest first.
 
-    Where there are more sheets than places, less work never replaces more: an open sheet comes before a finished one
-    that has less than it.
+    Where an image has more sheets than `copies`, an open sheet comes before a finished one with less work, so that
+    less work never replaces more.
     """
-    sheets = [(who, one.sheet) for who, one in tasks.of_image(image).items()]
-    finished = [(who, one) for who, one in sheets if one.finished_at is not None]
-    unfinished = [(who, one) for who, one in sheets if one.finished_at is None and one.people]
+    sheets = [(annotator, history.sheet) for annotator, history in tasks.of_image(image).items()]
+    finished = [(annotator, sheet) for annotator, sheet in sheets if sheet.finished_at is not None]
+    unfinished = [(annotator, sheet) for annotator, sheet in sheets if sheet.finished_at is None and sheet.people]
     finished.sort(key=lambda pair: (pair[1].finished_at, pair[0]))
     unfinished.sort(key=lambda pair: (-pair[1].last_at, pair[0]))
     if len(finished) + len(unfinished) <= tasks.copies:
         return finished + unfinished
-    for one in list(unfinished):
-        amount = amount_of(one[1])
-        at = next((k for k, (_, done) in enumerate(finished) if amount_of(done).is_less(amount)), None)
-        if at is not None:
-            finished.insert(at, one)
-            unfinished.remove(one)
+    for candidate in list(unfinished):
+        amount = amount_of(candidate[1])
+        row = next((k for k, (_, done) in enumerate(finished) if amount_of(done).is_less(amount)), None)
+        if row is not None:
+            finished.insert(row, candidate)
+            unfinished.remove(candidate)
     return finished + unfinished
 
 
 def left_out(tasks: TaskList) -> list[LeftOut]:
-    """The work of the journal that is in no file: of more annotators than an image has places."""
+    """The work that no result file has: of further annotators, where an image has more than `copies`."""
     found = []
     for image in tasks.images:
-        for who, sheet in () if image.gold else ranked_sheets(tasks, image.name)[tasks.copies :]:
-            if tasks.history(image.name, who).begun:
-                found.append(LeftOut(image=image.name, who=who, amount=amount_of(sheet)))
+        for annotator, sheet in () if image.gold else ranked_sheets(tasks, image.name)[tasks.copies :]:
+            if tasks.history(image.name, annotator).begun:
+                found.append(LeftOut(image=image.name, annotator=annotator, amount=amount_of(sheet)))
     return found

@@ -1,4 +1,4 @@
-"""Records of several journals of one task as those of one: nothing is lost, and where two go apart it is said."""
+"""Merges the records of several journals of one task. All work is kept; conflicts are listed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Key = tuple[str, str, bool]
 
 @dataclass(slots=True)
 class MergedTask:
-    """Records of several journals as those of one.
+    """The merged records of several journals.
 
     Attributes:
         lists: the records that describe the task list.
-        entries: what was done, by image, annotator and review; each in its order.
-        conflicts: a sentence for each image on which one annotator's work goes apart between files.
+        entries: the annotators' actions, by image, annotator and review; each in its order.
+        conflicts: a sentence for each image on which two journals have different work of the same annotator.
     """
 
     lists: list[Record] = field(default_factory=list)
@@ -33,10 +33,10 @@ class MergedTask:
     def add(self, records: Sequence[str], source: str) -> None:
         """Add the records of a journal.
 
-        Work that goes on from what is known takes its place. Work that goes apart from it is kept under another name,
-        such as `ann (2)`.
+        Work that continues known work replaces it. Other work of the same annotator is kept under another name, such
+        as `ann (2)`.
 
-        `source`: names the journal in conflicts. Raises: StageError for a damaged record.
+        `source`: name of the journal in conflicts. Raises: StageError for a damaged record.
         """
         entries: dict[Key, list[Record]] = {}
         for number, text in enumerate(records, start=1):
@@ -49,26 +49,27 @@ class MergedTask:
             except (ValueError, KeyError, TypeError) as error:
                 raise StageError(f"record {number} is damaged ({error})", source, "restore a copy of it") from error
         renamed: dict[tuple[str, str], str] = {}
-        for (image, who, review), mine in sorted(entries.items(), key=lambda one: one[0][2]):  # reviews last
+        for (image, annotator, review), steps in sorted(entries.items(), key=lambda entry: entry[0][2]):  # reviews last
             if review:
-                mine = [_with_names(record, image, renamed) for record in mine]
-            known = self.entries.get((image, who, review), [])
-            shorter = min(len(known), len(mine))
-            if known[:shorter] == mine[:shorter] or not (_is_begun(known) and _is_begun(mine)):
-                self.entries[image, who, review] = max(known, mine, key=lambda one: (_is_begun(one), len(one)))
+                steps = [_with_names(record, image, renamed) for record in steps]
+            known = self.entries.get((image, annotator, review), [])
+            shorter = min(len(known), len(steps))
+            if known[:shorter] == steps[:shorter] or not (_is_begun(known) and _is_begun(steps)):
+                longer = max(known, steps, key=lambda entries: (_is_begun(entries), len(entries)))
+                self.entries[image, annotator, review] = longer
                 continue
-            name = self._free_name(image, who, review)
-            renamed[image, who] = name
-            self.entries[image, name, review] = [{**record, "who": name} for record in mine]
-            same = next(k for k in range(shorter) if known[k] != mine[k])
+            name = self._free_name(image, annotator, review)
+            renamed[image, annotator] = name
+            self.entries[image, name, review] = [{**record, "who": name} for record in steps]
+            same = next(k for k in range(shorter) if known[k] != steps[k])
             kind = "the review" if review else "the work"
             self.conflicts.append(
-                f"{image}: {kind} of {who} goes apart after {same} steps; that of {source} is kept as {name}"
+                f"{image}: {kind} of {annotator} goes apart after {same} steps; that of {source} is kept as {name}"
             )
 
     def records(self) -> Iterator[str]:
-        """The records of the merged journal: the task lists, then all that was done, by time."""
-        done = [record for mine in self.entries.values() for record in mine]
+        """The records of the merged journal: the task lists, then all actions by time."""
+        done = [record for steps in self.entries.values() for record in steps]
         done.sort(key=lambda record: float(record["at"]))
         for record in (*self.lists, *done):
             yield json.dumps(record, allow_nan=False, separators=(",", ":"))
@@ -76,37 +77,37 @@ class MergedTask:
     def copies(self) -> int:
         """The largest number of annotators of an image."""
         count: dict[str, int] = {}
-        for (image, _, review), mine in self.entries.items():
-            count[image] = count.get(image, 0) + (_is_begun(mine) and not review)
+        for (image, _, review), steps in self.entries.items():
+            count[image] = count.get(image, 0) + (_is_begun(steps) and not review)
         return max([1, *count.values()])
 
-    def _free_name(self, image: str, who: str, review: bool) -> str:
+    def _free_name(self, image: str, annotator: str, review: bool) -> str:
         number = 2
-        while (image, f"{who[: MAX_NAME - 5]} ({number})", review) in self.entries:
+        while (image, f"{annotator[: MAX_NAME - 5]} ({number})", review) in self.entries:
             number += 1
-        return f"{who[: MAX_NAME - 5]} ({number})"
+        return f"{annotator[: MAX_NAME - 5]} ({number})"
 
 
 def key_of(record: Mapping[str, Any]) -> Key:
-    """Whose work a record is. Raises: KeyError for none."""
+    """Image, annotator and review of a record. Raises: KeyError for a record without them."""
     return str(record["image"]), str(record["who"]), record.get("review") is True
 
 
 def _is_begun(records: Sequence[Record]) -> bool:
-    """Whether there is more than what an annotator finds in the image."""
-    return any(isinstance(one["action"], str) or "do" in one["action"] for one in records)
+    """Whether an annotator did more than open the image."""
+    return any(isinstance(record["action"], str) or "do" in record["action"] for record in records)
 
 
 def _with_names(record: Record, image: str, renamed: Mapping[tuple[str, str], str]) -> Record:
-    """A reviewer's record with other names of annotators."""
+    """A reviewer's record with the new names of renamed annotators."""
 
     def changed(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
-            return {name: changed(one, name) for name, one in value.items()}
+            return {name: changed(entry, name) for name, entry in value.items()}
         if isinstance(value, list) and key == "people":
             return [[renamed.get((image, name), name), number] for name, number in value]
         if isinstance(value, list):
-            return [changed(one) for one in value]
+            return [changed(entry) for entry in value]
         if key in ("choice", "annotator") and isinstance(value, str):
             return renamed.get((image, value), value)
         return value

@@ -1,4 +1,4 @@
-"""Messages of the page about asked points: which are asked, their answers, the network's guess, and the preview."""
+"""Messages of the page about asked points: the choice of pixels, answers, the network's guess, and the preview."""
 
 from __future__ import annotations
 
@@ -9,37 +9,38 @@ from typing import Any, Protocol
 from models.body.charts import COARSE_OF_CHART
 from pipeline.stage import StageError
 from stages.studio.answer_preview import answer_preview
-from stages.studio.asked_pixels import others_pixels, pixels_to_ask
+from stages.studio.asked_pixels import pixels_of_others, pixels_to_ask
 from stages.studio.desk import Desk, Message
 from stages.studio.proposals import ProposedPerson, best_proposal
 from stages.studio.views.part_views import SIDE
-from stages.studio.views.view_clicks import SurfacePlace, clicked_place, views_of_place
+from stages.studio.views.view_clicks import ChartPoint, clicked_point, views_of_point
 from stages.studio.work.action_messages import action_of
-from stages.studio.work.actions import Answer, Ask, Change, Together
+from stages.studio.work.actions import Answer, Ask, Change, ChangeGroup
 from stages.studio.work.part_map import painted_parts
 from stages.studio.work.sheet import PersonWork
-from stages.studio.work.task_list import hint_shown
+from stages.studio.work.task_list import has_hint
 
 Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels."""
 
 
 class Proposed(Protocol):
-    """The network's people of an image by its name, or the one of a box of it."""
+    """Gives the people that the network finds in an image, or in a box of it."""
 
     def __call__(self, name: str, box_4: Box | None = None) -> list[ProposedPerson]:
-        """The best first."""
+        """The people of the named image, best score first."""
 
 
 class PointDesk:
-    """Answers messages about points. Not for several threads at once."""
+    """Answers messages about points. Used by one thread at a time."""
 
     def __init__(self, desk: Desk, proposed: Proposed) -> None:
-        """`proposed`: the network's people of an image by its name, or the one of a box of it."""
+        """`proposed`: gives the network's people."""
         self._desk, self._proposed = desk, proposed
         self._boxes: set[tuple[str, Box]] = set()
 
     def ask(self, message: Message) -> dict[str, Any]:
-        """Choose the pixels of a part that are asked: those of another annotator of the person, if there is one.
+        """Choose the pixels of a part for which the annotator is asked: those of another annotator, if there is one.
 
         Fields: `person`, `part`. Raises: StageError.
         """
@@ -50,10 +51,11 @@ class PointDesk:
         return self._desk.add(message, name, replace(wanted, pixels=pixels, auto=True))
 
     def click(self, message: Message) -> dict[str, Any]:
-        """Answer a point by a click on a view. Fields: those of the action `answer`, and `click`: x, y in the view;
-        `pixel`: x, y of the point that the annotator saw.
+        """Answer a point by a click on a view.
 
-        Raises: StageError for a click beside the part, and where another point has the number by now.
+        Fields: those of the action `answer`; `click`: x, y in the view; `pixel`: x, y of the point that the page shows.
+
+        Raises: StageError for a click beside the part, and where the number now belongs to another point.
         """
         name = self._desk.name(message)
         image = self._desk.image(name)
@@ -63,39 +65,39 @@ class PointDesk:
         if (pixel := message.get("pixel")) is not None:
             work = self._desk.person(message, name, wanted.person)
             points = () if work is None else work.asked.get(wanted.part, ())
-            if pixel not in [[one.x, one.y] for one in points[wanted.number : wanted.number + 1]]:
+            if pixel not in [[point.x, point.y] for point in points[wanted.number : wanted.number + 1]]:
                 raise StageError("other points are asked by now", "number", "click the point that blinks")
-        at = message.get("click")
-        if not isinstance(at, list) or len(at) != 2 or not all(type(one) in (int, float) for one in at):
-            raise StageError("is no place in a view", "click", "reload the page")
-        if wanted.part == 0 or not all(0 <= one <= SIDE for one in at):
+        click = message.get("click")
+        if not isinstance(click, list) or len(click) != 2 or not all(type(at) in (int, float) for at in click):
+            raise StageError("is no pixel of a view", "click", "reload the page")
+        if wanted.part == 0 or not all(0 <= at <= SIDE for at in click):
             raise StageError("is outside of the view", "click", "click on the part")
-        place = clicked_place(wanted.part, wanted.view, float(at[0]), float(at[1]))
-        if place is None:
-            raise StageError("there is nothing of the part", "click", "click on the part")
-        answer = replace(wanted, chart=place.chart, u=place.u, v=place.v)
+        point = clicked_point(wanted.part, wanted.view, float(click[0]), float(click[1]))
+        if point is None:
+            raise StageError("is beside the part", "click", "click on the part")
+        answer = replace(wanted, chart=point.chart, u=point.u, v=point.v)
         if self._desk.tasks(message).hints == "half":
             answer = replace(answer, guess=self._guessed(name, message, answer))
         return self._desk.add(message, name, answer)
 
     def guess(self, message: Message) -> dict[str, Any]:
-        """Where the network sees the asked points of a part, as places in the views. Fields: `person`, `part`.
+        """The network's guess for each asked point of a part, as pixels of the views. Fields: `person`, `part`.
 
-        A point that it sees on another part has none, and none has one where hints are not shown for this person.
+        A point that the network finds on another part has no pixels. Without hints for this person the list is empty.
 
         Raises: StageError, ModelError.
         """
         name, wanted, work = self._wanted_part(message)
-        if hint_shown(self._desk.tasks(message), name, self._desk.annotator(message), wanted.person) is False:
+        if has_hint(self._desk.tasks(message), name, self._desk.annotator(message), wanted.person) is False:
             return {"guesses": []}
         best = None if work is None else self._best(name, work)
         if work is None or best is None:
             return {"guesses": []}
-        places = [best.place_at(one.x, one.y) for one in work.asked.get(wanted.part, ())]
-        return {"guesses": [_views(wanted.part, place) for place in places]}
+        guesses = [best.point_at(asked.x, asked.y) for asked in work.asked.get(wanted.part, ())]
+        return {"guesses": [_views(wanted.part, guess) for guess in guesses]}
 
     def preview(self, message: Message) -> dict[str, Any]:
-        """The lines that the answers of a part draw on the image. Fields: `person`, `part`. Raises: StageError."""
+        """The preview of a part (`answer_preview`). Fields: `person`, `part`. Raises: StageError."""
         _, wanted, work = self._wanted_part(message)
         made = None if work is None else answer_preview(work, wanted.part)
         if made is None:
@@ -103,7 +105,7 @@ class PointDesk:
         return {"preview": {"box": made[0], "png": base64.b64encode(made[1]).decode("ascii")}}
 
     def propose_box(self, message: Message) -> dict[str, Any]:
-        """What the network sees in the box of a person, which somebody drew or corrected. Field: `person`.
+        """The network's proposal for a person inside their current box. Field: `person`.
 
         Raises: StageError, ModelError.
         """
@@ -113,56 +115,56 @@ class PointDesk:
         return {"person": found[0].record() if found else None}
 
     def look(self, message: Message) -> dict[str, Any]:
-        """Let the network look at a person before `propose_points`. Field: `person`. Raises: StageError, ModelError."""
+        """Run the network on a person, for `propose_points`. Field: `person`. Raises: StageError, ModelError."""
         name, work = self._wanted_person(message)
         self._best(name, work)
         return {}
 
     def propose_points(self, message: Message) -> dict[str, Any]:
-        """The network answers the points of a person that nobody has answered, in one step. Field: `person`.
+        """Answer the open points of a person by the network, in one step. Field: `person`.
 
-        Points of painted parts that nobody was asked about are chosen first.
+        Points are first chosen on painted parts that have none.
 
-        Raises: StageError where hints are not shown for this person, and where the network sees none of the points.
+        Raises: StageError where hints are not shown for this person, and where the network finds none of the points.
         """
         name, work = self._wanted_person(message)
-        number, who = int(message["person"]), self._desk.annotator(message)
-        if hint_shown(self._desk.tasks(message), name, who, number) is False:
+        number, annotator = int(message["person"]), self._desk.annotator(message)
+        if has_hint(self._desk.tasks(message), name, annotator, number) is False:
             raise StageError("the network's answers are not shown for this person", "person", "answer the points")
         best = self._best(name, work)
         changes: list[Change] = []
         for part in sorted(painted_parts(work.parts)):
-            points = [(one.x, one.y) for one in work.asked.get(part, ()) if one.answer is None]
-            numbers = [k for k, one in enumerate(work.asked.get(part, ())) if one.answer is None]
+            points = [(point.x, point.y) for point in work.asked.get(part, ()) if point.answer is None]
+            numbers = [k for k, point in enumerate(work.asked.get(part, ())) if point.answer is None]
             if part not in work.asked:
                 points = list(self._pixels(message, name, work, part))
                 numbers = list(range(len(points)))
                 changes.append(Ask(person=number, part=part, pixels=tuple(points)))
             for index, (x, y) in zip(numbers, points, strict=True):
-                place = None if best is None else _place_on(best, part, x, y)
-                if place is not None:
+                guess = None if best is None else _guess_on(best, part, x, y)
+                if guess is not None:
                     changes.append(Answer(
-                        person=number, part=part, number=index, verdict="surface", chart=place.chart, u=place.u,
-                        v=place.v, hint=True, origin="proposed",
+                        person=number, part=part, number=index, verdict="surface", chart=guess.chart, u=guess.u,
+                        v=guess.v, hint=True, origin="proposed",
                     ))
-        if not any(isinstance(one, Answer) for one in changes):
-            raise StageError("the network sees no place for these points", "person", "answer them")
-        return self._desk.add(message, name, Together(actions=tuple(changes)))
+        if not any(isinstance(change, Answer) for change in changes):
+            raise StageError("the network finds none of these points", "person", "answer them")
+        return self._desk.add(message, name, ChangeGroup(actions=tuple(changes)))
 
     def _best(self, name: str, work: PersonWork) -> ProposedPerson | None:
-        """What the network sees of a person: in their box, where it was asked about it, else of all people."""
+        """The network's proposal for a person: inside their box after `propose_box`, else the best of the image."""
         if (name, work.box_4) in self._boxes:
             return next(iter(self._proposed(name, work.box_4)), None)
         return best_proposal(self._proposed(name), work.box_4)
 
     def _pixels(self, message: Message, name: str, work: PersonWork, part: int) -> tuple[tuple[int, int], ...]:
-        """The pixels of a part that are asked: those of another annotator of the person, if there is one."""
+        """The pixels of a part to ask for: those of another annotator of the person, if there is one."""
         tasks = self._desk.journal.tasks
-        pixels = others_pixels(tasks, name, self._desk.annotator(message), work, part)
+        pixels = pixels_of_others(tasks, name, self._desk.annotator(message), work, part)
         return pixels_to_ask(work, part, tasks.image(name)) if pixels is None else pixels
 
     def _wanted_person(self, message: Message) -> tuple[str, PersonWork]:
-        """The image and the work on the person whom a message names. Raises: StageError."""
+        """The image of a message, and the work on its person. Raises: StageError."""
         name, number = self._desk.name(message), message.get("person")
         work = self._desk.person(message, name, number) if type(number) is int else None
         if work is None:
@@ -170,17 +172,17 @@ class PointDesk:
         return name, work
 
     def _guessed(self, name: str, message: Message, answer: Answer) -> tuple[int, float, float] | None:
-        """Where the network sees the asked point; None where it sees it on another part, or no person."""
+        """The network's guess for the point of an answer; None where it finds another part, or no person."""
         work = self._desk.person(message, name, answer.person)
         best = None if work is None else self._best(name, work)
         points = () if work is None else work.asked.get(answer.part, ())
         if best is None or answer.number >= len(points):
             return None
-        place = _place_on(best, answer.part, points[answer.number].x, points[answer.number].y)
-        return None if place is None else (place.chart, place.u, place.v)
+        guess = _guess_on(best, answer.part, points[answer.number].x, points[answer.number].y)
+        return None if guess is None else (guess.chart, guess.u, guess.v)
 
     def _wanted_part(self, message: Message) -> tuple[str, Ask, PersonWork | None]:
-        """The image, the part of a person that a message names, and the work on that person, if there is any."""
+        """The image of a message, its person and part as `Ask`, and the work on the person, if there is any."""
         name = self._desk.name(message)
         image = self._desk.image(name)
         fields = {"do": "ask", "person": message.get("person"), "part": message.get("part"), "pixels": [[0, 0]]}
@@ -189,12 +191,12 @@ class PointDesk:
         return name, wanted, self._desk.person(message, name, wanted.person)
 
 
-def _place_on(seen: ProposedPerson, part: int, x: int, y: int) -> SurfacePlace | None:
-    """Where the network sees a pixel; None where that is on another part."""
-    place = seen.place_at(x, y)
-    return None if place is None or COARSE_OF_CHART[place.chart] != part else place
+def _guess_on(proposal: ProposedPerson, part: int, x: int, y: int) -> ChartPoint | None:
+    """The network's point of the surface at a pixel; None where it is on another part."""
+    point = proposal.point_at(x, y)
+    return None if point is None or COARSE_OF_CHART[point.chart] != part else point
 
 
-def _views(part: int, place: SurfacePlace | None) -> list[tuple[int, float, float]]:
-    """The views that see a place; none for a place on another part."""
-    return [] if place is None or COARSE_OF_CHART[place.chart] != part else views_of_place(part, place)
+def _views(part: int, point: ChartPoint | None) -> list[tuple[int, float, float]]:
+    """The pixels of the views that show a point (view, x, y); none for a point on another part."""
+    return [] if point is None or COARSE_OF_CHART[point.chart] != part else views_of_point(part, point)

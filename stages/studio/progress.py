@@ -1,4 +1,4 @@
-"""How far a task is, for who leads it: images, each annotator's people, points and hours, and how far they agree."""
+"""The progress of a task, for the person who leads it: images, work of each annotator, and their agreement."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ HOUR_S = 3600.0
 
 
 def task_progress(tasks: TaskList) -> dict[str, Any]:
-    """JSON of the progress. Hidden gold items are not counted.
+    """JSON of the progress, without gold items.
 
-    `images`: all, begun, finished by as many as are wanted, and reviewed. `annotators`: name, `review` (of reviewers),
-    images, people, parts, points, keypoints, hours of work, and seconds a person. `agreement`: of each pair of
-    annotators who finished the same images, as `pair_agreement`.
+    `images`: numbers of all, begun, finished (`is_finished`) and reviewed images. `annotators`: `who` (the name),
+    `review` (true for reviewers), images, people, parts, points, keypoints, hours of work, and seconds a person.
+    `agreement`: of each pair of annotators who finished the same images, as `pair_agreement`.
     """
-    names = [one.name for one in tasks.images if not one.gold]
+    names = [image.name for image in tasks.images if not image.gold]
+    begun = [name for name in names if any(history.begun for history in tasks.of_image(name).values())]
     images = {
-        "all": len(names), "begun": sum(any(one.begun for one in tasks.of_image(name).values()) for name in names),
-        "finished": sum(is_finished(tasks, name) for name in names),
+        "all": len(names), "begun": len(begun), "finished": sum(is_finished(tasks, name) for name in names),
         "reviewed": sum(reviewed_sheet(tasks, name) is not None for name in names),
     }
     rows = [*_annotators(tasks, names, review=False), *_annotators(reviews_of(tasks), names, review=True)]
@@ -40,44 +40,45 @@ def task_progress(tasks: TaskList) -> dict[str, Any]:
 def _annotators(tasks: TaskList, names: Sequence[str], *, review: bool) -> Iterator[dict[str, Any]]:
     work: dict[str, list[History]] = {}
     for name in names:
-        for who, one in tasks.of_image(name).items():
-            if one.begun:
-                work.setdefault(who, []).append(one)
-    for who, mine in sorted(work.items()):
-        amounts = [amount_of(one.sheet) for one in mine]
-        total = WorkAmount(
-            *(sum(getattr(one, field) for one in amounts) for field in ("people", "masks", "answers", "keypoints"))
-        )
-        seconds = sum(work.seconds for one in mine for work in one.sheet.people.values())
+        for annotator, history in tasks.of_image(name).items():
+            if history.begun:
+                work.setdefault(annotator, []).append(history)
+    for annotator, histories in sorted(work.items()):
+        amounts = [amount_of(history.sheet) for history in histories]
+        fields = ("people", "masks", "answers", "keypoints")
+        total = WorkAmount(*(sum(getattr(amount, field) for amount in amounts) for field in fields))
+        seconds = sum(work.seconds for history in histories for work in history.sheet.people.values())
         yield {
-            "who": who, "review": review, "images": sum(one.sheet.status == "finished" for one in mine),
+            "who": annotator, "review": review,
+            "images": sum(history.sheet.status == "finished" for history in histories),
             "people": total.people, "parts": total.masks, "points": total.answers, "keypoints": total.keypoints,
             "hours": round(seconds / HOUR_S, 2), "seconds_a_person": round(seconds / max(total.people, 1), 1),
         }
 
 
 def _agreements(tasks: TaskList, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """For each pair of annotators what `pair_agreement` says of the people whom both marked."""
+    """`pair_agreement` of each pair of annotators, for the people that both marked."""
     both: dict[tuple[str, str], list[tuple[PersonWork, PersonWork]]] = {}
     for name in names:
         sheets = annotated_sheets(tasks, name)
-        people = {who: sheet.people for who, sheet in sheets}
+        people = {annotator: sheet.people for annotator, sheet in sheets}
         for group in matched_people(sheets) if len(sheets) > 1 else ():
-            for (who, number), (other, theirs) in combinations(sorted(group), 2):
-                both.setdefault((who, other), []).append((people[who][number], people[other][theirs]))
-    for (who, other), found in sorted(both.items()):
-        yield {"annotators": [who, other], **pair_agreement(found)}
+            for (annotator, number), (other, other_number) in combinations(sorted(group), 2):
+                both.setdefault((annotator, other), []).append((people[annotator][number], people[other][other_number]))
+    for (annotator, other), found in sorted(both.items()):
+        yield {"annotators": [annotator, other], **pair_agreement(found)}
 
 
 def pair_agreement(people: Sequence[tuple[PersonWork, PersonWork]]) -> dict[str, Any]:
-    """How far two annotators agree about people whom both marked.
+    """The agreement of two annotators about people that both marked.
 
-    `box_iou`, `part_iou`: means; parts that only one painted count as 0. `points`: number of pixels for which both gave
-    a place, `points_cm`: the median distance of these on the body at rest. None without any.
+    `people`: their number. `box_iou`, `part_iou`: means; parts that only one annotator painted count as 0. `points`:
+    number of pixels that both answered by a point on the surface; `points_cm`: the median distance of these points on
+    the body at rest. None where there is no value.
     """
-    boxes = [float(iou(*(np.array([one.box_4], np.float32) for one in pair))[0, 0]) for pair in people]
-    parts = [share for one, other in people for share in label_overlaps(one.parts, other.parts).values()]
-    ends = [pair for one, other in people for pair in _places(one, other)]
+    boxes = [float(iou(*(np.array([work.box_4], np.float32) for work in pair))[0, 0]) for pair in people]
+    parts = [share for first, other in people for share in label_overlaps(first.parts, other.parts).values()]
+    ends = [pair for first, other in people for pair in _places(first, other)]
     metres_M = np.zeros(0)
     if ends:
         sides = [rest_points(*(np.array(column) for column in zip(*(pair[side] for pair in ends), strict=True)))
@@ -89,14 +90,14 @@ def pair_agreement(people: Sequence[tuple[PersonWork, PersonWork]]) -> dict[str,
     }
 
 
-def _places(one: PersonWork, other: PersonWork) -> Iterator[tuple[tuple[int, float, float], ...]]:
-    """The places that both gave for the same pixel."""
+def _places(first: PersonWork, other: PersonWork) -> Iterator[tuple[tuple[int, float, float], ...]]:
+    """The points on the surface (chart, U, V) that both annotators gave for the same pixel."""
     found = [
         {
             (point.x, point.y): (point.answer.chart, point.answer.u, point.answer.v)
             for point in points_in_order(work) if point.answer is not None and point.answer.verdict == "surface"
         }
-        for work in (one, other)
+        for work in (first, other)
     ]
     return ((found[0][pixel], found[1][pixel]) for pixel in found[0] if pixel in found[1])
 

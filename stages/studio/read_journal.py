@@ -1,4 +1,4 @@
-"""Source: the journal of a studio, which may be in use, as text, as JSON, or as a copy."""
+"""Source: exports a studio's journal as text, as JSON, or as a copy, also while the studio runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from models.files.json_file import parsed_json
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import Written
-from stages.studio.studio_files import known_journal, studio_journal, write_lines
+from stages.studio.studio_files import named_journal, studio_journal, write_lines
 from stages.studio.work.readable_records import readable_record
 from stages.studio.work.record_file import FORMER_SUFFIX, copy_records, read_records
 
@@ -19,7 +19,7 @@ SUFFIXES = (TEXT_SUFFIX, FORMER_SUFFIX, studio_journal(Path("people.json")).suff
 
 
 class ReadJournal(Stage):
-    """The journal of an annotation file in; `-o` names the form: `.txt`, `.jsonl`, or `.sqlite` for a copy."""
+    """Exports the journal of an annotation file; the suffix of `-o` is `.txt`, `.jsonl`, or `.sqlite` for a copy."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -27,14 +27,14 @@ class ReadJournal(Stage):
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
-        """Raises StageError unless one file is named, and for a result of another kind."""
+        """Raises StageError unless exactly one file is named, without a journal, and for another suffix of `-o`."""
         if len(job.together) != 1:
             raise StageError("one annotation file, or its journal, is read", "command line", "name one file")
         output = Path(job.output or f"journal{TEXT_SUFFIX}")
         if output.suffix not in SUFFIXES:
             remedy = f"name a file with -o that ends in {', '.join(SUFFIXES)}"
             raise StageError("a journal is not written in this form", str(output), remedy)
-        _journal(job)
+        named_journal(Path(job.together[0]))
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Nothing is read before the first call."""
@@ -43,7 +43,7 @@ class ReadJournal(Stage):
 
     def __call__(self, job: Job) -> Iterator[Written]:
         """Write the journal. Raises: StageError for one that is missing or damaged, and for a full disk."""
-        journal, output = _journal(job), Path(job.output or f"journal{TEXT_SUFFIX}")
+        journal, output = named_journal(Path(job.together[0])), Path(job.output or f"journal{TEXT_SUFFIX}")
         records = read_records(journal)
         if output.suffix == FORMER_SUFFIX:
             write_lines(output, [record for _, record in records], "the journal cannot be written")
@@ -58,12 +58,3 @@ class ReadJournal(Stage):
     def summary(self) -> Mapping[str, Any]:
         """Number of records."""
         return self._facts
-
-
-def _journal(job: Job) -> Path:
-    """The journal of the named file, which may be the journal itself. Raises: StageError without one."""
-    named = Path(job.together[0])
-    found = named if ".journal" in named.suffixes else known_journal(named)
-    if found is None:
-        raise StageError("there is no journal beside this file", str(named), "name a file that -c annotate wrote")
-    return found

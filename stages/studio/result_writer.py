@@ -1,4 +1,4 @@
-"""Writes the result while people work: in a thread of its own, and never for more than a share of the time."""
+"""Writes the result in a thread while people annotate, during a limited share of the time."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from collections.abc import Callable
 
 from pipeline.stage import StageError
 
-LEAST_PAUSE_S = 2.0
-"""Between the end of a write and the next one."""
+MIN_PAUSE_S = 2.0
+"""Shortest pause between two writes."""
 PAUSE_SHARE = 20.0
-"""Length of a pause, in lengths of the write before it: a task costs in proportion to its length, not to its square."""
+"""Length of a pause in durations of the write before it: the total time of writes grows linearly with the task."""
 
 
 class ResultWriter:
-    """Writes soon after each change; of changes that come faster only the last state. The journal has all of them."""
+    """Writes the newest state soon after a change. Changes during a pause are written together; the journal has all."""
 
     def __init__(self, write: Callable[[], object]) -> None:
-        """`write`: writes the result as it is now; raises StageError. It is called from one thread at a time."""
+        """`write`: writes the current result; raises StageError. It is called from one thread at a time."""
         self._write = write
         self._lock = threading.Lock()
         self._state = threading.Condition()
         self._changes = self._written = 0
         self._closed = False
         self.trouble = ""
-        """Why the last write failed; empty where it did not."""
+        """Why the last write failed; "" where it succeeded."""
         self._thread = threading.Thread(target=self._run, name="result", daemon=True)
         self._thread.start()
 
     def changed(self) -> None:
-        """The result is no longer what the file has."""
+        """Note that the result has changed."""
         with self._state:
             self._changes += 1
             self._state.notify_all()
 
     def write_now(self) -> object:
-        """Write in the caller's thread; what `write` returns. Raises: StageError."""
+        """Write in the caller's thread; returns what `write` returns. Raises: StageError."""
         with self._lock:
             changes = self._changes
             found = self._write()
@@ -44,12 +44,12 @@ class ResultWriter:
         return found
 
     def settled(self, timeout_s: float = 60.0) -> bool:
-        """Wait until the file has every change, or the last write has failed; whether that was in time."""
+        """Wait until all changes are written, or the last write has failed; returns False after `timeout_s`."""
         with self._state:
             return self._state.wait_for(lambda: self._written >= self._changes, timeout_s)
 
     def close(self) -> None:
-        """End the thread. What is not written yet stays in the journal alone."""
+        """End the thread. Unwritten changes are in the journal only."""
         with self._state:
             self._closed = True
             self._state.notify_all()
@@ -71,7 +71,7 @@ class ResultWriter:
                 changes, trouble = self._changes, ""
                 try:
                     self._write()
-                except StageError as error:  # the actions are confirmed, and in the journal: the page says it
+                except StageError as error:  # no action is lost, as the journal has them: the page shows a warning
                     trouble = str(error)
                 self._done(changes, trouble)
             with self._state:
@@ -79,5 +79,5 @@ class ResultWriter:
 
 
 def pause_after(seconds: float) -> float:
-    """How long nothing is written after a write that took so long."""
-    return max(LEAST_PAUSE_S, PAUSE_SHARE * seconds)
+    """The pause in seconds after a write that took `seconds`."""
+    return max(MIN_PAUSE_S, PAUSE_SHARE * seconds)

@@ -1,8 +1,8 @@
-"""The files of a studio: its images, and what stands beside its result."""
+"""The files of a studio: given images, and the files beside its result."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,19 @@ from stages.studio.work.actions import Start
 from stages.studio.work.record_file import FORMER_SUFFIX
 from stages.studio.work.task_list import TaskImage
 
+MAX_LISTED_NOTES = 10
+"""Notes that are printed at the end of a run."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenImage:
-    """An image to annotate: its file, its entry in the task list, and what annotators find in it.
+    """An image to annotate.
 
-    `file`: the annotations with which the work began, of all images.
+    Attributes:
+        path: file of the image.
+        task: its entry in the task list.
+        start: the annotations with which each annotator begins; None: none.
+        file: the annotation file with which the work began, the same for all images; None: none.
     """
 
     path: Path
@@ -33,9 +40,17 @@ def studio_journal(output: Path) -> Path:
 
 
 def known_journal(output: Path) -> Path | None:
-    """The journal beside a result, or a former one; None where there is neither."""
+    """The journal beside a result, else a journal of the former format; None without either."""
     path = studio_journal(output)
-    return next((one for one in (path, path.with_suffix(FORMER_SUFFIX)) if one.exists()), None)
+    return next((journal for journal in (path, path.with_suffix(FORMER_SUFFIX)) if journal.exists()), None)
+
+
+def named_journal(named: Path) -> Path:
+    """The journal of a result; `named` may be the journal itself. Raises: StageError without a journal."""
+    found = named if ".journal" in named.suffixes else known_journal(named)
+    if found is None or not found.exists():
+        raise StageError("there is no journal beside this file", str(named), "name a file that -c annotate wrote")
+    return found
 
 
 def frames_folder(output: Path) -> Path:
@@ -44,17 +59,23 @@ def frames_folder(output: Path) -> Path:
 
 
 def ranked_path(output: Path, rank: int) -> Path:
-    """The file of a rank of annotators: `people.json`, `people.2.json` …"""
+    """The file of a rank of annotators (`image_result`): `people.json`, `people.2.json` …"""
     return output if rank == 0 else output.with_name(f"{output.stem}.{rank + 1}{output.suffix}")
 
 
 def unreviewed_path(output: Path) -> Path:
-    """The file of the first rank of annotators where the result is reviewed: `people.1.json`."""
+    """The file of the first rank of annotators without their reviews: `people.1.json`."""
     return output.with_name(f"{output.stem}.1{output.suffix}")
 
 
+def first_notes(notes: Sequence[str], rest: str) -> list[str]:
+    """The first `MAX_LISTED_NOTES` notes; where there are more, a line with their number and `rest`."""
+    more = len(notes) - MAX_LISTED_NOTES
+    return [*notes[:MAX_LISTED_NOTES], *([f"… and {more} more: {rest}"] if more > 0 else [])]
+
+
 def write_lines(output: Path, lines: Iterable[str], failure: str = "cannot be written") -> None:
-    """Write a file of lines, whole or not at all. Raises: StageError, which says `failure`."""
+    """Write a file of lines, whole or not at all. Raises: StageError with the text `failure`."""
     try:
         with atomic_write(output) as draft:
             draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The studio's web server: the page, pictures, and JSON messages that are answered by a `Workplace`."""
+"""The studio's web server: the page, pictures, and JSON messages, which a `Workplace` answers."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ FILES = {
     "studio.css": "text/css",
     **{f"{name}.js": "text/javascript" for name in SCRIPTS},
 }
-"""Files of the page, with their types; no other file is served."""
+"""Files of the page with their types; no other file is served."""
 MAX_MESSAGE_BYTES = 8 * 2**20
 PARTS = range(1, 15)
 THUMBNAILS = "/thumbnail/"
 REVIEW_PATHS = ("/decide", "/send_back", "/link", "/progress")
-TAKEN = "this name belongs to another browser: enter another one, or ask who leads the work for your personal link"
+NAME_IN_USE = "this name belongs to another browser: enter another name, or ask the leader for your personal link"
 
 
 class StudioPage(PageServer):
@@ -54,16 +54,16 @@ class StudioPage(PageServer):
     def __init__(
         self, host: str, port: int, token: str | None, workplace: Workplace, review_token: str | None = None
     ) -> None:
-        """Start the server. `review_token`: of who leads the work. Raises: StageError as `PageServer.start`."""
+        """Start the server. `review_token`: of reviewers. Raises: StageError as `PageServer.start`."""
         super().__init__(host, port, token)
         self._workplace = workplace
         self.rights = Rights(token, review_token, workplace.secret, workplace.is_used)
-        # One thread changes the task list. Images, views, previews and the network have their own: clicks never wait.
-        # A large image takes seconds: a second thread reads the next one meanwhile.
+        # One thread changes the task list. Images, views, previews and the network use others: clicks never wait.
+        # A large image needs seconds, so two threads read images.
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="desk")
         self._pictures = ThreadPoolExecutor(2, thread_name_prefix="pictures")
-        self._small = ThreadPoolExecutor(1, thread_name_prefix="thumbnails")
-        self._small_turn = asyncio.Semaphore(1)
+        self._thumbnails = ThreadPoolExecutor(1, thread_name_prefix="thumbnails")
+        self._thumbnail_turn = asyncio.Semaphore(1)
         self._views_desk = ThreadPoolExecutor(1, thread_name_prefix="views")
         self._previews = ThreadPoolExecutor(1, thread_name_prefix="previews")
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
@@ -72,7 +72,7 @@ class StudioPage(PageServer):
     def routes(self) -> Iterable[web.RouteDef]:
         """The page's files, pictures and messages."""
         work = self._workplace
-        posts = {"take": work.take, "act": work.act, "ask": work.points.ask, "click": work.points.click}
+        posts = {"take": work.open_image, "act": work.act, "ask": work.points.ask, "click": work.points.click}
         posts |= {"images": work.images, "release": work.release, "hand_on": work.hand_on}
         posts |= {"decide": work.reviews.decide, "send_back": work.reviews.send_back}
         yield web.get("/", self._page)
@@ -96,13 +96,13 @@ class StudioPage(PageServer):
     def close(self) -> None:
         """Close all connections and stop."""
         super().close()
-        for pool in (self._desk, self._pictures, self._small, self._views_desk, self._previews, self._network):
+        for pool in (self._desk, self._pictures, self._thumbnails, self._views_desk, self._previews, self._network):
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _answering(
         self, answer: Callable[[Message], dict[str, Any]], pool: ThreadPoolExecutor
     ) -> Callable[[web.Request], Any]:
-        """A handler of messages: JSON in and out; an error's sentence as `error`."""
+        """A handler of messages: JSON in and out; the text of an error as `error`."""
 
         async def handle(request: web.Request) -> web.Response:
             try:
@@ -117,31 +117,31 @@ class StudioPage(PageServer):
         return handle
 
     def _refused(self, request: web.Request, message: Message) -> web.Response | None:
-        """The refusal of a message that its browser may not send: as a reviewer, or under another's name."""
+        """The refusal of a message that its browser may not send: a reviewer's, or under another annotator's name."""
         if message.get("review") is True or request.path in REVIEW_PATHS:
             if not self.rights.may_review(token_of(request)):
                 what = "reviews have a token of their own: open the review's address that the program printed"
                 return web.json_response({"error": what}, status=403)
         elif not self.rights.may_be(str(message.get("who")).strip(), request.cookies):
-            return web.json_response({"error": TAKEN}, status=403)
+            return web.json_response({"error": NAME_IN_USE}, status=403)
         return None
 
     async def _name(self, request: web.Request) -> web.Response:
         """Give a name to a browser. Fields: `who`; `key`: of a personal link."""
         try:
             message = await _message(request)
-            who = checked_name(message.get("who"))
+            annotator = checked_name(message.get("who"))
         except (StageError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
-        if not self.rights.take(who, request.cookies, str(message.get("key", ""))):
-            return web.json_response({"error": TAKEN}, status=403)
-        response = web.json_response({"who": who})
-        proof = self.rights.proof(who)
-        response.set_cookie(self.rights.cookie(who), proof, max_age=PROOF_AGE_S, httponly=True, samesite="Strict")
+        if not self.rights.claim_name(annotator, request.cookies, str(message.get("key", ""))):
+            return web.json_response({"error": NAME_IN_USE}, status=403)
+        response = web.json_response({"who": annotator})
+        proof = self.rights.proof(annotator)
+        response.set_cookie(self.rights.cookie(annotator), proof, max_age=PROOF_AGE_S, httponly=True, samesite="Strict")
         return response
 
     async def _propose_points(self, request: web.Request) -> web.Response:
-        """The network looks at the image in its own thread, then the answers are taken in that of all actions."""
+        """Run the network in its thread, then write the answers in the thread of all actions."""
         points = self._workplace.points
         looked = await self._answering(points.look, self._network)(request)
         if looked.status != 200:
@@ -149,11 +149,11 @@ class StudioPage(PageServer):
         return await self._answering(points.propose_points, self._desk)(request)
 
     def _link(self, message: Message) -> dict[str, Any]:
-        """The personal link of an annotator, for who leads the work. Field: `of`. Raises: StageError."""
+        """The personal link of an annotator, for the leader. Field: `of`. Raises: StageError."""
         return {"link": self.rights.link(checked_name(message.get("of")))}
 
     def may_enter(self, token: str | None) -> bool:
-        """Annotators and who leads them have tokens of their own."""
+        """Whether a token is that of annotators or of reviewers."""
         return self.rights.may_enter(token)
 
     async def _page(self, request: web.Request) -> web.Response:
@@ -183,14 +183,14 @@ class StudioPage(PageServer):
         return await self._of_image(request, self._pictures, self._workplace.pictures.jpeg)
 
     def is_unlimited(self, path: str) -> bool:
-        """Small images wait for their turn without being counted: who scrolls a list refuses nobody's work."""
+        """Requests for thumbnails are not limited: scrolling a long list must not block other requests."""
         return path.startswith(THUMBNAILS)
 
     async def _thumbnail(self, request: web.Request) -> web.Response:
-        async with self._small_turn:
-            if request.transport is None:  # scrolled away meanwhile
+        async with self._thumbnail_turn:
+            if request.transport is None:  # the browser has closed the connection: the thumbnail is out of view
                 return web.Response(status=400)
-            return await self._of_image(request, self._small, self._workplace.pictures.thumbnail)
+            return await self._of_image(request, self._thumbnails, self._workplace.pictures.thumbnail)
 
     async def _proposals(self, request: web.Request) -> web.Response:
         return await self._of_image(request, self._network, self._workplace.proposals)
@@ -213,7 +213,7 @@ class StudioPage(PageServer):
 
 
 async def _message(request: web.Request) -> dict[str, Any]:
-    """The JSON object of a request. Raises: ValueError, StageError; HTTP errors for other content and a large one."""
+    """The JSON object of a request. Raises: ValueError, StageError; HTTP errors for other types and large bodies."""
     if request.content_type != "application/json":
         text = json.dumps({"error": "the message is not JSON"})
         raise web.HTTPUnsupportedMediaType(text=text, content_type="application/json")
@@ -229,13 +229,13 @@ async def _message(request: web.Request) -> dict[str, Any]:
 
 
 def _ready_views(part: int) -> bytes:
-    """The views of a part, whose clicks can then be answered at once."""
+    """The picture of a part's views. Opens the chart lookup too, so that the first click needs no wait."""
     open_body_lookup()
     return views_png(part)
 
 
 def part_table() -> list[dict[str, Any]]:
-    """Name, views and other side of each part 1..14, for the page."""
+    """JSON for the page: name, views and mirrored part of each part 1..14."""
     return [
         {
             "part": part, "name": COARSE_NAMES[part], "mirrored": int(MIRROR_COARSE[part]),

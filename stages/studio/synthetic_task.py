@@ -1,4 +1,4 @@
-"""A task of the synthetic world: images of people with asked points, and a file of their truth for the score."""
+"""Synthetic tasks: rendered images with asked points, and a file of their truth that scores the annotators."""
 
 from __future__ import annotations
 
@@ -32,27 +32,28 @@ from stages.world.image_scenes import image_scene
 from stages.world.image_worlds import IMAGE_WORLDS
 from stages.world.scene import Scene
 
-LEAST_PIXELS = 40
-"""Parts with fewer visible pixels are not asked."""
-LEAST_PARTS = 8
-"""A person who shows fewer parts is left out."""
-LEAST_HEIGHT = 0.4
-"""Least height of a person in heights of the image."""
+MIN_PIXELS = 40
+"""Parts with fewer visible pixels get no points."""
+MIN_PARTS = 8
+"""People with fewer visible parts are left out."""
+MIN_HEIGHT = 0.4
+"""Smaller people are left out; in heights of the image."""
 SCENES_A_PERSON = 50
-"""So many scenes for each wanted person are looked at, at most."""
+"""Scenes that are rendered for each person, at most."""
 PERSON = 1
-"""The number of the asked person on every sheet."""
+"""Number of the person on every sheet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyntheticTask:
-    """Which people of the synthetic world are asked.
+    """The people of a synthetic task.
 
     Attributes:
         world: a world of single images (`dressed`, `val`, …).
         seed: of the scenes and of the points.
-        people: how many, one in an image: the one with the most visible pixels.
-        points: of each person, drawn at random from the visible surface: one of each visible part, the others by area.
+        people: number of images; each has one person to annotate, the one with the most visible pixels.
+        points: number for each person, random on the visible surface: at least one on each visible part, more on large
+            parts.
         height, width: of the images, in pixels.
     """
 
@@ -79,27 +80,27 @@ def truth_path(output: Path) -> Path:
 
 
 def synthetic_images(task: SyntheticTask, output: Path) -> list[GivenImage]:
-    """The images of a task, with what annotators find in them. They are drawn once and kept beside the result.
+    """The images of a task and the sheets with which annotators begin. They are rendered once, beside the result.
 
-    Raises: StageError for a truth of other settings at that place, a damaged one, and a folder that cannot be written.
+    Raises: StageError for an existing truth of other settings, a damaged truth, and a folder that cannot be written.
     """
     truth, folder = truth_path(output), output.with_name(f"{output.stem}_images")
     if not truth.exists():
         _draw(task, truth, folder)
     known = read_dense_set(truth)
     if known.rest.get("task") != asdict(task):
-        remedy = "give the settings of before, or write to another file with -o"
-        raise StageError("the people here were drawn with other settings", str(truth), remedy)
+        remedy = "use the former settings, or write to another file with -o"
+        raise StageError("these people were rendered with other settings", str(truth), remedy)
     starts = known.rest.get("starts")
     found = []
     for image in known.images:
         if not isinstance(starts, Mapping) or image.file_name not in starts or image.height is None:
-            raise StageError("the truth is damaged", str(truth), "delete it; the people are drawn again")
+            raise StageError("the truth is damaged", str(truth), "delete it: the people are rendered again")
         size = (image.height, int(image.width or 0))
         found.append(GivenImage(
             path=folder / image.file_name,
             task=TaskImage(name=image.file_name, height=size[0], width=size[1]),
-            start=Start(actions=tuple(action_of(one, size) for one in starts[image.file_name])),
+            start=Start(actions=tuple(action_of(record, size) for record in starts[image.file_name])),
         ))
     return found
 
@@ -111,18 +112,21 @@ def _draw(task: SyntheticTask, truth: Path, folder: Path) -> None:
         write_png(folder / name, scene.rgb_HW3)
         images.append(AnnotatedImage(id=identity, file_name=name, height=task.height, width=task.width))
         people.append(_truth_of(scene, number, asked, identity))
-        starts[name] = [action_record(one) for one in _given(scene, number, asked)]
+        starts[name] = [action_record(action) for action in _given(scene, number, asked)]
     info = {"description": "truth of a synthetic task", "body": BODY}
     rest = {"info": info, "task": asdict(task), "starts": starts}
     write_dense_set(truth, DenseSet(images=tuple(images), people=tuple(people), rest=rest))
 
 
 Asked = Mapping[int, Int]
-"""Pixels (row, column) by part, in the order in which they are asked."""
+"""Pixels (row, column) by part, in the order of the questions."""
 
 
 def asked_people(task: SyntheticTask, people: int) -> Iterator[tuple[Scene, int, Asked]]:
-    """So many scenes, with the number of the person that is asked in each, and the pixels. Raises: StageError."""
+    """`people` scenes, each with the number of its person to annotate, and the asked pixels.
+
+    Raises: StageError where the world has too few large people.
+    """
     world = replace(IMAGE_WORLDS[task.world], height=task.height, width=task.width)
     found = 0
     for index in range(people * SCENES_A_PERSON):
@@ -132,36 +136,37 @@ def asked_people(task: SyntheticTask, people: int) -> Iterator[tuple[Scene, int,
         number = int(np.bincount(scene.instance_HW.ravel())[1:].argmax()) + 1
         top, bottom = scene.box_N4[number - 1, [1, 3]]
         asked = asked_on_surface(coarse_of(scene, number), task.points, np.random.default_rng([task.seed, index]))
-        if len(asked) >= LEAST_PARTS and bottom - top >= LEAST_HEIGHT * task.height:
+        if len(asked) >= MIN_PARTS and bottom - top >= MIN_HEIGHT * task.height:
             yield scene, number, asked
             found += 1
         if found == people:
             return
     what = f"only {found} people of the world {task.world} are large enough"
-    raise StageError(what, "annotate.synthetic.people", "ask for fewer, or take another world")
+    raise StageError(what, "annotate.synthetic.people", "set a smaller number, or another world")
 
 
 def coarse_of(scene: Scene, number: int) -> U8:
-    """Coarse labels of one person on the image, (H, W)."""
+    """Coarse labels of person `number` on the image, (H, W)."""
     return np.where(scene.instance_HW == number, COARSE_OF_CHART[scene.label_HW], 0).astype(np.uint8)
 
 
 def asked_on_surface(coarse_HW: U8, count: int, rng: np.random.Generator) -> dict[int, Int]:
-    """Random pixels of the visible surface by part, (M, 2) row and column: at least one of each part.
+    """Random pixels of the visible surface by part, (M, 2) row and column: at least one on each part.
 
     Args:
         coarse_HW: coarse labels of the person.
-        count: number of all pixels; fewer where parts are full (`MAX_POINTS_PER_PART`).
+        count: number of all pixels; fewer where all parts have `MAX_POINTS_PER_PART`.
+        rng: draws them.
     """
     pixels = {part: np.argwhere(coarse_HW == part) for part in range(1, PART_MASKS + 1)}
-    pixels = {part: found for part, found in pixels.items() if len(found) >= LEAST_PIXELS}
+    pixels = {part: found for part, found in pixels.items() if len(found) >= MIN_PIXELS}
     wanted = dict.fromkeys(pixels, 1)
     area = {part: len(found) for part, found in pixels.items()}
     for _ in range(count - len(pixels)):
         open_parts = [part for part in wanted if wanted[part] < MAX_POINTS_PER_PART]
         if not open_parts:
             break
-        # The part that has the most pixels for each of its points, as seats are given to parties.
+        # The next point goes to the part with the most pixels for each point (Sainte-Laguë method).
         wanted[max(open_parts, key=lambda part: area[part] / (wanted[part] + 0.5))] += 1
     return {
         part: in_succession(found[np.sort(rng.choice(len(found), wanted[part], replace=False))])
@@ -170,7 +175,7 @@ def asked_on_surface(coarse_HW: U8, count: int, rng: np.random.Generator) -> dic
 
 
 def _given(scene: Scene, number: int, asked: Asked) -> Iterator[Action]:
-    """The box, the parts that are asked, and the points. Everything but the answers is given."""
+    """The actions of the first sheet: the box, the asked parts, and the asked points, without answers."""
     x0, y0, x1, y1 = (float(side) for side in scene.box_N4[number - 1])
     yield SetBox(person=PERSON, box_4=(x0, y0, x1, y1), origin="proposed")
     coarse_HW = coarse_of(scene, number)

@@ -1,4 +1,4 @@
-"""All that the page can ask for, apart from HTTP: images, claims, actions, clicks and proposals, in one place."""
+"""Answers all messages of the page, without HTTP: images, claims, actions, clicks and proposals."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from stages.annotations.densepose_coco import set_document
 from stages.studio.desk import Desk, Message
 from stages.studio.given_document import document_with_results
 from stages.studio.image_results import left_out
+from stages.studio.page_images import PageImages
 from stages.studio.people_file import people_file
 from stages.studio.point_desk import PointDesk
 from stages.studio.progress import task_progress
 from stages.studio.proposals import ProposedPerson
 from stages.studio.result_writer import ResultWriter
 from stages.studio.review_desk import ReviewDesk
-from stages.studio.shown_images import ShownImages
 from stages.studio.studio_files import GivenImage, ranked_path, studio_journal, unreviewed_path
 from stages.studio.work.action_messages import action_of
-from stages.studio.work.actions import REVIEW_ACTIONS, HandOn, SetStatus, Together
+from stages.studio.work.actions import REVIEW_ACTIONS, ChangeGroup, HandOn, SetStatus
 from stages.studio.work.sheet import WorkSheet
 from stages.studio.work.task_list import (
     HintRule,
@@ -41,16 +41,16 @@ from stages.studio.work.work_journal import WorkJournal, checked_name
 
 
 class Propose(Protocol):
-    """The network's proposals, as `Proposer`."""
+    """The network's proposals, as of `Proposer`."""
 
     def __call__(
         self, name: str, read: Callable[[], U8], box_4: Sequence[float] | None = None
     ) -> list[ProposedPerson]:
-        """The people of an image, or the one of a box."""
+        """The people of an image, or the person in a box."""
 
 
 class Workplace:
-    """The task list behind the page. Not for several threads at once: its server calls it from one."""
+    """The task list behind the page. Used by one thread at a time: the server calls it from one."""
 
     def __init__(
         self, images: Sequence[GivenImage], output: Path, *, copies: int, propose: Propose | None,
@@ -58,92 +58,100 @@ class Workplace:
     ) -> None:
         """Open the journal.
 
-        Where images of known truth are hidden among the others, the page shows numbers in place of all names.
+        Where the list has gold items, the page shows numbers instead of names, so that names do not reveal them.
 
         Args:
-            propose: the network's proposals; None = there are none.
-            hints: who decides whether the network's guess is shown.
+            images: of this run.
+            output: the result.
+            copies: number of annotators of each image.
+            propose: the network's proposals; None: no proposals.
+            hints: whether annotators or chance decide if the network's guess is shown.
+            clock: seconds since 1970.
 
         Raises: StageError.
         """
-        self._starts = {one.task.name: one.start for one in images if one.start is not None}
-        self._given = next((one.file for one in images if one.file is not None), None)
-        self._journal = WorkJournal(studio_journal(output), [one.task for one in images], copies, hints)
-        numbered = any(one.task.gold for one in images)
-        names = [one.task.name for one in images]
-        shown = {name: f"image {number}" if numbered else name for number, name in enumerate(names, start=1)}
-        self._desk = Desk(self._journal, shown, clock)
+        self._starts = {image.task.name: image.start for image in images if image.start is not None}
+        self._given = next((image.file for image in images if image.file is not None), None)
+        self._journal = WorkJournal(studio_journal(output), [image.task for image in images], copies, hints)
+        numbered = any(image.task.gold for image in images)
+        names = [image.task.name for image in images]
+        page_names = {name: f"image {number}" if numbered else name for number, name in enumerate(names, start=1)}
+        self._desk = Desk(self._journal, page_names, clock)
         self._output, self._copies, self._propose = output, copies, propose
         self.secret = self._journal.secret("names")
-        self.pictures = ShownImages({one.task.name: one.path for one in images})
+        self.pictures = PageImages({image.task.name: image.path for image in images})
         self.points = PointDesk(self._desk, self._proposed)
         self.reviews = ReviewDesk(self._desk)
         self._writer = ResultWriter(self._write_all)
-        if self._journal.tasks.histories:  # what a killed program had confirmed
+        if self._journal.tasks.histories:  # a killed program may have left the result without the last actions
             self._writer.changed()
 
-    def take(self, message: Message) -> dict[str, Any]:
-        """Give an annotator, or with `review: true` a reviewer, an image: the named one, or the next.
+    def open_image(self, message: Message) -> dict[str, Any]:
+        """Open an image for an annotator, or with `review: true` for a reviewer: the named one, or the next.
 
-        `image` is None when none is left; `review`: what the annotators of the image see differently.
+        `image` is None when no image is left; `review`: the disagreements of the annotators.
 
-        Raises: StageError for a wrong name, and for an image that another one has.
+        Raises: StageError for an unknown name, and for an image that somebody else has.
         """
         desk = self._desk
-        name, more = self.reviews.take(message) if message.get("review") is True else (self._taken(message), {})
+        review = message.get("review") is True
+        name, more = self.reviews.open_image(message) if review else (self._claimed(message), {})
         if name is None:
             return {"image": None, "progress": desk.progress(message)}
-        one, number = desk.image(name), list(desk.shown).index(name)
-        about = {"name": desk.shown[name], "number": number, "width": one.width, "height": one.height}
+        image, number = desk.image(name), list(desk.page_names).index(name)
+        about = {"name": desk.page_names[name], "number": number, "width": image.width, "height": image.height}
         return {"image": about, **desk.page_record(message, name), **more}
 
-    def _taken(self, message: Message) -> str | None:
-        """The name of an annotator's image, which is locked for them."""
+    def _listed(self) -> TaskList:
+        """The task list with the images of this run; the journal also has images of earlier runs."""
+        tasks = self._journal.tasks
+        return replace(tasks, images=tuple(image for image in tasks.images if image.name in self._desk.page_names))
+
+    def _claimed(self, message: Message) -> str | None:
+        """The name of the image that an annotator opens and claims; None where no image is left."""
         desk, tasks = self._desk, self._journal.tasks
-        who, now = desk.annotator(message), desk.clock()
-        # The journal may know images of earlier runs, which are not given this time.
-        listed = replace(tasks, images=tuple(one for one in tasks.images if one.name in desk.shown))
-        name = next_image(listed, who, now) if message.get("image") is None else desk.name(message)
+        annotator, now = desk.annotator(message), desk.clock()
+        name = next_image(self._listed(), annotator, now) if message.get("image") is None else desk.name(message)
         if name is None:
             return None
-        self._journal.tasks = claimed(released(tasks, who), name, who, now)
-        if name in self._starts and who not in tasks.of_image(name):
-            self._journal.add(WorkEntry(who=who, image=name, at=now, seconds=0, do=self._starts[name]))
+        self._journal.tasks = claimed(released(tasks, annotator), name, annotator, now)
+        if name in self._starts and annotator not in tasks.of_image(name):
+            self._journal.add(WorkEntry(annotator=annotator, image=name, at=now, seconds=0, action=self._starts[name]))
         return name
 
     def images(self, message: Message) -> dict[str, Any]:
-        """This run's images for an annotator or a reviewer: name and state of each, by its number.
+        """JSON of this run's images: name and state of each, in order.
 
-        `held`: the annotator may hand the image on; `sheets`: what a reviewer sees of all annotators' work.
+        `held`: whether the annotator can hand the image on; for a reviewer `sheets`: as in `ReviewDesk.sheets`.
 
         Raises: StageError.
         """
         desk, tasks = self._desk, self._journal.tasks
-        who, now = desk.annotator(message), desk.clock()
+        annotator, now = desk.annotator(message), desk.clock()
         if message.get("review") is True:
             states = self.reviews.images(message)
-            more: list[dict[str, Any]] = [{"sheets": self.reviews.sheets(name)} for name in desk.shown]
+            more: list[dict[str, Any]] = [{"sheets": self.reviews.sheets(name)} for name in desk.page_names]
         else:
-            states = [image_state(tasks, name, who, now) for name in desk.shown]
-            more = [{"held": tasks.history(name, who).held} for name in desk.shown]
-        found = zip(desk.shown.values(), states, more, strict=True)
+            states = [image_state(tasks, name, annotator, now) for name in desk.page_names]
+            more = [{"held": tasks.history(name, annotator).held} for name in desk.page_names]
+        found = zip(desk.page_names.values(), states, more, strict=True)
         return {"images": [{"name": name, "state": state, **rest} for name, state, rest in found]}
 
     def act(self, message: Message) -> dict[str, Any]:
-        """Carry out an action, an undo or a redo; returns what `Desk.add` does. Raises: StageError.
+        """Carry out an action, an undo or a redo; returns what `Desk.add` returns. Raises: StageError.
 
-        `warning`: why the file of the result could not be written; the action is in the journal.
+        `warning`: why the result could not be written; the journal has the action.
         """
         desk = self._desk
         name = desk.name(message)
         image = desk.image(name)
-        do = message.get("action")
-        if do in ("undo", "redo"):
-            return desk.add(message, name, do)
-        action = action_of(do, (image.height, image.width))
-        actions = action.actions if isinstance(action, Together) else (action,)
-        if any(isinstance(one, REVIEW_ACTIONS) for one in actions):
-            raise StageError("only a reviewer decides", "do", "reload the page")
+        given = message.get("action")
+        if given in ("undo", "redo"):
+            return desk.add(message, name, given)
+        action = action_of(given, (image.height, image.width))
+        actions = action.actions if isinstance(action, ChangeGroup) else (action,)
+        if any(isinstance(change, REVIEW_ACTIONS) for change in actions):
+            raise StageError("only reviewers can decide", "do", "reload the page")
         if message.get("review") is True:
             self.reviews.check_end(message, name, action)
         found = desk.add(message, name, action)
@@ -152,14 +160,17 @@ class Workplace:
         return {**found, "warning": self._writer.trouble} if self._writer.trouble else found
 
     def release(self, message: Message) -> dict[str, Any]:
-        """The annotator, or reviewer, leaves: their images are free for others."""
+        """End all claims of an annotator or reviewer: others can open the images."""
         self._desk.set_claims(message, released(self._desk.tasks(message), self._desk.annotator(message)))
         return {}
 
     def hand_on(self, message: Message) -> dict[str, Any]:
-        """An image that was begun is free for others: the annotator's own, or for who leads the work that of `of`.
+        """Hand a begun image on, so that others can open it.
 
-        With `reviewer: true` it is a review that is handed on. Raises: StageError where `of` has not begun the image.
+        Annotators hand on their own images. The leader hands on those of the annotator `of`; with `reviewer: true` a
+        review of the reviewer `of`.
+
+        Raises: StageError for an image that was not begun.
         """
         desk = self._desk
         name, by, leads = desk.name(message), desk.annotator(message), message.get("review") is True
@@ -168,31 +179,29 @@ class Workplace:
         tasks = reviews_of(self._journal.tasks) if review else self._journal.tasks
         if not tasks.history(name, of).held:
             raise StageError(f"{of} has not begun this image", "image", "open the list of images again")
-        do = HandOn(by=by)
-        self._journal.add(WorkEntry(who=of, image=name, at=desk.clock(), seconds=0, do=do, review=review))
+        action = HandOn(by=by)
+        self._journal.add(WorkEntry(annotator=of, image=name, at=desk.clock(), seconds=0, action=action, review=review))
         return {}
 
     def progress(self, message: Message) -> dict[str, Any]:
-        """How far this run's images are, and who did what, for who leads the work. Safe in another thread."""
-        tasks = self._journal.tasks
-        listed = replace(tasks, images=tuple(one for one in tasks.images if one.name in self._desk.shown))
-        return task_progress(listed)
+        """The progress of this run's images, as `task_progress`. Any thread may call it."""
+        return task_progress(self._listed())
 
     def image_name(self, number: int) -> str:
         """The name of an image by its number on this run's list. Raises: StageError."""
-        names = list(self._desk.shown)
+        names = list(self._desk.page_names)
         if not 0 <= number < len(names):
             raise StageError(f"there is no image {number}", "image", "reload the page")
         return names[number]
 
     def proposals(self, name: str) -> dict[str, Any]:
         """The network's proposals for an image. Raises: StageError, ModelError."""
-        return {"people": [one.record() for one in self._proposed(name)]}
+        return {"people": [person.record() for person in self._proposed(name)]}
 
     def write(self) -> int:
-        """Write the file of each rank of annotators; returns the number of people of the first.
+        """Write the result of each rank of annotators; returns the number of people of the first file.
 
-        What reviewers have finished takes the place of the first rank, whose own work then stands in a file apart.
+        Finished reviews replace the first rank, whose own annotations are then in `unreviewed_path`.
 
         Raises: StageError.
         """
@@ -201,13 +210,13 @@ class Workplace:
         return people
 
     def settled(self) -> bool:
-        """Wait until the file has all that is finished; whether that was within a minute."""
+        """Wait until the result has all finished images; returns False after a minute."""
         return self._writer.settled()
 
     def _write_all(self) -> int:
         tasks = self._journal.tasks
         counts = [self._write(ranked_path(self._output, rank), tasks, rank) for rank in range(self._copies)]
-        if any(reviewed_sheet(tasks, name) is not None for name in self._desk.shown):
+        if any(reviewed_sheet(tasks, name) is not None for name in self._desk.page_names):
             self._write(unreviewed_path(self._output), replace(tasks, reviews=None), 0)
         return counts[0]
 
@@ -221,25 +230,25 @@ class Workplace:
         return people
 
     def close(self) -> None:
-        """Close the journal. What is not in the file yet is in it."""
+        """Close the journal, which has all actions, also those that the result lacks."""
         self._writer.close()
         self._journal.close()
 
     def finished(self) -> int:
-        """Number of this run's images that as many annotators have finished as are wanted."""
+        """Number of this run's finished images."""
         return self._desk.finished()
 
-    def sheet(self, image: str, who: str) -> WorkSheet:
-        """What an annotator made of an image."""
-        return self._journal.tasks.sheet(image, who)
+    def sheet(self, image: str, annotator: str) -> WorkSheet:
+        """An annotator's sheet of an image."""
+        return self._journal.tasks.sheet(image, annotator)
 
-    def is_used(self, who: str) -> bool:
-        """Whether somebody has annotated under a name."""
-        return who in self._journal.tasks.last_at
+    def is_used(self, annotator: str) -> bool:
+        """Whether an annotator has worked under a name."""
+        return annotator in self._journal.tasks.last_at
 
     def left_out(self) -> list[str]:
-        """A sentence for each annotator's work on an image that is in no file."""
-        return [str(one) for one in left_out(self._journal.tasks)]
+        """A sentence for each sheet that no result file has."""
+        return [str(work) for work in left_out(self._journal.tasks)]
 
     def _proposed(self, name: str, box_4: Sequence[float] | None = None) -> list[ProposedPerson]:
         return [] if self._propose is None else self._propose(name, lambda: self.pictures.rgb(name), box_4)

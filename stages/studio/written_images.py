@@ -1,4 +1,4 @@
-"""PNG images that the studio writes beside its result."""
+"""Writes PNG images beside the studio's result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.stage import StageError
 
 
 def write_png(path: Path, rgb_HW3: U8) -> None:
-    """Write an image, and its folder where it is missing. Raises: StageError."""
+    """Write an RGB image (H, W, 3) as PNG; a missing folder is made. Raises: StageError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as draft:

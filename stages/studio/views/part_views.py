@@ -1,4 +1,4 @@
-"""Six views of each drawn part alone, in the rest pose of the open body, with the surface at every pixel."""
+"""Six views of each drawn part, alone, in the rest pose of the open body, with the surface at every pixel."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from models.surface.raster import Camera, blend, rasterize
 from stages.world.clothes.rest_body import rest_normals
 
 SIDE = 360
-"""Pixels of a side of a view."""
-FILLED = 0.92
+"""Pixels along a side of a view."""
+FILLED_SHARE = 0.92
 """Share of the view's side that the part fills."""
 DISTANCE = 20.0
-"""Distance of the camera in sizes of the part: almost without perspective."""
+"""Distance of the camera, in sizes of the part: perspective is weak, so that all of the part has about one scale."""
 
 Direction = tuple[float, float, float]
 TRUNK_VIEWS: dict[str, Direction] = {
     "front": (0, 0, 1), "back": (0, 0, -1), "left side": (1, 0, 0), "right side": (-1, 0, 0),
     "from above": (0, 1, 0.5), "from below": (0, -1, 0.5),
 }  # fmt: skip
-"""Views of the torso and the head: from where the camera looks, in the part's axes."""
+"""Views of the torso and the head: direction from the part to the camera, in the part's axes."""
 FOOT_VIEWS: dict[str, Direction] = {**TRUNK_VIEWS, "from above": (0, 1, 0), "from below": (0, -1, 0)}
 LIMB_VIEWS: dict[str, Direction] = {
     "front": (0, 0, 1), "back": (0, 0, -1), "left side": (1, 0, 0), "right side": (-1, 0, 0),
@@ -42,11 +42,11 @@ class PartView:
     """One view of a part.
 
     Attributes:
-        name: as annotators read it.
-        camera: from the rest pose to pixels of the view.
+        name: for annotators.
+        camera: maps the rest pose to pixels of the view.
         chart_SS: the chart at each pixel; 0 beside the part.
         uv_2SS: U and V.
-        point_SS3: the place in the rest pose, metres; NaN beside the part.
+        point_SS3: the surface point in the rest pose, metres; NaN beside the part.
         normal_SS3: unit normals in the camera's axes; 0 beside the part.
     """
 
@@ -68,7 +68,7 @@ def part_views(part: int) -> tuple[PartView, ...]:
 
 
 def view_directions(part: int) -> dict[str, Direction]:
-    """The views of a part: their names, and from where they look in the part's axes."""
+    """The views of a part: their names, and the direction from the part to the camera, in the part's axes."""
     name = COARSE_NAMES[part]
     if "hand" in name:
         return HAND_VIEWS
@@ -78,9 +78,10 @@ def view_directions(part: int) -> dict[str, Direction]:
 
 
 def part_axes(mesh: ChartedMesh, face_K: Int, name: str) -> F32:
-    """Rows x, y, z of a part's axes: y toward the shoulder or the hip along a limb, z to the front, or out of the palm.
+    """Axes x, y, z of a part, as rows. Torso, head and feet have the axes of the body.
 
-    Torso, head and feet have the body's own axes.
+    Of limbs and hands, y points along the limb to the shoulder or hip, z to the front; of hands, z points out of the
+    palm.
     """
     up_3, front_3 = np.array([0.0, 1, 0]), np.array([0.0, 0, 1])
     if any(word in name for word in ("arm", "leg", "hand")):
@@ -115,7 +116,7 @@ def _view(mesh: ChartedMesh, face_K: Int, axes_33: F32, name: str, toward: Direc
 
 
 def _camera(point_V3: F32, axes_33: F32, toward: Direction) -> Camera:
-    """A camera that looks at the part from a direction and is filled by it."""
+    """A camera in a direction from the part, whose image the part fills to `FILLED_SHARE`."""
     ahead_3 = -np.array(toward, np.float64) / np.linalg.norm(toward)
     down_3 = np.array([0.0, -1, 0]) if abs(ahead_3[1]) < 0.9 else np.array([0, 0, -np.sign(ahead_3[1])])
     right_3 = np.cross(down_3, ahead_3)
@@ -123,11 +124,11 @@ def _camera(point_V3: F32, axes_33: F32, toward: Direction) -> Camera:
     rotation_33 = np.stack([right_3, np.cross(ahead_3, right_3), ahead_3]) @ axes_33
     turned_V3 = point_V3 @ rotation_33.T
     low_3, high_3 = turned_V3.min(axis=0), turned_V3.max(axis=0)
-    away = DISTANCE * float((high_3 - low_3).max())
+    distance = DISTANCE * float((high_3 - low_3).max())
     return Camera(
         rotation_33=rotation_33.astype(np.float32),
-        shift_3=(np.array([0, 0, away]) - (low_3 + high_3) / 2).astype(np.float32),
-        focal=FILLED * SIDE * away / float((high_3 - low_3)[:2].max()),
+        shift_3=(np.array([0, 0, distance]) - (low_3 + high_3) / 2).astype(np.float32),
+        focal=FILLED_SHARE * SIDE * distance / float((high_3 - low_3)[:2].max()),
         center_2=(SIDE / 2, SIDE / 2), height=SIDE, width=SIDE,
     )
 

@@ -1,4 +1,4 @@
-"""The pictures of a part's six views as annotators see them: lit, with a light grid of U and V and tinted charts."""
+"""Draws a part's six views for annotators: with light, a grid of U and V, and a tint for each chart."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ GRID_LINES = 8
 TINTS: F32 = np.array([(232, 214, 196), (190, 212, 232)], np.float32)
 """Colours of a part's first and second chart."""
 PAPER = (245, 245, 245)
+"""Background colour, RGB."""
 LAMP: F32 = np.array([-0.35, -0.45, -0.82], np.float32)
-"""Direction toward the light in the camera's axes, from the upper left."""
+"""Direction to the light in the camera's axes: to the upper left."""
 AMBIENT = 0.45
+"""Brightness of surfaces without direct light, as a share of the brightest."""
 LINE_HALF_WIDTH, LINE_STRENGTH = 0.2, 0.3
+"""Half width of grid lines in pixels, and by which share they darken the colour."""
 BORDER_STRENGTH = 0.7
+"""By which share the border between two charts is darker."""
 COLUMNS = 3
+"""Views in a row of the picture."""
 
 
 @cache
@@ -34,7 +39,7 @@ def views_png(part: int) -> bytes:
 
 
 def second_chart(part: int) -> int:
-    """The chart of a part that has the second tint on its views."""
+    """The chart of a part that its views show in the second tint."""
     return int(np.flatnonzero(part == COARSE_OF_CHART)[-1])
 
 
@@ -49,14 +54,14 @@ def view_picture(seen: PartView, part: int) -> U8:
 
 
 def _grid(seen: PartView) -> F32:
-    lines = [line_strength(one, seen.chart_SS, GRID_LINES, LINE_HALF_WIDTH) for one in seen.uv_2SS]
+    lines = [line_strength(value_SS, seen.chart_SS, GRID_LINES, LINE_HALF_WIDTH) for value_SS in seen.uv_2SS]
     return np.maximum(lines[0], lines[1])
 
 
 def _borders(chart_SS: U8) -> F32:
     """1 where a pixel's neighbour is of the part's other chart."""
     border_SS = np.zeros(chart_SS.shape, np.float32)
-    for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
-        a, b = chart_SS[one], chart_SS[other]
-        border_SS[one] = np.maximum(border_SS[one], (a != b) & (a > 0) & (b > 0))
+    for first, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
+        a, b = chart_SS[first], chart_SS[other]
+        border_SS[first] = np.maximum(border_SS[first], (a != b) & (a > 0) & (b > 0))
     return border_SS

@@ -1,4 +1,4 @@
-"""Reads actions from JSON that a browser or a journal gives: every field is checked against the image."""
+"""Reads actions from JSON of a browser or a journal; every field is checked against the image."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ MAX_PEOPLE = 1000
 MAX_COUNTS = 2**22
 """Characters of a mask's run lengths."""
 MAX_ASKED = 200
-"""Points of a part: a file to go on with may have more than are asked here."""
-MAX_TOGETHER = 2000
-"""Changes of one step."""
+"""Points of a part. Given files may have more points than the studio asks for."""
+MAX_GROUP = 2000
+"""Changes of a `ChangeGroup`."""
 MAX_NAME = 64
 """Characters of an annotator's name."""
 MAX_NOTE = 500
 """Characters of a reviewer's note."""
 LATEST = 1e11
-"""Seconds since 1970."""
+"""Latest time, seconds since 1970."""
 CHARTS, VIEWS = 24, 6
 ITEM = re.compile(r"person|kind|box|outline|part \d{1,2}|point \d{1,2} \d{1,3}|joint \d{1,2}", re.ASCII)
 REMEDY = "reload the page"
@@ -52,7 +52,7 @@ def action_of(message: Any, size: Size) -> Action:
         message: parsed JSON.
         size: height and width of the image.
 
-    Raises: StageError that names the field, for anything that is no action inside this image.
+    Raises: StageError that names the field, for a message that is no action, and for pixels outside of the image.
     """
     if not isinstance(message, Mapping) or not isinstance(message.get("do"), str) or message["do"] not in ACTIONS:
         raise StageError("the message is no action", "do", f"send one of {', '.join(ACTIONS)}")
@@ -78,10 +78,10 @@ def _checked(name: str, value: Any, size: Size) -> Any:
         raise StageError(str(error), name, REMEDY) from error
 
 
-def _whole(least: int, most: int) -> Callable[[Any, Size], int]:
+def _integer(low: int, high: int) -> Callable[[Any, Size], int]:
     def read(value: Any, size: Size) -> int:
-        if type(value) is not int or not least <= value <= most:
-            raise ValueError(f"is no whole number from {least} to {most}")
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"is no whole number from {low} to {high}")
         return value
 
     return read
@@ -96,9 +96,9 @@ def _choice(kind: Any) -> Callable[[Any, Size], str]:
     return read
 
 
-def _number(value: Any, least: float, most: float) -> float:
-    if type(value) not in (int, float) or not least <= value <= most:
-        raise ValueError(f"is no number from {least:g} to {most:g}")
+def _number(value: Any, low: float, high: float) -> float:
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise ValueError(f"is no number from {low:g} to {high:g}")
     return float(value)
 
 
@@ -117,7 +117,7 @@ def _guess(value: Any, size: Size) -> tuple[int, float, float] | None:
         return None
     if not isinstance(value, list | tuple) or len(value) != 3:
         raise ValueError("is not chart, U and V")
-    return _whole(1, CHARTS)(value[0], size), _share(value[1], size), _share(value[2], size)
+    return _integer(1, CHARTS)(value[0], size), _share(value[1], size), _share(value[2], size)
 
 
 def _box(value: Any, size: Size) -> tuple[float, float, float, float]:
@@ -135,8 +135,8 @@ def _pixels(value: Any, size: Size) -> tuple[tuple[int, int], ...]:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_ASKED:
         raise ValueError(f"is not 1 to {MAX_ASKED} pixels")
     height, width = size
-    column, row = _whole(0, width - 1), _whole(0, height - 1)
-    if not all(isinstance(one, list | tuple) and len(one) == 2 for one in value):
+    column, row = _integer(0, width - 1), _integer(0, height - 1)
+    if not all(isinstance(pixel, list | tuple) and len(pixel) == 2 for pixel in value):
         raise ValueError("holds a pixel that is not x and y")
     return tuple((column(x, size), row(y, size)) for x, y in value)
 
@@ -147,8 +147,8 @@ def _mask(value: Any, size: Size) -> PixelMask:
     sides, counts = value["size"], value["counts"]
     if not isinstance(sides, list | tuple) or len(sides) != 2:
         raise ValueError("has a size that is not height and width")
-    x, y = _whole(0, size[1] - 1)(value["x"], size), _whole(0, size[0] - 1)(value["y"], size)
-    high, wide = _whole(1, size[0] - y)(sides[0], size), _whole(1, size[1] - x)(sides[1], size)
+    x, y = _integer(0, size[1] - 1)(value["x"], size), _integer(0, size[0] - 1)(value["y"], size)
+    high, wide = _integer(1, size[0] - y)(sides[0], size), _integer(1, size[1] - x)(sides[1], size)
     if not isinstance(counts, str) or len(counts) > MAX_COUNTS or not counts.isascii():
         raise ValueError(f"has counts that are not at most {MAX_COUNTS} characters of text")
     if (what := too_large(wide, high)) is not None:
@@ -160,11 +160,11 @@ def _mask(value: Any, size: Size) -> PixelMask:
 
 
 def _changes(value: Any, size: Size) -> tuple[Change, ...]:
-    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_TOGETHER:
-        raise ValueError(f"is not 1 to {MAX_TOGETHER} changes")
-    if any(isinstance(one, Mapping) and one.get("do") in ("status", "together") for one in value):
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_GROUP:
+        raise ValueError(f"is not 1 to {MAX_GROUP} changes")
+    if any(isinstance(change, Mapping) and change.get("do") in ("status", "together") for change in value):
         raise ValueError("holds an action that changes no person")
-    return tuple(action_of(one, size) for one in value)  # type: ignore[misc]  # the others are changes
+    return tuple(action_of(change, size) for change in value)  # type: ignore[misc]  # the others are changes
 
 
 def annotator_name(value: Any) -> str:
@@ -175,10 +175,11 @@ def annotator_name(value: Any) -> str:
 
 
 def _sources(value: Any, size: Size) -> tuple[tuple[str, int], ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(one, list | tuple) and len(one) == 2 for one in value):
+    pairs = value if isinstance(value, list | tuple) else [None]
+    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
         raise ValueError("is no list of annotators with the number of their person")
-    number = _whole(1, MAX_PEOPLE)
-    return tuple((annotator_name(who), number(person, size)) for who, person in value)
+    number = _integer(1, MAX_PEOPLE)
+    return tuple((annotator_name(annotator), number(person, size)) for annotator, person in value)
 
 
 def _item(value: Any, size: Size) -> str:
@@ -198,26 +199,26 @@ def _place(value: Any, size: Size) -> float:
 
 
 READERS: dict[str, Callable[[Any, Size], Any]] = {
-    "person": _whole(1, MAX_PEOPLE),
+    "person": _integer(1, MAX_PEOPLE),
     "box_4": _box,
     "origin": _choice(Origin),
     "kind": _choice(PersonKind),
-    "part": _whole(0, len(COARSE_NAMES) - 1),
+    "part": _integer(0, len(COARSE_NAMES) - 1),
     "mask": _mask,
     "pixels": _pixels,
-    "number": _whole(0, MAX_ASKED - 1),
+    "number": _integer(0, MAX_ASKED - 1),
     "verdict": _choice(Verdict),
-    "chart": _whole(0, CHARTS),
+    "chart": _integer(0, CHARTS),
     "u": _share,
     "v": _share,
-    "view": _whole(0, VIEWS - 1),
+    "view": _integer(0, VIEWS - 1),
     "hint": _flag,
     "auto": _flag,
     "guess": _guess,
-    "joint": _whole(0, KEYPOINTS - 1),
+    "joint": _integer(0, KEYPOINTS - 1),
     "x": _place,
     "y": _place,
-    "visibility": _whole(0, 2),
+    "visibility": _integer(0, 2),
     "status": _choice(ImageStatus),
     "actions": _changes,
     "people": _sources,
@@ -227,4 +228,4 @@ READERS: dict[str, Callable[[Any, Size], Any]] = {
     "note": _note,
     "at": lambda value, size: _number(value, 0, LATEST),
 }
-"""How each field is read and checked, by its name."""
+"""The function that reads and checks each field, by the field's name."""

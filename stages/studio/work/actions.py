@@ -1,4 +1,4 @@
-"""What an annotator can do to an image: frozen actions, and their JSON in messages and in the journal."""
+"""The actions of annotators and reviewers, and their JSON in messages and in the journal."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, ClassVar, Literal
 from stages.studio.work.part_map import PixelMask
 
 Origin = Literal["drawn", "proposed"]
-"""Whether a person drew something, or accepted what the network proposed."""
+"""Whether an annotator drew something, or accepted a proposal of the network."""
 PersonKind = Literal["person", "crowd", "not_person", "skipped"]
 ImageStatus = Literal["open", "finished", "skipped"]
 Verdict = Literal["surface", "hidden", "skipped", "open"]
-"""The answer about a point: a place on the surface, no visible place, no answer wanted, not answered."""
+"""The answer to a point: a point on the surface; not visible in the views; skipped by the annotator; no answer yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetBox:
-    """A person's box is drawn or corrected; a new number makes a new person. `box_4`: x0, y0, x1, y1 in pixels."""
+    """Draw or correct a person's box; a new number makes a new person. `box_4`: x0, y0, x1, y1 in pixels."""
 
     tag: ClassVar[str] = "box"
     person: int
@@ -27,7 +27,7 @@ class SetBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remove:
-    """A person is taken away; nobody else gets the number."""
+    """Remove a person; their number is not used again."""
 
     tag: ClassVar[str] = "remove"
     person: int
@@ -35,7 +35,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetKind:
-    """What a box holds."""
+    """Set what a box contains."""
 
     tag: ClassVar[str] = "kind"
     person: int
@@ -44,7 +44,7 @@ class SetKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paint:
-    """The pixels of a mask become a part of the person; part 0 erases."""
+    """Paint the pixels of a mask with a part of the person; part 0 erases."""
 
     tag: ClassVar[str] = "paint"
     person: int
@@ -55,7 +55,7 @@ class Paint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetOutline:
-    """The person's visible outline, with clothes and hair, replaces the one before."""
+    """Draw the person's visible outline, with clothes and hair; it replaces an earlier outline."""
 
     tag: ClassVar[str] = "outline"
     person: int
@@ -65,9 +65,9 @@ class SetOutline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """The pixels of a part that the annotator is asked about; they replace those before, with their answers.
+    """Ask for the surface points of pixels of a part; earlier pixels of the part and their answers are removed.
 
-    `auto`: the program chose them by itself, which is no step that anybody undoes.
+    `auto`: the program chose the pixels; the step cannot be undone.
     """
 
     tag: ClassVar[str] = "ask"
@@ -79,15 +79,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The answer about one asked pixel.
+    """Answer an asked point.
 
     Attributes:
-        number: index of the pixel among those asked of the part.
-        chart, u, v: the place on the surface; 0 unless the verdict is `surface`.
+        number: index of the point among those of the part.
+        chart, u, v: the point on the surface; 0 unless the verdict is `surface`.
         view: the view that was clicked, 0..5.
         hint: whether the network's guess was shown.
-        origin: whether the annotator clicked the place, or took the network's.
-        guess: chart, U and V that the network sees there, shown or not; known where chance decides on hints.
+        origin: whether the annotator clicked the point, or accepted the network's.
+        guess: chart, U and V of the network's guess, shown or not; None unless chance decides on hints.
     """
 
     tag: ClassVar[str] = "answer"
@@ -106,7 +106,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetKeypoint:
-    """One of COCO's 17 keypoints. `visibility`: 2 visible, 1 hidden, 0 not in the image (x = y = 0)."""
+    """Set one of COCO's 17 keypoints. `visibility`: 2 visible, 1 hidden, 0 not in the image (x = y = 0)."""
 
     tag: ClassVar[str] = "keypoint"
     person: int
@@ -119,7 +119,7 @@ class SetKeypoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwapSides:
-    """Left and right are exchanged: `part` and that of the other side with their points, or for 0 all of the person."""
+    """Exchange left and right: a part and its points with those of the other side; part 0: the whole person."""
 
     tag: ClassVar[str] = "swap"
     person: int
@@ -128,7 +128,7 @@ class SwapSides:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetStatus:
-    """The image is finished, left out, or opened again."""
+    """Finish an image, leave it out (`skipped`), or open it again."""
 
     tag: ClassVar[str] = "status"
     status: ImageStatus
@@ -136,7 +136,7 @@ class SetStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Whose work a reviewed person is: `people` has each annotator's name and their number of the person."""
+    """Set the annotators of a reviewed person: `people` has their names and their numbers of the person."""
 
     tag: ClassVar[str] = "sources"
     person: int
@@ -145,11 +145,11 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decide:
-    """A reviewer decides whose answer stands.
+    """Decide a disagreement.
 
     Attributes:
-        item: what is decided: `person`, `kind`, `box`, `outline`, `part 3`, `point 3 0` (part, number), `joint 5`.
-        choice: the annotator whose answer stands; empty: the reviewer gave a new one.
+        item: `person`, `kind`, `box`, `outline`, `part 3`, `point 3 0` (part, number) or `joint 5`.
+        choice: the annotator whose answer is correct; empty: the reviewer gave their own answer.
     """
 
     tag: ClassVar[str] = "decide"
@@ -160,7 +160,7 @@ class Decide:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendBack:
-    """A reviewer gives a person back to an annotator, with a note. `at`: seconds since 1970."""
+    """Send a person back to an annotator, with a note. `at`: seconds since 1970."""
 
     tag: ClassVar[str] = "send_back"
     person: int
@@ -175,30 +175,30 @@ Change = (
 )
 """An action on a person."""
 REVIEW_ACTIONS = (Sources, Decide, SendBack)
-"""Those that only a reviewer's messages make."""
+"""The actions that only reviewers can do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Together:
-    """Several changes that are made, and undone, in one step."""
+class ChangeGroup:
+    """Several changes that are made and undone in one step."""
 
     tag: ClassVar[str] = "together"
     actions: tuple[Change, ...]
 
 
-Action = Change | SetStatus | Together
+Action = Change | SetStatus | ChangeGroup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """What an annotator finds in an image and cannot undo: given boxes, parts and asked points."""
+    """The actions that make the sheet with which an annotator begins; they cannot be undone."""
 
     actions: tuple[Action, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandOn:
-    """An image that an annotator began is given to others. `by`: the annotator, or who leads the work."""
+    """Hand a begun image on to other annotators. `by`: the annotator, or the leader."""
 
     by: str
 
@@ -206,7 +206,7 @@ class HandOn:
 ACTIONS: dict[str, type[Action]] = {
     made.tag: made
     for made in (
-        *(SetBox, Remove, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SwapSides, SetStatus, Together),
+        *(SetBox, Remove, SetKind, Paint, SetOutline, Ask, Answer, SetKeypoint, SwapSides, SetStatus, ChangeGroup),
         *REVIEW_ACTIONS,
     )
 }
@@ -214,11 +214,11 @@ ACTIONS: dict[str, type[Action]] = {
 
 def action_record(action: Action) -> dict[str, Any]:
     """The JSON of an action: its tag and its fields."""
-    if isinstance(action, Together):
-        return {"do": action.tag, "actions": [action_record(one) for one in action.actions]}
+    if isinstance(action, ChangeGroup):
+        return {"do": action.tag, "actions": [action_record(change) for change in action.actions]}
     return {"do": action.tag, **asdict(action)}
 
 
 def field_names(kind: type[Action]) -> set[str]:
     """Names of an action's fields."""
-    return {one.name for one in fields(kind)}
+    return {field.name for field in fields(kind)}

@@ -1,4 +1,4 @@
-"""Which part each pixel of a person belongs to, as annotators paint it: kept compressed, so that undo can keep all."""
+"""Maps of a person's painted parts, compressed, so that the maps of all steps fit into memory for undo."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from models.arrays import U8, Bool
 from stages.annotations.coco_masks import decode_mask, encode_mask
 
 ERASE = 0
-"""The part with which pixels are painted to clear them."""
+"""The part that erases."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PixelMask:
-    """Some pixels of an image: run lengths of the rectangle whose upper left pixel is (x, y).
+    """A mask of an image, inside a rectangle.
 
     Attributes:
-        x, y: pixels of the image.
+        x, y: upper left pixel of the rectangle.
         size: height and width of the rectangle.
         counts: COCO's compressed run lengths of the rectangle.
     """
@@ -32,7 +32,7 @@ class PixelMask:
 
     @property
     def inside_hw(self) -> Bool:
-        """The mask of the rectangle. Raises: ValueError for run lengths that do not fill it."""
+        """The mask inside the rectangle, bool (h, w). Raises: ValueError for run lengths that do not fill it."""
         return decode_mask({"size": list(self.size), "counts": self.counts}) > 0
 
     @classmethod
@@ -44,7 +44,7 @@ class PixelMask:
 
 @dataclass(frozen=True, kw_only=True)
 class PartMap:
-    """Labels of pixels in the smallest rectangle that holds them all; equal maps have equal fields.
+    """Labels of pixels in the smallest rectangle that contains them all; equal maps have equal fields.
 
     Attributes:
         x, y: upper left pixel of the rectangle.
@@ -60,7 +60,7 @@ class PartMap:
 
     @property
     def label_hw(self) -> U8:
-        """Coarse labels of the rectangle; 0 = no part."""
+        """Coarse labels of the rectangle, (h, w); 0 = no part."""
         labels = np.frombuffer(zlib.decompress(self.packed), np.uint8)
         return labels.reshape(self.height, self.width)
 
@@ -76,9 +76,9 @@ class PartMap:
 
 
 def painted(before: PartMap | None, mask: PixelMask, part: int) -> PartMap | None:
-    """The map after the pixels of a mask became `part` (`ERASE`: no part); None when no pixel has a part.
+    """The map after the pixels of a mask are painted with `part`; None when no pixel has a part.
 
-    Each pixel has one part: paint covers what was there.
+    `part` replaces other parts; `ERASE` leaves no part.
     """
     x0, y0, x1, y1 = mask.x, mask.y, mask.x + mask.size[1], mask.y + mask.size[0]
     if before is not None:
@@ -91,7 +91,7 @@ def painted(before: PartMap | None, mask: PixelMask, part: int) -> PartMap | Non
 
 
 def labels_under(parts: PartMap | None, mask: PixelMask) -> set[int]:
-    """The parts that pixels of a mask have."""
+    """The parts of the pixels of a mask."""
     if parts is None:
         return set()
     label_hw = parts.labels_in(mask.x, mask.y, mask.x + mask.size[1], mask.y + mask.size[0])
@@ -100,7 +100,7 @@ def labels_under(parts: PartMap | None, mask: PixelMask) -> set[int]:
 
 @lru_cache(maxsize=1024)
 def painted_parts(parts: PartMap | None) -> frozenset[int]:
-    """The parts that a map has."""
+    """The parts of a map."""
     return frozenset() if parts is None else frozenset(np.unique(parts.label_hw).tolist()) - {ERASE}
 
 

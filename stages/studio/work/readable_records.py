@@ -1,4 +1,4 @@
-"""The records of a journal in words that people read."""
+"""Converts the records of a journal to readable text."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import Any
 from models.body.charts import COARSE_NAMES
 
 NAMES = {"box_4": "corners", "who": "annotator"}
+"""Names of fields in the text, where they differ from those of the record."""
 
 
 def readable_record(record: Mapping[str, Any]) -> str:
-    """One line of words for a parsed record: time (UTC), who, the image, and what was done."""
+    """A parsed record in a line of text: time (UTC), annotator, image, and actions."""
     if "images" in record:
         return f"the list has {len(record['images'])} images"
     at = datetime.fromtimestamp(float(record["at"]), UTC).strftime("%Y-%m-%d %H:%M:%S")
-    who = f"{record['who']} (review)" if record.get("review") else record["who"]
-    return f"{at}  {who}  {record['image']}  {'; '.join(_deeds(record['action']))}"
+    annotator = f"{record['who']} (review)" if record.get("review") else record["who"]
+    return f"{at}  {annotator}  {record['image']}  {'; '.join(_deeds(record['action']))}"
 
 
 def _deeds(action: Any) -> Iterator[str]:
-    """An action in words; several where it holds several."""
+    """An action as text; a group as the texts of its changes."""
     if isinstance(action, str):
         yield action
     elif isinstance(action, Mapping) and "do" in action:
         if action["do"] == "together":
-            for one in action["actions"]:
-                yield from _deeds(one)
+            for change in action["actions"]:
+                yield from _deeds(change)
         else:
             fields = (_field(name, value) for name, value in action.items() if name != "do")
             yield f"{action['do'].replace('_', ' ')}: {', '.join(fields)}"
@@ -47,7 +48,7 @@ def _field(name: str, value: Any) -> str:
     if name == "part":
         return f"part {value} ({COARSE_NAMES[value]})"
     if isinstance(value, list):
-        value = " ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in value)
+        value = " ".join(f"{entry:g}" if isinstance(entry, float) else str(entry) for entry in value)
     elif isinstance(value, float):
         value = f"{value:.4g}"
     return f"{NAMES.get(name, name)} {value}"

@@ -1,4 +1,4 @@
-"""Records of JSON in a SQLite file: each is on the disk, whole, or it is not there at all."""
+"""Stores records of JSON in an SQLite file; each record is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from pipeline.stage import StageError
 
 FORMER_SUFFIX = ".jsonl"
-"""Of former journals: text with one record a line."""
+"""Suffix of the former format of journals: text, one record a line."""
 TABLE = "CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, record TEXT NOT NULL)"
 SECRETS = "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, secret TEXT NOT NULL)"
 ADD = "INSERT INTO records (record) VALUES (?)"
 WAIT_S = 10.0
-"""Longest wait for another program that reads the file."""
+"""Longest wait for another program that uses the file."""
 DAMAGED = "restore a copy of it, or write to another file with -o"
 
 
@@ -23,11 +23,11 @@ class RecordFile:
     """An open file of records. Used by one thread at a time."""
 
     def __init__(self, path: Path, *, locks: bool = True) -> None:
-        """Open the file, and make it where there is none. A former journal beside it fills an empty file.
+        """Open the file, or make it. A new file begins with the records of a former journal beside it.
 
-        `locks`: whether the file system has locks; without them nobody else may write the file.
+        `locks`: whether the file system has locks; without them no other program may write the file.
 
-        Raises: StageError for a file that cannot be written, or that is damaged.
+        Raises: StageError for a file that is damaged or cannot be written.
         """
         self._path = path
         try:
@@ -46,21 +46,21 @@ class RecordFile:
             raise self._unwritable(error) from error
 
     def append(self, record: str) -> None:
-        """Add a record. Raises: StageError where the disk does not take it; then nothing of it is there."""
+        """Add a record. Raises: StageError where it cannot be written; the file is then unchanged."""
         try:
             self._base.execute(ADD, (record,))
         except sqlite3.Error as error:
             raise self._unwritable(error) from error
 
     def append_all(self, records: Iterable[str]) -> None:
-        """Add records, all of them or, where the disk does not take them, none. Raises: StageError."""
+        """Add records, all or none. Raises: StageError where they cannot be written."""
         try:
             self._fill(records)
         except sqlite3.Error as error:
             raise self._unwritable(error) from error
 
     def secret(self, name: str) -> str:
-        """A random secret of this file, which is made at first; it is in no export. Raises: StageError."""
+        """The file's random secret of this name, made at the first call; exports do not have it. Raises: StageError."""
         try:
             made = secrets.token_hex(32)
             self._base.execute("INSERT OR IGNORE INTO secrets (name, secret) VALUES (?, ?)", (name, made))
@@ -79,7 +79,7 @@ class RecordFile:
     def _fill(self, records: Iterable[str]) -> None:
         self._base.execute("BEGIN")
         try:
-            self._base.executemany(ADD, ((one,) for one in records))
+            self._base.executemany(ADD, ((record,) for record in records))
             self._base.execute("COMMIT")
         except sqlite3.Error:
             if self._base.in_transaction:
@@ -92,7 +92,7 @@ class RecordFile:
 
 
 def read_records(path: Path) -> list[tuple[int, str]]:
-    """The records of a journal, which may be in use, with their numbers.
+    """The records of a journal with their numbers; another program may use the journal.
 
     Raises: StageError for one that is missing or damaged.
     """
@@ -106,7 +106,7 @@ def read_records(path: Path) -> list[tuple[int, str]]:
 
 
 def copy_records(path: Path, copy: Path) -> None:
-    """Copy a journal, which may be in use, as it is at one moment.
+    """Copy a journal in a consistent state; another program may use it.
 
     Raises: StageError for one that is missing or damaged, and for a copy that cannot be written.
     """
@@ -124,11 +124,11 @@ def copy_records(path: Path, copy: Path) -> None:
 
 
 def former_records(path: Path) -> Sequence[str]:
-    """The whole lines of a former journal; none where there is no such file.
+    """The records of a former journal; none where there is no such file.
 
-    An unfinished last line, which a crash can leave, was never confirmed.
+    An incomplete last line, which a crash can leave, is not a record: its action was never confirmed.
 
-    Raises: StageError for one that cannot be read.
+    Raises: StageError for a journal that cannot be read.
     """
     try:
         return [line.decode() for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
@@ -139,7 +139,7 @@ def former_records(path: Path) -> Sequence[str]:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """A journal for reading. Raises: StageError for one that is missing."""
+    """Open a journal for reading. Raises: StageError for a missing journal."""
     try:
         base = _connected(path, "ro", locks=True)
         try:
@@ -153,7 +153,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _connected(path: Path, mode: str, *, locks: bool) -> sqlite3.Connection:
-    """A connection whose statements are each a transaction; without locks the log needs the mode `exclusive`."""
+    """A connection on which each statement is a transaction. Without locks, the log of SQLite needs `EXCLUSIVE`."""
     address = f"{path.absolute().as_uri()}?mode={mode}{'' if locks else '&vfs=unix-none'}"
     base = sqlite3.connect(address, timeout=WAIT_S, isolation_level=None, check_same_thread=False, uri=True)
     if not locks:

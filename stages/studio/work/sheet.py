@@ -1,4 +1,4 @@
-"""What one annotator made of one image: a frozen sheet, and how each action changes it."""
+"""Sheets: an annotator's work on an image, as frozen data, and the function that applies an action to it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from stages.studio.work.actions import (
     Action,
     Answer,
     Ask,
+    ChangeGroup,
     Decide,
     ImageStatus,
     Paint,
@@ -28,14 +29,13 @@ from stages.studio.work.actions import (
     SetStatus,
     Sources,
     SwapSides,
-    Together,
 )
 from stages.studio.work.part_map import ERASE, PartMap, PixelMask, labels_under, packed_map, painted, painted_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedPoint:
-    """A pixel that the annotator is asked about, and the answer if there is one."""
+    """A pixel for whose surface point the annotator is asked, and the answer; None before it."""
 
     x: int
     y: int
@@ -52,12 +52,12 @@ class PersonWork:
         outline: the visible outline; None where it is not drawn.
         asked: the asked points of each part.
         keypoints: by COCO's number of the joint.
-        proposed: what is as the network proposed it: `box`, `outline`, `part 3`, `joint 5` …
-        seconds: active time spent on the actions that remain.
-        last_at: time of the last of them, seconds since 1970.
-        sources: of a reviewed person: each annotator's name and their number of the person, the first one's work is it.
-        decided: of a reviewed person: whose answer stands, by the item; empty: the reviewer's own.
-        notes: with what a reviewer gave the person back.
+        proposed: names of what the network proposed and nobody changed: `box`, `outline`, `part 3`, `joint 5` …
+        seconds: active time of all actions on the person that are not undone.
+        last_at: time of the last of these actions, seconds since 1970.
+        sources: of a reviewed person: annotators with their numbers of the person; the review began with the first.
+        decided: of a reviewed person: the annotator whose answer the reviewer chose, by item; "": the reviewer's own.
+        notes: with which a reviewer sent the person back.
     """
 
     box_4: tuple[float, float, float, float]
@@ -76,7 +76,7 @@ class PersonWork:
     @property
     def hints(self) -> bool:
         """Whether the network's guess was shown for any answer."""
-        return any(one.answer is not None and one.answer.hint for points in self.asked.values() for one in points)
+        return any(point.answer is not None and point.answer.hint for points in self.asked.values() for point in points)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +85,8 @@ class WorkSheet:
 
     Attributes:
         people: by their numbers, from 1.
-        removed: the numbers of people who were taken away.
-        last_at: time of the last action that remains, seconds since 1970.
+        removed: numbers of removed people.
+        last_at: time of the last action that is not undone, seconds since 1970.
         finished_at: time at which the image was finished or left out; None while it is open.
     """
 
@@ -99,7 +99,7 @@ class WorkSheet:
 
 @dataclass(frozen=True, slots=True)
 class WorkAmount:
-    """How much work a sheet holds: numbers of people, painted parts and outlines, answers, and keypoints."""
+    """The amount of work on a sheet: numbers of people, of painted parts and outlines, of answers, and of keypoints."""
 
     people: int
     masks: int
@@ -107,45 +107,47 @@ class WorkAmount:
     keypoints: int
 
     def is_less(self, other: WorkAmount) -> bool:
-        """Whether the other one has as much of everything, and more of something."""
-        pairs = [(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)]
-        return self != other and all(mine <= theirs for mine, theirs in pairs)
+        """Whether no number is larger than that of the other, and at least one is smaller."""
+        pairs = [(getattr(self, spec.name), getattr(other, spec.name)) for spec in fields(self)]
+        return self != other and all(first <= second for first, second in pairs)
 
     def __str__(self) -> str:
         return f"{self.people} people, {self.masks} parts, {self.answers} points, {self.keypoints} keypoints"
 
 
 def amount_of(sheet: WorkSheet) -> WorkAmount:
-    """The work that a sheet adds to the result; none where the image is left out."""
+    """The amount of work that a sheet adds to the result; 0 for an image that is left out."""
     if sheet.status == "skipped":
         return WorkAmount(0, 0, 0, 0)
-    people = [one for one in sheet.people.values() if one.kind != "not_person"]
-    points = [one.answer for work in people for asked in work.asked.values() for one in asked]
+    people = [work for work in sheet.people.values() if work.kind != "not_person"]
+    points = [point.answer for work in people for asked in work.asked.values() for point in asked]
     parts = sum(len(painted_parts(work.parts)) for work in people)
     outlines = sum(work.outline is not None for work in people)
     return WorkAmount(
-        len(people), parts + outlines, sum(one is not None for one in points),
+        len(people), parts + outlines, sum(answer is not None for answer in points),
         sum(len(work.keypoints) for work in people),
     )
 
 
 def after_action(sheet: WorkSheet, action: Action, at: float, seconds: float) -> WorkSheet:
-    """The sheet after an action. One that was left out is open again when something is done to it.
+    """The sheet after an action. An action on a person of a left-out image opens the image again.
 
     Args:
+        sheet: before the action.
+        action: of the annotator.
         at: time of the action, seconds since 1970.
-        seconds: active time that it took.
+        seconds: active time of the action.
 
     Raises: StageError for a person or a point that the sheet does not have, and for a chart of another part.
     """
-    if isinstance(action, Together):
-        for one in action.actions:
-            sheet = after_action(sheet, one, at, seconds / len(action.actions))
+    if isinstance(action, ChangeGroup):
+        for change in action.actions:
+            sheet = after_action(sheet, change, at, seconds / len(action.actions))
         return sheet
     if isinstance(action, SetStatus):
         finished_at = None if action.status == "open" else at
         return replace(sheet, status=action.status, last_at=at, finished_at=finished_at)
-    if sheet.status == "skipped":  # who works on an image that was left out wants it in the result
+    if sheet.status == "skipped":  # whoever works on a left-out image wants it in the result
         sheet = replace(sheet, status="open", finished_at=None)
     if isinstance(action, Remove) and action.person in sheet.people:
         people = {number: work for number, work in sheet.people.items() if number != action.person}
@@ -164,7 +166,7 @@ def after_action(sheet: WorkSheet, action: Action, at: float, seconds: float) ->
 
 
 def _boxed(work: PersonWork, action: SetBox) -> PersonWork:
-    return replace(work, box_4=action.box_4, proposed=_noted(work, "box", action.origin))
+    return replace(work, box_4=action.box_4, proposed=_proposed_after(work, "box", action.origin))
 
 
 def _kind_set(work: PersonWork, action: SetKind) -> PersonWork:
@@ -173,18 +175,18 @@ def _kind_set(work: PersonWork, action: SetKind) -> PersonWork:
 
 def _painted(work: PersonWork, action: Paint) -> PersonWork:
     parts = painted(work.parts, action.mask, action.part)
-    proposed = work.proposed if action.part == ERASE else _noted(work, f"part {action.part}", action.origin)
-    lost = {f"part {part}" for part in labels_under(work.parts, action.mask) - {action.part}}
-    return replace(work, parts=parts, proposed=proposed - lost)
+    proposed = work.proposed if action.part == ERASE else _proposed_after(work, f"part {action.part}", action.origin)
+    changed = {f"part {part}" for part in labels_under(work.parts, action.mask) - {action.part}}
+    return replace(work, parts=parts, proposed=proposed - changed)
 
 
 def _outlined(work: PersonWork, action: SetOutline) -> PersonWork:
-    return replace(work, outline=action.mask, proposed=_noted(work, "outline", action.origin))
+    return replace(work, outline=action.mask, proposed=_proposed_after(work, "outline", action.origin))
 
 
 def _asked(work: PersonWork, action: Ask) -> PersonWork:
     if action.part == ERASE:
-        raise StageError("points are asked of a part, not of the background", "part", "reload the page")
+        raise StageError("points are on parts, not on the background", "part", "reload the page")
     points = tuple(AskedPoint(x=x, y=y) for x, y in action.pixels)
     return replace(work, asked={**work.asked, action.part: points})
 
@@ -204,12 +206,12 @@ def _answered(work: PersonWork, action: Answer) -> PersonWork:
 
 
 def _keypoint_set(work: PersonWork, action: SetKeypoint) -> PersonWork:
-    proposed = _noted(work, f"joint {action.joint}", action.origin)
+    proposed = _proposed_after(work, f"joint {action.joint}", action.origin)
     return replace(work, keypoints={**work.keypoints, action.joint: action}, proposed=proposed)
 
 
 def _sides_swapped(work: PersonWork, action: SwapSides) -> PersonWork:
-    """Parts, asked points and, where all is swapped, keypoints of both sides are exchanged; twice is as before."""
+    """Exchange parts, points and, for the whole person, keypoints of both sides. Two exchanges cancel each other."""
     twin = {part: int(MIRROR_COARSE[part]) for part in range(len(COARSE_NAMES))}
     if action.part != ERASE:
         if twin[action.part] == action.part:
@@ -223,10 +225,11 @@ def _sides_swapped(work: PersonWork, action: SwapSides) -> PersonWork:
         label_hw = np.array([twin[part] for part in range(len(COARSE_NAMES))], np.uint8)[parts.label_hw]
         parts = packed_map(label_hw, parts.x, parts.y)
     keypoints = {
-        joints.get(joint, joint): replace(one, joint=joints.get(joint, joint)) for joint, one in work.keypoints.items()
+        joints.get(joint, joint): replace(keypoint, joint=joints.get(joint, joint))
+        for joint, keypoint in work.keypoints.items()
     }
     asked = {
-        twin[part]: points if twin[part] == part else tuple(_mirrored_point(one) for one in points)
+        twin[part]: points if twin[part] == part else tuple(_mirrored_point(point) for point in points)
         for part, points in work.asked.items()
     }
     proposed = frozenset(names.get(name, name) for name in work.proposed)
@@ -234,7 +237,7 @@ def _sides_swapped(work: PersonWork, action: SwapSides) -> PersonWork:
 
 
 def _mirrored_point(point: AskedPoint) -> AskedPoint:
-    """The point with its answer on the other side of the body."""
+    """The point with its answer mirrored to the other side of the body."""
     answer = point.answer
     if answer is None:
         return point
@@ -259,8 +262,8 @@ def _sent_back(work: PersonWork, action: SendBack) -> PersonWork:
     return replace(work, notes=(*work.notes, action))
 
 
-def _noted(work: PersonWork, name: str, origin: str) -> frozenset[str]:
-    """The names of what is as proposed, with or without this one."""
+def _proposed_after(work: PersonWork, name: str, origin: str) -> frozenset[str]:
+    """`PersonWork.proposed` after a change of what `name` means: with it if the change accepts a proposal."""
     return work.proposed | {name} if origin == "proposed" else work.proposed - {name}
 
 

@@ -1,4 +1,4 @@
-"""The task list of a studio: images, every annotator's sheets with their past, and who works on what now."""
+"""The task list: images, the sheets of all annotators with their undo history, and claims."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from stages.studio.work.actions import Action, Ask, HandOn, SendBack, Start
 from stages.studio.work.sheet import WorkSheet, after_action
 
 CLAIM_S = 300.0
-"""An opened image is locked for so long after its annotator's last action; one that has work stays theirs."""
+"""Duration of a claim after the annotator's last action. An image with work stays the annotator's after it."""
 IDLE_S = 60.0
-"""A longer pause between two actions is idle time and is not counted."""
+"""A longer pause between two actions does not count as working time."""
 
 Step = Literal["undo", "redo"]
 HintRule = Literal["choice", "half"]
-"""Who decides whether the network's guess is shown: the annotator, or chance."""
+"""`choice`: annotators decide whether the network's guess is shown; `half`: chance decides for each person."""
 ImageState = Literal["open", "begun", "finished", "skipped", "taken", "returned", "reviewed"]
-"""An image as an annotator sees it in the list; `taken`: others have all places of it; `returned`: a reviewer gave it
-back to them."""
+"""State of an image for an annotator. `taken`: enough others annotate it; `returned`: a reviewer sent a person back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskImage:
-    """An image to annotate. `name` is unique in the list; `height`, `width` in pixels.
+    """An image to annotate.
 
-    `gold`: an image whose truth is known. It measures annotators, and never enters the result.
+    Attributes:
+        name: unique in the list.
+        height, width: pixels.
+        gold: whether it is a gold item, which never enters the result.
     """
 
     name: str
@@ -39,35 +41,36 @@ class TaskImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkEntry:
-    """Something that an annotator did.
+    """An entry of the journal: one action of an annotator or a reviewer.
 
     Attributes:
-        who: the annotator's name.
-        image: the image's name.
+        annotator: name of the annotator or reviewer.
+        image: name of the image.
         at: seconds since 1970.
-        seconds: active time since the annotator's action before.
-        do: the action, or a step through the past, how the sheet starts, or that it is handed on.
-        review: whether it is done to the reviewer's sheet.
-        key: of the page's message; one that is sent again has the same.
+        seconds: active time since the annotator's last action.
+        action: an action on the sheet, undo or redo, the first sheet, or the handing on of the image.
+        review: whether the sheet is a reviewer's.
+        key: of the page's message; a message that is sent again has the same key.
     """
 
-    who: str
+    annotator: str
     image: str
     at: float
     seconds: float
-    do: Action | Step | Start | HandOn
+    action: Action | Step | Start | HandOn
     review: bool = False
     key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The sheets of one annotator on one image after each action that remains, the empty one first.
+    """The sheets of an annotator for an image.
 
     Attributes:
-        undone: the sheets that `redo` returns to, the next one last.
-        handed_on: the image was given to others, and the annotator has not gone on since.
-        key: of the page's message that was carried out last.
+        past: the first sheet, then the sheet after each action that is not undone.
+        undone: the sheets to which `redo` returns, the next one last.
+        handed_on: whether the image was handed on, and the annotator has not continued.
+        key: of the last message of the page.
     """
 
     past: tuple[WorkSheet, ...] = (WorkSheet(),)
@@ -77,40 +80,40 @@ class History:
 
     @property
     def sheet(self) -> WorkSheet:
-        """The sheet now."""
+        """The current sheet."""
         return self.past[-1]
 
     @property
     def begun(self) -> bool:
-        """Whether the annotator has done something that remains."""
+        """Whether the annotator has done an action that is not undone."""
         return len(self.past) > 1
 
     @property
     def held(self) -> bool:
-        """Whether the image stays the annotator's, however long they pause."""
+        """Whether the image stays the annotator's without a claim: it is begun, not finished, and not handed on."""
         return self.begun and self.sheet.status == "open" and not self.handed_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """An annotator has an image until `until`, seconds since 1970."""
+    """The right of an annotator to work on an image, until `until`, seconds since 1970."""
 
-    who: str
+    annotator: str
     until: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskList:
-    """All that is known of the work.
+    """The task list and all work on it.
 
     Attributes:
-        images: in the order in which they are given out.
-        copies: how many annotators each image is given to.
-        hints: who decides whether the network's guess is shown.
+        images: in the order in which annotators get them.
+        copies: number of annotators of each image.
+        hints: the rule that decides whether the network's guess is shown.
         histories: by image, then by annotator.
-        claims: by image and annotator's name; several only where `copies` allows it.
-        last_at: time of each annotator's last action.
-        reviews: the same of the reviewers; None before the first.
+        claims: by image; at most `copies` annotators have one.
+        last_at: time of each annotator's last action, seconds since 1970.
+        reviews: the reviewers' work, with reviewers in place of annotators; None before the first review.
     """
 
     images: tuple[TaskImage, ...]
@@ -123,57 +126,57 @@ class TaskList:
 
     def image(self, name: str) -> TaskImage:
         """An image by its name. Raises: StageError."""
-        found = next((one for one in self.images if one.name == name), None)
+        found = next((image for image in self.images if image.name == name), None)
         if found is None:
             raise StageError("the image is not in the task list", name, "reload the page")
         return found
 
-    def sheet(self, image: str, who: str) -> WorkSheet:
+    def sheet(self, image: str, annotator: str) -> WorkSheet:
         """An annotator's sheet of an image; empty before the first action."""
-        return self.history(image, who).sheet
+        return self.history(image, annotator).sheet
 
-    def history(self, image: str, who: str) -> History:
+    def history(self, image: str, annotator: str) -> History:
         """An annotator's sheets of an image; the empty one before the first action."""
-        return self.of_image(image).get(who) or History()
+        return self.of_image(image).get(annotator) or History()
 
     def of_image(self, image: str) -> Mapping[str, History]:
         """The histories of all annotators of an image."""
         return self.histories.get(image, {})
 
 
-def hint_shown(tasks: TaskList, image: str, who: str, person: int) -> bool | None:
-    """Whether an annotator sees the network's guess for a person of an image; None = they choose.
+def has_hint(tasks: TaskList, image: str, annotator: str, person: int) -> bool | None:
+    """Whether an annotator sees the network's guess for a person of an image; None: the annotator chooses.
 
-    By the rule `half` it is a fair coin, whose seed are the three names: the same again after a restart.
+    By the rule `half`, a hash of image, annotator and person decides like a fair coin, equal after each restart.
     """
     if tasks.hints == "choice":
         return None
-    return bool(hashlib.sha256(f"{image}\n{who}\n{person}".encode()).digest()[0] & 1)
+    return bool(hashlib.sha256(f"{image}\n{annotator}\n{person}".encode()).digest()[0] & 1)
 
 
 def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:
-    """The task list after an entry; the annotator's claim is renewed, and ends where the image is handed on.
+    """The task list after an entry. The annotator's claim is renewed; handing the image on ends it.
 
-    An undo without a past, and a redo without a future, change no sheet.
+    An undo of the first sheet, and a redo without an undo before, change nothing.
 
     Raises: StageError as `after_action`, and for an image that is not in the list.
     """
     tasks.image(entry.image)
     if entry.review:
         return replace(tasks, reviews=after_entry(reviews_of(tasks), replace(entry, review=False)))
-    mine = tasks.of_image(entry.image)
-    history = replace(_stepped(mine.get(entry.who) or History(), entry), key=entry.key)
-    others = tuple(_others(tasks, entry.image, entry.who, entry.at))
-    changed = replace(tasks, histories={**tasks.histories, entry.image: {**mine, entry.who: history}})
-    if isinstance(entry.do, HandOn):
+    histories = tasks.of_image(entry.image)
+    history = replace(_stepped(histories.get(entry.annotator) or History(), entry), key=entry.key)
+    others = tuple(_others(tasks, entry.image, entry.annotator, entry.at))
+    changed = replace(tasks, histories={**tasks.histories, entry.image: {**histories, entry.annotator: history}})
+    if isinstance(entry.action, HandOn):
         return replace(changed, claims={**tasks.claims, entry.image: others})
-    claim = Claim(who=entry.who, until=entry.at + CLAIM_S)
+    claim = Claim(annotator=entry.annotator, until=entry.at + CLAIM_S)
     claims = {**tasks.claims, entry.image: (*others, claim)}
-    return replace(changed, claims=claims, last_at={**tasks.last_at, entry.who: entry.at})
+    return replace(changed, claims=claims, last_at={**tasks.last_at, entry.annotator: entry.at})
 
 
 def reviews_of(tasks: TaskList) -> TaskList:
-    """The reviewers' work on the same images: each image has one reviewer."""
+    """The reviewers' task list of the same images; each image has one reviewer."""
     if tasks.reviews is not None and tasks.reviews.images is tasks.images:
         return tasks.reviews
     return replace(tasks.reviews or TaskList(images=()), images=tasks.images)
@@ -184,14 +187,14 @@ def reviewed_sheet(tasks: TaskList, image: str) -> tuple[str, History] | None:
     if tasks.reviews is None:
         return None
     found = reviews_of(tasks).of_image(image).items()
-    done = ((who, one) for who, one in found if one.sheet.status == "finished")
+    done = ((annotator, history) for annotator, history in found if history.sheet.status == "finished")
     return min(done, key=lambda pair: (pair[1].sheet.finished_at or 0, pair[0]), default=None)
 
 
-def open_notes(tasks: TaskList, image: str, who: str | None = None) -> list[tuple[str, int, SendBack]]:
-    """Reviewer, number of the annotator's person, and note of what was given back and not finished again since.
+def open_notes(tasks: TaskList, image: str, annotator: str | None = None) -> list[tuple[str, int, SendBack]]:
+    """Notes of people that were sent back, until the annotator finishes the image again.
 
-    `who`: the annotator; None = all.
+    Each is the reviewer, the annotator's number of the person, and the note. `annotator`: whose people; None: all.
     """
     if tasks.reviews is None:
         return []
@@ -200,113 +203,119 @@ def open_notes(tasks: TaskList, image: str, who: str | None = None) -> list[tupl
         for work in history.sheet.people.values():
             for note in work.notes:
                 finished_at = tasks.sheet(image, note.annotator).finished_at
-                if who in (None, note.annotator) and (finished_at is None or finished_at <= note.at):
+                if annotator in (None, note.annotator) and (finished_at is None or finished_at <= note.at):
                     found.append((reviewer, dict(work.sources).get(note.annotator, 0), note))
     return found
 
 
 def _stepped(history: History, entry: WorkEntry) -> History:
-    if isinstance(entry.do, HandOn):
+    if isinstance(entry.action, HandOn):
         return replace(history, handed_on=True)
-    if entry.do == "undo":
+    if entry.action == "undo":
         if len(history.past) == 1:
             return history
         return History(past=history.past[:-1], undone=(*history.undone, history.past[-1]))
-    if entry.do == "redo":
+    if entry.action == "redo":
         if not history.undone:
             return history
         return History(past=(*history.past, history.undone[-1]), undone=history.undone[:-1])
-    if isinstance(entry.do, Start):
+    if isinstance(entry.action, Start):
         sheet = WorkSheet()
-        for action in entry.do.actions:
+        for action in entry.action.actions:
             sheet = after_action(sheet, action, entry.at, 0.0)
         return History(past=(sheet,))
-    sheet = after_action(history.sheet, entry.do, entry.at, entry.seconds)
-    if isinstance(entry.do, Ask) and entry.do.auto:
+    sheet = after_action(history.sheet, entry.action, entry.at, entry.seconds)
+    if isinstance(entry.action, Ask) and entry.action.auto:
         return replace(history, past=(*history.past[:-1], sheet))
     return History(past=(*history.past, sheet))
 
 
-def active_seconds(tasks: TaskList, who: str, now: float) -> float:
-    """Time since the annotator's last action; 0 after a pause of more than `IDLE_S`, and before the first action."""
-    passed = now - tasks.last_at.get(who, now)
+def active_seconds(tasks: TaskList, annotator: str, now: float) -> float:
+    """Seconds since the annotator's last action; 0 after a pause of more than `IDLE_S`, and before the first action."""
+    passed = now - tasks.last_at.get(annotator, now)
     return passed if 0 <= passed <= IDLE_S else 0.0
 
 
-def _others(tasks: TaskList, image: str, who: str, now: float) -> Iterator[Claim]:
+def _others(tasks: TaskList, image: str, annotator: str, now: float) -> Iterator[Claim]:
     """Claims of other annotators that have not expired."""
-    return (claim for claim in tasks.claims.get(image, ()) if claim.who != who and claim.until > now)
+    return (claim for claim in tasks.claims.get(image, ()) if claim.annotator != annotator and claim.until > now)
 
 
-def is_open_to(tasks: TaskList, image: str, who: str, now: float) -> bool:
-    """Whether an annotator may work on an image now.
+def is_open_to(tasks: TaskList, image: str, annotator: str, now: float) -> bool:
+    """Whether an annotator may work on an image now: fewer than `copies` others have it.
 
-    Each of the `copies` places of an image is taken by a finished sheet, by one that is begun and not handed on, or by
-    an annotator who has claimed it. Sheets are never shared: who comes later begins an own one.
+    Others have an image if their sheet is finished, if it is begun and not handed on, or if they have a claim. Each
+    annotator has a sheet of their own.
     """
-    taken = {name for name, one in tasks.of_image(image).items() if one.held or one.sheet.status != "open"}
-    taken |= {claim.who for claim in _others(tasks, image, who, now)}
-    return len(taken - {who}) < tasks.copies
+    busy = {name for name, history in tasks.of_image(image).items() if history.held or history.sheet.status != "open"}
+    busy |= {claim.annotator for claim in _others(tasks, image, annotator, now)}
+    return len(busy - {annotator}) < tasks.copies
 
 
 def finished_by(tasks: TaskList, image: str) -> Iterator[str]:
     """The annotators who have finished an image."""
-    return (who for who, one in tasks.of_image(image).items() if one.sheet.status != "open")
+    return (annotator for annotator, history in tasks.of_image(image).items() if history.sheet.status != "open")
 
 
-def claimed(tasks: TaskList, image: str, who: str, now: float) -> TaskList:
-    """The list after an annotator has opened an image.
+def claimed(tasks: TaskList, image: str, annotator: str, now: float) -> TaskList:
+    """The task list after an annotator has opened an image.
 
-    Raises: StageError while others have all places of the image, and for one whose review is finished.
+    Raises: StageError while enough others have the image (`is_open_to`), and after its review is finished.
     """
     tasks.image(image)
     if reviewed_sheet(tasks, image) is not None:
-        raise StageError("the review of this image is finished", "image", "take another one")
-    if not is_open_to(tasks, image, who, now):
-        raise StageError("another annotator has this image", "image", "take another one")
-    others = tuple(_others(tasks, image, who, now))
-    return replace(tasks, claims={**tasks.claims, image: (*others, Claim(who=who, until=now + CLAIM_S))})
+        raise StageError("the review of this image is finished", "image", "choose another image")
+    if not is_open_to(tasks, image, annotator, now):
+        raise StageError("another annotator has this image", "image", "choose another image")
+    others = tuple(_others(tasks, image, annotator, now))
+    return replace(tasks, claims={**tasks.claims, image: (*others, Claim(annotator=annotator, until=now + CLAIM_S))})
 
 
-def released(tasks: TaskList, who: str) -> TaskList:
-    """The list after an annotator has left: none of the images is theirs."""
-    left = {image: tuple(one for one in claims if one.who != who) for image, claims in tasks.claims.items()}
-    return replace(tasks, claims={image: claims for image, claims in left.items() if claims})
+def released(tasks: TaskList, annotator: str) -> TaskList:
+    """The task list after all claims of an annotator have ended."""
+    others = {
+        image: tuple(claim for claim in claims if claim.annotator != annotator)
+        for image, claims in tasks.claims.items()
+    }
+    return replace(tasks, claims={image: claims for image, claims in others.items() if claims})
 
 
-def next_image(tasks: TaskList, who: str, now: float) -> str | None:
-    """The image to give to an annotator: one that they began, or that was given back to them, else the first that is
-    open to them; None if none is. One that was handed on does not come back unasked."""
+def next_image(tasks: TaskList, annotator: str, now: float) -> str | None:
+    """The next image of an annotator: the first that they have begun or that was sent back, else the first open one.
+
+    Images that they handed on are left out. None where no image remains.
+    """
     waiting = [
-        one.name for one in tasks.images if image_state(tasks, one.name, who, now) in ("open", "begun", "returned")
-        and not tasks.history(one.name, who).handed_on
+        image.name for image in tasks.images
+        if image_state(tasks, image.name, annotator, now) in ("open", "begun", "returned")
+        and not tasks.history(image.name, annotator).handed_on
     ]
-    begun = [name for name in waiting if who in tasks.of_image(name)]
+    begun = [name for name in waiting if annotator in tasks.of_image(name)]
     return next(iter([*begun, *waiting]), None)
 
 
-def image_state(tasks: TaskList, image: str, who: str, now: float) -> ImageState:
-    """What an image is to an annotator: their own work first, then whether there is a place for them."""
-    mine = tasks.sheet(image, who)
+def image_state(tasks: TaskList, image: str, annotator: str, now: float) -> ImageState:
+    """The state of an image for an annotator: that of their own work, else whether they may work on it."""
+    sheet = tasks.sheet(image, annotator)
     if reviewed_sheet(tasks, image) is not None:
         return "reviewed"
-    if open_notes(tasks, image, who):
+    if open_notes(tasks, image, annotator):
         return "returned"
-    if mine.status != "open":
-        return mine.status
-    if not is_open_to(tasks, image, who, now):
+    if sheet.status != "open":
+        return sheet.status
+    if not is_open_to(tasks, image, annotator, now):
         return "taken"
-    return "begun" if mine.people else "open"
+    return "begun" if sheet.people else "open"
 
 
 def with_images(tasks: TaskList, images: Sequence[TaskImage]) -> TaskList:
-    """The list with these images, and with all work. Raises: StageError for an image whose size has changed."""
-    sizes = {one.name: (one.height, one.width) for one in tasks.images}
-    for one in images:
-        if sizes.get(one.name, (one.height, one.width)) != (one.height, one.width):
-            was, now = sizes[one.name], (one.height, one.width)
+    """The task list with these images first, and all work. Raises: StageError for an image of another size."""
+    sizes = {image.name: (image.height, image.width) for image in tasks.images}
+    for image in images:
+        if sizes.get(image.name, (image.height, image.width)) != (image.height, image.width):
+            was, now = sizes[image.name], (image.height, image.width)
             what = f"the image had {was[1]}×{was[0]} pixels when its annotation began, and has {now[1]}×{now[0]}"
-            raise StageError(what, one.name, "give the image as it was, or write to another file")
-    given = {one.name for one in images}
-    kept = [one for one in tasks.images if one.name not in given]
+            raise StageError(what, image.name, "give the image as it was, or write to another file")
+    given = {image.name for image in images}
+    kept = [image for image in tasks.images if image.name not in given]
     return replace(tasks, images=(*images, *kept))

@@ -1,7 +1,7 @@
-"""The journal of a studio: a record of JSON for each thing that annotators do, written before the page hears of it.
+"""The journal of a studio: a record of JSON for each action, written before the page receives an answer.
 
-The first record and each later one with `images` describe the task list; every other one is an `WorkEntry`. Reading all
-records in order gives the task list again, whatever ended the program.
+Records with `images` describe the task list; the first record is one. Every other record is a `WorkEntry`. All records
+in order give the task list again, also after a crash.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class WorkJournal:
     def __init__(
         self, path: Path, images: Sequence[TaskImage], copies: int, hints: HintRule = "choice"
     ) -> None:
-        """Read what there is, also in a former journal, add the images, and keep the file open.
+        """Open the journal, read its records, also those of a former journal, and add the images.
 
-        Raises: StageError for a damaged journal, one that another program has open, one that cannot be written, and
-            answers that were given by another rule of hints.
+        Raises: StageError for a journal that is damaged, open in another program, or not writable, and for work with
+            another rule of hints.
         """
         try:
             self._lock = lock_file(f"{path}.lock", 0)
@@ -56,24 +56,24 @@ class WorkJournal:
                 raise StageError(what, str(path), "set it as before, or write to another file with -o")
             self.tasks = replace(with_images(known, images), copies=copies, hints=hints)
             self._append({
-                "format": FORMAT, "images": [[one.name, one.height, one.width] for one in images],
-                "gold": [one.name for one in images if one.gold], "hints": hints,
+                "format": FORMAT, "images": [[image.name, image.height, image.width] for image in images],
+                "gold": [image.name for image in images if image.gold], "hints": hints,
             })
         except StageError:
             self.close()
             raise
 
     def add(self, entry: WorkEntry) -> None:
-        """Write an entry to the disk, then change the task list by it.
+        """Write an entry to the disk, then apply it to the task list.
 
-        Raises: StageError where the entry does not fit the task list, which then stays as it is, also on the disk.
+        Raises: StageError for an entry that does not fit the task list; the list and the file are then unchanged.
         """
         changed = after_entry(self.tasks, entry)
         self._append(entry_record(entry))
         self.tasks = changed
 
     def secret(self, name: str) -> str:
-        """A random secret of this work, the same after each start. Raises: StageError."""
+        """A random secret of this journal, the same after each start. Raises: StageError."""
         return self._file.secret(name)
 
     def close(self) -> None:
@@ -90,12 +90,12 @@ class WorkJournal:
 
 
 def journal_tasks(path: Path) -> TaskList:
-    """The task list of a journal, which may be in use. Raises: StageError for one that is missing or damaged."""
+    """The task list of a journal, also while it is in use. Raises: StageError for a missing or damaged journal."""
     return _folded(read_records(path), path)
 
 
 def _folded(records: Iterable[tuple[int, str]], path: Path) -> TaskList:
-    """The task list after all records. Raises: StageError for a damaged one."""
+    """The task list after all records. Raises: StageError for a damaged record."""
     tasks = TaskList(images=())
     for number, record in records:
         try:
@@ -106,7 +106,7 @@ def _folded(records: Iterable[tuple[int, str]], path: Path) -> TaskList:
 
 
 def after_record(tasks: TaskList, record: Any) -> TaskList:
-    """The task list after a parsed record. Raises: StageError, ValueError, KeyError or TypeError for a damaged one."""
+    """The task list after a parsed record. Raises: StageError, ValueError, KeyError, TypeError for a damaged record."""
     if "images" in record:
         if record["format"] != FORMAT:
             raise ValueError(f"its format is {record['format']}, not {FORMAT}")
@@ -123,32 +123,33 @@ def after_record(tasks: TaskList, record: Any) -> TaskList:
 
 def entry_record(entry: WorkEntry) -> dict[str, Any]:
     """The JSON of an entry."""
-    do: Any
-    if isinstance(entry.do, Start):
-        do = {"start": [action_record(one) for one in entry.do.actions]}
-    elif isinstance(entry.do, HandOn):
-        do = {"hand_on": entry.do.by}
+    action: Any
+    if isinstance(entry.action, Start):
+        action = {"start": [action_record(action) for action in entry.action.actions]}
+    elif isinstance(entry.action, HandOn):
+        action = {"hand_on": entry.action.by}
     else:
-        do = entry.do if isinstance(entry.do, str) else action_record(entry.do)
-    named = {"who": entry.who, "image": entry.image, "at": round(entry.at, 3), "seconds": round(entry.seconds, 3)}
+        action = entry.action if isinstance(entry.action, str) else action_record(entry.action)
+    named = {"who": entry.annotator, "image": entry.image, "at": round(entry.at, 3), "seconds": round(entry.seconds, 3)}
     more = {**({"review": True} if entry.review else {}), **({"key": entry.key} if entry.key else {})}
-    return {**named, **more, "action": do}
+    return {**named, **more, "action": action}
 
 
 def entry_of(record: Mapping[str, Any], tasks: TaskList) -> WorkEntry:
     """The entry of parsed JSON. Raises: StageError, KeyError or TypeError for anything else."""
     image = tasks.image(record["image"])
-    do = record["action"]
+    action = record["action"]
     size = (image.height, image.width)
-    if isinstance(do, Mapping) and "start" in do:
-        do = Start(actions=tuple(action_of(one, size) for one in do["start"]))
-    elif isinstance(do, Mapping) and "hand_on" in do:
-        do = HandOn(by=checked_name(do["hand_on"]))
-    elif do not in ("undo", "redo"):
-        do = action_of(do, size)
+    if isinstance(action, Mapping) and "start" in action:
+        action = Start(actions=tuple(action_of(start, size) for start in action["start"]))
+    elif isinstance(action, Mapping) and "hand_on" in action:
+        action = HandOn(by=checked_name(action["hand_on"]))
+    elif action not in ("undo", "redo"):
+        action = action_of(action, size)
     return WorkEntry(
-        who=checked_name(record["who"]), image=image.name, at=float(record["at"]), seconds=float(record["seconds"]),
-        do=do, review=record.get("review") is True, key=str(record.get("key", "")),
+        annotator=checked_name(record["who"]), image=image.name, at=float(record["at"]),
+        seconds=float(record["seconds"]), action=action, review=record.get("review") is True,
+        key=str(record.get("key", "")),
     )
 
 

@@ -21,7 +21,7 @@ from stages.annotations.densepose_coco import read_dense_set
 from stages.evaluation.annotators.annotator_scores import AnsweredPerson, answered_people
 from stages.studio.synthetic_task import truth_path
 from stages.studio.views.part_views import part_views
-from stages.studio.views.view_clicks import SurfacePlace, views_of_place
+from stages.studio.views.view_clicks import ChartPoint, views_of_point
 from stages.synthetic.simulated_annotators import add_annotation_error
 from tests.stages.live.browser import browser_program
 from tests.stages.studio.annotating_browser import AnnotatingBrowser
@@ -35,7 +35,7 @@ READY = (
 )
 """The point that blinks, once the views of its part are drawn; `none` when no image is left."""
 ANSWER_S = 20.0
-Places = dict[tuple[str, int, int], SurfacePlace]
+Places = dict[tuple[str, int, int], ChartPoint]
 
 
 def main() -> int:
@@ -75,7 +75,7 @@ def places_of(truth: list[AnsweredPerson], noise: float) -> Places:
         if noise > 0:
             uv_M2 = add_annotation_error(one.chart_M, uv_M2, noise, rng)
         for pixel, chart, (u, v) in zip(one.pixels, one.chart_M.tolist(), uv_M2.tolist(), strict=True):
-            found[pixel] = SurfacePlace(chart=chart, u=u, v=v)
+            found[pixel] = ChartPoint(chart=chart, u=u, v=v)
     return found
 
 
@@ -93,9 +93,9 @@ def answer_all(browser: AnnotatingBrowser, places: Places) -> None:
             continue  # the layout changed under the click: the same point is clicked once more
 
 
-def click(browser: AnnotatingBrowser, point: dict[str, Any], place: SurfacePlace) -> None:
+def click(browser: AnnotatingBrowser, point: dict[str, Any], place: ChartPoint) -> None:
     """Click a place on the view that sees it most from the front; `hidden` where no view sees it."""
-    seen = views_of_place(point["part"], place)
+    seen = views_of_point(point["part"], place)
     if not seen:
         browser.key("h")
         return

@@ -17,6 +17,7 @@ from stages.studio.work.actions import (
     Answer,
     Ask,
     Change,
+    ChangeGroup,
     Decide,
     Paint,
     Remove,
@@ -28,7 +29,6 @@ from stages.studio.work.actions import (
     SetStatus,
     Start,
     SwapSides,
-    Together,
 )
 from stages.studio.work.part_map import PixelMask
 from stages.studio.work.sheet import WorkSheet
@@ -76,7 +76,7 @@ def random_action(rng: Rng, image: TaskImage, sheet: WorkSheet) -> Action:
             person=person, part=part, number=number, verdict="surface", chart=chart, u=u, v=v, view=2, hint=hint
         )
     if rng.random() < 0.15:
-        return Together(actions=tuple(random_change(rng, image, person) for _ in range(int(rng.integers(1, 5)))))
+        return ChangeGroup(actions=tuple(random_change(rng, image, person) for _ in range(int(rng.integers(1, 5)))))
     return random_change(rng, image, person) if rng.random() < 0.8 else random_status(rng)
 
 
@@ -144,14 +144,14 @@ def random_entries(
         who = REVIEWER if review else who
         key, at, seconds = (image.name, who), 1000.0 + number, float(rng.integers(1, 9))
         kept, taken = remain.setdefault(key, []), undone.setdefault(key, [])
-        common: dict[str, Any] = {"who": who, "image": image.name, "at": at, "seconds": seconds, "review": review}
+        common: dict[str, Any] = {"annotator": who, "image": image.name, "at": at, "seconds": seconds, "review": review}
         draw = rng.random()
         if draw < undo_share:
-            did.append(WorkEntry(**common, do="undo"))
+            did.append(WorkEntry(**common, action="undo"))
             if len(kept) > firm.get(key, 0):
                 taken.append(kept.pop())
         elif draw < 1.5 * undo_share:
-            did.append(WorkEntry(**common, do="redo"))
+            did.append(WorkEntry(**common, action="redo"))
             if taken:
                 kept.append(taken.pop())
         else:
@@ -162,7 +162,7 @@ def random_entries(
                 action = random_action(rng, image, tasks.sheet(image.name, who))
             if action is None:
                 continue
-            did.append(WorkEntry(**common, do=action))
+            did.append(WorkEntry(**common, action=action))
             kept.append(did[-1])
             taken.clear()
             if isinstance(action, Start):

@@ -18,7 +18,7 @@ from stages.studio.annotation_check import check_pictures, findings, suspicious_
 from stages.studio.asked_pixels import pixels_to_ask
 from stages.studio.given_images import given_images
 from stages.studio.people_file import people_file
-from stages.studio.work.actions import Answer, Ask, Paint, SetBox, Together
+from stages.studio.work.actions import Answer, Ask, ChangeGroup, Paint, SetBox
 from stages.studio.work.part_map import PixelMask, packed_map
 from stages.studio.work.sheet import PersonWork
 from stages.studio.work.task_list import TaskImage, TaskList, WorkEntry, after_entry
@@ -54,7 +54,7 @@ def truth_file(scene: Scene) -> DenseSet:
             u, v = (float(np.clip(one, 0, 1)) for one in scene.uv_2HW[:, y, x])
             chart = int(scene.label_HW[y, x])
             did.append(Answer(person=1, part=part, number=number, verdict="surface", chart=chart, u=u, v=v))
-    entry = WorkEntry(who="ann", image=image.name, at=1.0, seconds=1, do=Together(actions=tuple(did)))
+    entry = WorkEntry(annotator="ann", image=image.name, at=1.0, seconds=1, action=ChangeGroup(actions=tuple(did)))
     return people_file(after_entry(TaskList(images=(image,)), entry))
 
 
@@ -69,7 +69,7 @@ def test_the_truth_looks_right_and_mistakes_do_not(dense_set: DenseSet) -> None:
     (person,) = dense_set.people
     assert person.points is not None and len(person.points.x_M) > 60
     none = findings(person)
-    assert none.suspicious_M.mean() <= 0.03 and none.outside_M.mean() <= 0.03 and none.bare == ()
+    assert none.suspicious_M.mean() <= 0.03 and none.outside_M.mean() <= 0.03 and none.empty_parts == ()
     torso = np.flatnonzero(COARSE_OF_CHART[person.points.chart_M] == 1).tolist()
     found = [suspicious_points(with_mistake(person.points, k), person.box_4)[k] for k in torso]
     assert np.mean(found) >= 0.8
@@ -83,7 +83,7 @@ def test_gaps_and_points_on_other_parts_are_listed(dense_set: DenseSet) -> None:
     rest = dataclasses.replace(points, **{
         name: getattr(points, name)[~torso_M] for name in ("x_M", "y_M", "chart_M", "u_M", "v_M")
     })
-    assert findings(dataclasses.replace(person, points=rest)).bare == ("torso",)
+    assert findings(dataclasses.replace(person, points=rest)).empty_parts == ("torso",)
     moved = dataclasses.replace(points, chart_M=np.where(torso_M, 24, points.chart_M))
     assert (findings(dataclasses.replace(person, points=moved)).outside_M[torso_M]).all()
     bare = dataclasses.replace(person, points=None)

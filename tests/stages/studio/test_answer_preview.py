@@ -10,7 +10,7 @@ import pytest
 
 from models.arrays import U8
 from models.body.charts import COARSE_OF_CHART
-from stages.studio.answer_preview import LEAST_ANSWERS, answer_preview, rest_points, surface_between
+from stages.studio.answer_preview import MIN_ANSWERS, answer_preview, rest_points, surface_between
 from stages.studio.asked_pixels import pixels_to_ask
 from stages.studio.work.actions import Answer
 from stages.studio.work.part_map import packed_map
@@ -71,7 +71,7 @@ def test_the_picture_lies_on_the_part(scene: Scene) -> None:
 
 def test_too_few_answers_draw_nothing(scene: Scene) -> None:
     work = answered(scene, 1)
-    few = work.asked[1][: LEAST_ANSWERS - 1]
+    few = work.asked[1][: MIN_ANSWERS - 1]
     assert answer_preview(dataclasses.replace(work, asked={1: few}), 1) is None
     assert answer_preview(dataclasses.replace(work, parts=None), 1) is None
     line = tuple(dataclasses.replace(one, x=10 + k, y=10) for k, one in enumerate(work.asked[1]))

@@ -9,7 +9,7 @@ import pytest
 
 from models.structures import SurfaceMap
 from stages.studio.bounded_cache import BoundedCache
-from stages.studio.proposals import KEPT_BYTES, MOST_CELLS, proposed_person
+from stages.studio.proposals import CACHE_BYTES, MAX_CELLS, proposed_person
 
 pytestmark = pytest.mark.quick
 
@@ -56,9 +56,9 @@ def test_a_large_person_costs_no_more_than_a_small_one() -> None:
                        np.broadcast_to(row_H1[0] / height, (height, width))]).astype(np.float32)  # fmt: skip
     surface = SurfaceMap(x0=-7, y0=11, labels_hw=np.full((height, width), 2, np.uint8), uv_2hw=uv_2hw)
     one = proposed_person(surface, [0, 11, width, height], 0.9, (height + 11, width))
-    assert one.bytes < KEPT_BYTES / 100 and one.step == 12 <= -(-height // MOST_CELLS)
+    assert one.bytes < CACHE_BYTES / 100 and one.step == 12 <= -(-height // MAX_CELLS)
     for x, y in ((0, 11), (700, 1500), (width - 8, height + 10)):
-        place = one.place_at(x, y)
+        place = one.point_at(x, y)
         assert place is not None and place.chart == 2
         assert abs(place.u * width - (x + 7)) <= one.step and abs(place.v * height - (y - 11)) <= one.step
-    assert one.place_at(width - 7, 100) is None and one.place_at(5, 10) is None
+    assert one.point_at(width - 7, 100) is None and one.point_at(5, 10) is None

@@ -17,7 +17,7 @@ from stages.annotations.coco_people import read_people
 from stages.studio.given_images import given_images
 from stages.studio.given_people import with_given_people
 from stages.studio.people_file import BODY
-from stages.studio.work.actions import Paint, SetBox, SetKeypoint, SetKind, SetOutline, Together, action_record
+from stages.studio.work.actions import ChangeGroup, Paint, SetBox, SetKeypoint, SetKind, SetOutline, action_record
 from stages.studio.workplace import Workplace
 from tests.stages.studio.random_work import IMAGES, Rng, random_action
 
@@ -107,11 +107,11 @@ def did_random_work(rng: Rng, work: Workplace, tasks_of: Any) -> tuple[dict[tupl
     changed: dict[tuple[str, int], set[str]] = defaultdict(set)
     status: dict[str, str] = {}
     for image in IMAGES[: int(rng.integers(3))]:
-        work.take({"who": "ann", "image": image.name})
+        work.open_image({"who": "ann", "image": image.name})
         for _ in range(int(rng.integers(8))):
             action = random_action(rng, image, tasks_of(image.name))
             work.act({"who": "ann", "image": image.name, "action": action_record(action)})
-            for one in action.actions if isinstance(action, Together) else (action,):
+            for one in action.actions if isinstance(action, ChangeGroup) else (action,):
                 if hasattr(one, "person"):
                     changed[image.name, one.person] |= GROUPS.get(type(one), PLACE)
             status[image.name] = tasks_of(image.name).status

@@ -68,7 +68,7 @@ def test_whom_nobody_changes_stays_as_in_the_file(images: list[GivenImage], tmp_
     work = workplace(with_given_people(images, str(source), output, points=True), output)
     work.write()
     assert annotations(output) == before  # nobody has opened an image
-    sheet = work.take({"who": "ann", "image": "a.png"})["sheet"]
+    sheet = work.open_image({"who": "ann", "image": "a.png"})["sheet"]
     work.write()
     assert annotations(output) == before and sheet["undo"] == 0
     first = next(iter(sheet["people"].values()))
@@ -92,7 +92,7 @@ def test_whom_a_reviewer_accepts_unchanged_stays_as_in_the_file(images: list[Giv
     before = annotations(source)
     work = workplace(with_given_people(images, str(source), output, points=True), output)
     for message in ({"who": "ann"}, {"who": "lea", "review": True}):
-        work.take({**message, "image": "a.png"})
+        work.open_image({**message, "image": "a.png"})
         work.act({**message, "image": "a.png", "action": {"do": "status", "status": "finished"}})
     work.write()
     after = annotations(output)
@@ -105,7 +105,7 @@ def test_a_coco_file_of_another_tool(images: list[GivenImage], tmp_path: Path) -
     source, output = tmp_path / "source.json", tmp_path / "people.json"
     coco_file(source, body=BODY)
     work = workplace(with_given_people(images, str(source), output, points=True), output)
-    sheet = work.take({"who": "ann", "image": "a.png"})["sheet"]
+    sheet = work.open_image({"who": "ann", "image": "a.png"})["sheet"]
     (one,) = sheet["people"].values()
     assert one["box"] == (4, 6, 24, 30) and one["keypoints"] == {5: (10, 12, 2)} and one["outline"]["width"] == 20
     ((point,),) = one["asked"].values()

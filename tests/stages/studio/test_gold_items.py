@@ -23,10 +23,10 @@ from stages.studio.proposals import ProposedPerson
 from stages.studio.studio_files import GivenImage
 from stages.studio.synthetic_task import SyntheticTask
 from stages.studio.views.part_views import part_views
-from stages.studio.views.view_clicks import SurfacePlace, views_of_place
+from stages.studio.views.view_clicks import ChartPoint, views_of_point
 from stages.studio.work.actions import Paint, SetBox, action_record
 from stages.studio.work.part_map import PixelMask
-from stages.studio.work.task_list import TaskList, hint_shown
+from stages.studio.work.task_list import TaskList, has_hint
 from stages.studio.workplace import Workplace
 
 TASK = SyntheticTask(world="val", height=300, width=320)
@@ -94,7 +94,7 @@ class Annotator:
     def work(self, moved: float = 0.0) -> None:
         """Answer everything; `moved`: all places are so far off in V."""
         listed = images(self.folder, 0.0)
-        while (about := self.desk.take({"who": self.who})["image"]) is not None:
+        while (about := self.desk.open_image({"who": self.who})["image"]) is not None:
             self.seen.append(about["name"])
             task = listed[about["number"]].task
             label_HW = np.full(SIZE, 2)
@@ -114,12 +114,12 @@ class Annotator:
             for number, point in enumerate(asked):
                 u, v = uv_2HW[:, point["y"], point["x"]]
                 chart = int(label_HW[point["y"], point["x"]])
-                place = SurfacePlace(chart=chart, u=float(u), v=float(np.clip(v + moved, 0, 1)))
+                place = ChartPoint(chart=chart, u=float(u), v=float(np.clip(v + moved, 0, 1)))
                 self.answer({**common, "person": 1, "part": part, "number": number, "hint": False}, place)
         self.desk.act({**common, "action": {"do": "status", "status": "finished"}})
 
-    def answer(self, fields: dict[str, Any], place: SurfacePlace) -> None:
-        seen = views_of_place(fields["part"], place)
+    def answer(self, fields: dict[str, Any], place: ChartPoint) -> None:
+        seen = views_of_point(fields["part"], place)
         if not seen:
             about = {key: fields[key] for key in ("person", "part", "number", "hint")}
             hidden = {"do": "answer", "verdict": "hidden", **about}
@@ -145,7 +145,7 @@ def test_names_and_order_do_not_tell(work: tuple[Path, list[str]]) -> None:
     output, seen = work
     assert seen == [f"image {number}" for number in range(1, PHOTOS + 3)]
     desk = Workplace(images(output.parent, 0.25), output, copies=2, propose=guesses, hints="half")
-    sent = json.dumps([desk.images({"who": "cyd"}), desk.take({"who": "exact", "image": seen[0]})])
+    sent = json.dumps([desk.images({"who": "cyd"}), desk.open_image({"who": "exact", "image": seen[0]})])
     desk.close()
     assert "gold" not in sent and "IMG" not in sent and "image 8" in sent
 
@@ -182,16 +182,16 @@ def test_hints_are_those_of_the_coin(work: tuple[Path, list[str]]) -> None:
     tasks = TaskList(images=(), hints="half")
     people = read_dense_set(output).people
     names = [one.rest["dp_annotation"]["annotator"] for one in people]
-    shown = [hint_shown(tasks, f"IMG_{k}.png", name, 1) for k, name in enumerate(names)]
+    shown = [has_hint(tasks, f"IMG_{k}.png", name, 1) for k, name in enumerate(names)]
     # The messages said that none was shown: the program knows better.
     assert [one.rest["dp_annotation"]["hints"] for one in people] == shown and len(set(shown)) == 2
     assert read_dense_set(output).rest["info"]["hints"] == "half"
-    coins = [hint_shown(tasks, f"{k}.png", "ann", person) for k in range(200) for person in (1, 2)]
+    coins = [has_hint(tasks, f"{k}.png", "ann", person) for k in range(200) for person in (1, 2)]
     assert 0.4 < np.mean(np.array(coins, float)) < 0.6
     # The coin of a half-finished study must not change with the program.
-    fixed = [hint_shown(tasks, f"{k}.png", "ann", 1) for k in range(8)]
+    fixed = [has_hint(tasks, f"{k}.png", "ann", 1) for k in range(8)]
     assert fixed == [False, True, True, True, False, True, False, True]
-    assert hint_shown(TaskList(images=()), "a.png", "ann", 1) is None
+    assert has_hint(TaskList(images=()), "a.png", "ann", 1) is None
 
 
 def test_the_guess_is_shown_for_the_shown_half_alone(tmp_path: Path, folder: Path) -> None:
@@ -203,7 +203,7 @@ def test_the_guess_is_shown_for_the_shown_half_alone(tmp_path: Path, folder: Pat
         paint = Paint(person=1, part=1, mask=PixelMask.of_array(np.ones((90, 90), bool), 9, 9))
         desk.act({**common, "action": action_record(paint)})
         shown = desk.points.ask({**common, "part": 1})["sheet"]["people"][1]["hint"]
-        assert shown is hint_shown(TaskList(images=(), hints="half"), one.task.name, "ann", 1)
+        assert shown is has_hint(TaskList(images=(), hints="half"), one.task.name, "ann", 1)
         assert bool(desk.points.guess({**common, "part": 1})["guesses"]) is shown
         if shown:
             points = desk.points.propose_points(common)["sheet"]["people"][1]["asked"][1]

@@ -183,7 +183,7 @@ def test_the_given_file_goes_along(tmp_path: Path) -> None:
     for site, who, image in zip(sites, ("ann", "bob"), ("a.png", "b.png"), strict=True):
         site.work.close()
         site.open(str(given))
-        site.work.take({"who": who, "image": image})
+        site.work.open_image({"who": who, "image": image})
         site.act(who, image, joint(4), DONE)
     files = [site.close() for site in sites]
     facts = merged(*files, output=tmp_path / "all.json")

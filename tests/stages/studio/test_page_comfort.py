@@ -177,7 +177,7 @@ def test_an_ear_on_the_far_side_of_the_head_is_proposed_as_hidden() -> None:
     )
     found = proposed_person(surface, [0, 0, 60, 100], 0.9, (100, 60))
     assert set(found.keypoints) == set(range(5))
-    assert found.turned_away == (2, 4)  # the right eye and ear
+    assert found.hidden_joints == (2, 4)  # the right eye and ear
     assert found.record()["turned_away"] == (2, 4)
 
 

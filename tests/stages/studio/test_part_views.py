@@ -11,7 +11,7 @@ from models.body.charts import COARSE_NAMES, COARSE_OF_CHART, MIRROR_COARSE
 from models.surface.chart_lookup import ChartLookup, SurfacePoints, corner_mean
 from models.surface.charted_mesh import open_body_mesh
 from stages.studio.views.part_views import SIDE, part_views
-from stages.studio.views.view_clicks import SurfacePlace, clicked_place, views_of_place
+from stages.studio.views.view_clicks import ChartPoint, clicked_point, views_of_point
 from stages.studio.views.view_pictures import views_png
 
 REACHABLE = 0.995
@@ -29,7 +29,7 @@ def area_of(part: int) -> tuple[np.ndarray, F64]:
     return face_K, np.linalg.norm(across_K3, axis=1) / 2
 
 
-def random_places(part: int, count: int, seed: int = 0) -> tuple[list[SurfacePlace], F32]:
+def random_places(part: int, count: int, seed: int = 0) -> tuple[list[ChartPoint], F32]:
     """Places spread evenly over the area of a part, and where they are in the rest pose."""
     mesh, rng = open_body_mesh(), np.random.default_rng([seed, part])
     face_K, area_K = area_of(part)
@@ -38,7 +38,7 @@ def random_places(part: int, count: int, seed: int = 0) -> tuple[list[SurfacePla
     point_M3 = corner_mean(mesh.vertex_V3, mesh, SurfacePoints(face_M=face_M, weight_M3=weight_M3.astype(np.float32)))
     uv_M2 = np.einsum("mk,mkd->md", weight_M3, mesh.corner_uv_F32[face_M])
     places = [
-        SurfacePlace(chart=int(chart), u=float(u), v=float(v))
+        ChartPoint(chart=int(chart), u=float(u), v=float(v))
         for chart, (u, v) in zip(mesh.chart_F[face_M], uv_M2, strict=True)
     ]
     return places, point_M3
@@ -55,18 +55,18 @@ def test_all_of_the_body_can_be_clicked(lookup: ChartLookup) -> None:
     for part in LEFT_HALF:
         weight = area_of(part)[1].sum() * (1 if MIRROR_COARSE[part] == part else 2)
         places, point_M3 = random_places(part, SAMPLES * (8 if COARSE_NAMES[part] in ("torso", "head") else 1))
-        seen_M = [views_of_place(part, place) for place in places]
+        seen_M = [views_of_point(part, place) for place in places]
         reached += weight * float(np.mean([len(seen) > 0 for seen in seen_M]))
         area += weight
         for seen, point_3 in zip(seen_M, point_M3, strict=True):
-            clicks = [clicked_place(part, view, int(x) + 0.5, int(y) + 0.5) for view, x, y in seen]
+            clicks = [clicked_point(part, view, int(x) + 0.5, int(y) + 0.5) for view, x, y in seen]
             gaps = [np.linalg.norm(on_body(lookup, click) - point_3) for click in clicks if click is not None]
             error_m += [min(gaps)] if gaps else []
     assert reached / area >= REACHABLE
     assert np.median(error_m) <= CLICK_ERROR_M
 
 
-def on_body(lookup: ChartLookup, place: SurfacePlace) -> F32:
+def on_body(lookup: ChartLookup, place: ChartPoint) -> F32:
     points = lookup(np.array([place.chart]), np.array([place.u]), np.array([place.v]))
     return np.asarray(corner_mean(open_body_mesh().vertex_V3, open_body_mesh(), points)[0], np.float32)
 
@@ -75,16 +75,16 @@ def test_a_click_beside_the_part_counts_only_near_it() -> None:
     seen = part_views(1)[0]
     row = SIDE // 2
     first = int(np.flatnonzero(seen.chart_SS[row])[0])
-    assert clicked_place(1, 0, first - 3, row) == clicked_place(1, 0, first, row)
-    assert clicked_place(1, 0, 1, 1) is None
+    assert clicked_point(1, 0, first - 3, row) == clicked_point(1, 0, first, row)
+    assert clicked_point(1, 0, 1, 1) is None
 
 
 def test_the_front_view_shows_the_front_chart() -> None:
     middle = SIDE / 2
-    front, back = clicked_place(1, 0, middle, middle), clicked_place(1, 1, middle, middle)
+    front, back = clicked_point(1, 0, middle, middle), clicked_point(1, 1, middle, middle)
     assert front is not None and back is not None and (front.chart, back.chart) == (2, 1)
     # The person faces the camera in the front view: its left is at the right.
-    face, other = clicked_place(14, 0, middle + 40, middle), clicked_place(14, 0, middle - 40, middle)
+    face, other = clicked_point(14, 0, middle + 40, middle), clicked_point(14, 0, middle - 40, middle)
     assert face is not None and other is not None and (face.chart, other.chart) == (24, 23)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from stages.studio.answer_preview import rest_points
 from stages.studio.progress import task_progress
-from stages.studio.work.actions import Answer, Ask, Paint, SetBox, SetKeypoint, SetStatus, Together
+from stages.studio.work.actions import Answer, Ask, ChangeGroup, Paint, SetBox, SetKeypoint, SetStatus
 from stages.studio.work.part_map import PixelMask
 from stages.studio.work.task_list import TaskImage, TaskList, WorkEntry, after_entry
 from tests.stages.studio.annotating_browser import AnnotatingBrowser
@@ -32,10 +32,10 @@ def worked(shift: int, u: float) -> TaskList:
             Answer(person=1, part=TORSO, number=1, verdict="hidden"),
             SetKeypoint(person=1, joint=0, x=30, y=12, visibility=2),
         )
-        for do, seconds in ((Together(actions=actions), 90.0), (SetStatus(status="finished"), 3.0)):
-            tasks = after_entry(tasks, WorkEntry(who=who, image="a", at=10, seconds=seconds, do=do))
+        for do, seconds in ((ChangeGroup(actions=actions), 90.0), (SetStatus(status="finished"), 3.0)):
+            tasks = after_entry(tasks, WorkEntry(annotator=who, image="a", at=10, seconds=seconds, action=do))
     begun = SetBox(person=1, box_4=(1, 1, 9, 9))
-    return after_entry(tasks, WorkEntry(who="ann", image="b", at=11, seconds=30, do=begun))
+    return after_entry(tasks, WorkEntry(annotator="ann", image="b", at=11, seconds=30, action=begun))
 
 
 def test_hours_amounts_and_agreement() -> None:

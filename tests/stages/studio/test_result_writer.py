@@ -10,12 +10,12 @@ import pytest
 
 from pipeline.stage import StageError
 from stages.annotations.coco_documents import write_document
-from stages.studio.result_writer import LEAST_PAUSE_S, ResultWriter, pause_after
+from stages.studio.result_writer import MIN_PAUSE_S, ResultWriter, pause_after
 
 
 def test_many_changes_are_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     """While the first state is written nobody waits; of a thousand changes meanwhile the last alone is written."""
-    monkeypatch.setattr("stages.studio.result_writer.LEAST_PAUSE_S", 0.0)
+    monkeypatch.setattr("stages.studio.result_writer.MIN_PAUSE_S", 0.0)
     begun, go, state, written = threading.Event(), threading.Event(), [0], []
 
     def write() -> None:
@@ -40,11 +40,11 @@ def test_many_changes_are_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_cost_is_a_share_of_the_time() -> None:
     """However long a write takes, the thread writes for at most a twentieth of the time."""
-    assert pause_after(0.001) == LEAST_PAUSE_S and pause_after(60) == 20 * 60
+    assert pause_after(0.001) == MIN_PAUSE_S and pause_after(60) == 20 * 60
 
 
 def test_trouble_is_known_until_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.studio.result_writer.LEAST_PAUSE_S", 0.0)
+    monkeypatch.setattr("stages.studio.result_writer.MIN_PAUSE_S", 0.0)
     full = [True]
 
     def write() -> int:

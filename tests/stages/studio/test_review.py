@@ -57,7 +57,7 @@ class Desk:
         """A message of the reviewer about the first image."""
         message = {"who": "lea", "image": "a.png", "review": True, **fields}
         if path == "take":
-            return self.work.take(message)
+            return self.work.open_image(message)
         found: dict[str, Any] = getattr(self.work.reviews, path)(message)
         return found
 
@@ -87,7 +87,7 @@ def answered(desk: Desk, who: str, number: int, chart: int, u: float, v: float) 
 def both_annotate(desk: Desk) -> None:
     """Two annotators disagree about a part, about one of three points, and about a second person."""
     for who in ("ann", "bob"):
-        desk.work.take({"who": who, "image": "a.png"})
+        desk.work.open_image({"who": who, "image": "a.png"})
         desk.act(who, {"do": "box", "person": 1, "box_4": BOX})
         desk.act(who, {"do": "paint", "person": 1, "part": 1, "mask": square(15, 15, 30)})
         left_hand = square(12, 50, 8) if who == "ann" else square(15, 50, 8)
@@ -185,15 +185,15 @@ def test_what_is_sent_back_comes_again(desk: Desk) -> None:
     desk.review("send_back", person=1, annotator="bob", note="the hand is further left")
     with pytest.raises(StageError, match="sent back to bob"):
         desk.act("lea", {"do": "status", "status": "finished"}, review=True)
-    taken = desk.work.take({"who": "bob"})
+    taken = desk.work.open_image({"who": "bob"})
     assert taken["image"]["name"] == "a.png"
     assert taken["notes"] == [{"reviewer": "lea", "person": 1, "note": "the hand is further left"}]
-    assert desk.work.take({"who": "lea", "review": True})["image"] is None
+    assert desk.work.open_image({"who": "lea", "review": True})["image"] is None
     states = [one["state"] for one in desk.work.images({"who": "lea", "review": True})["images"]]
     assert states == ["returned", "waiting"]
     desk.work.close()
     desk.open()  # all of it is in the journal
-    taken = desk.work.take({"who": "bob"})
+    taken = desk.work.open_image({"who": "bob"})
     assert taken["image"]["name"] == "a.png" and taken["notes"]
     desk.act("bob", {"do": "paint", "person": 1, "part": 0, "mask": square(15, 50, 8)})
     desk.act("bob", {"do": "paint", "person": 1, "part": 3, "mask": square(12, 50, 8)})
@@ -209,7 +209,7 @@ def test_a_note_that_is_undone_gives_nothing_back(desk: Desk) -> None:
     desk.review("take")
     desk.review("send_back", person=1, annotator="bob", note="look again")
     desk.act("lea", "undo", review=True)
-    assert desk.work.take({"who": "bob"})["image"]["name"] == "b.png"
+    assert desk.work.open_image({"who": "bob"})["image"]["name"] == "b.png"
     desk.act("lea", {"do": "status", "status": "finished"}, review=True)
     assert desk.people()[0].rest["dp_annotation"]["review"]["sent_back"] == []
 
@@ -236,11 +236,11 @@ def test_one_reviewer_at_a_time(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("path", "fields", "message"),
     [
-        ("decide", {"person": 1, "item": "part 3", "choice": "cyd"}, "cyd has no answer about this"),
-        ("decide", {"person": 1, "item": "part 3", "choice": ""}, "nobody has no answer about this"),
-        ("decide", {"person": 1, "item": "part 99", "choice": "ann"}, "ann has no answer about this"),
-        ("decide", {"person": 1, "item": "point 14 3", "choice": "ann"}, "ann has no answer about this"),
-        ("decide", {"person": 1, "item": "joint 40", "choice": "ann"}, "ann has no answer about this"),
+        ("decide", {"person": 1, "item": "part 3", "choice": "cyd"}, "cyd has no answer to this"),
+        ("decide", {"person": 1, "item": "part 3", "choice": ""}, "nobody has no answer to this"),
+        ("decide", {"person": 1, "item": "part 99", "choice": "ann"}, "ann has no answer to this"),
+        ("decide", {"person": 1, "item": "point 14 3", "choice": "ann"}, "ann has no answer to this"),
+        ("decide", {"person": 1, "item": "joint 40", "choice": "ann"}, "ann has no answer to this"),
         ("decide", {"person": 9, "item": "box", "choice": "ann"}, "there is no person 9"),
         ("send_back", {"person": 1, "annotator": "cyd", "note": "n"}, "has not finished this image"),
         ("send_back", {"person": 9, "annotator": "ann", "note": "n"}, "there is no person 9"),

@@ -10,7 +10,7 @@ import pytest
 
 from models.body.charts import COARSE_OF_CHART
 from stages.annotations.densepose_coco import read_dense_set
-from stages.studio.work.actions import Answer, Ask, Paint, SetBox, SetKeypoint, SetStatus, Together, action_record
+from stages.studio.work.actions import Answer, Ask, ChangeGroup, Paint, SetBox, SetKeypoint, SetStatus, action_record
 from stages.studio.work.part_map import PixelMask
 from tests.stages.studio.annotating_browser import AnnotatingBrowser
 from tests.stages.studio.test_studio_browser import FITS
@@ -50,7 +50,7 @@ def both_annotate(studio: Studio) -> None:
             where = {"chart": chart if number > 1 else FRONT, "u": 0.2 + 0.2 * number, "v": 0.5}
             did.append(Answer(person=1, part=TORSO, number=number, verdict="surface", **where))  # type: ignore[arg-type]
         did.append(SetKeypoint(person=1, joint=9, x=x0 + shift, y=y0, visibility=2))
-        for do in (Together(actions=tuple(did)), SetStatus(status="finished")):
+        for do in (ChangeGroup(actions=tuple(did)), SetStatus(status="finished")):
             studio.workplace.act({"who": who, "image": "image0.png", "action": action_record(do)})
 
 

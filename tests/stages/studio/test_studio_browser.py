@@ -16,7 +16,7 @@ from models.surface.charted_mesh import open_body_mesh
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.densepose_coco import AnnotatedPerson, read_dense_set
 from stages.annotations.point_picking import resample_to_box_grid
-from stages.studio.views.view_clicks import SurfacePlace, views_of_place
+from stages.studio.views.view_clicks import ChartPoint, views_of_point
 from stages.studio.work.actions import Ask, Paint, SetBox, action_record
 from stages.studio.work.part_map import PixelMask
 from stages.world.scene import Scene
@@ -171,8 +171,8 @@ def answer_points(studio: Studio, browser: AnnotatingBrowser) -> None:
 def click_truth(scene: Scene, browser: AnnotatingBrowser, point: dict[str, Any]) -> None:
     """Click the truth of a pixel on the view in which it is seen from the front; `hidden` where no view sees it."""
     u, v = (float(one) for one in scene.uv_2HW[:, point["y"], point["x"]])
-    place = SurfacePlace(chart=int(scene.label_HW[point["y"], point["x"]]), u=u, v=v)
-    seen = views_of_place(point["part"], place)
+    place = ChartPoint(chart=int(scene.label_HW[point["y"], point["x"]]), u=u, v=v)
+    seen = views_of_point(point["part"], place)
     if not seen:
         browser.key("h")
         return

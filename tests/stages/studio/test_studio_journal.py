@@ -105,7 +105,7 @@ journal, rng, refused = WorkJournal(path, [image], copies=1), np.random.default_
 do = SetBox(person=1, box_4=(0, 0, 400, 400))
 for number in range(60):
     try:
-        journal.add(WorkEntry(who="ann", image="a.png", at=float(number), seconds=1, do=do))
+        journal.add(WorkEntry(annotator="ann", image="a.png", at=float(number), seconds=1, action=do))
     except StageError as error:
         refused.append(str(error))
     side = int(rng.choice([4, 60, 250]))

@@ -22,7 +22,7 @@ from stages.annotations.densepose_coco import read_dense_set
 from stages.live.page_server import MAX_REQUESTS
 from stages.studio.desk import is_finished
 from stages.studio.studio_page import FILES, FOLDER
-from stages.studio.views.view_clicks import SurfacePlace, views_of_place
+from stages.studio.views.view_clicks import ChartPoint, views_of_point
 from stages.studio.work.part_map import PixelMask
 from stages.studio.work.task_list import TaskList
 from stages.world.scene import Scene
@@ -91,7 +91,7 @@ def test_from_boxes_to_a_file(opened: Opened, scene: Scene) -> None:
     places = found["sheet"]["people"]["1"]["asked"]["1"][0]["places"]
     assert [abs(places[0][1] - 180.5) < 2, abs(places[0][2] - 180.5) < 2, places[0][0]] == [True, True, 0]
     status, refused = answer(studio, "/click", {**click, "click": [1, 1]})
-    assert status == 400 and "nothing of the part" in refused["error"]
+    assert status == 400 and "beside the part" in refused["error"]
     studio.close()
     studio.open()
     taken = answer(studio, "/take", {"who": "ann"})[1]
@@ -115,8 +115,8 @@ def test_the_guess_is_where_the_network_sees_the_point(opened: Opened, scene: Sc
     did(studio, {"do": "ask", "person": 1, "part": 1, "pixels": [pixel, [0, 0]]})
     seen, beside = answer(studio, "/guess", asked)[1]["guesses"]
     u, v = (float(one) for one in scene.uv_2HW[:, pixel[1], pixel[0]])
-    place = SurfacePlace(chart=int(scene.label_HW[pixel[1], pixel[0]]), u=u, v=v)
-    assert np.allclose(seen, views_of_place(1, place)) and beside == []
+    place = ChartPoint(chart=int(scene.label_HW[pixel[1], pixel[0]]), u=u, v=v)
+    assert np.allclose(seen, views_of_point(1, place)) and beside == []
 
 
 def test_parts_as_the_page_gets_them(opened: Opened, scene: Scene) -> None:
@@ -241,7 +241,7 @@ def test_what_is_confirmed_is_not_refused_where_the_file_cannot_be_written(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The journal has the action: the page hears that it is done, and then of the trouble, until it is over."""
-    monkeypatch.setattr("stages.studio.result_writer.LEAST_PAUSE_S", 0.0)
+    monkeypatch.setattr("stages.studio.result_writer.MIN_PAUSE_S", 0.0)
     studio = opened()
     studio.output.mkdir()
     assert did(studio, {"do": "status", "status": "finished"})["sheet"]["status"] == "finished"

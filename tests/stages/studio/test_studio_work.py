@@ -75,9 +75,11 @@ def test_the_file_of_a_review_is_that_of_the_actions_that_remain() -> None:
 
 def test_all_can_be_undone_and_done_again() -> None:
     did, _ = random_entries(np.random.default_rng(5), 60, undo_share=0.0)
-    mine = [entry for entry in did if (entry.image, entry.who) == ("a.png", "ann")]
-    back = [WorkEntry(who="ann", image="a.png", at=2000.0 + k, seconds=0, do="undo") for k in range(len(mine) + 3)]
-    again = [WorkEntry(who="ann", image="a.png", at=3000.0 + k, seconds=0, do="redo") for k in range(len(mine) + 3)]
+    mine = [entry for entry in did if (entry.image, entry.annotator) == ("a.png", "ann")]
+    undo, redo = (
+        WorkEntry(annotator="ann", image="a.png", at=2000.0, seconds=0, action=step) for step in ("undo", "redo")
+    )
+    back, again = ([replace(step, at=step.at + k) for k in range(len(mine) + 3)] for step in (undo, redo))
     assert records(folded(mine)) and folded(mine + back).sheet("a.png", "ann") == WorkSheet()
     assert records(folded(mine + back + again)) == records(folded(mine))
 
@@ -121,7 +123,7 @@ def test_images_are_added_and_none_may_change() -> None:
 
 
 def box_entry(who: str, at: float, image: str = "a.png") -> WorkEntry:
-    return WorkEntry(who=who, image=image, at=at, seconds=2, do=SetBox(person=1, box_4=(1, 2, 30, 31)))
+    return WorkEntry(annotator=who, image=image, at=at, seconds=2, action=SetBox(person=1, box_4=(1, 2, 30, 31)))
 
 
 def test_an_image_is_locked_and_the_lock_expires() -> None:
@@ -134,7 +136,7 @@ def test_an_image_is_locked_and_the_lock_expires() -> None:
 
 
 def done_by(who: str, at: float, do: Any) -> WorkEntry:
-    return WorkEntry(who=who, image="a.png", at=at, seconds=1, do=do)
+    return WorkEntry(annotator=who, image="a.png", at=at, seconds=1, action=do)
 
 
 def test_what_somebody_began_is_not_handed_on_unasked() -> None:
@@ -180,7 +182,8 @@ def test_an_image_for_two_annotators_is_given_to_two() -> None:
     assert not is_open_to(tasks, "a.png", "cyd", 1) and next_image(tasks, "cyd", 1) == "b.png"
     for who, at in (("bob", 5.0), ("ann", 6.0)):
         tasks = after_entry(tasks, box_entry(who, at))
-        tasks = after_entry(tasks, WorkEntry(who=who, image="a.png", at=at, seconds=0, do=SetStatus(status="finished")))
+        finish = SetStatus(status="finished")
+        tasks = after_entry(tasks, WorkEntry(annotator=who, image="a.png", at=at, seconds=0, action=finish))
     names = [[one.rest["dp_annotation"]["annotator"] for one in people_file(tasks, rank).people] for rank in (0, 1, 2)]
     assert names == [["bob"], ["ann"], []]
 
@@ -208,7 +211,7 @@ def person_with_points() -> TaskList:
         SetKeypoint(person=1, joint=5, x=25.5, y=9.25, visibility=2, origin="proposed"),
         SetStatus(status="finished"),
     ]
-    entries = [WorkEntry(who="ann", image="a.png", at=10.0 + k, seconds=1, do=do) for k, do in enumerate(did)]
+    entries = [WorkEntry(annotator="ann", image="a.png", at=10.0 + k, seconds=1, action=do) for k, do in enumerate(did)]
     return folded(entries)
 
 
@@ -307,7 +310,7 @@ def test_an_undo_takes_back_what_somebody_did() -> None:
 
 def test_kinds_in_the_file() -> None:
     def kinds_made(kind: str) -> list[dict[str, Any]]:
-        change = WorkEntry(who="ann", image="a.png", at=99, seconds=1, do=SetKind(person=1, kind=kind))  # type: ignore[arg-type]
+        change = WorkEntry(annotator="ann", image="a.png", at=99, seconds=1, action=SetKind(person=1, kind=kind))  # type: ignore[arg-type]
         return records(after_entry(person_with_points(), change))
 
     assert kinds_made("not_person") == []
@@ -318,7 +321,8 @@ def test_kinds_in_the_file() -> None:
 
 def test_an_outline_is_the_segmentation() -> None:
     outline = SetOutline(person=1, mask=PixelMask.of_array(np.ones((30, 20), bool), 20, 5))
-    tasks = after_entry(person_with_points(), WorkEntry(who="ann", image="a.png", at=99, seconds=1, do=outline))
+    entry = WorkEntry(annotator="ann", image="a.png", at=99, seconds=1, action=outline)
+    tasks = after_entry(person_with_points(), entry)
     (record,) = records(tasks)
     assert record["area"] == 600 and decode_mask(record["segmentation"])[5:35, 20:40].all()
     assert record["bbox"] == [10, 4, 30, 31]
@@ -337,27 +341,27 @@ def test_a_changed_part_is_asked_anew() -> None:
         (Answer(person=1, part=2, number=0, verdict="hidden"), "point 0 of this part was not asked"),
         (Answer(person=1, part=1, number=2, verdict="hidden"), "point 2 of this part was not asked"),
         (Answer(person=1, part=1, number=0, verdict="surface", chart=15), "chart 15 is not of the part torso"),
-        (Ask(person=1, part=0, pixels=((1, 1),)), "not of the background"),
+        (Ask(person=1, part=0, pixels=((1, 1),)), "not on the background"),
     ],
 )
 def test_actions_that_do_not_fit_are_refused(action: Any, message: str) -> None:
     tasks = person_with_points()
     with pytest.raises(StageError, match=message):
-        after_entry(tasks, WorkEntry(who="ann", image="a.png", at=60, seconds=1, do=action))
+        after_entry(tasks, WorkEntry(annotator="ann", image="a.png", at=60, seconds=1, action=action))
 
 
 def test_actions_survive_json() -> None:
     did, _ = random_entries(np.random.default_rng(11), 200, undo_share=0.1, review_share=0.4)
-    did.append(WorkEntry(who="ann", image="a.png", at=5000, seconds=0, do=HandOn(by="lea")))
+    did.append(WorkEntry(annotator="ann", image="a.png", at=5000, seconds=0, action=HandOn(by="lea")))
     tasks = TaskList(images=IMAGES)
     for entry in did:
         tasks = after_record(tasks, json.loads(json.dumps(entry_record(entry))))
     assert records(tasks) == records(folded(did)) and tasks.history("a.png", "ann").handed_on
     for entry in did:
-        if not isinstance(entry.do, str | HandOn | Start):
+        if not isinstance(entry.action, str | HandOn | Start):
             image = tasks.image(entry.image)
-            message = json.loads(json.dumps(action_record(entry.do)))
-            assert action_of(message, (image.height, image.width)) == entry.do
+            message = json.loads(json.dumps(action_record(entry.action)))
+            assert action_of(message, (image.height, image.width)) == entry.action
 
 
 MASK = {"x": 0, "y": 0, "size": [2, 2], "counts": "04"}

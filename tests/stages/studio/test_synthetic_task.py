@@ -23,7 +23,7 @@ from stages.evaluation.annotators.annotator_scores import (
 from stages.studio.studio_page import StudioPage
 from stages.studio.synthetic_task import SyntheticTask, asked_on_surface, synthetic_images, truth_path
 from stages.studio.views.part_views import part_views
-from stages.studio.views.view_clicks import SurfacePlace, views_of_place
+from stages.studio.views.view_clicks import ChartPoint, views_of_point
 from stages.studio.workplace import Workplace
 from tests.benchmarks.quality.annotation_floor import answer_all, log_in, places_of
 from tests.stages.live.browser import browser_program
@@ -40,22 +40,22 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     desk = Workplace(synthetic_images(TASK, output), output, copies=2, propose=None)
     truth = places(output)
     for who in ("exact", "hides"):
-        while (taken := desk.take({"who": who}))["image"] is not None:
+        while (taken := desk.open_image({"who": who}))["image"] is not None:
             answer_image(desk, who, taken, truth)
     desk.write()
     desk.close()
     return output
 
 
-def places(output: Path) -> dict[tuple[str, int, int], SurfacePlace]:
+def places(output: Path) -> dict[tuple[str, int, int], ChartPoint]:
     return {
-        pixel: SurfacePlace(chart=int(chart), u=float(u), v=float(v))
+        pixel: ChartPoint(chart=int(chart), u=float(u), v=float(v))
         for one in answered_people(read_dense_set(truth_path(output)))
         for pixel, chart, u, v in zip(one.pixels, one.chart_M, one.u_M, one.v_M, strict=True)
     }
 
 
-def answer_image(desk: Workplace, who: str, taken: dict, truth: dict[tuple[str, int, int], SurfacePlace]) -> None:
+def answer_image(desk: Workplace, who: str, taken: dict, truth: dict[tuple[str, int, int], ChartPoint]) -> None:
     """Answer all points as messages of the page would."""
     image = taken["image"]["name"]
     common = {"who": who, "image": image}
@@ -63,7 +63,7 @@ def answer_image(desk: Workplace, who: str, taken: dict, truth: dict[tuple[str, 
         for number, point in enumerate(points):
             fields = {"person": 1, "part": part, "number": number, "hint": False}
             place = truth[image, point["x"], point["y"]]
-            seen = views_of_place(part, place)
+            seen = views_of_point(part, place)
             if not seen or (who == "hides" and number % 4 == 3):
                 desk.act({**common, "action": {"do": "answer", "verdict": "hidden", **fields}})
             else:
@@ -103,7 +103,7 @@ def test_the_truth_is_on_the_part_that_is_asked(output: Path) -> None:
 def test_what_is_given_cannot_be_undone(tmp_path: Path) -> None:
     output = tmp_path / "test.json"
     desk = Workplace(synthetic_images(TASK, output), output, copies=1, propose=None)
-    taken = desk.take({"who": "ann"})
+    taken = desk.open_image({"who": "ann"})
     assert taken["sheet"]["undo"] == 0 and sum(map(len, taken["sheet"]["people"][1]["asked"].values())) == 20
     after = desk.act({"who": "ann", "image": taken["image"]["name"], "action": "undo"})
     assert after["sheet"]["people"][1]["asked"]
@@ -111,7 +111,7 @@ def test_what_is_given_cannot_be_undone(tmp_path: Path) -> None:
     # The journal alone gives the sheet again, also to a program that does not know the task.
     plain = [replace(one, start=None) for one in synthetic_images(TASK, output)]
     desk = Workplace(plain, output, copies=1, propose=None)
-    assert desk.take({"who": "ann"})["sheet"]["people"] == taken["sheet"]["people"]
+    assert desk.open_image({"who": "ann"})["sheet"]["people"] == taken["sheet"]["people"]
     desk.close()
 
 

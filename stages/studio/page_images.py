@@ -1,4 +1,4 @@
-"""The images of a studio as the page shows them: upright, as JPEG, and small ones for lists."""
+"""The images as the page shows them: upright JPEG files, and thumbnails for lists."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from stages.studio.bounded_cache import BoundedCache
 
 JPEG_QUALITY = 95
 THUMBNAIL = 120
-"""Pixels of the longer side of an image in the list of images."""
-KEPT_BYTES = 192 * 2**20
-"""Of images, in memory: five of 12 MP."""
-KEPT_SMALL_BYTES = 32 * 2**20
-"""Of small images, in memory: some thousands."""
+"""Pixels of a thumbnail's longer side."""
+CACHE_BYTES = 192 * 2**20
+"""Memory for images: five images of 12 megapixels."""
+THUMBNAIL_CACHE_BYTES = 32 * 2**20
+"""Memory for thumbnails: some thousands."""
 
 
-class ShownImages:
-    """Reads images by name; the last ones stay in memory."""
+class PageImages:
+    """Reads images by name; the last ones are cached."""
 
     def __init__(self, files: Mapping[str, Path]) -> None:
         self._files = files
-        self._known: BoundedCache[U8] = BoundedCache(KEPT_BYTES, lambda rgb_HW3: rgb_HW3.nbytes)
-        self._small: BoundedCache[bytes] = BoundedCache(KEPT_SMALL_BYTES, len)
+        self._known: BoundedCache[U8] = BoundedCache(CACHE_BYTES, lambda rgb_HW3: rgb_HW3.nbytes)
+        self._small: BoundedCache[bytes] = BoundedCache(THUMBNAIL_CACHE_BYTES, len)
 
     def rgb(self, name: str) -> U8:
-        """An image (H, W, 3). Raises: StageError."""
+        """An image, RGB uint8 (H, W, 3). Raises: StageError."""
         return self._known.get(name, lambda: read_rgb(self._files[name]))
 
     def jpeg(self, name: str) -> bytes:
-        """An image. Raises: StageError."""
+        """An image as JPEG. Raises: StageError."""
         return jpeg_of(self.rgb(name), JPEG_QUALITY)
 
     def thumbnail(self, name: str) -> bytes:
-        """A small image. Raises: StageError."""
+        """A thumbnail as JPEG. Raises: StageError."""
         return self._small.get(name, lambda: self._thumbnail(name))
 
     def _thumbnail(self, name: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from models.arrays import Bool, Float, Int
-from models.metrics.bootstrap import FEW_DRAWS
+from models.metrics.bootstrap import DEFAULT_DRAWS
 from models.metrics.densepose_matching import Verdicts
 
 RECALL_R: Float = np.linspace(0.0, 1.0, 101)
@@ -63,7 +63,7 @@ class Ranked:
 
     ranking: Ranking
     what: Literal["precision", "recall"]
-    draws: int = FEW_DRAWS
+    draws: int = DEFAULT_DRAWS
 
     @property
     def count(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from models.arrays import Float, Int
 
 DRAWS = 2000
-FEW_DRAWS = 200
+DEFAULT_DRAWS = 200
 MIDDLE = (2.5, 97.5)
 
 
@@ -99,7 +99,7 @@ class HistogramMedian:
     """The median over the pixels of all people, from one histogram per person (P, S); step S − 1 is the value 1."""
 
     pixels_PS: Float
-    draws: int = FEW_DRAWS
+    draws: int = DEFAULT_DRAWS
 
     @property
     def count(self) -> int:

@@ -14,7 +14,7 @@ from models.arrays import Bool, Float
 from models.metrics.average_precision import ImageVerdicts, Ranking, ranking
 from models.metrics.densepose_matching import Candidates, Verdicts, match_at
 
-MOST_BOXES, MOST_KEYPOINTS = 100, 20
+MAX_BOXES, MAX_KEYPOINTS = 100, 20
 """Detections per image that count in COCO's AP of boxes and of keypoints."""
 
 

@@ -16,7 +16,7 @@ from models.metrics.instances import ImageInstances, TrueInstance, point_errors_
 from models.metrics.masks import annotated_mask, box_overlaps, found_mask, mask_overlaps
 from models.surface.geometry import Geometry
 
-MOST_DETECTIONS = 20
+MAX_DETECTIONS = 20
 THRESHOLD_T: Float = np.linspace(0.5, 0.95, 10)
 AREAS: dict[str, tuple[float, float]] = {"": (0.0, 1e10), "m": (32.0**2, 96.0**2), "l": (96.0**2, 1e10)}
 """Area ranges in pixels, by the letter that follows AP and AR."""
@@ -87,7 +87,7 @@ def similarities(image: ImageInstances, geometry: Geometry) -> Similarities:
         geometry: of the body.
     """
     score_D = np.array([found.score for found in image.found])
-    order_D = np.argsort(-score_D, kind="stable")[:MOST_DETECTIONS].tolist() if len(score_D) else []
+    order_D = np.argsort(-score_D, kind="stable")[:MAX_DETECTIONS].tolist() if len(score_D) else []
     found = [image.found[d] for d in order_D]
     crowd_G = np.array([true.crowd for true in image.true], bool)
     nothing, nowhere = np.zeros(0, np.int64), np.zeros((len(found), 0))

@@ -8,7 +8,8 @@ import numpy as np
 
 from models.arrays import I64, Bool, Float
 
-NEARLY_ONE = 1 - 1e-10
+MAX_THRESHOLD = 1 - 1e-10
+"""Largest similarity that a match can require, as in COCO's evaluation: rounding must not exclude a perfect match."""
 SAME_BOX = 0.8
 """An unmatched detection whose box has this IoU with a person's box is ignored if that person is ignored."""
 
@@ -49,7 +50,7 @@ def match(candidates: Candidates, threshold_T: Float) -> Verdicts:
     match_TD = np.full((len(threshold_T), detections), -1)
     taken_TG = np.zeros((len(threshold_T), people), bool)
     for t, threshold in enumerate(threshold_T):
-        match_TD[t], taken_TG[t] = match_at(candidates, min(float(threshold), NEARLY_ONE))
+        match_TD[t], taken_TG[t] = match_at(candidates, min(float(threshold), MAX_THRESHOLD))
     matched_TD = match_TD >= 0
     ignored_TD = np.full(matched_TD.shape, bool(candidates.ignored_G.all()))
     if people:

@@ -1,4 +1,4 @@
-"""How near predicted joints are to the annotated ones: OKS of COCO, and PCK by group of joints."""
+"""Distances of predicted from annotated joints: COCO's OKS, and PCK by group of joints."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class JointFit:
 
     Attributes:
         oks: object keypoint similarity, 0..1; 0 for a missed person.
-        away_17: distance to the annotated joint as a share of the longer side of the person's box; infinite for a joint
-            that is not predicted.
-        seen_17: joints that count: annotated as visible.
-        annotated: number of joints that are annotated, visible or not.
+        distance_17: distance to the annotated joint, as a share of the longer side of the person's box; infinite for a
+            joint that is not predicted.
+        seen_17: whether a joint is annotated as visible; only these count.
+        annotated: number of annotated joints, visible or not.
     """
 
     oks: float
-    away_17: Float
+    distance_17: Float
     seen_17: Bool
     annotated: int
 
@@ -56,14 +56,15 @@ def joint_fit(found_173: Float | None, true_173: Float, area: float, box_4: Floa
         area: annotated area, the square of the scale in OKS.
         box_4: the person's true box, x, y, width, height.
     """
-    away_17, oks = np.full(17, np.inf), 0.0
+    distance_17, oks = np.full(17, np.inf), 0.0
     if found_173 is not None:
-        told_17 = found_173[:, 2] > 0
-        away_17[told_17] = np.hypot(*(found_173[told_17, :2] - true_173[told_17, :2]).T) / max(box_4[2:])
+        predicted_17 = found_173[:, 2] > 0
+        offset_K2 = found_173[predicted_17, :2] - true_173[predicted_17, :2]
+        distance_17[predicted_17] = np.hypot(*offset_K2.T) / max(box_4[2:])
         oks = float(keypoint_similarities(found_173[None], true_173[None], np.array([area]), box_4[None])[0, 0])
     return JointFit(
         oks=oks,
-        away_17=away_17,
+        distance_17=distance_17,
         seen_17=true_173[:, 2] == VISIBLE,
         annotated=int((true_173[:, 2] > 0).sum()),
     )

@@ -19,8 +19,8 @@ END_JOINTS = ("wrist.L", "wrist.R", "foot.L", "foot.R")
 """Joints whose peak speeds are measured: wrists and ankles."""
 
 MIN_PEAK, NEAR_MAXIMUM = 2.0, 0.6
-"""A peak of speed is a local maximum of at least the first number, in metres per second, and of at least the second
-number as a share of the joint's maximum."""
+"""A peak is a local maximum of a joint's speed of at least `MIN_PEAK`, m/s, and at least the share `NEAR_MAXIMUM` of
+the joint's largest speed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

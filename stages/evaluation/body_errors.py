@@ -1,4 +1,4 @@
-"""Errors on the body: the mean error around each point of the surface, from the front and from the back."""
+"""Pictures of errors on the body: the mean error around each point of the surface, seen from front and back."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ from stages.evaluation.person_scores import ImageScore
 from stages.world.bodies.rotations import UP, axis_rotation
 
 CELL = 0.03
-"""Metres between the points at which errors are averaged, and the radius of the average."""
+"""Metres between the points at which errors are averaged; also the radius of the average."""
 WORST_CM = 30.0
-"""Larger errors, and those of missed people, count as this."""
+"""Larger errors, and those of missed people, count as this: the end of AUC30."""
 HEIGHT, WIDTH, TITLE = 360, 230, 22
+"""Pixels of a view, and of the title above it."""
 NEARBY = 3
+"""Number of averaged points from which the error of a vertex is interpolated."""
 UNKNOWN = (110, 110, 110)
+"""Colour of vertices without errors, RGB."""
 
 
 def error_views(geometry: SurfaceGeometry, images: Sequence[ImageScore]) -> U8 | None:
-    """Front and back of the body, coloured by the errors: a pair for every protocol and for simulated annotators.
+    """Front and back of the body, coloured by errors, uint8 (h, w, 3): for each protocol and simulated annotators.
 
-    Colours go from 0 (dark) to 30 cm (bright); grey: no annotated points. None for a set without points.
+    Colours are from dark (0) to bright (30 cm); grey: no annotated points. None for a set without points.
     """
     people = [person for image in images for person in image.people if len(person.vertex_M)]
     if not people:
@@ -57,10 +60,14 @@ def _known(error_M: Float | None) -> Float:
 def error_pair(
     geometry: SurfaceGeometry, name: str, vertex_M: Int, error_M: Float, worst_cm: float = WORST_CM
 ) -> U8:
-    """Front and back of the body, coloured by errors in metres at numbered points, under a title.
+    """Front and back of the body, coloured by errors, under a title, uint8 (h, w, 3).
 
     Args:
-        worst_cm: the brightest colour; larger errors count as this.
+        geometry: of the numbered points.
+        name: for the title.
+        vertex_M: numbers of the points with errors.
+        error_M: the errors, metres.
+        worst_cm: has the brightest colour; larger errors count as this.
     """
     error_cm_M = np.minimum(100 * error_M, worst_cm)
     level_V = error_by_vertex(geometry, vertex_M, error_cm_M / worst_cm)
@@ -72,7 +79,7 @@ def error_pair(
 
 
 def error_by_vertex(geometry: SurfaceGeometry, point_M: Int, error_M: Float) -> Float:
-    """The mean error around every vertex of the mesh, (V,); nan if there are no errors nearby.
+    """The mean error around each vertex of the mesh, (V,); nan for vertices without errors nearby.
 
     Args:
         geometry: of the numbered points.
@@ -80,33 +87,33 @@ def error_by_vertex(geometry: SurfaceGeometry, point_M: Int, error_M: Float) -> 
         error_M: the errors.
     """
     mesh = geometry.mesh
-    seen = geometry.numbered(point_M)
-    there_M = seen.face_M >= 0
-    corner_M = mesh.face_F3[seen.face_M[there_M], seen.weight_M3[there_M].argmax(axis=1)]
-    place_K = _places(mesh)
-    tree = cKDTree(mesh.vertex_V3[place_K])
-    number_K = _numbers(geometry, place_K)
+    points = geometry.numbered(point_M)
+    on_face_M = points.face_M >= 0
+    corner_M = mesh.face_F3[points.face_M[on_face_M], points.weight_M3[on_face_M].argmax(axis=1)]
+    vertex_K = _sparse_vertices(mesh)
+    tree = cKDTree(mesh.vertex_V3[vertex_K])
+    number_K = _numbers(geometry, vertex_K)
     near_M = tree.query(mesh.vertex_V3[corner_M])[1]
 
-    def place(number_Q: Int) -> Float:
+    def position(number_Q: Int) -> Float:
         return corner_mean(mesh.vertex_V3, mesh, geometry.numbered(number_Q))
 
-    error_K = error_over_surface(geometry, number_K[near_M], error_M[there_M], number_K, place, CELL)
+    error_K = error_over_surface(geometry, number_K[near_M], error_M[on_face_M], number_K, position, CELL)
     gap_VN, near_VN = tree.query(mesh.vertex_V3, k=NEARBY)
     weight_VN = np.where(np.isnan(error_K[near_VN]), 0, 1 / (gap_VN + 1e-3))
     total_V = (weight_VN * np.nan_to_num(error_K[near_VN])).sum(axis=1)
     return np.where(weight_VN.any(axis=1), total_V / np.maximum(weight_VN.sum(axis=1), 1e-9), np.nan)
 
 
-def _places(mesh: ChartedMesh) -> Int:
-    """One vertex in each cell of space that contains the surface."""
+def _sparse_vertices(mesh: ChartedMesh) -> Int:
+    """Indices of one vertex in each cell of space that contains the surface, (K,)."""
     cell_V3 = np.floor(mesh.vertex_V3 / CELL).astype(np.int64)
     used = np.unique(mesh.face_F3)
     return used[np.unique(cell_V3[used], axis=0, return_index=True)[1]]
 
 
 def _numbers(geometry: SurfaceGeometry, vertex_K: Int) -> Int:
-    """Numbers of the surface points at vertices, through a face corner at each vertex."""
+    """Numbers of the surface points at vertices; a face corner at each vertex gives its chart, U and V."""
     face_F3 = geometry.mesh.face_F3
     corner_V = np.zeros(len(geometry.mesh.vertex_V3), np.int64)
     corner_V[face_F3.ravel()] = np.arange(face_F3.size)
@@ -116,16 +123,19 @@ def _numbers(geometry: SurfaceGeometry, vertex_K: Int) -> Int:
 
 
 def body_view(mesh: ChartedMesh, level_V: Float, yaw: float) -> U8:
-    """The body at rest from one side, coloured by levels 0..1 of the vertices, (HEIGHT, WIDTH, 3)."""
+    """The body at rest, coloured by levels 0..1 of the vertices, uint8 (HEIGHT, WIDTH, 3).
+
+    `yaw`: rotation of the body about its vertical axis, radians; 0 = from the front.
+    """
     low_3, high_3 = mesh.vertex_V3.min(axis=0), mesh.vertex_V3.max(axis=0)
-    middle_3, tall = (low_3 + high_3) / 2, float(high_3[1] - low_3[1])
-    away = 3.5 * tall
+    middle_3, stature = (low_3 + high_3) / 2, float(high_3[1] - low_3[1])
+    distance = 3.5 * stature
     facing = (np.diag([1, -1, -1]) @ axis_rotation(UP, yaw)).astype(np.float32)
-    shift_3 = np.array([0, 0, away], np.float32) - facing @ middle_3.astype(np.float32)
+    shift_3 = np.array([0, 0, distance], np.float32) - facing @ middle_3.astype(np.float32)
     camera = Camera(
         rotation_33=facing,
         shift_3=shift_3.astype(np.float32),
-        focal=0.92 * HEIGHT * away / tall,
+        focal=0.92 * HEIGHT * distance / stature,
         center_2=(WIDTH / 2, HEIGHT / 2),
         height=HEIGHT,
         width=WIDTH,

@@ -1,4 +1,4 @@
-"""The body on which geodesic distances are measured: the open body, or DensePose's own body from the user's files."""
+"""The body on which geodesic distances are measured: the open body, or DensePose's body from the user's files."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ def open_geometry(folder: str, progress: Callable[[float], None] = no_progress) 
     Args:
         folder: "" for the open body; else a folder with the reference evaluator's files (`SMPL_subdiv.mat`,
             `SMPL_SUBDIV_TRANSFORM.mat`, `Pdist_matrix.pkl`), or with `UV_Processed.mat` and one SMPL body file.
-        progress: receives the share of the distances that is computed, where they are not in the cache yet.
+        progress: receives the share of the distances that is computed, unless the cache has them.
 
-    Raises: ModelError with the file that is missing, and why the project cannot include it.
+    Raises: ModelError that names a missing file, and says why the project cannot include it.
     """
     if not folder:
         return open_body_geometry(progress=progress)
-    place = user_path(folder)
-    if (place / EVALUATOR).is_file() or not (place / ATLAS).is_file():
-        return read_reference_geometry(place)
-    bodies = sorted(path for path in place.iterdir() if path.suffix in BODIES)
+    path = user_path(folder)
+    if (path / EVALUATOR).is_file() or not (path / ATLAS).is_file():
+        return read_reference_geometry(path)
+    bodies = sorted(file for file in path.iterdir() if file.suffix in BODIES)
     if len(bodies) != 1:
-        raise ModelError(f"holds {len(bodies)} body files beside {ATLAS}", str(place), "put one SMPL body there")
-    return mesh_geometry(read_smpl_mesh(place, bodies[0]), progress=progress)
+        raise ModelError(f"has {len(bodies)} body files beside {ATLAS}", str(path), "put one SMPL body there")
+    return mesh_geometry(read_smpl_mesh(path, bodies[0]), progress=progress)
 
 
 @lru_cache(maxsize=2)
 def geometry_of(folder: str) -> Geometry:
-    """`open_body_or_own`, opened once for all stages of a process."""
+    """`open_geometry`, opened once for all stages of a process."""
     return open_geometry(folder)
 
 
 def prepare_body(folder: str, stream: TextIO) -> None:
-    """Compute distances that are not in the cache yet, and write the progress."""
+    """Compute the distances that the cache does not have, and write the progress to a stream."""
 
     def write_progress(share: float) -> None:
         stream.write(f"\rdistances on the body, computed once and kept: {share:4.0%}" + ("\n" if share >= 1 else ""))

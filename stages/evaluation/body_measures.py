@@ -1,4 +1,4 @@
-"""Measures of bodies under predicted surfaces, as samples over people, beside those of the network itself."""
+"""Measures of bodies fitted to predicted surfaces, as samples over people, and the same measures of the network."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ from stages.evaluation.score_tables import score_table
 NETWORK = "network"
 BODY_COLUMNS = (*METHODS, NETWORK)
 WHOLE_JOINTS = 15
-"""A person with so many of 17 visible keypoints is whole."""
+"""A person is whole with at least this number of the 17 keypoints visible."""
 FAILURE_MM = 150.0
+"""A fit fails with a larger MPJPE."""
 UNKNOWN_BODIES = "true bodies are unknown, so errors in space are not measured, only places in the image"
 WITHOUT_TRUTH = frozenset({"people", "body_ms"})
 """Measures of every set."""
@@ -42,31 +43,31 @@ PICTURE_MEASURES = ("PCK05", "PCK10")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredBody:
-    """A person, and the body by one method, or what the network itself predicts."""
+    """A person, and the score of a method's body or of the network's own prediction."""
 
     person: PersonScore
     score: BodyScore
 
 
 def body_samples(images: Sequence[ImageScore]) -> dict[str, Samples]:
-    """The measures of bodies of a set by method, and of the network for the same people; none without bodies.
+    """The measures of a set by method, and of the network for the same people; empty without bodies.
 
-    Names that end in `_whole` are of people with at least 15 of 17 keypoints visible. Measures for which the set has no
-    truth are left out.
+    Names that end in `_whole` are of people with at least 15 of 17 keypoints visible. Measures without truth in the
+    set are left out.
     """
     columns = {}
     for name in BODY_COLUMNS:
         people = list(scored_bodies(images, name))
-        whole = [one for one in people if is_whole(one.person)]
+        whole = [scored for scored in people if is_whole(scored.person)]
         found = method_measures(people) | keypoint_precision(images, name)
-        found |= {f"{measure}_whole": one for measure, one in method_measures(whole).items()}
-        if kept := without_missing(found):
-            columns[name] = kept
+        found |= {f"{measure}_whole": sample for measure, sample in method_measures(whole).items()}
+        if known := without_missing(found):
+            columns[name] = known
     return columns
 
 
 def body_table(name: str, images: Sequence[ImageScore], columns: Mapping[tuple[str, str], Measures]) -> list[str]:
-    """Lines about the bodies of a set, a column per method; none if no bodies were asked for.
+    """Lines about the bodies of a set, a column per method; none if bodies were not requested.
 
     Args:
         name: of the set.
@@ -77,9 +78,9 @@ def body_table(name: str, images: Sequence[ImageScore], columns: Mapping[tuple[s
     if not bodies:
         return []
     found = {("", method): columns[name, method] for method in BODY_COLUMNS if (name, method) in columns}
-    if not any(set(one) - WITHOUT_TRUTH for one in found.values()):
+    if not any(set(measured) - WITHOUT_TRUTH for measured in found.values()):
         return ["", f"{name}: bodies are not scored, because neither true bodies nor points nor joints are known"]
-    unknown = any(one.of_person and not one.true_camera for one in bodies)
+    unknown = any(body.of_person and not body.true_camera for body in bodies)
     about = f"{UNKNOWN_BODIES}; the field of view is taken to be {np.degrees(DEFAULT_FIELD):.0f}°" if unknown else ""
     title = f"{name}: bodies under the predicted surfaces, each from one image alone"
     lines = [title, about, *score_table(found, beside=len(BODY_COLUMNS))]
@@ -87,7 +88,7 @@ def body_table(name: str, images: Sequence[ImageScore], columns: Mapping[tuple[s
 
 
 def scored_bodies(images: Sequence[ImageScore], method: str) -> list[ScoredBody]:
-    """The people who count, each with the body of a method."""
+    """The people of sufficient height, each with the score of a method."""
     people = [
         (image.people[g], scores)
         for image in images
@@ -96,39 +97,41 @@ def scored_bodies(images: Sequence[ImageScore], method: str) -> list[ScoredBody]
     ]
     if method != NETWORK:
         return [ScoredBody(person=person, score=scores[method]) for person, scores in people]
-    return [ScoredBody(person=one, score=BodyScore(result=next(iter(one.results.values())))) for one, _ in people]
+    first_results = ((person, next(iter(person.results.values()))) for person, _ in people)
+    return [ScoredBody(person=person, score=BodyScore(result=result)) for person, result in first_results]
 
 
 def is_whole(person: PersonScore) -> bool:
-    """Whether nearly all keypoints are visible."""
+    """Whether at least `WHOLE_JOINTS` keypoints are visible."""
     return person.visible_17 is not None and bool(person.visible_17.sum() >= WHOLE_JOINTS)
 
 
 def method_measures(people: Sequence[ScoredBody]) -> Samples:
-    """All measures of people, missed ones included where an image alone tells the error."""
-    space = [(one.score.away, one.person.visible_17) for one in people if one.score.away is not None]
-    found = space_measures([away for away, _ in space])
-    found |= joint_errors([(away, seen_17) for away, seen_17 in space if seen_17 is not None])
-    found |= auc_measures(one.score.result.error_M for one in people) | point_similarity(people) | joint_shares(people)
-    found["body_ms"] = Median(value_P=1e3 * np.array([one.score.seconds for one in people], float))
+    """All measures of people. Measures in the image include missed people, measures in space do not."""
+    in_space = [(scored.score.errors, scored.person.visible_17) for scored in people if scored.score.errors is not None]
+    found = space_measures([errors for errors, _ in in_space])
+    found |= joint_errors([(errors, seen_17) for errors, seen_17 in in_space if seen_17 is not None])
+    found |= auc_measures(scored.score.result.error_M for scored in people)
+    found |= point_similarity(people) | joint_shares(people)
+    found["body_ms"] = Median(value_P=1e3 * np.array([scored.score.seconds for scored in people], float))
     return {"people": without_interval(len(people) or np.nan)} | found
 
 
-def space_measures(away: Sequence[PoseErrors]) -> Samples:
-    """MPJPE, PA-MPJPE and error of vertices, and the share of people whose joints are off by more than 150 mm."""
-    each_P = np.ones(len(away))
-    mpjpe_P = np.array([one.mpjpe for one in away])
+def space_measures(people: Sequence[PoseErrors]) -> Samples:
+    """MPJPE, PA-MPJPE and error of vertices, millimetres, and the share of people with an MPJPE over `FAILURE_MM`."""
+    each_P = np.ones(len(people))
+    mpjpe_P = np.array([errors.mpjpe for errors in people])
     return {
         "MPJPE_mm": Ratio(hits_P=mpjpe_P, trials_P=each_P),
-        "PA_mm": Ratio(hits_P=np.array([one.aligned for one in away]), trials_P=each_P),
-        "vertices_mm": Ratio(hits_P=np.array([one.vertices for one in away]), trials_P=each_P),
+        "PA_mm": Ratio(hits_P=np.array([errors.aligned for errors in people]), trials_P=each_P),
+        "vertices_mm": Ratio(hits_P=np.array([errors.vertices for errors in people]), trials_P=each_P),
         "over_150mm": Ratio(hits_P=(mpjpe_P > FAILURE_MM).astype(float), trials_P=each_P),
     }
 
 
 def joint_errors(people: Sequence[tuple[PoseErrors, Bool]]) -> Samples:
-    """The mean error of the joints that are seen, and of the hidden ones, millimetres."""
-    error_PM = np.array([away.joint_M for away, _ in people]).reshape(-1, len(MAIN_JOINTS))
+    """The mean error of visible joints, and of hidden ones, millimetres."""
+    error_PM = np.array([errors.joint_M for errors, _ in people]).reshape(-1, len(MAIN_JOINTS))
     seen_PM = np.array([seen_17[MAIN_JOINTS] for _, seen_17 in people], bool).reshape(-1, len(MAIN_JOINTS))
     return {
         f"{name}_mm": Ratio(hits_P=(error_PM * chosen_PM).sum(axis=1), trials_P=chosen_PM.sum(axis=1).astype(float))
@@ -138,9 +141,9 @@ def joint_errors(people: Sequence[tuple[PoseErrors, Bool]]) -> Samples:
 
 def point_similarity(people: Sequence[ScoredBody]) -> Samples:
     """Mean GPS at the annotated points, and mean GPSm."""
-    results = [one.score.result for one in people if one.score.result.error_M is not None]
-    gps_P = np.array([0.0 if one.error_M is None else gps_paper(one.error_M) for one in results])
-    iou_P = np.array([one.mask_iou for one in results])
+    results = [scored.score.result for scored in people if scored.score.result.error_M is not None]
+    gps_P = np.array([0.0 if result.error_M is None else gps_paper(result.error_M) for result in results])
+    iou_P = np.array([result.mask_iou for result in results])
     masked_P: Float = np.isfinite(iou_P)
     return {
         "GPS": Ratio(hits_P=gps_P, trials_P=np.ones(len(gps_P))),
@@ -150,20 +153,20 @@ def point_similarity(people: Sequence[ScoredBody]) -> Samples:
 
 def joint_shares(people: Sequence[ScoredBody]) -> Samples:
     """PCK of all visible joints in the image."""
-    found = joint_samples([one.score.result.joints for one in people])
+    found = joint_samples([scored.score.result.joints for scored in people])
     return {name: found[name] for name in PICTURE_MEASURES}
 
 
 def keypoint_precision(images: Sequence[ImageScore], method: str) -> Samples:
-    """COCO's keypoint AP of the confident people, ranked by the detector's scores; empty where not all are fitted."""
+    """COCO's keypoint AP of the confident people, ranked by the detector's scores; empty unless all have bodies."""
     compared = []
     for image in images:
         joints = {} if image.bodies is None else image.bodies.keypoint_D173
         if not joints:
             return {}
         count = len(next(iter(joints.values())))
-        own_D173 = image.keypoint_D173[:count] if method == NETWORK else joints[method]
-        compared.append(compared_keypoints(replace(image, keypoint_D173=own_D173)))
+        keypoint_D173 = image.keypoint_D173[:count] if method == NETWORK else joints[method]
+        compared.append(compared_keypoints(replace(image, keypoint_D173=keypoint_D173)))
     if not compared:
         return {}
     return {

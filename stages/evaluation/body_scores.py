@@ -1,4 +1,4 @@
-"""Bodies under the predicted surfaces of an image, scored person by person: in space, and as the camera shows them."""
+"""Scores of bodies that are fitted to predicted surfaces, for each person of an image: in space and in the image."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ COCO_JOINTS = 17
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedBody:
-    """A body, None where there is none, and the processor seconds that it took."""
+    """A fitted body, None where the fit found none, and its processor time in seconds."""
 
     body: FittedBody | None
     seconds: float
 
 
 def timed_body(method: BodyMethod, surface: SurfaceMap, camera: PinholeCamera) -> TimedBody:
-    """The body of a method."""
+    """The body that a method fits to a surface, with its processor time."""
     start = time.process_time()
     body = method(surface, camera)
     return TimedBody(body=body, seconds=time.process_time() - start)
@@ -44,15 +44,17 @@ def timed_body(method: BodyMethod, surface: SurfaceMap, camera: PinholeCamera) -
 def image_bodies(
     image: TrueImage, protocol: ProtocolResult, confident: int | None, min_height: float, geometry: Geometry
 ) -> ImageBodies:
-    """The bodies under the surfaces of a protocol, by every method, each fitted from this image alone.
+    """The bodies fitted to the surfaces of a protocol by every method, each from this image alone.
 
     Args:
-        confident: number of predicted people, the first ones, of whom all get bodies, for average precision; None: only
-            those who match a true person.
-        min_height: height in pixels from which true people count.
+        image: with its truth.
+        protocol: the predictions.
+        confident: number of predicted people, from the first, that all get bodies, for average precision; None: bodies
+            for those who match a true person.
+        min_height: true people of smaller height, in pixels, do not count.
         geometry: distances on the body.
     """
-    match_g = {g: int(protocol.match_G[g]) for g, one in enumerate(image.people) if one.height >= min_height}
+    match_g = {g: int(protocol.match_G[g]) for g, person in enumerate(image.people) if person.height >= min_height}
     wanted = {d for d in match_g.values() if d >= 0} | set(range(confident or 0))
     camera = camera_of_image(image)
     bodies = {
@@ -71,7 +73,7 @@ def image_bodies(
 
 
 def camera_of_image(image: TrueImage) -> PinholeCamera:
-    """The camera of an image; where it is unknown, one of the default field of view."""
+    """The camera of an image; where it is unknown, a camera with the default field of view."""
     height, width = image.rgb_HW3.shape[:2]
     return default_camera(width, height) if image.camera is None else image.camera
 
@@ -79,39 +81,39 @@ def camera_of_image(image: TrueImage) -> PinholeCamera:
 def stacked(joint_173: Sequence[Float | None]) -> Float:
     """Keypoints of people (D, 17, 3); zeros for those without a body."""
     nothing = np.zeros((COCO_JOINTS, 3))
-    return np.array([nothing if one is None else one for one in joint_173]).reshape(-1, COCO_JOINTS, 3)
+    return np.array([nothing if joints is None else joints for joints in joint_173]).reshape(-1, COCO_JOINTS, 3)
 
 
 def body_score(image: TrueImage, g: int, found: TimedBody | None, geometry: Geometry) -> BodyScore:
-    """Person `g` of an image; `found`: None for a missed person."""
+    """The score of person `g` of an image; `found`: None for a missed person."""
     pose, body = image.people[g].pose, None if found is None else found.body
     rendered = None if body is None else rendered_body(body, *image.rgb_HW3.shape[:2])
-    result = shown_result(image, g, rendered, keypoints_in_image(body), geometry)
+    result = result_in_image(image, g, rendered, keypoints_in_image(body), geometry)
     if found is None:
         return BodyScore(result=result)
-    away = None if pose is None else pose_errors(None if body is None else body.pose, pose)
-    return BodyScore(result=result, away=away, seconds=found.seconds)
+    errors = None if pose is None else pose_errors(None if body is None else body.pose, pose)
+    return BodyScore(result=result, errors=errors, seconds=found.seconds)
 
 
-def shown_result(
+def result_in_image(
     image: TrueImage, g: int, found: FoundInstance | None, joint_173: Float | None, geometry: Geometry
 ) -> PersonResult:
-    """A surface and joints in the image against person `g`: the annotated points, mask and joints alone."""
+    """The result of a predicted surface and joints for person `g`: annotated points, mask and joints only."""
     person, true_173 = image.people[g], image.people[g].keypoint_173
     annotated = true_173 is not None and true_173[:, 2].any()
-    about = (person.instance.area, person.instance.box_4)
+    size = (person.instance.area, person.instance.box_4)
     return PersonResult(
         chart_2525=None,
         uv_error_2S=None,
         error_M=None if person.instance.points is None else point_errors(geometry, person.instance, found),
         joint_17=None,
         mask_iou=mask_overlap(image, person, found),
-        joints=joint_fit(joint_173, true_173, *about) if true_173 is not None and annotated else None,
+        joints=joint_fit(joint_173, true_173, *size) if true_173 is not None and annotated else None,
     )
 
 
 def rendered_body(body: FittedBody, height: int, width: int) -> FoundInstance | None:
-    """The surface of a body in an image of this size; None if the image does not show it."""
+    """The rendered surface of a body in an image of this size; None for a body outside of the image."""
     shown = body_image(posed_vertices(body.pose), body.camera, height, width)
     if shown is None:
         return None
@@ -125,5 +127,5 @@ def keypoints_in_image(body: FittedBody | None) -> Float | None:
     """COCO's keypoints of a body projected into its image, (17, 3): x, y, 1; None without a body."""
     if body is None:
         return None
-    place_172 = body.camera.project(posed_keypoints(body.pose)[:COCO_JOINTS])
-    return np.column_stack([place_172, np.ones(COCO_JOINTS)])
+    pixel_172 = body.camera.project(posed_keypoints(body.pose)[:COCO_JOINTS])
+    return np.column_stack([pixel_172, np.ones(COCO_JOINTS)])

@@ -30,11 +30,11 @@ from stages.evaluation.true_images import TrueImage, TruePerson, TrueSet
 KINDS = ("densepose_*.json", "person_keypoints_*.json", "instances_*.json")
 """Annotation files of a COCO folder, the most detailed first."""
 PROBED_IMAGES = 20
-"""Images that are looked for to find their folder."""
+"""A folder holds the images if it has one of this number of first images."""
 
 
 def coco_file(folder: Path) -> Path | None:
-    """The annotation file of a COCO folder to score: one with surface points if there is one, validation first."""
+    """The annotation file of a COCO folder; files with surface points first, validation files before others."""
     for kind in KINDS:
         found = sorted((folder / "annotations").glob(kind), key=lambda path: ("val" not in path.stem, path.name))
         if found:
@@ -43,13 +43,13 @@ def coco_file(folder: Path) -> Path | None:
 
 
 def image_folder(file: Path, dense_set: DenseSet, given: str) -> Path:
-    """The folder of a file's images: the given one, else one near the file that holds one of the first images.
+    """The folder of a file's images: the given folder, else the first folder near the file that has an image of it.
 
-    Raises: StageError with the key where there is none.
+    Raises: StageError where no folder has an image.
     """
     first = [image.file_name for image in dense_set.images[:PROBED_IMAGES]]
     here = file.absolute().parent
-    near = [path for place in (here, here.parent) for path in sorted(place.iterdir()) if path.is_dir()]
+    near = [path for folder in (here, here.parent) for path in sorted(folder.iterdir()) if path.is_dir()]
     candidates = [Path(given)] if given else [here / "images", here, *near, here.parent]
     for folder in candidates:
         exists = folder.is_dir() and (not first or any(image_path(folder, name).is_file() for name in first))
@@ -89,25 +89,25 @@ def annotated_set(file: Path, options: FileOptions) -> TrueSet:
             what = f"image {image.id}: its file is missing"
             options.damage(StageError(what, str(folder / image.file_name), REMEDY))
     people = people_by_image(dense_set, others, file, options.damage)
-    if all(one.crowd for image in existing for one, _ in people.get(image.id, [])):
+    if all(person.crowd for image in existing for person, _ in people.get(image.id, [])):
         raise StageError("the images that exist have no people", str(file), "give the folder of all images")
     images = _annotated(file, folder, existing, people, options.damage)
     return TrueSet(name=file.stem, count=len(existing), images=images, note=dense_set.note)
 
 
 Annotated = tuple[AnnotatedPerson, tuple[AnnotatedPoints, ...]]
-"""A person, and the marks of other annotators at the same points."""
+"""A person, and the answers of other annotators at the same points."""
 
 
 def people_by_image(
     dense_set: DenseSet, others: Sequence[DenseSet], file: Path, damage: DamageHandler
 ) -> dict[int, list[Annotated]]:
-    """The people of every image with the marks of others; a record with marks at other pixels is damaged."""
+    """The people of every image with the answers of other annotators. Answers at other pixels damage the record."""
     marked = [{person.id: person.points for person in other.people} for other in others]
     found: dict[int, list[Annotated]] = {}
     for person in dense_set.people:
-        marks = tuple(points for one in marked if (points := one.get(person.id)) is not None)
-        if person.points is not None and not all(same_pixels(person.points, one) for one in marks):
+        marks = tuple(points for points_of_id in marked if (points := points_of_id.get(person.id)) is not None)
+        if person.points is not None and not all(same_pixels(person.points, mark) for mark in marks):
             what = f"annotation {person.id}: another annotator marked other pixels"
             damage(StageError(what, str(file), "give annotations of the same points"))
             continue
@@ -156,13 +156,13 @@ def _true_image(file: Path, folder: Path, image: AnnotatedImage, people: list[An
     if (image.height or height, image.width or width) != (height, width):
         what = f"image {image.id}: is {width}×{height} pixels, not the {image.width}×{image.height} of its record"
         raise StageError(what, str(path), "get the image that was annotated")
-    crowds = [one for one, _ in people if one.crowd]
+    crowds = [person for person, _ in people if person.crowd]
     return TrueImage(
         set_name=file.stem,
         name=image.file_name,
         rgb_HW3=rgb_HW3,
-        people=tuple(_person(one, marks, height, width) for one, marks in people if not one.crowd),
-        crowds=(*(true_instance(_record(one), height, width) for one in crowds), *ignored_regions(image)),
+        people=tuple(_person(person, marks, height, width) for person, marks in people if not person.crowd),
+        crowds=(*(true_instance(_record(crowd), height, width) for crowd in crowds), *ignored_regions(image)),
         video=image.video or "",
         frame=image.frame or 0,
     )
@@ -179,5 +179,5 @@ def _person(person: AnnotatedPerson, marks: tuple[AnnotatedPoints, ...], height:
 
 
 def _record(person: AnnotatedPerson) -> dict[str, object]:
-    """The COCO record; a missing area is that of the box."""
+    """The COCO record of a person; a missing area becomes that of the box."""
     return {"area": person.box_4[2] * person.box_4[3], **person_record(person)}

@@ -1,4 +1,4 @@
-"""Error images: the geodesic error of every pixel in colour, and missed and false pixels."""
+"""Error images: the geodesic error of each pixel as a colour, and missed and false pixels."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from models.arrays import Bool
 from stages.payloads import F32, U8
 
 MAX_ERROR = 0.3
-"""Geodesic error in metres at the end of the colour ramp; AUC30 ends there, too."""
+"""Geodesic error at the end of the colour ramp, metres: the limit of AUC30."""
 MISSED, FALSE = (255, 0, 255), (255, 255, 255)
-"""Colours of a person's pixel that is predicted as background, and of a background pixel predicted as a person."""
+"""Colours of a person's pixels predicted as background, and of background pixels predicted as a person, RGB."""
 DIMMED = 0.35
+"""Brightness of the image under the errors, as a share of the original."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def error_image(rgb_HW3: U8, error_HW: F32, truth_HW: Bool, found_HW: Bool) -> U8:
-    """The image in dark grey with the errors over it, and a legend.
+    """The image in dark grey with the errors over it and a legend, RGB uint8 (H, W, 3).
 
     Args:
-        error_HW: metres where truth and prediction both have a chart; inf where no path joins the two points.
+        rgb_HW3: the image.
+        error_HW: metres, where truth and prediction both have a chart; inf where no path joins the two points.
         truth_HW, found_HW: true and predicted pixels of people.
     """
     grey_HW = cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2GRAY)
@@ -40,11 +42,10 @@ def error_ramp() -> U8:
 
 
 def _draw_legend(rgb_HW3: U8) -> None:
-    """Draw the ramp along the lower edge, from 0 to MAX_ERROR in centimetres, then the colours of missed and false."""
+    """Draw the ramp along the lower edge, from 0 to MAX_ERROR in centimetres, then the colours `MISSED` and `FALSE`."""
     height, width = rgb_HW3.shape[:2]
     size = max(0.32, height / 900)
-    tall = max(6, round(height / 40))
-    top = height - tall
+    top = height - max(6, round(height / 40))
     ramp_W = np.rint(np.linspace(0, 255, width // 2)).astype(np.uint8)
     rgb_HW3[top:, : width // 2] = error_ramp()[ramp_W]
     quarter = width // 4

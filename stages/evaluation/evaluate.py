@@ -1,4 +1,4 @@
-"""Stage: predict images with ground truth, and score every prediction."""
+"""Stage: predict images with ground truth, and score the predictions."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from models.network import NetworkConfig
 from pipeline.stage import Stage, StageError
 from stages.evaluation.body_geometry import geometry_of, prepare_body
 from stages.evaluation.body_scores import image_bodies
+from stages.evaluation.detection_counts import DetectionCounts, detection_counts
 from stages.evaluation.measures import Measures, measures
 from stages.evaluation.person_scores import ImageBodies, ImageScore, found_keypoints, person_score, true_keypoints
 from stages.evaluation.protocols import (
@@ -27,7 +28,6 @@ from stages.evaluation.protocols import (
     predict_given_boxes,
     predict_masked_people,
 )
-from stages.evaluation.shown_counts import ShownCounts, shown_counts
 from stages.evaluation.true_images import TrueImage
 from stages.payloads import People, PersonSurface, Surfaces
 
@@ -35,7 +35,7 @@ Boxes = Literal["given", "detected", "both"]
 
 
 class Evaluate(Stage):
-    """Images with ground truth in; scores out, and the people and surfaces that the pipeline would show."""
+    """Images with ground truth in; scores out, and the people and surfaces that the pipeline would draw."""
 
     accelerated = True
 
@@ -45,16 +45,17 @@ class Evaluate(Stage):
 
         Attributes:
             network: the shared section `network:`, without `min_score`; use `score` instead.
-            boxes: `given`: the paper's single-person protocol with true boxes; `detected`: the multi-person protocol.
-            oracle_masks: also predict each person in the true box with the background removed by the true mask
+            boxes: `given`: the paper's single-person protocol with true boxes; `detected`: the multi-person protocol;
+                `both`.
+            oracle_masks: also predict each person in the true box, with the background removed by the true mask
                 (DensePose*); the column is called `cut_out`.
-            body: folder with DensePose's own surface files, for annotations made on it; empty: the open body.
-            score: detections with lower scores are not matched with people; None: from which the program shows people,
-                in single images or in videos.
+            body: folder with the files of DensePose's body, for annotations on it; empty: the open body.
+            score: detections with lower scores are not matched with people; None: the score from which the pipeline
+                draws people, in single images or in videos.
             min_score: average precision includes detections from this score on. 0.05, as in Detectron2, is faster
                 with large published networks.
-            min_height: height in pixels from which people count in recall, precision, part of joint and bodies.
-            bodies: also put bodies under the predicted surfaces, by every method, and score them.
+            min_height: smaller people, in pixels, do not count in recall, precision, part of joint and bodies.
+            bodies: also fit bodies to the predicted surfaces, by every method, and score them.
         """
 
         network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -69,7 +70,7 @@ class Evaluate(Stage):
         def __post_init__(self) -> None:
             """Raises ValueError for a score out of range, or a score threshold in the section `network:`."""
             if self.network.min_score is not None:
-                raise ValueError("network.min_score does not count here; give evaluate.score")
+                raise ValueError("network.min_score is not used here: set evaluate.score")
             score = min(self.shown_score(still) for still in (False, True))
             if not 0 <= self.min_score <= score <= 1:
                 raise ValueError(
@@ -97,7 +98,7 @@ class Evaluate(Stage):
         prepare_body(config.body, sys.stderr)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """Open network and body. Raises: ModelError for files that are missing or do not fit."""
+        """Open network and body. Raises: ModelError for missing and wrong files."""
         super().__init__(config, threads=threads)
         min_score = 1.0 if config.boxes == "given" else config.min_score  # detections are not needed
         self._network = open_network(dataclasses.replace(config.network, min_score=min_score), threads)
@@ -106,7 +107,7 @@ class Evaluate(Stage):
             prepare_methods()
 
     def __call__(self, image: TrueImage) -> Iterator[tuple[ImageScore, People, Surfaces]]:
-        """The scores of one image; the confident people and their surfaces, as `densepose` passes them on."""
+        """The scores of one image; the confident people and their surfaces, as the stage `densepose` gives them."""
         (found,), features = self._network.detect(image.rgb_HW3[None], still=image.still)
         protocols: dict[str, ProtocolResult] = {}
         score = self.config.shown_score(image.still)
@@ -116,7 +117,7 @@ class Evaluate(Stage):
             protocols["given"] = predict_given_boxes(self._network, features, image, self._body)
         if self.config.oracle_masks:
             protocols["cut_out"] = predict_masked_people(self._network, image, self._body)
-        yield self._scores(image, protocols), *shown_people(next(iter(protocols.values())), score)
+        yield self._scores(image, protocols), *confident_people(next(iter(protocols.values())), score)
 
     def _scores(self, image: TrueImage, protocols: Mapping[str, ProtocolResult]) -> ImageScore:
         first, detected = next(iter(protocols.values())), protocols.get("detected")
@@ -128,11 +129,11 @@ class Evaluate(Stage):
             height=height,
             width=width,
             people=tuple(person_score(image, g, protocols, self._body) for g in range(len(image.people))),
-            known={name: one.known for name, one in protocols.items()},
+            known={name: protocol.known for name, protocol in protocols.items()},
             found=first.found,
-            shown=ShownCounts()
+            counts=DetectionCounts()
             if detected is None or not image.complete
-            else shown_counts(confident.box_N4, detected.match_G, image, self.config.min_height),
+            else detection_counts(confident.box_N4, detected.match_G, image, self.config.min_height),
             surface_G=tuple(first.surface_D[d] if d >= 0 else None for d in first.match_G),
             keypoint_G173=true_keypoints(image),
             keypoint_D173=found_keypoints(first),
@@ -140,14 +141,14 @@ class Evaluate(Stage):
         )
 
     def _bodies(self, image: TrueImage, first: ProtocolResult, confident: int | None) -> ImageBodies | None:
-        """The bodies of an image, if they are asked for; those of all detections where no camera is known."""
+        """The bodies of an image, if requested; of all confident people where the camera is unknown (keypoint AP)."""
         if not self.config.bodies:
             return None
-        everybody = None if image.camera is not None else confident
-        return image_bodies(image, first, everybody, self.config.min_height, self._body)
+        ranked = None if image.camera is not None else confident
+        return image_bodies(image, first, ranked, self.config.min_height, self._body)
 
     def summary(self) -> Mapping[str, Any]:
-        """The weights that were scored: name and sha256 of the file; and the device that computed."""
+        """Name and sha256 of the weights, and the device."""
         weights = {"name": self._network.name, "sha256": self._network.sha256}
         return {"weights": weights, "device": self._network.device}
 
@@ -164,8 +165,8 @@ def scored(config: Evaluate.Config, images: Iterable[TrueImage], threads: int) -
     return measures(found, config.min_height)
 
 
-def shown_people(protocol: ProtocolResult, score: float) -> tuple[People, Surfaces]:
-    """The confident people of an image and their surfaces, as the pipeline shows them."""
+def confident_people(protocol: ProtocolResult, score: float) -> tuple[People, Surfaces]:
+    """The confident people of an image and their surfaces, as the pipeline draws them."""
     confident = confident_detections(protocol.found, score)
     people = People(
         frame_N=np.zeros(len(confident), np.int32),

@@ -19,28 +19,29 @@ from stages.payloads import FrameChunk, VideoInfo
 from stages.video.scene_cuts import SceneCuts
 
 RATE = Fraction(25)
+"""Frames per second of the images as a video."""
 
 
 class GroundTruth(Stage):
-    """Data sets by name or path in, their images out."""
+    """Yields the images of data sets, which are named by world or path."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Data sets.
 
         Attributes:
-            data: one or several: a synthetic world (`val`, `far`, `video`, `crowd`, `stress_rain`; `stress` for all of
-                these), a COCO folder, a DensePose-COCO file, a folder of photos with IUV images, Human Dataset v2, or
-                a video file (without ground truth: temporal stability only).
-            scenes: images of each world of single images.
-            video_frames: frames of each world of videos (100 per video), and at most of a video file.
-            video_start: second of a video file at which the frames begin.
+            data: one or several: a synthetic world (`val`, `far`, `video`, `crowd`, `stress_rain`; `stress`: all
+                worlds of stress), a COCO folder, a DensePose-COCO file, a folder of photos with IUV images, Human
+                Dataset v2, or a video file (without ground truth: temporal stability only).
+            scenes: number of images of each world of single images.
+            video_frames: number of frames of each world of videos (100 per video); of a video file at most.
+            video_start: time in a video file at which the frames begin, seconds.
             seed: of the worlds.
             images: folder of the images of an annotation file; empty: search near the file.
-            annotators: files in which other annotators marked the same points of an annotation file's people; their
-                errors appear in the table and on the body.
-            damaged: `refuse`: the first record or image that cannot be used ends the run; `skip`: these are left out
-                and counted.
+            annotators: files with answers of other annotators at the same points as an annotation file; their errors
+                are in the table and on the body.
+            damaged: `refuse`: end the run at the first unusable record or image; `skip`: leave these out and count
+                them.
         """
 
         data: str | tuple[str, ...] = "val"
@@ -64,12 +65,12 @@ class GroundTruth(Stage):
 
     @classmethod
     def check_settings(cls, config: Config) -> None:
-        """Raises StageError for names of no set."""
+        """Raises StageError for a name that is no set."""
         check_sets((config.data,) if isinstance(config.data, str) else config.data)
 
     @classmethod
     def announce(cls, config: Config) -> Sequence[str]:
-        """How many images of synthetic worlds are made, and how to name other data."""
+        """The number of images that are rendered of synthetic worlds, and how to name other data."""
         names = (config.data,) if isinstance(config.data, str) else config.data
         worlds = [world for name in names for world in worlds_named(name)]
         part = Worlds(seed=config.seed, scenes=config.scenes, frames=config.video_frames)
@@ -100,25 +101,25 @@ class GroundTruth(Stage):
     def __call__(self, job: Job) -> Iterator[tuple[FrameChunk, TrueImage]]:
         """Each image as a frame, and its ground truth. Raises: StageError for a set without usable images."""
         cuts, last = SceneCuts(), None
-        for one in self._sets:
+        for true_set in self._sets:
             before = self._images
-            for image in one.images:
+            for image in true_set.images:
                 starts_shot_T = cuts.starts_of_shots(image.rgb_HW3[None])
                 starts_shot_T |= last is not None and last != (image.set_name, image.video)
                 last = image.set_name, image.video
                 yield replace(as_frame(image, self._images), starts_shot_T=starts_shot_T), image
                 self._images += 1
             if self._images == before:
-                raise StageError("no image of this set can be scored", one.name, "give a set with images")
+                raise StageError("no image of this set can be scored", true_set.name, "give a set with images")
 
     def length(self) -> int:
         """Number of images of all sets, including damaged ones."""
-        return sum(one.count for one in self._sets)
+        return sum(true_set.count for true_set in self._sets)
 
     def summary(self) -> Mapping[str, Any]:
-        """Counts of images, notes of the sets, and left-out images."""
+        """Numbers of used and skipped images, and the notes of the sets."""
         facts: dict[str, Any] = {"frames_in": self._images, "skipped": 0}
-        if notes := [one.note for one in self._sets if one.note]:
+        if notes := [true_set.note for true_set in self._sets if true_set.note]:
             facts["notes"] = notes
         if isinstance(self._damage, Skipped) and len(self._damage):
             counts = self._damage.counts()
@@ -129,7 +130,7 @@ class GroundTruth(Stage):
 
 
 def as_frame(image: TrueImage, number: int) -> FrameChunk:
-    """An image as frame `number` of the run; a single image is a still, so that people are not tracked across it."""
+    """An image as frame `number` of the run; a single image is `still`, so that people are not tracked across it."""
     height, width = image.rgb_HW3.shape[:2]
     video = VideoInfo(
         path="",

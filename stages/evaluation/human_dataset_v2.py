@@ -1,8 +1,8 @@
-"""Sets from the photos of Human Dataset v2 that are held out of training.
+"""Sets from the photos of Human Dataset v2 that training does not use.
 
-The data set's export lost two facts: which boxes of Open Images are around a group or a depiction (a drawing, a statue,
-a doll), and the aspect of the photos, which are all squeezed into squares. A listing restores both. Two sets have the
-photos of Open Images, as exported and corrected. A third set has the photos of COCO, of which training uses none.
+The export of the data set lost two facts: which boxes of Open Images contain a group or a depiction (a drawing, a
+statue, a doll), and the aspect ratio of the photos, which are all resized to squares. A listing restores both. Two sets
+have photos of Open Images, as exported and corrected. A third set has photos of COCO.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ class Listings:
     """Files that list photos of the data set.
 
     Attributes:
-        photos: photos of Open Images, of the training and held out.
-        kept: corrections of the held-out photos (see `read_corrections`).
-        kept_coco: corrections of photos of COCO.
-        trained_coco: images of COCO itself that training uses, as keys of a JSON object.
+        photos: photos of Open Images, for training and held out.
+        corrections: corrections of the held-out photos (see `read_corrections`).
+        coco_corrections: corrections of photos of COCO.
+        trained_coco: images of COCO that training uses, as keys of a JSON object.
     """
 
     photos: Path
-    kept: Path
-    kept_coco: Path
+    corrections: Path
+    coco_corrections: Path
     trained_coco: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """What the export lost about a held-out photo.
+    """The facts about a held-out photo that the export lost.
 
     Attributes:
-        aspect: width over height before the photo was squeezed, estimated by
+        aspect: width over height of the original photo, estimated by
             `stages.training.data.labels_from_teachers.likely_aspect`; 1 where unknown.
-        group, depiction: indices of boxes of 100 pixels or more in their file that are around several people, or around
-            a depiction of a person; judged by eye.
+        group, depiction: indices in the photo's file of boxes that contain several people, or a depiction of a person;
+            judged by eye, for boxes of 100 pixels or more.
     """
 
     aspect: float
@@ -63,7 +63,7 @@ NO_CORRECTION = Correction(aspect=1.0, group=frozenset(), depiction=frozenset())
 
 
 def read_corrections(listing: Path) -> dict[str, Correction]:
-    """Corrections by photo id, from lines of id, width:height, groups and depictions (indices with commas, or -)."""
+    """Corrections by photo id. A line has id, width:height, groups and depictions (indices with commas, or -)."""
     found = {}
     for line in listing.read_text().splitlines():
         photo_id, aspect, group, depiction = line.split(" ")
@@ -83,19 +83,19 @@ def human_v2_sets(folder: Path, listings: Listings) -> list[TrueSet]:
         folder: checkout of brianhuster/human-dataset.
         listings: of its photos.
     """
-    known = read_corrections(listings.kept)
+    known = read_corrections(listings.corrections)
     sets = [
         TrueSet(name=AS_ANNOTATED, count=len(known), images=_photos(folder, listings.photos)),
         TrueSet(name=PEOPLE, count=len(known), images=_people(folder, listings.photos, known)),
     ]
     if coco := coco_photos(folder, frozenset(read_json(listings.trained_coco))):
-        images = _coco_people(coco, read_corrections(listings.kept_coco))
+        images = _coco_people(coco, read_corrections(listings.coco_corrections))
         sets.append(TrueSet(name=COCO, count=len(coco), images=images))
     return sets
 
 
 def coco_photos(folder: Path, trained: frozenset[str]) -> list[Path]:
-    """The photos with names of COCO, each once, without those that training uses from COCO."""
+    """The photos with names of COCO, each once, without those that training uses."""
     found = {photo_id(path.name): path for path in sorted(folder.glob(COCO_NAMES), reverse=True)}
     return [found[name] for name in sorted(found) if f"{name}.jpg" not in trained]
 
@@ -118,7 +118,7 @@ def _as_annotated(set_name: str, photos: Iterable[SourceImage]) -> Iterator[True
 
 
 def _boxed(box_4: F64) -> TrueInstance:
-    """An instance with only a box x, y, width, height."""
+    """An instance with only a box: x, y, width, height."""
     return TrueInstance(box_4=box_4, area=float(box_4[2:].prod()))
 
 
@@ -126,21 +126,21 @@ def _people(folder: Path, listing: Path, known: Mapping[str, Correction]) -> Ite
     for image in _photos(folder, listing):
         name = photo_id(image.name)
         if name not in known:
-            what = f"the photo {name} is held out and is not in the list of such photos"
+            what = f"the photo {name} is held out of training, but is not in the list of such photos"
             raise StageError(what, image.name, "get the project's own copy of light_kept_out.txt")
         yield corrected(replace(image, set_name=PEOPLE), known[name])
 
 
 def corrected(image: TrueImage, correction: Correction) -> TrueImage:
-    """A photo with its original aspect and equal height; groups and depictions become crowd regions."""
+    """A photo with its original aspect ratio and the same height; groups and depictions become crowd regions."""
     height, width = image.rgb_HW3.shape[:2]
-    wide = round(height * correction.aspect)
-    scale_4 = np.array([wide / width, 1.0] * 2)
+    new_width = round(height * correction.aspect)
+    scale_4 = np.array([new_width / width, 1.0] * 2)
     instances = [_boxed(person.instance.box_4 * scale_4) for person in image.people]
     ignored = correction.group | correction.depiction
     return replace(
         image,
-        rgb_HW3=np.asarray(cv2.resize(image.rgb_HW3, (wide, height), interpolation=cv2.INTER_LINEAR)),
-        people=tuple(TruePerson(instance=one) for at, one in enumerate(instances) if at not in ignored),
-        crowds=tuple(one for at, one in enumerate(instances) if at in ignored),
+        rgb_HW3=np.asarray(cv2.resize(image.rgb_HW3, (new_width, height), interpolation=cv2.INTER_LINEAR)),
+        people=tuple(TruePerson(instance=instance) for index, instance in enumerate(instances) if index not in ignored),
+        crowds=tuple(instance for index, instance in enumerate(instances) if index in ignored),
     )

@@ -1,4 +1,4 @@
-"""The measures of one set, as samples that can be drawn again for bootstrap intervals over people or images."""
+"""The measures of a set, as samples over people or images, from which bootstrap intervals are computed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from models.metrics.average_precision import Ranked, ranking
 from models.metrics.bootstrap import Estimate, Fixed, HistogramMedian, Ratio, Sample, estimate, whole_value
-from models.metrics.coco_ranking import MOST_BOXES, MOST_KEYPOINTS, ComparedImage, coco_ranking
+from models.metrics.coco_ranking import MAX_BOXES, MAX_KEYPOINTS, ComparedImage, coco_ranking
 from models.metrics.densepose_evaluator import THRESHOLD_T, Similarities, precision_table, verdicts_by_area
 from models.metrics.gps import KAPPA_PAPER_25, KAPPA_REFERENCE_25, gps_paper, masked_gps
 from models.metrics.joints import keypoint_similarities
@@ -24,9 +24,11 @@ Samples = dict[str, Sample]
 LIMITS_CM = (10, 30)
 """Limits of the areas under the curve of correct points (paper §4.1)."""
 EVERY_AREA = (0.0, 1e10)
+"""Limits of people's areas in square pixels, without effect."""
 ANNOTATORS = "annotators"
+"""Name of the column of simulated annotators."""
 COMPANY = {"alone": False, "others": True}
-"""Ends of the names of further columns, and whether other people are in the boxes of those who count in them."""
+"""Suffixes of further columns, each with the `PersonScore.accompanied` of the people that it counts."""
 
 
 def measures(images: Sequence[ImageScore], min_height: float) -> dict[str, Measures]:
@@ -36,17 +38,17 @@ def measures(images: Sequence[ImageScore], min_height: float) -> dict[str, Measu
 
 def estimates(found: Mapping[str, Sample]) -> Measures:
     """The measures with their intervals."""
-    return {name: estimate(one) for name, one in found.items()}
+    return {name: estimate(sample) for name, sample in found.items()}
 
 
 def samples(images: Sequence[ImageScore], min_height: float) -> dict[str, Samples]:
-    """All measures of a set, by column: the requested protocols, their split by company, and simulated annotators.
+    """All measures of a set, by column: the requested protocols, each also by `COMPANY`, and simulated annotators.
 
     Measures for which the set has no data are left out, and columns without any measure.
 
     Args:
         images: of the set, at least one.
-        min_height: height in pixels from which people count in recall, silhouettes and joints.
+        min_height: smaller people, in pixels, do not count in recall, silhouettes and joints.
     """
     people = [person for image in images for person in image.people]
     tall = [person for person in people if person.height >= min_height]
@@ -60,12 +62,12 @@ def samples(images: Sequence[ImageScore], min_height: float) -> dict[str, Sample
             chosen = [person for person in tall if person.accompanied == accompanied]
             columns[f"{name}_{company}"] = silhouette_measures(chosen, name)
     columns[ANNOTATORS] = annotator_measures(people)
-    return {column: kept for column, found in columns.items() if (kept := without_missing(found))}
+    return {column: known for column, found in columns.items() if (known := without_missing(found))}
 
 
 def without_missing(found: Mapping[str, Sample]) -> Samples:
     """The measures for which the set has data."""
-    return {name: one for name, one in found.items() if not np.isnan(whole_value(one))}
+    return {name: sample for name, sample in found.items() if not np.isnan(whole_value(sample))}
 
 
 def without_interval(value: float) -> Fixed:
@@ -76,15 +78,18 @@ def without_interval(value: float) -> Fixed:
 def detection_measures(images: Sequence[ImageScore], min_height: float) -> Samples:
     """COCO's AP of boxes and keypoints; recall of people and precision of detections of sufficient height.
 
-    `wrong_boxes` and `false_people`: shares of these detections that match nobody, on or near an annotated person or
-    crowd, and elsewhere.
+    `wrong_boxes`: share of the detections without a match that touch an annotated person or crowd. `false_people`:
+    share of those that touch none.
     """
-    hits_P = np.array([one.found for image in images for one in image.people if one.height >= min_height], float)
-    shown_I4 = np.array(
-        [(one.shown.matched, one.shown.in_crowd, one.shown.near_person, one.shown.elsewhere) for one in images], float
-    )
-    all_I = shown_I4.sum(axis=1)
-    compared = {"box": [compared_boxes(one) for one in images], "keypoint": [compared_keypoints(one) for one in images]}
+    people = [person for image in images for person in image.people]
+    hits_P = np.array([person.found for person in people if person.height >= min_height], float)
+    all_counts = [image.counts for image in images]
+    count_I4 = np.array([(of.matched, of.in_crowd, of.near_person, of.elsewhere) for of in all_counts], float)
+    all_I = count_I4.sum(axis=1)
+    compared = {
+        "box": [compared_boxes(image) for image in images],
+        "keypoint": [compared_keypoints(image) for image in images],
+    }
     precision: Samples = {
         f"{name}_AP{ending}": Ranked(ranking=coco_ranking(found, threshold_T), what="precision")
         for name, found in compared.items()
@@ -92,49 +97,49 @@ def detection_measures(images: Sequence[ImageScore], min_height: float) -> Sampl
     }
     return precision | {
         "recall": Ratio(hits_P=hits_P, trials_P=np.ones(len(hits_P))),
-        "precision": Ratio(hits_P=shown_I4[:, 0], trials_P=all_I - shown_I4[:, 1]),
-        "wrong_boxes": Ratio(hits_P=shown_I4[:, 1] + shown_I4[:, 2], trials_P=all_I),
-        "false_people": Ratio(hits_P=shown_I4[:, 3], trials_P=all_I),
+        "precision": Ratio(hits_P=count_I4[:, 0], trials_P=all_I - count_I4[:, 1]),
+        "wrong_boxes": Ratio(hits_P=count_I4[:, 1] + count_I4[:, 2], trials_P=all_I),
+        "false_people": Ratio(hits_P=count_I4[:, 3], trials_P=all_I),
     }
 
 
-def compared_boxes(one: ImageScore) -> ComparedImage:
-    """The best detections of an image compared with its people by IoU of boxes."""
-    true, best = one.known["detected"], one.found.box_N4[:MOST_BOXES]
+def compared_boxes(image: ImageScore) -> ComparedImage:
+    """The best detections of an image, compared with its people by IoU of boxes."""
+    true, best = image.known["detected"], image.found.box_N4[:MAX_BOXES]
     return ComparedImage(
         value_DG=box_overlaps(corner_and_size(best), true.true_G4, true.crowd_G),
-        score_D=one.found.score_N[: len(best)].astype(np.float64),
+        score_D=image.found.score_N[: len(best)].astype(np.float64),
         counts_G=~true.crowd_G,
         crowd_G=true.crowd_G,
     )
 
 
-def compared_keypoints(one: ImageScore) -> ComparedImage:
-    """The best detections of an image compared with its people by OKS; only people with annotated keypoints count."""
-    true, best = one.known["detected"], one.keypoint_D173[:MOST_KEYPOINTS]
+def compared_keypoints(image: ImageScore) -> ComparedImage:
+    """The best detections of an image, compared by OKS with its people who have annotated keypoints."""
+    true, best = image.known["detected"], image.keypoint_D173[:MAX_KEYPOINTS]
     return ComparedImage(
-        value_DG=keypoint_similarities(best, one.keypoint_G173, true.area_G, true.true_G4),
-        score_D=one.found.score_N[: len(best)].astype(np.float64),
-        counts_G=~true.crowd_G & np.asarray((one.keypoint_G173[:, :, 2] > 0).any(axis=1)),
+        value_DG=keypoint_similarities(best, image.keypoint_G173, true.area_G, true.true_G4),
+        score_D=image.found.score_N[: len(best)].astype(np.float64),
+        counts_G=~true.crowd_G & np.asarray((image.keypoint_G173[:, :, 2] > 0).any(axis=1)),
         crowd_G=true.crowd_G,
     )
 
 
 def ap_measures(images: Sequence[ImageScore], protocol: str) -> Samples:
-    """Average precision and recall by GPS and GPSm with the paper's kappa and the reference's, and by mask IoU.
+    """Average precision and recall by GPS and GPSm, with the kappa of the paper and of the reference, and by mask IoU.
 
-    People without surface points do not count, as in the reference. Sets without any points have COCO's AP of masks.
+    People without surface points do not count, as in the reference. A set without points gets COCO's AP of masks.
     """
     known = [image.known[protocol] for image in images]
-    if not any(one.annotated_G.any() for one in known):
+    if not any(image.annotated_G.any() for image in known):
         return coco_mask_measures(known)
-    paper, reference = ([one.gps_at(kappa) for one in known] for kappa in (KAPPA_PAPER_25, KAPPA_REFERENCE_25))
+    paper, reference = ([image.gps_at(kappa) for image in known] for kappa in (KAPPA_PAPER_25, KAPPA_REFERENCE_25))
     values = {
         "GPS": paper,
         "GPSm": _masked(paper, known),
         "GPS_ref": reference,
         "GPSm_ref": _masked(reference, known),
-        "mask": [one.mask_iou_DG for one in known],
+        "mask": [image.mask_iou_DG for image in known],
     }
     numbers: Samples = {}
     for name, value_DG in values.items():
@@ -142,8 +147,8 @@ def ap_measures(images: Sequence[ImageScore], protocol: str) -> Samples:
         names = found if name in ("GPS", "GPSm") else ("AP", "AR")
         numbers |= {f"{name}_{measure}": without_interval(found[measure]) for measure in names}
         if name in ("GPS", "GPSm", "mask"):
-            verdicts = [verdicts_by_area(one, value, EVERY_AREA) for one, value in zip(known, value_DG, strict=True)]
-            ranked = ranking(verdicts)
+            pairs = zip(known, value_DG, strict=True)
+            ranked = ranking([verdicts_by_area(image, value, EVERY_AREA) for image, value in pairs])
             numbers[f"{name}_AP"] = Ranked(ranking=ranked, what="precision")
             numbers[f"{name}_AR"] = Ranked(ranking=ranked, what="recall")
     return numbers
@@ -153,9 +158,12 @@ def coco_mask_measures(known: Sequence[Similarities]) -> Samples:
     """COCO's AP and AR of masks; people without a mask are ignored."""
     compared = [
         ComparedImage(
-            value_DG=one.mask_iou_DG, score_D=one.score_D, counts_G=one.masked_G & ~one.crowd_G, crowd_G=one.crowd_G
+            value_DG=image.mask_iou_DG,
+            score_D=image.score_D,
+            counts_G=image.masked_G & ~image.crowd_G,
+            crowd_G=image.crowd_G,
         )
-        for one in known
+        for image in known
     ]
     ranked, ranked_50 = coco_ranking(compared, THRESHOLD_T), coco_ranking(compared, THRESHOLD_T[:1])
     return {
@@ -166,32 +174,32 @@ def coco_mask_measures(known: Sequence[Similarities]) -> Samples:
 
 
 def _masked(gps_DG: Sequence[Float], known: Sequence[Similarities]) -> list[Float]:
-    return [masked_gps(value, one.mask_iou_DG) for value, one in zip(gps_DG, known, strict=True)]
+    return [masked_gps(value, image.mask_iou_DG) for value, image in zip(gps_DG, known, strict=True)]
 
 
 def point_measures(people: Sequence[PersonScore], protocol: str) -> Samples:
     """AUC10 and AUC30 of one protocol."""
-    return auc_measures([one.results[protocol].error_M for one in people])
+    return auc_measures([person.results[protocol].error_M for person in people])
 
 
 def auc_measures(errors: Iterable[Float | None]) -> Samples:
-    """AUC10 and AUC30 from every person's errors in metres; a point adds 1 - error / limit, at least 0."""
-    known_errors = [one for one in errors if one is not None]
-    count_P = np.array([len(one) for one in known_errors], float)
+    """AUC10 and AUC30 of each person's errors in metres: the mean over points of 1 - error / limit, at least 0."""
+    known_errors = [error_M for error_M in errors if error_M is not None]
+    count_P = np.array([len(error_M) for error_M in known_errors], float)
     numbers: Samples = {}
     for limit in LIMITS_CM:
-        left_P = np.array([np.clip(1 - 100 * one / limit, 0, None).sum() for one in known_errors])
-        numbers[f"AUC{limit}"] = Ratio(hits_P=left_P, trials_P=count_P)
+        area_P = np.array([np.clip(1 - 100 * error_M / limit, 0, None).sum() for error_M in known_errors])
+        numbers[f"AUC{limit}"] = Ratio(hits_P=area_P, trials_P=count_P)
     return numbers
 
 
 def pixel_measures(people: Sequence[PersonScore], protocol: str) -> Samples:
-    """Accuracy of charts inside true masks, IoU of masks, and median errors of U and V where the chart is right."""
-    results = [one.results[protocol] for one in people]
-    dense = [one.chart_2525 for one in results if one.chart_2525 is not None]
-    right_P = np.array([np.trace(one) for one in dense], float)
-    true_P, covered_P = (np.array([one[:, low:].sum() for one in dense], float) for low in (0, 1))
-    mask_P = np.array([one.mask_iou for one in results if not np.isnan(one.mask_iou)])
+    """Accuracy of charts inside true masks, IoU of masks, and median errors of U and V at pixels of the right chart."""
+    results = [person.results[protocol] for person in people]
+    dense = [result.chart_2525 for result in results if result.chart_2525 is not None]
+    right_P = np.array([np.trace(pixels_2525) for pixels_2525 in dense], float)
+    true_P, covered_P = (np.array([pixels_2525[:, low:].sum() for pixels_2525 in dense], float) for low in (0, 1))
+    mask_P = np.array([result.mask_iou for result in results if not np.isnan(result.mask_iou)])
     return {
         "part_accuracy": Ratio(hits_P=right_P, trials_P=true_P),
         "part_agreement": Ratio(hits_P=right_P, trials_P=covered_P),
@@ -202,21 +210,21 @@ def pixel_measures(people: Sequence[PersonScore], protocol: str) -> Samples:
 
 
 def median_uv_error(results: Sequence[PersonResult], axis: int) -> HistogramMedian:
-    """Median of |difference| of U (0) or V (1), 0..1, over the pixels whose chart is right; nan without any."""
-    pixels_PS = np.array([one.uv_error_2S[axis] for one in results if one.uv_error_2S is not None]).reshape(-1, STEPS)
-    return HistogramMedian(pixels_PS=pixels_PS)
+    """Median error, 0..1, of U (axis 0) or V (axis 1) over pixels of the right chart; nan without such pixels."""
+    histograms = [result.uv_error_2S[axis] for result in results if result.uv_error_2S is not None]
+    return HistogramMedian(pixels_PS=np.array(histograms).reshape(-1, STEPS))
 
 
 def joint_measures(people: Sequence[PersonScore], protocol: str) -> Samples:
     """Part of joint: share of the visible keypoints whose predicted chart touches the joint."""
-    pairs = [(one.results[protocol].joint_17, one.visible_17) for one in people]
+    pairs = [(person.results[protocol].joint_17, person.visible_17) for person in people]
     hits_P = np.array([right.sum() for right, visible in pairs if right is not None and visible is not None], float)
     trials_P = np.array([visible.sum() for right, visible in pairs if right is not None and visible is not None], float)
     return {"part_of_joint": Ratio(hits_P=hits_P, trials_P=trials_P)}
 
 
 def annotator_measures(people: Sequence[PersonScore]) -> Samples:
-    """The human row of the paper's tables: annotators scored against the truth."""
-    errors = [error_M for one in people for error_M in one.annotator_AM]
-    value_P = np.array([gps_paper(one) for one in errors])
+    """The row of human annotators in the paper's tables: their answers scored against the truth."""
+    errors = [error_M for person in people for error_M in person.annotator_AM]
+    value_P = np.array([gps_paper(error_M) for error_M in errors])
     return auc_measures(errors) | {"GPS": Ratio(hits_P=value_P, trials_P=np.ones(len(value_P)))}

@@ -20,28 +20,31 @@ from models.metrics.silhouettes import SilhouetteFit, silhouette_fit
 from models.structures import Detections, SurfaceMap
 from models.surface.geometry import Float, Geometry
 from models.surface.keypoints import person_keypoints
+from stages.evaluation.detection_counts import DetectionCounts
 from stages.evaluation.protocols import ProtocolResult, found_instance
-from stages.evaluation.shown_counts import ShownCounts
 from stages.evaluation.true_images import DenseTruth, TrueImage, TruePerson
 
 LABELS = 25
+"""Charts and background."""
 ACCOMPANIED_SHARE = 0.05
+"""A person is accompanied if others cover at least this share of their box."""
 STEPS = 256
-"""Errors of U and V are counted in steps of 1/255, the resolution of IUV images."""
+"""Bins of the histograms of errors of U and V: steps of 1/255, the resolution of IUV images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonResult:
-    """The prediction of one person against the truth; for a missed person everything counts as wrong.
+    """The prediction of one person compared with the truth; all of a missed person counts as wrong.
 
     Attributes:
         chart_2525: pixels of the true mask by true chart (row) and predicted chart (column); None without dense truth.
-        uv_error_2S: histogram of the errors of U and of V in 255ths, over pixels with the right chart; None likewise.
+        uv_error_2S: histograms of the errors of U and of V, in 1/255, at pixels of the right chart; None without dense
+            truth.
         error_M: geodesic errors at the annotated points in metres, infinite without a prediction; None without points.
-        joint_17: whether the chart under each keypoint is right; None without keypoints.
-        mask_iou: IoU of the masks; nan if no mask is annotated.
-        silhouette: how the predicted silhouette fits; None for a missed person and without an annotated mask.
-        joints: how near the predicted joints are; None without annotated keypoints.
+        joint_17: whether the chart at each keypoint is right; None without keypoints.
+        mask_iou: IoU of the masks; nan without an annotated mask.
+        silhouette: None for a missed person and without an annotated mask.
+        joints: None without annotated keypoints.
     """
 
     chart_2525: I64 | None
@@ -59,13 +62,13 @@ class PersonScore:
 
     Attributes:
         height: of the box, pixels.
-        visible_share: share of the keypoints that are visible, nan if none is annotated.
+        visible_share: share of the keypoints that are visible; nan without annotated keypoints.
         found: whether a confident detection matches.
+        chart_M, vertex_M: chart and number of the surface point of each annotated point.
+        visible_17: whether each keypoint is visible; None without keypoints.
+        results: by requested protocol: "detected", "given", "cut_out".
+        annotator_AM: errors of each simulated annotator at the points, metres.
         accompanied: whether the mask of another annotated person covers at least 5 % of the box.
-        chart_M, vertex_M: chart and surface point of each annotated point.
-        visible_17: keypoints that count; None without keypoints.
-        results: by protocol: "detected", "given", "cut_out", those that were requested.
-        annotator_AM: errors of simulated annotators at the points, in metres.
     """
 
     height: float
@@ -84,13 +87,13 @@ class BodyScore:
     """The body of one person by one method.
 
     Attributes:
-        result: the rendered body at the annotated points, its mask, and its joints in the image.
-        away: how far the body is from the true one; None where the true pose is unknown, and for missed people.
+        result: of the rendered body in the image: annotated points, mask and joints.
+        errors: of the body in space; None where the true pose is unknown, and for missed people.
         seconds: processor time; nan for missed people.
     """
 
     result: PersonResult
-    away: PoseErrors | None = None
+    errors: PoseErrors | None = None
     seconds: float = float("nan")
 
 
@@ -99,10 +102,10 @@ class ImageBodies:
     """The bodies of an image.
 
     Attributes:
-        of_person: the scores by method of the people who are tall enough, by their index.
-        keypoint_D173: by method, the joints of the first D predicted people in the image, where all of these have
-            bodies; else empty.
-        true_camera: whether the image's camera is known, and with it the true bodies; else one is assumed.
+        of_person: scores by index of the person, then by method, of people of sufficient height.
+        keypoint_D173: by method, the joints in the image of the first D predicted people; empty unless all of them
+            have bodies.
+        true_camera: whether the camera and the true bodies are known; else the camera is a default.
     """
 
     of_person: Mapping[int, Mapping[str, BodyScore]] = field(default_factory=dict)
@@ -120,11 +123,11 @@ class ImageScore:
         people: of all annotated people.
         known: by protocol, the similarities of all predicted people with all true people.
         found: all detections, down to very low scores; the true boxes where boxes were given.
-        shown: how many confident detections of sufficient height are right, and where the others lie.
-        surface_G: the surface of each true person under the first protocol.
-        keypoint_G173: x, y, visibility of the keypoints of people, then of crowds; zeros if none are annotated.
+        counts: of the confident detections of sufficient height.
+        surface_G: the predicted surface of each true person under the first protocol.
+        keypoint_G173: x, y, visibility of the keypoints of people, then of crowds; zeros without annotations.
         keypoint_D173: keypoints of the first D predicted people under the first protocol.
-        bodies: under the surfaces of the first protocol; None if none were asked for.
+        bodies: fitted to the surfaces of the first protocol; None if not requested.
     """
 
     set_name: str
@@ -134,7 +137,7 @@ class ImageScore:
     people: tuple[PersonScore, ...]
     known: Mapping[str, Similarities]
     found: Detections
-    shown: ShownCounts
+    counts: DetectionCounts
     surface_G: tuple[SurfaceMap | None, ...] = field(default=())
     keypoint_G173: Float = field(default_factory=lambda: np.zeros((0, 17, 3)))
     keypoint_D173: Float = field(default_factory=lambda: np.zeros((0, 17, 3)))
@@ -142,14 +145,14 @@ class ImageScore:
 
 
 def true_keypoints(image: TrueImage) -> Float:
-    """COCO's keypoints of the people, then of the crowds, (G, 17, 3); zeros if none are annotated."""
+    """COCO's keypoints of the people, then of the crowds, (G, 17, 3); zeros without annotations."""
     nothing = np.zeros((17, 3))
     keypoints = [nothing if person.keypoint_173 is None else person.keypoint_173 for person in image.people]
     return np.array([*keypoints, *(nothing for _ in image.crowds)]).reshape(-1, 17, 3)
 
 
 def found_keypoints(protocol: ProtocolResult) -> Float:
-    """COCO's keypoints of the predicted people, (D, 17, 3): the network's own, else those of the surfaces."""
+    """COCO's keypoints of the predicted people, (D, 17, 3): of the keypoint head, else of the surfaces."""
     return np.array([person_keypoints(surface) for surface in protocol.surface_D], np.float64).reshape(-1, 17, 3)
 
 
@@ -162,7 +165,7 @@ def person_score(image: TrueImage, g: int, protocols: Mapping[str, ProtocolResul
     annotators = (
         ()
         if points is None
-        else tuple(annotator_errors(geometry, one, points)[1].astype(np.float64) for one in person.annotators)
+        else tuple(annotator_errors(geometry, marks, points)[1].astype(np.float64) for marks in person.annotators)
     )
     return PersonScore(
         height=person.height,
@@ -171,7 +174,7 @@ def person_score(image: TrueImage, g: int, protocols: Mapping[str, ProtocolResul
         chart_M=nothing if points is None else points.chart_M,
         vertex_M=nothing if points is None else geometry.nearest(points.chart_M, points.u_M, points.v_M),
         visible_17=None if person.keypoint_173 is None else part_of_joint(None, person.keypoint_173)[1],
-        results={name: person_result(one, image, g, geometry, others_HW) for name, one in protocols.items()},
+        results={name: person_result(protocol, image, g, geometry, others_HW) for name, protocol in protocols.items()},
         annotator_AM=annotators,
         accompanied=is_accompanied(image, g),
     )
@@ -198,7 +201,7 @@ def person_result(
 
 
 def silhouette_fit_of(found: FoundInstance, person: TruePerson, others_HW: Bool) -> SilhouetteFit | None:
-    """How the predicted silhouette fits; None if the true mask is empty."""
+    """The fit of the predicted silhouette; None for an empty true mask."""
     true_HW = coco_mask.decode(person.instance.mask) > 0
     if not true_HW.any():
         return None
@@ -207,7 +210,7 @@ def silhouette_fit_of(found: FoundInstance, person: TruePerson, others_HW: Bool)
 
 
 def joint_fit_of(surface: SurfaceMap | None, person: TruePerson) -> JointFit | None:
-    """How near the predicted joints are; None if no keypoint is annotated."""
+    """The fit of the predicted joints; None without annotated keypoints."""
     if person.keypoint_173 is None or not person.keypoint_173[:, 2].any():
         return None
     found_173 = None if surface is None else person_keypoints(surface).astype(np.float64)
@@ -215,8 +218,8 @@ def joint_fit_of(surface: SurfaceMap | None, person: TruePerson) -> JointFit | N
 
 
 def mask_of_others(image: TrueImage, g: int) -> Bool:
-    """The pixels of all annotated people and crowds but person `g`, (H, W)."""
-    masks = [one.mask for k, one in enumerate(image.instances) if k != g and one.mask is not None]
+    """The pixels of all annotated people and crowds except person `g`, bool (H, W)."""
+    masks = [instance.mask for k, instance in enumerate(image.instances) if k != g and instance.mask is not None]
     if not masks:
         return np.zeros(image.rgb_HW3.shape[:2], bool)
     return np.asarray(coco_mask.decode(coco_mask.merge(masks)) > 0)
@@ -226,7 +229,7 @@ def is_accompanied(image: TrueImage, g: int) -> bool:
     """Whether the mask of another person, or of a crowd, covers at least 5 % of the box of person `g`."""
     x, y, width, height = image.people[g].instance.box_4
     window = slice(max(int(y), 0), int(np.ceil(y + height))), slice(max(int(x), 0), int(np.ceil(x + width)))
-    masks = [one.mask for k, one in enumerate(image.instances) if k != g and one.mask is not None]
+    masks = [instance.mask for k, instance in enumerate(image.instances) if k != g and instance.mask is not None]
     covered = max((int(coco_mask.decode(mask)[window].sum()) for mask in masks), default=0)
     return covered >= ACCOMPANIED_SHARE * width * height
 
@@ -240,7 +243,7 @@ def mask_overlap(image: TrueImage, person: TruePerson, found: FoundInstance | No
 
 
 def chart_confusion(surface: SurfaceMap | None, dense: DenseTruth, number: int) -> tuple[I64, I64]:
-    """Predicted charts and errors of U and V at the pixels of a person's true mask; background for a missed person.
+    """Predicted charts, and errors of U and V, at the pixels of a person's true mask; background for a missed person.
 
     Returns:
         pixels by true chart (row) and predicted chart (column), (25, 25); histograms of the errors of U and of V in

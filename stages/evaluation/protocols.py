@@ -1,4 +1,4 @@
-"""The protocols of the paper (§4.1): people are predicted in the true boxes, or in boxes that the network detects."""
+"""The protocols of the paper (§4.1): people are predicted in true boxes, or in boxes that the network detects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 from models.arrays import F32, I64
 from models.inference.single_person import without_background
 from models.light.inference.surface_assembly import integer_box
-from models.metrics.densepose_evaluator import MOST_DETECTIONS, Similarities, similarities
+from models.metrics.densepose_evaluator import MAX_DETECTIONS, Similarities, similarities
 from models.metrics.instances import ANNOTATION_SIDE, FoundInstance, ImageInstances
 from models.metrics.masks import box_overlaps
 from models.metrics.person_matching import match_by_iou
@@ -24,11 +24,11 @@ from stages.evaluation.true_images import TrueImage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtocolResult:
-    """The predictions for one image under one protocol, and their match with the true people.
+    """The predictions for one image under one protocol, and their matches with the true people.
 
     Attributes:
         found: boxes with scores, best first.
-        surface_D: the surfaces of the first D of these.
+        surface_D: the surfaces of the first D boxes.
         match_G: for each true person the matched row of `found`, -1 for a missed person.
         known: similarities of the predicted people with all true people.
     """
@@ -42,7 +42,7 @@ class ProtocolResult:
 def found_instance(surface: SurfaceMap, box_4: F32, score: float) -> FoundInstance:
     """A surface in the format of the measures. U and V are not rounded; the reference rounds them to 1/255.
 
-    Measures place the grid by the box. A grid that extends beyond the box is therefore passed as the box.
+    Measures derive the position of the grid from the box. Where the grid is larger than the box, it replaces the box.
     """
     grid = (surface.x0, surface.y0, *surface.labels_hw.shape[::-1])
     uv_2hw = np.clip(surface.uv_2hw.astype(np.float32), 0, 1) * ANNOTATION_SIDE
@@ -55,7 +55,7 @@ def found_instance(surface: SurfaceMap, box_4: F32, score: float) -> FoundInstan
 
 
 def corner_and_size(box_N4: F32) -> Float:
-    """x0, y0, x1, y1 as x, y, width, height; sides are computed in float32, like the networks' grids."""
+    """Boxes x0, y0, x1, y1 as x, y, width, height; sides are computed in float32, like the networks' grids."""
     return np.concatenate([box_N4[:, :2], box_N4[:, 2:] - box_N4[:, :2]], axis=1).astype(np.float64)
 
 
@@ -72,12 +72,12 @@ def image_instances(image: TrueImage, found: Detections, surface_D: Sequence[Sur
 
 
 def predict_given_boxes(network: Network, features: Any, image: TrueImage, geometry: Geometry) -> ProtocolResult:
-    """The single-person protocol: true boxes are given, and prediction i belongs to person i."""
+    """The single-person protocol: the network predicts in true boxes; prediction i belongs to person i."""
     return result_in_given_boxes(network.surfaces(features, [image.boxes])[0], image, geometry)
 
 
 def result_in_given_boxes(surface_M: Sequence[SurfaceMap], image: TrueImage, geometry: Geometry) -> ProtocolResult:
-    """The result for one surface per person, in the true boxes; average precision ranks by the mean confidence."""
+    """The result of one surface per person in the true boxes; average precision ranks them by mean confidence."""
     box_M4 = image.boxes
     found = Detections(box_N4=box_M4, score_N=np.ones(len(box_M4), np.float32))
     ranked = replace(found, score_N=np.array([surface.mean_confidence for surface in surface_M], np.float32))
@@ -106,11 +106,15 @@ def predict_detected_boxes(
     """The multi-person protocol: the network detects people; confident detections are matched with true people.
 
     Args:
+        network: predicts.
+        features: of the image.
         found: detections of the network, best first, down to very low scores, for average precision.
+        image: with its truth.
+        geometry: distances on the body.
         confident_score: detections with lower scores are not matched with people.
     """
     confident = confident_detections(found, confident_score)
-    surface_D = network.surfaces(features, [found.box_N4[: max(len(confident), MOST_DETECTIONS)]])[0]
+    surface_D = network.surfaces(features, [found.box_N4[: max(len(confident), MAX_DETECTIONS)]])[0]
     return ProtocolResult(
         found=found,
         surface_D=surface_D,
@@ -120,13 +124,13 @@ def predict_detected_boxes(
 
 
 def confident_detections(found: Detections, score: float) -> Detections:
-    """The detections with at least this score; they are sorted by score."""
+    """The detections with at least this score; `found` is sorted by score."""
     count = int((found.score_N >= score).sum())
     return Detections(box_N4=found.box_N4[:count], score_N=found.score_N[:count])
 
 
 def match_boxes_to_people(box_D4: F32, score_D: F32, image: TrueImage) -> I64:
-    """For each true person of an image the row of the matched box, -1 for a missed person."""
+    """The row of the matched box for each true person of an image; -1 for a missed person."""
     no_crowds = np.zeros(len(image.people), bool)
     iou_DG = box_overlaps(corner_and_size(box_D4), corner_and_size(image.boxes), no_crowds)
     return match_by_iou(iou_DG, score_D)

@@ -1,4 +1,4 @@
-"""The samples of all measures in a file, so that a later network is compared with this one on the same people."""
+"""Saves the samples of all measures, so that a later network can be compared with this one on the same people."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ from stages.evaluation.measures import Measures, Samples
 FILE_NAME = "samples.npz"
 INDEX = "index"
 Columns = dict[tuple[str, str], Samples]
-"""Samples by measure, by set and column."""
+"""Samples by measure, for each set and column."""
 ARRAYS: dict[str, type[Ratio | Median | HistogramMedian]] = {
     "ratio": Ratio,
     "median": Median,
     "histogram_median": HistogramMedian,
 }
-"""Kinds of samples that consist of arrays and a number of draws."""
+"""Samples that consist of arrays and a number of bootstrap draws, by the name of their kind in the file."""
 
 
 def write_samples(path: Path, columns: Columns) -> None:
-    """Write all samples. Raises: OSError."""
+    """Write all samples to an NPZ file. Raises: OSError."""
     index: list[list[Any]] = []
     arrays: dict[str, Any] = {}
     for number, (key, name, sample) in enumerate(
         (key, name, sample) for key, found in columns.items() for name, sample in found.items()
     ):
-        kind, own = parts_of(sample)
+        kind, parts = parts_of(sample)
         index.append([*key, name, kind, sample.draws])
-        arrays |= {f"{number}.{field}": one for field, one in own.items()}
+        arrays |= {f"{number}.{field}": array for field, array in parts.items()}
     arrays[INDEX] = np.array(json.dumps(index))
     np.savez_compressed(path, **arrays)
 
 
 def read_samples(folder: Path) -> Columns:
-    """The samples in the folder of an earlier evaluation. Raises: StageError if it has none."""
+    """The samples of an earlier evaluation's folder. Raises: StageError for a folder without samples."""
     path = folder / FILE_NAME
     try:
         arrays = read_arrays(path)
         columns: Columns = {}
         for number, (set_name, column, name, kind, draws) in enumerate(json.loads(str(arrays[INDEX]))):
             start = f"{number}."
-            own = {key[len(start) :]: one for key, one in arrays.items() if key.startswith(start)}
-            columns.setdefault((set_name, column), {})[name] = sample_of(kind, own, draws)
+            parts = {key[len(start) :]: array for key, array in arrays.items() if key.startswith(start)}
+            columns.setdefault((set_name, column), {})[name] = sample_of(kind, parts, draws)
     except (OSError, ModelError, KeyError, ValueError, TypeError) as error:
         what = "there are no samples of an earlier evaluation"
         raise StageError(what, str(path), "give the folder that an evaluation wrote (write_scores.folder)") from error
@@ -60,10 +60,10 @@ def read_samples(folder: Path) -> Columns:
 
 
 def parts_of(sample: Sample) -> tuple[str, dict[str, Any]]:
-    """The kind of a sample, and its arrays by field."""
+    """The name of a sample's kind, and its arrays by field."""
     if isinstance(sample, Fixed):
-        one = sample.estimate
-        return "fixed", {"estimate": np.array([one.value, one.low, one.high])}
+        estimate = sample.estimate
+        return "fixed", {"estimate": np.array([estimate.value, estimate.low, estimate.high])}
     if isinstance(sample, Ranked):
         return sample.what, {field.name: getattr(sample.ranking, field.name) for field in fields(Ranking)}
     kind = next(name for name, known in ARRAYS.items() if isinstance(sample, known))
@@ -81,10 +81,10 @@ def sample_of(kind: str, arrays: Mapping[str, Any], draws: int) -> Sample:
 
 
 def differences(before: Columns, after: Columns) -> dict[tuple[str, str], Measures]:
-    """`after` minus `before` for all measures of both, with paired intervals."""
+    """`after` minus `before` of each measure that both have, with paired intervals, by set and column."""
     found = {
-        key: {name: difference(before[key][name], one) for name, one in own.items() if name in before[key]}
-        for key, own in after.items()
+        key: {name: difference(before[key][name], sample) for name, sample in measured.items() if name in before[key]}
+        for key, measured in after.items()
         if key in before
     }
-    return {key: own for key, own in found.items() if own}
+    return {key: measured for key, measured in found.items() if measured}

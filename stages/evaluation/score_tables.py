@@ -10,11 +10,11 @@ from models.metrics.bootstrap import Estimate
 from stages.evaluation.breakdown import Row
 
 COLUMNS = 4
-"""Columns side by side; further columns follow below."""
+"""Number of columns side by side; further columns are below."""
 COLUMN_WIDTH, NAME_WIDTH = 25, 19
 """Characters."""
 COUNTED = frozenset({"people", "points", "hidden", "skipped", "off part"})
-"""Measures and columns of whole numbers; so are all in millimetres or milliseconds."""
+"""Measures that are whole numbers, beside those in millimetres and milliseconds."""
 
 
 def score_table(
@@ -43,21 +43,23 @@ def score_table(
     return text[:-1]
 
 
-def _estimate(name: str, one: Estimate | None, signed: bool) -> str:
-    if one is None or np.isnan(one.value):
+def _estimate(name: str, estimate: Estimate | None, signed: bool) -> str:
+    if estimate is None or np.isnan(estimate.value):
         return "-"
     form = ("+" if signed else "") + (".0f" if is_whole_number(name) else ".3f")
-    return f"{one.value:{form}}" if np.isnan(one.low) else f"{one.value:{form}} [{one.low:{form}}, {one.high:{form}}]"
+    if np.isnan(estimate.low):
+        return f"{estimate.value:{form}}"
+    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 
 
 def row_table(title: str, rows: Mapping[str, Row]) -> list[str]:
     """Lines of a table of rows: a line per row, a column per measure."""
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    wide = {name: max(len(name), 6) + 2 for name in names}
+    width = {name: max(len(name), 6) + 2 for name in names}
     first = max(map(len, [title, *rows])) + 2
-    head = title.ljust(first) + "".join(name.rjust(wide[name]) for name in names)
+    head = title.ljust(first) + "".join(name.rjust(width[name]) for name in names)
     body = [
-        label.ljust(first) + "".join(_cell(name, row.get(name)).rjust(wide[name]) for name in names)
+        label.ljust(first) + "".join(_cell(name, row.get(name)).rjust(width[name]) for name in names)
         for label, row in rows.items()
     ]
     return [head, *body]

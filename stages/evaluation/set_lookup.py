@@ -17,8 +17,8 @@ from stages.evaluation.video_truth import video_set
 
 HUMAN_V2 = Listings(
     photos=TRAINING_PHOTOS,
-    kept=TRAINING_PHOTOS.with_name("light_kept_out.txt"),
-    kept_coco=TRAINING_PHOTOS.with_name("light_kept_out_coco.txt"),
+    corrections=TRAINING_PHOTOS.with_name("light_kept_out.txt"),
+    coco_corrections=TRAINING_PHOTOS.with_name("light_kept_out_coco.txt"),
     trained_coco=TRAINING_PHOTOS.with_name("light_coco.json"),
 )
 YOLO_FOLDER = "train/labels"
@@ -39,14 +39,14 @@ def sets_named(names: tuple[str, ...], worlds: Worlds, options: FileOptions) -> 
     for name in names:
         named = worlds_named(name)
         found += [world_set(world, worlds) for world in named] if named else sets_at_path(name, worlds, options)
-    twice = [name for name, count in Counter(one.name for one in found).items() if count > 1]
+    twice = [name for name, count in Counter(true_set.name for true_set in found).items() if count > 1]
     if twice:
         raise StageError(f"two sets are called {twice[0]}", "data", "score them one after the other")
     return found
 
 
 def sets_at_path(name: str, worlds: Worlds, options: FileOptions) -> list[TrueSet]:
-    """The set at a path; Human Dataset v2 has two or three. Raises: StageError."""
+    """The set at a path; Human Dataset v2 gives two or three. Raises: StageError."""
     path = user_path(name)
     if path.is_file() and path.suffix.lower() == ".json":
         return [annotated_set(path, options)]
@@ -64,7 +64,7 @@ def sets_at_path(name: str, worlds: Worlds, options: FileOptions) -> list[TrueSe
 
 
 def check_sets(names: tuple[str, ...]) -> None:
-    """Raise StageError for a name that is neither a world nor a path where a set can be; sets are not opened."""
+    """Raises StageError for a name that is neither a world nor a path of a set. Sets are not opened."""
     for name in names:
         path = user_path(name)
         kinds = (".json", *VIDEO_SUFFIXES)
@@ -73,7 +73,7 @@ def check_sets(names: tuple[str, ...]) -> None:
 
 
 def unknown_set(name: str) -> StageError:
-    """The error for a name that is no world, and no path to a set."""
+    """The error for a name that is neither a world nor a path of a set."""
     if user_path(name).exists():
         return StageError("no set of a kind that can be scored", f"data: {name}", f"give {KINDS}")
     near = difflib.get_close_matches(name, known_names(), 1, 0.5)

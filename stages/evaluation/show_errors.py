@@ -1,4 +1,4 @@
-"""Stage: show the errors of a network: the frame, the predicted charts, and the error of each pixel."""
+"""Stage: draws the errors of a network: the frame, the predicted charts, and the error of each pixel."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from stages.people.depth_order import painters_order
 from stages.world.scene import Scene
 
 MAX_PIXELS = 40_000
-"""Pixels of people in a frame that are measured; with more, a coarser grid is measured and enlarged."""
+"""Largest number of pixels in a frame that are measured; for more, a coarser grid is measured and enlarged."""
 
 
 class ShowErrors(Stage):
-    """Synthetic scenes and predictions in; three images side by side out: frame, charts, error."""
+    """Draws three images side by side for a synthetic scene and its predictions: frame, charts, errors."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -50,10 +50,10 @@ class ShowErrors(Stage):
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces, scene: Scene) -> Iterator[Overlay]:
         """One scene at a time, as `synthesize` yields them."""
-        kept_N = np.flatnonzero(people.score_N >= self.config.min_score)
-        found = [surfaces.people[n] for n in kept_N]
+        row_N = np.flatnonzero(people.score_N >= self.config.min_score)
+        found = [surfaces.people[n] for n in row_N]
         height, width = frames.rgb_THW3.shape[1:3]
-        order = painters_order(people.box_N4[kept_N], people.score_N[kept_N], found, height)
+        order = painters_order(people.box_N4[row_N], people.score_N[row_N], found, height)
         nearest_first = [found[i] for i in reversed(order)]
         predicted = frame_surface(nearest_first, height, width)
         error_HW = surface_error(self._geometry, predicted, scene)
@@ -74,12 +74,12 @@ def surface_error(geometry: SurfaceGeometry, predicted: SurfaceFrame, scene: Sce
     both_HW = (predicted.label_HW > 0) & (scene.label_HW > 0)
     stride = int(np.ceil(np.sqrt(max(both_HW.sum() / MAX_PIXELS, 1))))
     row_M, column_M = np.nonzero(both_HW[::stride, ::stride])
-    at = row_M * stride, column_M * stride
-    ends = [
-        geometry.points(labels_HW[at].astype(np.int64), *np.clip(uv_2HW[:, at[0], at[1]].astype(np.float32), 0, 1))
-        for labels_HW, uv_2HW in ((predicted.label_HW, predicted.uv_2HW), (scene.label_HW, scene.uv_2HW))
-    ]
+    pixel = row_M * stride, column_M * stride
+    points = []
+    for labels_HW, uv_2HW in ((predicted.label_HW, predicted.uv_2HW), (scene.label_HW, scene.uv_2HW)):
+        u_M, v_M = np.clip(uv_2HW[:, pixel[0], pixel[1]].astype(np.float32), 0, 1)
+        points.append(geometry.points(labels_HW[pixel].astype(np.int64), u_M, v_M))
     sparse = np.zeros(both_HW[::stride, ::stride].shape, np.float32)
-    sparse[row_M, column_M] = geometry.between(*ends)
+    sparse[row_M, column_M] = geometry.between(*points)
     error_HW = sparse.repeat(stride, axis=0).repeat(stride, axis=1)[: both_HW.shape[0], : both_HW.shape[1]]
     return np.where(both_HW, error_HW, 0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Sets from the synthetic worlds: scenes by number, with exact truth at every pixel."""
+"""Sets from the synthetic worlds: numbered scenes with exact truth at every pixel."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from stages.world.video_worlds import STRESS_VIDEO_WORLDS
 
 FAR = "far"
 GROUPS: dict[str, tuple[str, ...]] = {"stress": tuple(STRESS_IMAGE_WORLDS), "stress_video": tuple(STRESS_VIDEO_WORLDS)}
-"""Names of several worlds together; each world is a set of its own."""
+"""Names of several worlds together; each world is a separate set."""
 ANNOTATORS = 2
+"""Number of simulated annotators of each person."""
 ERROR_SCALE = 1.0
-"""Simulated annotators err as much as real ones."""
+"""Errors of simulated annotators in units of real annotators' errors."""
 
 
 def worlds_named(name: str) -> tuple[str, ...]:
-    """The worlds of a name; none for other names."""
+    """The worlds that a name means: a world, or those of a group; none for other names."""
     if name in GROUPS:
         return GROUPS[name]
     return (name,) if name in known_names() else ()
@@ -38,7 +39,7 @@ def known_names() -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worlds:
-    """Which part of worlds is scored: seed, scenes per world of single images, frames per world of videos."""
+    """The scored part of each world: its seed, and the number of scenes (single images) or of frames (videos)."""
 
     seed: int
     scenes: int
@@ -46,7 +47,7 @@ class Worlds:
 
 
 def images_of(world: str, part: Worlds) -> int:
-    """The number of images of a world."""
+    """The number of scored images of a world."""
     return part.frames if world in ALL_VIDEO_WORLDS else part.scenes
 
 
@@ -65,36 +66,36 @@ def _images(world: str, seed: int, count: int) -> Iterator[TrueImage]:
         yield replace(image, **video)  # type: ignore[arg-type]
 
 
-def scene_truth(made: Scene, world: str, index: int, seed: int = 0) -> TrueImage:
-    """The truth of a synthetic scene: exact masks and boxes, points like DensePose-COCO's, simulated annotators.
+def scene_truth(scene: Scene, world: str, index: int, seed: int = 0) -> TrueImage:
+    """The truth of a synthetic scene: exact masks and boxes, points as in DensePose-COCO, simulated annotators.
 
     Args:
-        made: the scene.
-        world, index: its world and its number.
-        seed: with the number, seeds the points and the annotators' errors.
+        scene: rendered.
+        world, index: the scene's world and its number.
+        seed: together with the number, seeds the points and the annotators' errors.
     """
-    people = tuple(_person(made, number, index, seed) for number in range(1, len(made.box_N4) + 1))
-    dense = DenseTruth(label_HW=made.label_HW, uv_2HW=made.uv_2HW, instance_HW=made.instance_HW)
+    people = tuple(_person(scene, number, index, seed) for number in range(1, len(scene.box_N4) + 1))
+    dense = DenseTruth(label_HW=scene.label_HW, uv_2HW=scene.uv_2HW, instance_HW=scene.instance_HW)
     return TrueImage(
-        set_name=world, name=f"{index:06d}", rgb_HW3=made.rgb_HW3, people=people, dense=dense, moving=made.moving,
-        camera=made.camera,
+        set_name=world, name=f"{index:06d}", rgb_HW3=scene.rgb_HW3, people=people, dense=dense, moving=scene.moving,
+        camera=scene.camera,
     )
 
 
-def _person(made: Scene, number: int, index: int, seed: int) -> TruePerson:
-    one = annotate_person(made, number, number, index, np.random.default_rng([seed, index, number, *b"points"]))
-    assert one.points is not None
-    mine_HW = made.instance_HW == number
+def _person(scene: Scene, number: int, index: int, seed: int) -> TruePerson:
+    annotated = annotate_person(scene, number, number, index, np.random.default_rng([seed, index, number, *b"points"]))
+    assert annotated.points is not None
+    mask_HW = scene.instance_HW == number
     return TruePerson(
         instance=TrueInstance(
-            box_4=np.array(one.box_4, np.float64),
-            area=float(mine_HW.sum()),
-            points=one.points,
-            mask=coco_mask.encode(np.asfortranarray(mine_HW, np.uint8)),
+            box_4=np.array(annotated.box_4, np.float64),
+            area=float(mask_HW.sum()),
+            points=annotated.points,
+            mask=coco_mask.encode(np.asfortranarray(mask_HW, np.uint8)),
         ),
-        keypoint_173=made.keypoint_N173[number - 1].astype(np.float64),
-        annotators=tuple(_annotator(one.points, [seed, index, number, 1 + a]) for a in range(ANNOTATORS)),
-        pose=made.pose_N[number - 1],
+        keypoint_173=scene.keypoint_N173[number - 1].astype(np.float64),
+        annotators=tuple(_annotator(annotated.points, [seed, index, number, 1 + a]) for a in range(ANNOTATORS)),
+        pose=scene.pose_N[number - 1],
     )
 
 

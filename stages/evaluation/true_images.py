@@ -1,4 +1,4 @@
-"""Images with ground truth: people, their annotated points, and for some sets the surface at every pixel."""
+"""Images with ground truth: people with annotated points, and for some sets the surface at every pixel."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from models.metrics.instances import AnnotatedPoints, TrueInstance
 from models.metrics.part_of_joint import VISIBLE
 from stages.world.scene import MotionTruth
 
-MOST_PEOPLE = 10_000
-"""More people than an image has: keeps the numbers of people without tracks apart from frame to frame."""
+MAX_PEOPLE = 10_000
+"""More people than an image has, so that people without tracks have other numbers in each frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseTruth:
-    """Charts 0..24 (H, W), coordinates (2, H, W) in 0..1 and person 1..N (H, W; 0 background) of a whole image."""
+    """The surface at every pixel of an image.
+
+    Attributes:
+        label_HW: charts 1..24; 0 background.
+        uv_2HW: U and V from 0 to 1.
+        instance_HW: numbers of people 1..N; 0 background.
+    """
 
     label_HW: U8
     uv_2HW: Float
@@ -32,11 +38,11 @@ class TruePerson:
     """A person of an image.
 
     Attributes:
-        instance: the known ones of box, points, mask and area.
-        keypoint_173: COCO's keypoints (x, y, visibility), or None.
-        annotators: marks of other or simulated annotators at the same points; often none.
-        pose: the body without clothes in the camera's frame, or None.
-        track: of annotated videos: the person's number in the video; None where it is not annotated.
+        instance: box and area; points and mask where they are known.
+        keypoint_173: COCO's keypoints (x, y, visibility); None where unknown.
+        annotators: answers of other or simulated annotators at the same points.
+        pose: of the body without clothes, in the camera's frame; None where unknown.
+        track: number of the person in an annotated video; None where it is not annotated.
     """
 
     instance: TrueInstance
@@ -47,12 +53,12 @@ class TruePerson:
 
     @property
     def height(self) -> float:
-        """Of the box, in pixels."""
+        """Height of the box, pixels."""
         return float(self.instance.box_4[3])
 
     @property
     def visible_share(self) -> float:
-        """Share of the 17 keypoints that are visible; nan if none is annotated."""
+        """Share of the 17 keypoints that are visible; nan without annotated keypoints."""
         if self.keypoint_173 is None or not self.keypoint_173[:, 2].any():
             return float("nan")
         return float((self.keypoint_173[:, 2] == VISIBLE).mean())
@@ -68,10 +74,10 @@ class TrueImage:
         people: all annotated people.
         crowds: regions of many people; detections there are ignored.
         dense: the surface at every pixel; person i of `people` has number i + 1 there. None where unknown.
-        moving: flow and identities, for frames of synthetic videos.
+        moving: flow and identities; None except for frames of synthetic videos.
         complete: whether all people are annotated, so that other detections are false.
-        camera: of a synthetic image; None where unknown.
-        video, frame: the video of the set ("" for a single image) and the number of the frame in it.
+        camera: None where unknown.
+        video, frame: name of the video ("" for a single image), and number of the frame in it.
     """
 
     set_name: str
@@ -101,8 +107,8 @@ class TrueImage:
             return self.moving.track_N
         if self.still or all(person.track is None for person in self.people):
             return None
-        first = self.frame * MOST_PEOPLE + 1
-        tracks = [-first - n if one.track is None else one.track for n, one in enumerate(self.people)]
+        first = self.frame * MAX_PEOPLE + 1
+        tracks = [-first - n if person.track is None else person.track for n, person in enumerate(self.people)]
         return np.array(tracks, np.int64)
 
     @property
@@ -124,8 +130,8 @@ class TrueSet:
 
     Attributes:
         name: of the set.
-        count: of images, at most.
-        images: are read when the iterator reaches them.
+        count: largest possible number of images.
+        images: read when the iterator reaches them.
         note: a remark for the report, or "".
     """
 

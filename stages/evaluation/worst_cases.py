@@ -16,12 +16,16 @@ from stages.evaluation.true_images import TrueImage
 from stages.evaluation.video_scores import frame_surface
 from stages.payloads import PersonSurface
 
-SHOWN = 8
+CASES = 8
+"""Number of people on a sheet."""
 MIN_HEIGHT, MIN_VISIBLE = 40.0, 0.5
-"""Smaller or more occluded people are left out: their quality is hard to see."""
+"""Pixels, and share of joints. Smaller or more occluded people are left out: their quality is hard to see."""
 SIDE, COLUMNS = 160, 2
+"""Pixels of a view's side; panels in a row."""
 MARGIN = 0.1
+"""Around the box, as a share of its longer side."""
 OPACITY = 0.65
+"""Of the chart colours over the photo."""
 
 
 class WorstCases:
@@ -31,20 +35,20 @@ class WorstCases:
         self._heap: list[tuple[float, str, U8]] = []
 
     def add(self, image: TrueImage, score: ImageScore) -> None:
-        """Add the people of one image, without missed people and those without a quality."""
+        """Add the people of one image, except missed people and people without a quality."""
         for g, person in enumerate(score.people):
             quality = quality_of(person)
-            better = len(self._heap) == SHOWN and -quality <= self._heap[0][0]
+            better = len(self._heap) == CASES and -quality <= self._heap[0][0]
             if score.surface_G[g] is None or np.isnan(quality) or better:
                 continue
             entry = (-quality, f"{score.name}/{g}", panel(image, g, score.surface_G[g], quality))
             heapq.heappush(self._heap, entry)
-            if len(self._heap) > SHOWN:
+            if len(self._heap) > CASES:
                 heapq.heappop(self._heap)
 
     def sheet(self) -> U8 | None:
         """All panels in one image, the worst first; None without people."""
-        panels = [one for _, _, one in sorted(self._heap, key=lambda entry: (-entry[0], entry[1]))]
+        panels = [image for _, _, image in sorted(self._heap, key=lambda entry: (-entry[0], entry[1]))]
         if not panels:
             return None
         panels += [np.zeros_like(panels[0])] * (-len(panels) % COLUMNS)
@@ -81,7 +85,7 @@ def panel(image: TrueImage, g: int, surface: SurfaceMap | None, quality: float) 
 
 
 def truth_view(image: TrueImage, g: int) -> U8:
-    """The person's true charts, or the annotated points where only these are known."""
+    """The person's true charts; the annotated points where the charts are unknown."""
     if image.dense is not None:
         return colour_charts(image.rgb_HW3, np.where(image.dense.instance_HW == g + 1, image.dense.label_HW, 0))
     view = image.rgb_HW3.copy()
@@ -96,7 +100,7 @@ def truth_view(image: TrueImage, g: int) -> U8:
 
 
 def colour_charts(rgb_HW3: U8, label_HW: Int) -> U8:
-    """An image with colour_charts charts."""
+    """An image with its charts in colour over it."""
     mixed = (1 - OPACITY) * rgb_HW3 + OPACITY * part_palette()[label_HW]
     return np.where(label_HW[..., None] > 0, mixed, rgb_HW3).astype(np.uint8)
 

@@ -44,7 +44,7 @@ class SetScores:
 
 
 class WriteScores(Stage):
-    """Collects the scores of all images; at the end prints a table and writes all results into a folder."""
+    """Collects the scores of all images; at the end prints tables and writes all results to a folder."""
 
     ordered = True
 
@@ -55,9 +55,9 @@ class WriteScores(Stage):
         """Folder and measures.
 
         Attributes:
-            folder: receives `scores.json`, `scores.txt`, `samples.npz`, and the images of each set.
-            against: folder of an earlier evaluation of the same sets, of another network or other settings; the
-                differences follow the table, with intervals of the paired bootstrap. Empty: none.
+            folder: for `scores.json`, `scores.txt`, `samples.npz`, and the images of each set.
+            against: folder of an earlier evaluation of the same sets, with another network or other settings; the
+                differences to it follow the table, with intervals of the paired bootstrap. Empty: none.
             body, min_height: as in `evaluate`.
         """
 
@@ -86,34 +86,35 @@ class WriteScores(Stage):
         return iter(())
 
     def flush(self) -> Iterator[Written]:
-        """Write all numbers to standard output and into the folder."""
+        """Write all scores to standard output and to the folder."""
         text: list[str] = []
         for name, scores in self._sets.items():
-            self._samples |= {(name, column): one for column, one in self._measured(name, scores).items()}
-        self._columns = {key: estimates(one) for key, one in self._samples.items()}
+            self._samples |= {(name, column): found for column, found in self._measured(name, scores).items()}
+        self._columns = {key: estimates(found) for key, found in self._samples.items()}
         if self._sets and not self._columns:
             self._warnings.append("its annotations are only boxes: with given boxes there is nothing to score")
-        text += score_table({key: one for key, one in self._columns.items() if key[1] not in BODY_COLUMNS})
+        text += score_table({key: found for key, found in self._columns.items() if key[1] not in BODY_COLUMNS})
         for name, scores in self._sets.items():
             text += body_table(name, scores.images, self._columns)
         if self._before:
             text += ["", f"difference to {self.config.against}", *score_table(self._differences(), signed=True)]
-        with_people = {name: one.images for name, one in self._sets.items() if any(each.people for each in one.images)}
+        images_of = {name: scores.images for name, scores in self._sets.items()}
+        with_people = {name: images for name, images in images_of.items() if any(image.people for image in images)}
         tables = {name: breakdowns(images) for name, images in with_people.items()}
-        for name, found in tables.items():
-            for title, rows in found.items():
+        for name, by_title in tables.items():
+            for title, rows in by_title.items():
                 text += ["", *row_table(f"{name} {title}", rows)]
         sys.stdout.write("\n".join(text) + "\n")
         yield self._write("\n".join(text) + "\n", tables)
 
     def _differences(self) -> dict[tuple[str, str], Measures]:
-        """The differences to the earlier evaluation. Adds a warning for sets that it does not have."""
+        """The differences to the earlier evaluation. Adds a warning for each set without an earlier score."""
         missing = {name for name, _ in self._samples} - {name for name, _ in self._before}
         self._warnings += [f"{name}: {self.config.against} has no scores of this set" for name in sorted(missing)]
         return differences(self._before, self._samples)
 
     def _measured(self, name: str, scores: SetScores) -> dict[str, Samples]:
-        """The columns of one set; videos have a further one."""
+        """The columns of one set; videos have a further column."""
         columns = samples(scores.images, self.config.min_height) | body_samples(scores.images)
         stability = without_missing(scores.videos.stability() | scores.videos.presence())
         try:
@@ -142,34 +143,34 @@ class WriteScores(Stage):
         return Written(path=str(folder / "scores.json"), frames=frames, facts={"warnings": self._warnings})
 
     def flat(self) -> dict[str, float]:
-        """The first set's numbers by name; the names of further protocols follow as a suffix."""
+        """The measures of the first set by name; those of further protocols have the protocol as a suffix."""
         first = next(iter(self._sets), None)
-        own = {column: one for (name, column), one in self._columns.items() if name == first}
-        main = next(iter(own), None)  # None: annotations are only boxes, and boxes were given
+        of_set = {column: found for (name, column), found in self._columns.items() if name == first}
+        main = next(iter(of_set), None)  # None: annotations are only boxes, and boxes were given
         return {
             measure if column in (main, VIDEO_COLUMN) else f"{measure}_{column}": estimate.value
-            for column, one in own.items()
-            for measure, estimate in one.items()
+            for column, found in of_set.items()
+            for measure, estimate in found.items()
         }
 
     def summary(self) -> Mapping[str, Any]:
         """`metrics`: of the first set; `sets`: of all, with intervals; `people`: how many were scored."""
         if not self._columns:
             return {}
-        people = sum(len(one.people) for scores in self._sets.values() for one in scores.images)
+        people = sum(len(image.people) for scores in self._sets.values() for image in scores.images)
         return {"people": people, "metrics": json_value(self.flat()), "sets": json_value(by_set(self._columns))}
 
 
 def by_set(columns: Mapping[tuple[str, str], Measures]) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
     """Values and intervals by set, column and measure."""
     found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
-    for (name, column), one in columns.items():
-        found.setdefault(name, {})[column] = {measure: asdict(estimate) for measure, estimate in one.items()}
+    for (name, column), estimates_of in columns.items():
+        found.setdefault(name, {})[column] = {measure: asdict(estimate) for measure, estimate in estimates_of.items()}
     return found
 
 
 def write_set_images(folder: Path, name: str, scores: SetScores, body: Geometry) -> None:
-    """Write the images of one set: curves, errors on the body, worst cases, those for which it has data."""
+    """Write those images of one set for which it has data: curves, errors on the body, worst cases."""
     errors = errors_of(scores.images)
     views = error_views(body, scores.images) if isinstance(body, SurfaceGeometry) else None
     found = {"curves": curves_image(errors) if errors else None, "body": views, "worst": scores.worst.sheet()}
@@ -179,9 +180,9 @@ def write_set_images(folder: Path, name: str, scores: SetScores, body: Geometry)
 
 
 def json_value(value: Any) -> Any:
-    """The value as JSON can hold it: without NaN and NumPy types."""
+    """The value without NaN (null) and NumPy types, for JSON."""
     if isinstance(value, Mapping):
-        return {str(key): json_value(one) for key, one in value.items()}
+        return {str(key): json_value(entry) for key, entry in value.items()}
     if isinstance(value, (float, np.floating)):
         return None if np.isnan(value) else float(value)
     return value

@@ -1,4 +1,4 @@
-"""How exact annotators are: their answers at pixels whose truth is known, and how far they agree with each other."""
+"""Measures of annotators: errors of their answers at pixels of known truth, and their agreement."""
 
 from __future__ import annotations
 
@@ -18,25 +18,27 @@ from stages.evaluation.breakdown import Row
 from stages.synthetic.simulated_annotators import add_annotation_error
 
 SIMULATIONS = 20
-"""Times that the simulated annotator answers each point."""
+"""Number of simulated answers to each point."""
 FAR_M = 0.10
-"""Metres; larger errors are counted apart."""
+"""Metres; the share of larger errors is a measure."""
 ALL = "all"
+"""Label of the row of all parts."""
 Pixel = tuple[str, int, int]
 """Name of the image, x, y."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredPerson:
-    """What one annotator answered about one person; M points with a place on the surface.
+    """The M answers of an annotator about a person that are points of the surface.
 
     Attributes:
-        pixels: where the points are.
-        chart_M, u_M, v_M: the places.
-        seconds: active time; nan where the file does not say it.
-        hidden, skipped: further points that were asked, and had no place.
-        off_part: further points that are not on the asked part; known of hidden gold items alone.
-        at: time of the last action, seconds since 1970; nan where the file does not say it.
+        annotator, image: their names.
+        pixels: of the points.
+        chart_M, u_M, v_M: the answers.
+        seconds: active time; nan where the file does not have it.
+        hidden, skipped: numbers of further points with these answers.
+        off_part: number of further points whose pixel is not on the asked part; known for gold items only.
+        at: time of the last action, seconds since 1970; nan where the file does not have it.
         hint: whether the network's guess was shown.
     """
 
@@ -56,14 +58,14 @@ class AnsweredPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointErrors:
-    """Errors of M answers; all arrays have one entry for each.
+    """Errors of M answers.
 
     Attributes:
         person_M: index of the answered person.
-        part_M: the drawn part of the true place.
+        part_M: drawn part of the true point.
         vertex_M: number of the true point (`SurfaceGeometry.nearest`).
-        error_M: geodesic distance from the true place, metres.
-        simulated_SM: the same of the simulated annotator, who answers every point S times.
+        error_M: geodesic distance from the true point, metres.
+        simulated_SM: errors of the simulated annotator, who answers each point S times, metres.
     """
 
     person_M: Int
@@ -74,7 +76,7 @@ class PointErrors:
 
 
 def answered_people(dense_set: DenseSet) -> list[AnsweredPerson]:
-    """All people of a file who have points."""
+    """The people of a file who have points."""
     names = {image.id: image.file_name for image in dense_set.images}
     return [_answered(person, names[person.image]) for person in dense_set.people if person.points is not None]
 
@@ -104,12 +106,14 @@ def answer_errors(
     geometry: SurfaceGeometry, people: Sequence[AnsweredPerson], truth: Sequence[AnsweredPerson]
 ) -> PointErrors:
     """Errors of all answers at pixels of the truth; answers at other pixels do not count."""
-    true_places = {pixel: place for one in truth for pixel, place in zip(one.pixels, _places(one), strict=True)}
+    true_points = {
+        pixel: point_3 for person in truth for pixel, point_3 in zip(person.pixels, _points(person), strict=True)
+    }
     rows = [
-        (p, place, true_places[pixel])
-        for p, one in enumerate(people)
-        for pixel, place in zip(one.pixels, _places(one), strict=True)
-        if pixel in true_places
+        (p, point_3, true_points[pixel])
+        for p, person in enumerate(people)
+        for pixel, point_3 in zip(person.pixels, _points(person), strict=True)
+        if pixel in true_points
     ]
     found_M3 = np.array([found for _, found, _ in rows], np.float64).reshape(-1, 3)
     true_M3 = np.array([true for _, _, true in rows], np.float64).reshape(-1, 3)
@@ -117,18 +121,21 @@ def answer_errors(
     return PointErrors(
         person_M=np.array([p for p, _, _ in rows], np.int64), part_M=COARSE_OF_CHART[chart_M].astype(np.int64),
         vertex_M=geometry.nearest(chart_M, true_M3[:, 1], true_M3[:, 2]),
-        error_M=place_distances(geometry, found_M3, true_M3), simulated_SM=_simulated(geometry, true_M3),
+        error_M=point_distances(geometry, found_M3, true_M3), simulated_SM=_simulated(geometry, true_M3),
     )
 
 
-def _places(one: AnsweredPerson) -> F64:
+def _points(person: AnsweredPerson) -> F64:
     """Chart, U and V of each point, (M, 3)."""
-    return np.stack([one.chart_M.astype(np.float64), one.u_M, one.v_M], axis=1)
+    return np.stack([person.chart_M.astype(np.float64), person.u_M, person.v_M], axis=1)
 
 
-def place_distances(geometry: SurfaceGeometry, one_M3: Float, other_M3: Float) -> Float:
-    """Geodesic metres between M pairs of places, each chart, U and V."""
-    ends = [geometry.points(at_M3[:, 0].astype(np.int64), at_M3[:, 1], at_M3[:, 2]) for at_M3 in (one_M3, other_M3)]
+def point_distances(geometry: SurfaceGeometry, first_M3: Float, second_M3: Float) -> Float:
+    """Geodesic distances of M pairs of points, each chart, U and V: (M,), metres."""
+    ends = [
+        geometry.points(point_M3[:, 0].astype(np.int64), point_M3[:, 1], point_M3[:, 2])
+        for point_M3 in (first_M3, second_M3)
+    ]
     return geometry.between(*ends).astype(np.float64)
 
 
@@ -137,11 +144,11 @@ def _simulated(geometry: SurfaceGeometry, true_M3: F64) -> F64:
         return np.zeros((SIMULATIONS, 0))
     rng, chart_M = np.random.default_rng(0), true_M3[:, 0].astype(np.int64)
     drawn = [add_annotation_error(chart_M, true_M3[:, 1:], 1.0, rng) for _ in range(SIMULATIONS)]
-    return np.stack([place_distances(geometry, np.column_stack([true_M3[:, 0], uv_M2]), true_M3) for uv_M2 in drawn])
+    return np.stack([point_distances(geometry, np.column_stack([true_M3[:, 0], uv_M2]), true_M3) for uv_M2 in drawn])
 
 
 def part_rows(errors: PointErrors) -> dict[str, Row]:
-    """Errors in centimetres by part, left and right together, beside those of the simulated annotator."""
+    """Errors by part, left and right together, and of the simulated annotator; centimetres."""
     names = np.array([_without_side(COARSE_NAMES[part]) for part in errors.part_M], object)
     return {
         name: _row(errors, np.ones(len(names), bool) if name == ALL else names == name)
@@ -154,7 +161,7 @@ def _without_side(name: str) -> str:
 
 
 def _row(errors: PointErrors, here_M: Bool) -> Row:
-    """Numbers of some points. The interval of the mean is the bootstrap's over people."""
+    """The measures of the chosen points. The interval of the mean is that of the bootstrap over people."""
     people = int(errors.person_M.max(initial=-1)) + 1
     error_M, person_M = 100 * errors.error_M[here_M], errors.person_M[here_M]
     count_P = np.bincount(person_M, minlength=people).astype(np.float64)
@@ -169,50 +176,53 @@ def _row(errors: PointErrors, here_M: Bool) -> Row:
 def annotator_rows(people: Sequence[AnsweredPerson], errors: PointErrors) -> dict[str, Row]:
     """Errors and time by annotator."""
     rows: dict[str, Row] = {}
-    for name in sorted({one.annotator for one in people}):
-        own = [p for p, one in enumerate(people) if one.annotator == name]
-        error_M = 100 * errors.error_M[np.isin(errors.person_M, own)]
-        seconds = sum(people[p].seconds for p in own)
+    for name in sorted({person.annotator for person in people}):
+        chosen = [p for p, person in enumerate(people) if person.annotator == name]
+        error_M = 100 * errors.error_M[np.isin(errors.person_M, chosen)]
+        seconds = sum(people[p].seconds for p in chosen)
         asked = sum(
-            len(people[p].pixels) + people[p].hidden + people[p].skipped + people[p].off_part for p in own
+            len(people[p].pixels) + people[p].hidden + people[p].skipped + people[p].off_part for p in chosen
         )
         rows[name] = {
-            "people": float(len(own)), "points": float(len(error_M)),
-            "hidden": float(sum(people[p].hidden for p in own)), "skipped": float(sum(people[p].skipped for p in own)),
-            "off part": float(sum(people[p].off_part for p in own)),
+            "people": float(len(chosen)), "points": float(len(error_M)),
+            "hidden": float(sum(people[p].hidden for p in chosen)),
+            "skipped": float(sum(people[p].skipped for p in chosen)),
+            "off part": float(sum(people[p].off_part for p in chosen)),
             "mean": float(error_M.mean()) if len(error_M) else float("nan"),
             "median": float(np.median(error_M)) if len(error_M) else float("nan"),
-            "s/person": seconds / len(own), "s/point": seconds / max(asked, 1),
+            "s/person": seconds / len(chosen), "s/point": seconds / max(asked, 1),
         }
     return rows
 
 
 def drift_rows(people: Sequence[AnsweredPerson], errors: PointErrors) -> dict[str, Row]:
-    """Change of each annotator's mean error, in centimetres, from the first third of their people to the last.
+    """Change of each annotator's mean error, in centimetres, from the first third of their people to the last third.
 
-    People are in the order of time. The interval of the change is the bootstrap's over people.
+    People are ordered by time. The interval of the change is that of the bootstrap over people.
     """
     sum_P, count_P = _sums(errors.error_M, errors.person_M, len(people))
     rows: dict[str, Row] = {}
-    for name in sorted({one.annotator for one in people}):
-        own = [p for p, one in enumerate(people) if one.annotator == name and count_P[p] and np.isfinite(one.at)]
-        own.sort(key=lambda p: people[p].at)
-        third = len(own) // 3
+    for name in sorted({person.annotator for person in people}):
+        chosen = [p for p, person in enumerate(people) if person.annotator == name and count_P[p]]
+        chosen = [p for p in chosen if np.isfinite(people[p].at)]
+        chosen.sort(key=lambda p: people[p].at)
+        third = len(chosen) // 3
         if third:
-            first, last = (Ratio(hits_P=sum_P[p], trials_P=count_P[p]) for p in (own[:third], own[-third:]))
-            rows[name] = {"people": float(len(own)), **_change_row("first third", first, "last third", last)}
+            first, last = (Ratio(hits_P=sum_P[p], trials_P=count_P[p]) for p in (chosen[:third], chosen[-third:]))
+            rows[name] = {"people": float(len(chosen)), **_change_row("first third", first, "last third", last)}
     return rows
 
 
 def hint_row(value_M: Float, person_M: Int, people: Sequence[AnsweredPerson]) -> Row | None:
-    """Mean distance, in centimetres, with the network's guess hidden and shown; None unless both were.
+    """Mean distance with the network's guess hidden and shown, centimetres; None unless both kinds of answers exist.
 
     Args:
         value_M: a distance of each answer, metres.
-        person_M: index of its person.
+        person_M: index of each answer's person.
+        people: who answered.
     """
     sum_P, count_P = _sums(value_M, person_M, len(people))
-    shown_P = np.array([one.hint for one in people], bool)
+    shown_P = np.array([person.hint for person in people], bool)
     hidden, shown = (
         Ratio(hits_P=sum_P[here_P], trials_P=count_P[here_P])
         for here_P in (~shown_P & (count_P > 0), shown_P & (count_P > 0))
@@ -224,7 +234,7 @@ def hint_row(value_M: Float, person_M: Int, people: Sequence[AnsweredPerson]) ->
 
 
 def _sums(value_M: Float, person_M: Int, people: int) -> tuple[F64, F64]:
-    """Sum in centimetres, and number, of each person's values."""
+    """Sum (centimetres) and number of each person's values."""
     sum_P = np.bincount(person_M, 100 * value_M, people).astype(np.float64)
     return sum_P, np.bincount(person_M, minlength=people).astype(np.float64)
 
@@ -238,23 +248,23 @@ def _change_row(first_name: str, first: Ratio, last_name: str, last: Ratio) -> R
 
 
 def agreement_rows(geometry: SurfaceGeometry, people: Sequence[AnsweredPerson]) -> dict[str, Row]:
-    """Distance in centimetres between the answers of each two annotators at the same pixels."""
+    """Distance of the answers of each two annotators at the same pixels, centimetres."""
     known: dict[str, dict[Pixel, Float]] = {}
-    for one in people:
-        known.setdefault(one.annotator, {}).update(zip(one.pixels, _places(one), strict=True))
+    for person in people:
+        known.setdefault(person.annotator, {}).update(zip(person.pixels, _points(person), strict=True))
     rows: dict[str, Row] = {}
     for first, second in combinations(sorted(known), 2):
         same = [pixel for pixel in known[first] if pixel in known[second]]
         if same:
             ends = (np.stack([known[name][pixel] for pixel in same]) for name in (first, second))
-            apart_M = 100 * place_distances(geometry, *ends)
+            cm_M = 100 * point_distances(geometry, *ends)
             rows[f"{first}, {second}"] = {
-                "points": float(len(same)), "mean": float(apart_M.mean()), "median": float(np.median(apart_M)),
+                "points": float(len(same)), "mean": float(cm_M.mean()), "median": float(np.median(cm_M)),
             }
     return rows
 
 
 def drawn_errors(errors: PointErrors) -> Iterator[tuple[str, Int, Float]]:
-    """What is drawn over the body: a title, numbered points, and their errors in metres."""
+    """The pictures of errors on the body: title, numbered points, and their errors in metres."""
     yield "annotators", errors.vertex_M, errors.error_M
     yield "simulated", np.tile(errors.vertex_M, SIMULATIONS), errors.simulated_SM.ravel()

@@ -1,4 +1,4 @@
-"""Source: annotators' answers against the truth of a synthetic task or of hidden gold items; tables and a picture."""
+"""Source: scores annotators by the truth of a synthetic task or of gold items; writes tables and a picture."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from stages.evaluation.annotators.annotator_scores import (
     drift_rows,
     hint_row,
     part_rows,
-    place_distances,
+    point_distances,
 )
 from stages.evaluation.annotators.studio_answers import gold_answers, guessed_answers
 from stages.evaluation.body_errors import error_pair
@@ -44,16 +44,16 @@ from stages.studio.work.task_list import TaskList
 from stages.studio.work.work_journal import journal_tasks
 
 WORST_CM = 15.0
-"""The brightest colour of the body; annotators err less than networks."""
+"""Error with the brightest colour; it is smaller than for networks, as annotators are more exact."""
 
 
 class ScoreAnnotators(Stage):
-    """Files of annotators in, their errors out."""
+    """Scores the annotators of annotation files."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """Attributes:
-        truth: the task's truth; empty: `NAME.truth.json` beside the first file.
+        truth: file of the task's truth; empty: `NAME.truth.json` beside the first file.
         """
 
         truth: str = ""
@@ -75,7 +75,7 @@ class ScoreAnnotators(Stage):
         self._facts: dict[str, Any] = {}
 
     def __call__(self, job: Job) -> Iterator[Written]:
-        """Print the tables, and write them with the picture. Raises: StageError for files that do not fit."""
+        """Print the tables, and write them and the picture. Raises: StageError for unusable files."""
         files = [Path(name) for name in job.together]
         journal = known_journal(files[0])
         tasks = None if journal is None else journal_tasks(journal)
@@ -106,7 +106,7 @@ class ScoreAnnotators(Stage):
     def _answers(
         self, files: list[Path], tasks: TaskList | None
     ) -> tuple[list[AnsweredPerson], list[AnsweredPerson]]:
-        """What annotators answered, and the truth: of a synthetic task, else of the gold items in the journal."""
+        """The annotators' answers, and the truth: of a synthetic task, else of the gold items in the journal."""
         truth = Path(self.config.truth) if self.config.truth else truth_path(files[0])
         if tasks is not None and not self.config.truth and not truth.exists():
             return gold_answers(tasks, files[0])
@@ -124,20 +124,20 @@ class ScoreAnnotators(Stage):
 def _hint_rows(
     geometry: SurfaceGeometry, tasks: TaskList | None, people: Sequence[AnsweredPerson], errors: PointErrors
 ) -> dict[str, Row]:
-    """What the network's guess changes, where chance decided for whom it was shown."""
+    """The effect of the network's guess, in tasks where chance decided for which people it was shown."""
     if tasks is None or tasks.hints != "half":
         return {}
     guessed = guessed_answers(tasks)
-    apart_M = place_distances(geometry, guessed.answer_M3, guessed.guess_M3)
+    distance_M = point_distances(geometry, guessed.answer_M3, guessed.guess_M3)
     rows = {
         "error": hint_row(errors.error_M, errors.person_M, people),
-        "to the guess": hint_row(apart_M, guessed.person_M, guessed.people),
+        "to the guess": hint_row(distance_M, guessed.person_M, guessed.people),
     }
     return {name: row for name, row in rows.items() if row is not None}
 
 
 def _written(output: Path, tables: Mapping[str, Any], body_HW3: U8 | None) -> Written:
-    """The tables as JSON, and the errors over the body, if known, as a PNG beside it. Raises: StageError."""
+    """Write the tables as JSON, and the picture of the body, if there is one, as PNG. Raises: StageError."""
     try:
         output.write_text(json.dumps(json_value(tables), indent=1) + "\n", encoding="utf-8")
         if body_HW3 is not None:

@@ -1,4 +1,4 @@
-"""What a studio's journal says of its annotators: answers on hidden gold items, and beside the network's guess."""
+"""Reads answers from a studio's journal: answers on gold items, and answers with the network's guess."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from stages.studio.gold_items import gold_folder, gold_truth
 from stages.studio.work.sheet import PersonWork
 from stages.studio.work.task_list import TaskList
 
-Place = tuple[int, float, float]
-"""Chart, U, V."""
+Point = tuple[int, float, float]
+"""Chart, U, V of a point of the surface."""
 TRUTH = "truth"
-"""Stands for the annotator of true places."""
+"""The annotator's name in the truth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuessedAnswers:
-    """Answers where the network had a guess on the same part; M of them.
+    """M answers with the network's guess on the same part.
 
     Attributes:
-        people: those who have such answers.
+        people: who have such answers.
         person_M: index of each answer's person.
-        answer_M3, guess_M3: the places, each chart, U and V.
+        answer_M3, guess_M3: points of the surface, each chart, U and V.
     """
 
     people: tuple[AnsweredPerson, ...]
@@ -38,39 +38,39 @@ class GuessedAnswers:
 
 
 def gold_answers(tasks: TaskList, output: Path) -> tuple[list[AnsweredPerson], list[AnsweredPerson]]:
-    """All answers on hidden gold items, and the truth at their pixels.
+    """All answers on gold items, and the truth at their pixels.
 
-    An answer counts where its pixel is on the asked part in truth; what is painted elsewhere has no right answer.
+    An answer counts if its pixel is truly on the asked part; at other pixels no answer is right.
 
     Raises: StageError for a missing or damaged truth.
     """
     people, truth = [], []
-    for who, image, work in _worked_people(tasks, gold=True):
+    for annotator, image, work in _worked_people(tasks, gold=True):
         label_HW, uv_2HW = gold_truth(gold_folder(output), image)
         found, true, off_part = [], [], 0
-        for part, x, y, place, _ in _answers(work):
+        for part, x, y, point, _ in _answers(work):
             chart = int(label_HW[y, x])
             if chart == 0 or COARSE_OF_CHART[chart] != part:
                 off_part += 1
                 continue
             u, v = np.clip(uv_2HW[:, y, x], 0, 1).tolist()
-            found.append((x, y, place))
+            found.append((x, y, point))
             true.append((x, y, (chart, u, v)))
-        people.append(_person(who, image, work, found, off_part))
+        people.append(_person(annotator, image, work, found, off_part))
         truth.append(_person(TRUTH, image, work, true, 0))
     return people, truth
 
 
 def guessed_answers(tasks: TaskList) -> GuessedAnswers:
-    """All answers beside which the journal names the network's guess."""
+    """All answers for which the journal has the network's guess."""
     people: list[AnsweredPerson] = []
-    rows: list[tuple[int, Place, Place]] = []
-    for who, image, work in _worked_people(tasks, gold=False):
-        mine = [(x, y, place, guess) for _, x, y, place, guess in _answers(work) if guess is not None]
-        rows += [(len(people), place, guess) for _, _, place, guess in mine]
-        if mine:
-            people.append(_person(who, image, work, [(x, y, place) for x, y, place, _ in mine], 0))
-    ends_M23 = np.array([(place, guess) for _, place, guess in rows], np.float64).reshape(-1, 2, 3)
+    rows: list[tuple[int, Point, Point]] = []
+    for annotator, image, work in _worked_people(tasks, gold=False):
+        guessed = [(x, y, point, guess) for _, x, y, point, guess in _answers(work) if guess is not None]
+        rows += [(len(people), point, guess) for _, _, point, guess in guessed]
+        if guessed:
+            people.append(_person(annotator, image, work, [(x, y, point) for x, y, point, _ in guessed], 0))
+    ends_M23 = np.array([(point, guess) for _, point, guess in rows], np.float64).reshape(-1, 2, 3)
     return GuessedAnswers(
         people=tuple(people), person_M=np.array([p for p, _, _ in rows], np.int64),
         answer_M3=ends_M23[:, 0], guess_M3=ends_M23[:, 1],
@@ -78,32 +78,32 @@ def guessed_answers(tasks: TaskList) -> GuessedAnswers:
 
 
 def _worked_people(tasks: TaskList, *, gold: bool) -> Iterator[tuple[str, str, PersonWork]]:
-    """Annotator, image and work on each person; with `gold`, of hidden images alone."""
-    hidden = {one.name for one in tasks.images if one.gold}
-    found = [(image, *one) for image, histories in tasks.histories.items() for one in histories.items()]
-    for image, who, history in found:
-        if history.sheet.status != "skipped" and (image in hidden or not gold):
-            for work in history.sheet.people.values():
-                if work.kind == "person":
-                    yield who, image, work
+    """Annotator, image and work on each person; with `gold`, on gold items only."""
+    hidden = {image.name for image in tasks.images if image.gold}
+    for image, histories in tasks.histories.items():
+        for annotator, history in histories.items():
+            if history.sheet.status != "skipped" and (image in hidden or not gold):
+                people = history.sheet.people.values()
+                yield from ((annotator, image, work) for work in people if work.kind == "person")
 
 
-def _answers(work: PersonWork) -> Iterator[tuple[int, int, int, Place, Place | None]]:
-    """Part, x, y, place and the network's guess of each point with a place on the surface."""
+def _answers(work: PersonWork) -> Iterator[tuple[int, int, int, Point, Point | None]]:
+    """Part, x, y, answer and the network's guess of each asked point that is answered by a point of the surface."""
     for part, points in sorted(work.asked.items()):
-        for one in points:
-            if one.answer is not None and one.answer.verdict == "surface":
-                yield part, one.x, one.y, (one.answer.chart, one.answer.u, one.answer.v), one.answer.guess
+        for asked in points:
+            answer = asked.answer
+            if answer is not None and answer.verdict == "surface":
+                yield part, asked.x, asked.y, (answer.chart, answer.u, answer.v), answer.guess
 
 
 def _person(
-    who: str, image: str, work: PersonWork, rows: list[tuple[int, int, Place]], off_part: int
+    annotator: str, image: str, work: PersonWork, rows: list[tuple[int, int, Point]], off_part: int
 ) -> AnsweredPerson:
-    verdicts = [one.answer.verdict for points in work.asked.values() for one in points if one.answer is not None]
-    place_M3: Float = np.array([place for _, _, place in rows], np.float64).reshape(-1, 3)
+    verdicts = [point.answer.verdict for points in work.asked.values() for point in points if point.answer is not None]
+    point_M3: Float = np.array([point for _, _, point in rows], np.float64).reshape(-1, 3)
     return AnsweredPerson(
-        annotator=who, image=image, pixels=tuple((image, x, y) for x, y, _ in rows),
-        chart_M=place_M3[:, 0].astype(np.int64), u_M=place_M3[:, 1], v_M=place_M3[:, 2], seconds=work.seconds,
+        annotator=annotator, image=image, pixels=tuple((image, x, y) for x, y, _ in rows),
+        chart_M=point_M3[:, 0].astype(np.int64), u_M=point_M3[:, 1], v_M=point_M3[:, 2], seconds=work.seconds,
         hidden=verdicts.count("hidden"), skipped=verdicts.count("skipped"), off_part=off_part, at=work.last_at,
         hint=work.hints,
     )

@@ -25,9 +25,9 @@ from models.metrics.person_matching import match_by_iou
 from models.network import NetworkConfig
 from models.structures import Detections
 from stages.evaluation.coco_truth import FileOptions
+from stages.evaluation.detection_counts import detection_counts
 from stages.evaluation.protocols import confident_detections, match_boxes_to_people
 from stages.evaluation.set_lookup import sets_at_path
-from stages.evaluation.shown_counts import shown_counts
 from stages.evaluation.synthetic_truth import Worlds
 from stages.evaluation.true_images import TrueImage
 from tests.benchmarks.quality.paired_scores import cell
@@ -76,7 +76,7 @@ def found_people(
         hits += np.stack(match_2G, 1)[tall_G].tolist()
         overlaps += iou_DG.max(0, initial=0)[tall_G].tolist()
         alike = _of_heights(sure, heights)
-        shown = shown_counts(alike.box_N4, match_boxes_to_people(alike.box_N4, alike.score_N, image), image, 0)
+        shown = detection_counts(alike.box_N4, match_boxes_to_people(alike.box_N4, alike.score_N, image), image, 0)
         right, judged = right + shown.matched, judged + shown.judged
     return FoundPeople(
         hit_P2=np.array(hits, bool).reshape(-1, 2), iou_P=np.array(overlaps), precision=right / max(judged, 1)

@@ -41,7 +41,7 @@ from models.surface.geometry import SurfaceGeometry, open_body_geometry
 from models.surface.keypoints import person_keypoints
 from stages.bodies.body_height import at_height, standing_height
 from stages.evaluation.body_measures import FAILURE_MM, NETWORK, WHOLE_JOINTS
-from stages.evaluation.body_scores import body_score, shown_result, timed_body
+from stages.evaluation.body_scores import body_score, result_in_image, timed_body
 from stages.evaluation.measures import auc_measures
 from stages.evaluation.person_scores import BodyScore
 from stages.evaluation.protocols import found_instance, match_boxes_to_people
@@ -109,15 +109,16 @@ def methods_for(image: TrueImage, g: int) -> dict[str, BodyMethod]:
 
 def record(image: TrueImage, g: int, method: str, score: BodyScore, sure_M: list[float]) -> Record:
     """One person's numbers."""
-    person, away, error_M = image.people[g], score.away, score.result.error_M
+    person, errors, error_M = image.people[g], score.errors, score.result.error_M
     assert person.keypoint_173 is not None and error_M is not None
     auc = {name.lower(): whole_value(one) for name, one in auc_measures([error_M]).items()}
     nothing = [float("nan")] * len(MAIN_JOINTS)
     return Record(
         world=image.set_name, scene=int(image.name), person=g, method=method, gps=gps_paper(error_M), sure_M=sure_M,
         visible_17=(person.keypoint_173[:, 2] == VISIBLE).tolist(), seconds=score.seconds,
-        joint_mm=nothing if away is None else away.joint_M.tolist(), auc10=auc["auc10"], auc30=auc["auc30"],
-        aligned_mm=np.nan if away is None else away.aligned, vertex_mm=np.nan if away is None else away.vertices,
+        joint_mm=nothing if errors is None else errors.joint_M.tolist(), auc10=auc["auc10"], auc30=auc["auc30"],
+        aligned_mm=np.nan if errors is None else errors.aligned,
+        vertex_mm=np.nan if errors is None else errors.vertices,
     )  # fmt: skip
 
 
@@ -130,7 +131,7 @@ def person_records(
     for name in names:
         if name == NETWORK:
             shown = found_instance(surface, box_4, 1.0)
-            result = shown_result(image, g, shown, person_keypoints(surface).astype(float), geometry)
+            result = result_in_image(image, g, shown, person_keypoints(surface).astype(float), geometry)
             yield record(image, g, name, BodyScore(result=result), [])
             continue
         timed = timed_body(methods[name], surface, image.camera)

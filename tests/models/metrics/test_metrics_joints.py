@@ -64,13 +64,13 @@ def test_distances_are_shares_of_the_longer_side() -> None:
     found[9] = 0
     fit = joint_fit(found, true, 15000, np.array([0.0, 0, 100, 200]))
     told = np.arange(17) != 9
-    np.testing.assert_allclose(fit.away_17[told], 10 / 200)
-    assert np.isinf(fit.away_17[9]) and not fit.seen_17[3] and not fit.seen_17[4] and fit.annotated == 16
+    np.testing.assert_allclose(fit.distance_17[told], 10 / 200)
+    assert np.isinf(fit.distance_17[9]) and not fit.seen_17[3] and not fit.seen_17[4] and fit.annotated == 16
 
 
 def test_a_missed_person_has_no_joint() -> None:
     fit = joint_fit(None, people(1, 3)[0], 15000, np.array([0.0, 0, 100, 200]))
-    assert fit.oks == 0 and np.isinf(fit.away_17).all()
+    assert fit.oks == 0 and np.isinf(fit.distance_17).all()
 
 
 def test_every_keypoint_has_one_group() -> None:

@@ -204,7 +204,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], complaint: 
 
 
 def test_a_min_score_of_the_network_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"network\.min_score does not count here; give evaluate\.score"):
+    with pytest.raises(ValueError, match=r"network\.min_score is not used here: set evaluate\.score"):
         Evaluate.Config(network=NetworkConfig(min_score=0.3))
 
 

@@ -270,7 +270,7 @@ def test_held_out_photos_are_two_sets(tmp_path: Path, monkeypatch: pytest.Monkey
     listing.write_text("".join(f"train {name} abcd12\n" for name in kept))
     marks = tmp_path / "marks.txt"
     marks.write_text("".join(f"{name} 3:2 - -\n" for name in kept))
-    monkeypatch.setattr("stages.evaluation.set_lookup.HUMAN_V2", replace(HUMAN_V2, photos=listing, kept=marks))
+    monkeypatch.setattr("stages.evaluation.set_lookup.HUMAN_V2", replace(HUMAN_V2, photos=listing, corrections=marks))
     images, _ = read(data=str(tmp_path))
     assert len(images) == 2 * len(kept)
     assert all(one.boxes.tolist() == [[10, 15, 30, 25]] for one in images[: len(kept)])

@@ -39,7 +39,7 @@ def identity_kept_out() -> str:
 
 def test_the_list_has_exactly_the_held_out_photos() -> None:
     listed = [line.split(" ")[1] for line in TRAINING_PHOTOS.read_text().splitlines()]
-    known = read_corrections(HUMAN_V2.kept)
+    known = read_corrections(HUMAN_V2.corrections)
     assert set(known) == {identity for identity in listed if held_out(identity)}
     assert {one.aspect for one in known.values()} <= {4 / 3, 3 / 2, 3 / 4, 2 / 3}
     assert all(not one.group & one.depiction for one in known.values())
@@ -75,7 +75,7 @@ def test_both_sets_have_the_same_photos(tmp_path: Path) -> None:
     identity = identity_kept_out()
     listing, kept = write_photo(tmp_path, identity), tmp_path / "kept.txt"
     kept.write_text(f"{identity} 3:4 1 -\n")
-    listings = replace(HUMAN_V2, photos=listing, kept=kept)
+    listings = replace(HUMAN_V2, photos=listing, corrections=kept)
     as_annotated, people = (list(one.images) for one in human_v2_sets(tmp_path, listings))
     assert [len(one.people) for one in (*as_annotated, *people)] == [2, 1]
     assert [one.set_name for one in (*as_annotated, *people)] == [AS_ANNOTATED, PEOPLE]
@@ -88,7 +88,7 @@ def test_a_photo_that_is_not_listed_is_named(tmp_path: Path) -> None:
     listing, kept = write_photo(tmp_path, identity_kept_out()), tmp_path / "kept.txt"
     kept.write_text("")
     with pytest.raises(StageError, match="is not in the list"):
-        list(human_v2_sets(tmp_path, replace(HUMAN_V2, photos=listing, kept=kept))[1].images)
+        list(human_v2_sets(tmp_path, replace(HUMAN_V2, photos=listing, corrections=kept))[1].images)
 
 
 def test_a_checkout_is_two_sets(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_photos_of_coco_are_a_third_set_without_those_of_training(tmp_path: Path
     (tmp_path / "valid" / "images").mkdir(parents=True)
     (tmp_path / "valid" / "images" / "000000000034_jpg.rf.fedcba98.jpg").write_bytes(b"the same photo once more")
     (groups := tmp_path / "groups.txt").write_text("000000000034 1:1 1 -\n")
-    listings = Listings(photos=listing, kept=HUMAN_V2.kept, kept_coco=groups, trained_coco=trained)
+    listings = Listings(photos=listing, corrections=HUMAN_V2.corrections, coco_corrections=groups, trained_coco=trained)
     *_, coco = human_v2_sets(tmp_path, listings)
     (image,) = coco.images
     assert (coco.name, coco.count, image.set_name) == (COCO, 1, COCO)

@@ -17,10 +17,10 @@ from models.metrics.instances import TrueInstance
 from models.metrics.masks import pasted
 from models.structures import Detections, SurfaceMap
 from pipeline.stage import StageError
+from stages.evaluation.detection_counts import DetectionCounts, detection_counts
 from stages.evaluation.measures import samples
 from stages.evaluation.person_scores import ImageScore
 from stages.evaluation.saved_samples import read_samples
-from stages.evaluation.shown_counts import ShownCounts, shown_counts
 from stages.evaluation.synthetic_truth import scene_truth
 from stages.evaluation.true_images import TrueImage, TruePerson
 from stages.evaluation.write_scores import WriteScores
@@ -123,8 +123,8 @@ def test_wrong_detections_have_their_kinds() -> None:
         ],
         np.float32,
     )
-    found = shown_counts(box_K4, np.array([0]), image, 100.0)
-    assert found == ShownCounts(matched=1, in_crowd=2, near_person=1, elsewhere=2) and found.judged == 4
+    found = detection_counts(box_K4, np.array([0]), image, 100.0)
+    assert found == DetectionCounts(matched=1, in_crowd=2, near_person=1, elsewhere=2) and found.judged == 4
 
 
 def random_scores(seed: int) -> tuple[list[ImageScore], list[CocoTruth], list[CocoFound]]:
@@ -170,7 +170,7 @@ def random_scores(seed: int) -> tuple[list[ImageScore], list[CocoTruth], list[Co
                 people=(),
                 known={"detected": known},
                 found=Detections(box_N4=corners_D4, score_N=score_D),
-                shown=ShownCounts(),
+                counts=DetectionCounts(),
                 keypoint_G173=joint_G173,
                 keypoint_D173=joint_D173,
             )

@@ -1,4 +1,4 @@
-"""Confident detections of an image: how many are right, and where the others lie."""
+"""Counts of an image's confident detections: matched, in a crowd, near a person, elsewhere."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from stages.evaluation.protocols import corner_and_size
 from stages.evaluation.true_images import TrueImage
 
 IN_CROWD = 0.5
-"""A detection of which this share lies in a crowd region is ignored: neither right nor wrong."""
+"""A detection with at least this share of its area in a crowd region is ignored: neither right nor wrong."""
 NEAR_IOU = 0.3
-"""An unmatched detection with at least this IoU with an annotated person is a wrong box, not a thing."""
+"""An unmatched detection with at least this IoU with an annotated person is a wrong box, not a false person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownCounts:
+class DetectionCounts:
     """Confident detections of sufficient height of one image.
 
     Attributes:
-        matched: detections that are matched with an annotated person.
-        in_crowd: unmatched detections of which at least half lies in a region of many people.
-        near_person: other unmatched detections with box IoU .3 or more with an annotated person.
-        elsewhere: the rest: things, or people who are not annotated.
+        matched: detections with a matching annotated person.
+        in_crowd: unmatched detections with at least half of their area in a crowd region.
+        near_person: other unmatched detections, with a box IoU of at least .3 with an annotated person.
+        elsewhere: all others: things, or people without annotation.
     """
 
     matched: int = 0
@@ -35,25 +35,32 @@ class ShownCounts:
 
     @property
     def judged(self) -> int:
-        """Detections that are right or wrong: all but those in a crowd."""
+        """Number of detections that are right or wrong: all but those in a crowd."""
         return self.matched + self.near_person + self.elsewhere
 
 
 def in_crowds(box_K4: F32, image: TrueImage) -> Bool:
-    """Boxes (K,) of which at least half lies in a region of many people."""
+    """Whether at least `IN_CROWD` of each box lies in a crowd region, bool (K,)."""
     crowd_C4 = np.array([crowd.box_4 for crowd in image.crowds]).reshape(-1, 4)
     share_KC = box_overlaps(corner_and_size(box_K4), crowd_C4, np.ones(len(crowd_C4), bool))
     return np.asarray(share_KC.max(axis=1, initial=0) >= IN_CROWD)
 
 
-def shown_counts(box_K4: F32, match_G: I64, image: TrueImage, min_height: float) -> ShownCounts:
-    """Count the confident detections of `min_height` pixels or more; `match_G`: rows of the matched ones."""
+def detection_counts(box_K4: F32, match_G: I64, image: TrueImage, min_height: float) -> DetectionCounts:
+    """Count the confident detections of sufficient height.
+
+    Args:
+        box_K4: boxes of the confident detections.
+        match_G: row of the matched box of each annotated person, -1: none.
+        image: with its truth.
+        min_height: pixels.
+    """
     counts_K = box_K4[:, 3] - box_K4[:, 1] >= min_height
     right_K = np.isin(np.arange(len(box_K4)), match_G)
     iou_KG = box_overlaps(corner_and_size(box_K4), corner_and_size(image.boxes), np.zeros(len(image.people), bool))
     crowd_K = ~right_K & in_crowds(box_K4, image)
     near_K = ~right_K & ~crowd_K & (iou_KG.max(axis=1, initial=0) >= NEAR_IOU)
-    return ShownCounts(
+    return DetectionCounts(
         matched=int((right_K & counts_K).sum()),
         in_crowd=int((crowd_K & counts_K).sum()),
         near_person=int((near_K & counts_K).sum()),

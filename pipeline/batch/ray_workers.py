@@ -31,8 +31,8 @@ class _Worker:
 
     Attributes:
         actor: its process.
-        answer: where it runs, once its process has started.
-        place: the same, when it was looked at.
+        answer: future of the place where the process runs.
+        place: the value of `answer`; None before the process has started.
     """
 
     actor: Any
@@ -104,7 +104,7 @@ class RayWorkers:
         return Ended(unit=call.unit, outcome=outcome, place=call.worker.place if started else None)
 
     def _move_unstarted_units(self) -> None:
-        """Move units of workers that have not started to idle ones: a cluster that lost a machine has less room."""
+        """Move units from workers that have not started to idle ones, as a cluster may have lost a machine."""
         for ref, call in list(self._calls.items()):
             if not self._idle:
                 return

@@ -36,7 +36,7 @@ from pipeline.command.preflight import (
 from pipeline.command.progress import Preparation, Progress
 from pipeline.command.report import left_out_sentence, make_report, write_report
 from pipeline.command.stage_help import stage_help
-from pipeline.command.standing_results import examined, left_as_it_is, origin_of_results, with_known_exports
+from pipeline.command.standing_results import examined, left_result_note, origin_of_results, with_known_exports
 from pipeline.command.terminal import plain_terminal
 from pipeline.command.zoo_weights import configuration_for_weights
 from pipeline.configuration.config import RawConfig, RunConfig, read_config, validate
@@ -153,7 +153,7 @@ def _validated(
         inputs = refuse_failing_inputs(config, inputs, preparation)
         preparation.end()
         left = [job for job in inputs.jobs if job.index in inputs.standing and again is None]
-        print_some([left_as_it_is(job, origin) for job in left], "such results")
+        print_some([left_result_note(job, origin) for job in left], "such results")
         return _carry_out(config, plan, None, inputs, arguments, started, again, early)
     with lock_folder(results_folder(inputs.jobs)):
         batch = Batch(parts=parts, manifest=open_manifest(config, plan, inputs))

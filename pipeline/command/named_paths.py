@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.configuration.config import RawConfig, RunConfig
 from pipeline.jobs.inputs import SAVED, has_scheme
-from pipeline.media_types import is_called_media
+from pipeline.media_types import has_media_suffix
 
 _MOST_BYTES = 1 << 20
 _EARLIER = {
@@ -60,10 +60,10 @@ def _destinations(config: RunConfig) -> set[str]:
     return exports | {f"{name}.{cls.writes_to}" for name, cls in classes if cls.writes_to}
 
 
-def films_of(inputs: Sequence[str]) -> Iterator[str]:
-    """The film that each saved folder among the inputs records; nothing of a folder that cannot be read."""
+def videos_of(inputs: Sequence[str]) -> Iterator[str]:
+    """The input video of each saved folder among the inputs; none for a folder that cannot be read."""
     for path in inputs:
-        if has_scheme(path) or is_called_media(path):
+        if has_scheme(path) or has_media_suffix(path):
             continue
         try:
             with open(os.path.join(path, SAVED), "rb") as file:

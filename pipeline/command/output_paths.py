@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.batch.manifest import JOURNAL, NAME, results_folder
-from pipeline.command.named_paths import NamedPaths, films_of, is_earlier
+from pipeline.command.named_paths import NamedPaths, is_earlier, videos_of
 from pipeline.configuration.config import RunConfig
 from pipeline.jobs.inputs import Inputs, UsageError, has_scheme
 from pipeline.jobs.output_places import ResolvedPaths
@@ -60,7 +60,7 @@ def _read(inputs: Inputs, named: NamedPaths, paths: ResolvedPaths) -> dict[str, 
     given = [path for job in inputs.jobs for path in (job.input, job.partner, *job.together) if path]
     local = [path for path in given if not has_scheme(path)]
     read = {paths.resolve(os.path.expanduser(path)): what for path, what in named.read.items()}
-    read |= dict.fromkeys(map(paths.resolve, films_of(local)), "the video of an input")
+    read |= dict.fromkeys(map(paths.resolve, videos_of(local)), "the video of an input")
     return read | dict.fromkeys(map(paths.resolve, local), AN_INPUT)
 
 

@@ -21,16 +21,17 @@ Origin = Callable[[Job], bool | None]
 
 
 def origin_of_results(config: RunConfig, plan: Plan, inputs: Inputs) -> Origin:
-    """How a run recognises its own finished results; on a cluster, which has other cores than this machine, never."""
+    """The function that recognises results of this run. On a cluster, whose cores differ from this machine's, it gives
+    None."""
     recovery = Recovery(config, plan, [job for job in inputs.jobs if job.index in inputs.standing])
     return recovery.would_make if config.settings.ray.address is None else lambda job: None
 
 
 def examined(config: RunConfig, inputs: Inputs, origin: Origin) -> Inputs:
-    """The inputs of a run, without those finished results that this run would not have made.
+    """The inputs of a run after a check of their finished results.
 
-    A result of other settings or another input is refused. One that lacks an export is made again if this run would
-    have made it, and else refused.
+    A result of another input or of other settings is refused. A result without one of its exports is made again if it
+    was made by the same settings; else it is refused.
     """
     read = cache(lambda: {os.path.realpath(job.input) for job in inputs.jobs})
     jobs, standing, refused = list(inputs.jobs), set(inputs.standing), dict(inputs.refused)
@@ -48,19 +49,19 @@ def examined(config: RunConfig, inputs: Inputs, origin: Origin) -> Inputs:
     return dataclasses.replace(inputs, jobs=tuple(jobs), standing=frozenset(standing), refused=refused)
 
 
-def left_as_it_is(job: Job, origin: Origin) -> str:
+def left_result_note(job: Job, origin: Origin) -> str:
     """The sentence on a finished result that a resumed run leaves."""
     unknown = "" if origin(job) else "; from which input and with which settings it was made is not known"
     return f"{job.output}: exists already, left as it is{unknown}"
 
 
 def missing_export(config: RunConfig, job: Job) -> str | None:
-    """The first export of a finished result of which no file is there, as it is given; None if there is none."""
+    """The option of the first export of a finished result that has no file; None if all exports have files."""
     return next((files.option for files in exports_of(config, job) if not _any_file(files)), None)
 
 
 def with_known_exports(config: RunConfig, inputs: Inputs, is_own: Callable[[Job], bool]) -> Inputs:
-    """The inputs, each with whether its exports may replace existing files: with `--overwrite`, or where they are own.
+    """The inputs with `renews_exports`: whether exports may replace existing files, by `--overwrite` or as own files.
 
     Args:
         config: the run.

@@ -169,20 +169,20 @@ def _lane(
 ) -> Lane:
     earlier = {made for _, nodes in before for node in nodes for made in node.makes}
     made_here = [made for node in members for made in node.makes if not _is_receipt(made)]
-    wanted_later = taken_from_before([node for _, nodes in after for node in nodes])
+    wanted_later = types_from_outside([node for _, nodes in after for node in nodes])
     return Lane(
         name=name,
         nodes=tuple(members),
         ordered=any(node.sequential for node in members),
-        imports=tuple(t for t in taken_from_before(members) if t in earlier),
+        imports=tuple(t for t in types_from_outside(members) if t in earlier),
         exports=tuple(t for t in dict.fromkeys(made_here) if t in wanted_later),
         onward=tuple(wanted_later),
         last=not after,
     )
 
 
-def taken_from_before(nodes: Sequence[Node]) -> list[type]:
-    """Payload types that a sequence of stages takes from earlier stages: not those that it makes itself first."""
+def types_from_outside(nodes: Sequence[Node]) -> list[type]:
+    """Payload types that a sequence of stages needs from earlier stages: those that it does not make itself before."""
     wanted: list[type] = []
     made: set[type] = {Job}
     for node in nodes:

@@ -15,7 +15,7 @@ from typing import ClassVar
 from pipeline.jobs.output_places import OutputPlaces
 from pipeline.jobs.remote_files import StoreListings, exists, is_remote, listing, path_in
 from pipeline.jobs.watch import Watch, watched
-from pipeline.media_types import Kind, is_called_media, is_companion, is_image, media_kind, name_and_suffix
+from pipeline.media_types import Kind, has_media_suffix, is_companion, is_image, media_kind, name_and_suffix
 from pipeline.packet import Failure
 from pipeline.recovery.journal import is_complete
 from pipeline.redaction import HIDDEN, redacted, without_secrets
@@ -317,7 +317,7 @@ def _target_folder(output: str | None, several: bool, *, may_be_several: bool = 
         return output
     if not several:
         return output if may_be_several and not Path(output).suffix else None
-    if is_called_media(output):
+    if has_media_suffix(output):
         raise UsageError("several inputs cannot go to one file", f"-o {output}", "name a folder")
     return output
 

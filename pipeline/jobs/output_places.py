@@ -22,8 +22,8 @@ class FolderContents:
         self._asked: dict[str, int] = {}
         self._listed: dict[str, dict[str, bool]] = {}
 
-    def is_there(self, folder: str, name: str) -> bool:
-        """Whether anything has this name in a folder: a file, a folder, or a link even to nothing."""
+    def has_entry(self, folder: str, name: str) -> bool:
+        """Whether a folder has an entry of this name: a file, a folder, or a link, also a broken one."""
         names = self._names(folder)
         return os.path.lexists(os.path.join(folder, name)) if names is None else name in names
 
@@ -123,7 +123,7 @@ class OutputPlaces:
         """Whether nothing lies at a path, and nothing in the place of its working folder."""
         folder, name = os.path.split(output)
         partial = os.path.basename(working_folder(output))
-        return bool(name) and not any(self._contents.is_there(folder, one) for one in (name, partial))
+        return bool(name) and not any(self._contents.has_entry(folder, one) for one in (name, partial))
 
     def _there(self, output: str, place: str) -> tuple[bool, bool]:
         """Whether something is at a path, and whether it is a folder."""

@@ -1,9 +1,8 @@
-"""Packets that look-ahead stages hold when a part of the result is committed: how they are stored and restored.
+"""Stores and restores the packets that look-ahead stages hold when a part of the result is committed.
 
-After a restart such a packet is decoded again, and unordered lanes process it again. The stages of the committing lane
-up to the one that held it have seen it already, and their states include it, so the packet skips them. Only the
-payloads that these stages made for it and that later stages take are stored: People, a few hundred bytes, whereas
-frames are megabytes.
+After a restart such a packet is decoded again, and unordered lanes process it again. In the committing lane, the states
+of the stages up to the holding stage include the packet, so it skips them. Stored are only those payloads of it that
+these stages made and later stages need: People have a few hundred bytes, frames have megabytes.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from pipeline.configuration.graph import Lane, taken_from_before
+from pipeline.configuration.graph import Lane, types_from_outside
 from pipeline.lane.slot import Slot, make_read_only
 from pipeline.packet import HeldPacket, Packet
 
@@ -73,7 +72,7 @@ def kinds_to_store(lane: Lane, position: int) -> tuple[type, ...]:
     made = {kind for node in lane.nodes[:position] if node.role == "map" for kind in node.makes}
     after = lane.nodes[position + 1 :]
     later = {kind for node in after for kind in node.makes}
-    wanted = [*taken_from_before(after), *(kind for kind in lane.exports if kind not in later)]
+    wanted = [*types_from_outside(after), *(kind for kind in lane.exports if kind not in later)]
     return tuple(kind for kind in dict.fromkeys(wanted) if kind in made and kind not in lane.nodes[position].makes)
 
 

@@ -33,7 +33,7 @@ from stages.bodies.recording import BodyRecording
 from stages.bodies.shot_cameras import ShotCamera, camera_notes, camera_warnings
 from stages.payloads import Bodies, FrameChunk, People, SegmentWritten, Surfaces, Written
 from stages.video.encoding.atomic_writes import reported_write_errors
-from stages.video.encoding.output_file import OutputFile, moved_aside
+from stages.video.encoding.output_file import OutputFile, other_path_note
 
 A_FILE_EACH = (".bvh", ".vrma", ".csv", *MOCAP_SUFFIXES)
 """Kinds of files that contain one person."""
@@ -184,7 +184,7 @@ class Animate(Stage):
         files = self._files(clip, recorded.pictures, self._job)
         main = str(self._job.output) if self._job.output in files else next(iter(files))
         written = write_files(files, self._job, self._output)
-        moved = [sentence for path, free in written.items() for sentence in moved_aside(path, free)]
+        moved = [sentence for path, free in written.items() for sentence in other_path_note(path, free)]
         result = written.pop(main)
         facts: dict[str, Any] = {"people": len(self._animated)}
         others = list(written.values())

@@ -20,7 +20,7 @@ from stages.people.person_texels import PersonTexels
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 from stages.video.decoding.still_images import IMAGE_FORMATS, write_still
 from stages.video.encoding.atomic_writes import reported_write_errors
-from stages.video.encoding.output_file import OutputFile, free_path, moved_aside
+from stages.video.encoding.output_file import OutputFile, free_path, other_path_note
 
 LOSSLESS = (".png", ".tif", ".tiff")
 """File types of an atlas: lossy types smear colours over the borders of its tiles."""
@@ -106,7 +106,7 @@ class Unwrap(Stage):
             write_still(draft, np.ascontiguousarray(image[..., :3]), alpha, IMAGE_FORMATS[suffix], {})
             destination.publish(draft)
         facts: dict[str, Any] = {"identity": identity, "seen_share": round(seen, 3)}
-        if warnings := moved_aside(self._job.output, path):
+        if warnings := other_path_note(self._job.output, path):
             facts["warnings"] = warnings
         yield Written(path=destination.path, frames=self._frames, facts=facts)
 

@@ -31,7 +31,7 @@ from stages.results.comparison.poses import (
 from stages.results.formats.image_plane_angles import IMAGE_PLANE_ANGLES, IN_THE_IMAGE_PLANE, image_plane_angles
 from stages.results.formats.writer import write_whole
 from stages.video.decode_pair import GAP
-from stages.video.encoding.output_file import free_path, moved_aside
+from stages.video.encoding.output_file import free_path, other_path_note
 
 PARTS = tuple(name.replace(" ", "_") for name in CHART_NAMES[1:])
 
@@ -134,7 +134,7 @@ class Compare(Stage):
             asked = str(Path(job.output).with_suffix(suffix))
             path = free_path(asked, overwrite=job.overwrite)
             write_whole(Path(path), content)
-            warnings = moved_aside(asked, path)
+            warnings = other_path_note(asked, path)
             yield Written(path=path, frames=len(second_T), facts={"warnings": warnings} if warnings else {})
 
     def _main_person(self, number: int, path: str) -> Performance:

@@ -23,9 +23,9 @@ FLIP_ODDS = 1.25
 lower mean; without this factor one score threshold would not fit large and small frames alike."""
 FLIPPED_DISTANCES = [2, 1, 0, 3]
 """Left, top, right and bottom of a box in the flipped frame."""
-SMALL, TALL = 0.2, 0.4
-"""Sizes of boxes (root of the area) as shares of the frame's longer side. Up to the first a box counts only in the fine
-pass, from the second on only in the coarse pass; in the middle in both."""
+SMALL, LARGE = 0.2, 0.4
+"""Sizes of boxes (root of the area) as shares of the frame's longer side. Boxes up to SMALL count only in the fine
+pass, boxes from LARGE on only in the coarse pass, boxes between in both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,19 +141,19 @@ def _mean(row_P5: F32, flipped_P5: F32) -> tuple[Float, Float]:
 
 
 def fine_share(box_N4: F32, long_side: float) -> F32:
-    """What the odds of boxes (N, 4) of the fine pass are multiplied with: 1 up to SMALL, 0 from TALL on."""
+    """Factor of the odds of boxes (N, 4) of the fine pass, (N,): 1 up to SMALL, 0 from LARGE on."""
     return np.minimum(1, 2 - 2 * _largeness(box_N4, long_side)).astype(np.float32)
 
 
 def coarse_share(box_N4: F32, long_side: float) -> F32:
-    """What the odds of boxes (N, 4) of the coarse pass are multiplied with: 0 up to SMALL, 1 from TALL on."""
+    """Factor of the odds of boxes (N, 4) of the coarse pass, (N,): 0 up to SMALL, 1 from LARGE on."""
     return np.minimum(1, 2 * _largeness(box_N4, long_side)).astype(np.float32)
 
 
 def _largeness(box_N4: F32, long_side: float) -> Float:
-    """0 for boxes up to SMALL, 1 from TALL on, by the logarithm of their size."""
+    """0 for boxes up to SMALL, 1 from LARGE on, by the logarithm of their size."""
     size_N = np.sqrt((box_N4[:, 2:] - box_N4[:, :2]).astype(np.float64).prod(1)) / long_side
-    return np.clip(np.log(size_N / SMALL) / np.log(TALL / SMALL), 0, 1)
+    return np.clip(np.log(size_N / SMALL) / np.log(LARGE / SMALL), 0, 1)
 
 
 @cache

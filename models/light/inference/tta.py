@@ -87,7 +87,7 @@ class PersonPrediction(Generic[Shape]):
 
 
 class Beside(NamedTuple):
-    """What a crop may show beside RGB: the person's box and other people; the format says what it shows."""
+    """Further planes of a crop: the person's box and other people, if the format of crops has these planes."""
 
     box_4: F32
     neighbours: Neighbours | None
@@ -140,10 +140,10 @@ class CroppedPerson(NamedTuple):
 
 
 class PassEnsemble:
-    """The passes over one person so far. Those that are known from an earlier call are not run, in their order."""
+    """The passes over one person so far. The first calls of `add` reuse the passes of an earlier call."""
 
     def __init__(self, person: CroppedPerson, known: Sequence[PersonPass]) -> None:
-        """`known` holds at least the first pass."""
+        """`known`: the passes of an earlier call, in order; at least the first pass."""
         self.passes = [known[0]]
         self._known = list(known[1:])
         self._person = person
@@ -217,8 +217,8 @@ class AugmentedPredictor:
         Args:
             rgb_HW3: the frame.
             box_4: of the person.
-            first: a first pass over the person in about this box; resampled to the new crop it replaces the first pass
-                there, unless flipped passes are off.
+            first: an earlier first pass over the person, in about the same box. Resampled to the new crop, it replaces
+                the first pass, unless flipped passes are off.
             neighbours: the other people of the frame, where the network sees them.
             tta: level of test-time augmentation.
         """

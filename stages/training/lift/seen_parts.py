@@ -1,4 +1,4 @@
-"""What a network would tell of random bodies: cut, hidden and noisy places, in the square around what is seen."""
+"""Simulates the network's input to the lift for random bodies: image points that are cut, hidden and noisy."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from models.lift.mesh_view import MARGIN, MIN_ASPECT
 from stages.training.fit import Batch
 from stages.training.lift.random_bodies import RandomBodies, rotations_of
 
-CUT, CUT_SIDES, KEPT = 0.45, (0.15, 0.1, 0.15, 0.6), (0.2, 0.85)
-"""Share of bodies that are cut; at the left, top, right, bottom; what is kept of the side."""
+CUT, CUT_SIDES, REMAINING = 0.45, (0.15, 0.1, 0.15, 0.6), (0.2, 0.85)
+"""Share of truncated bodies; odds of the left, top, right, bottom side; range of the share of the box that remains."""
 HIDDEN, HALF = 0.3, (0.08, 0.33)
-"""Share of bodies before which something stands, and half of its sides, relative to the body's box."""
+"""Share of bodies with an occluder, and range of half of its sides, in sides of the body's box."""
 MISSED = 0.5
-"""Largest share of seen vertices that are missed."""
-CHART_ERROR, OWN_ERROR, ERROR_SPREAD = 0.014, 0.012, 0.5
-"""Standard deviations of errors of places, as shares of the square: lasting over a chart, and of each vertex; and of
-the logarithm of both over bodies."""
+"""Largest share of visible vertices that the network misses."""
+CHART_ERROR, VERTEX_ERROR, ERROR_SPREAD = 0.014, 0.012, 0.5
+"""Standard deviations: of the error that all vertices of a chart share, and of each vertex, in sides of the square; of
+the logarithm of both between bodies."""
 BOX_SHIFT, BOX_SCALE = 0.03, 0.06
-"""Errors of the box."""
+"""Standard deviations of the square's centre, in sides of the square, and of the logarithm of its side."""
 
 
 def seen_parts(bodies: RandomBodies, random: torch.Generator) -> Batch:
-    """Places (N, 3, L), numbers of the view (N, 2) and bodies in its axes (N, L, 3): see `LiftNet.forward`."""
-    seen_NL = _left_over(bodies, random)
+    """Image points (N, 3, L), numbers of the view (N, 2), and bodies in its axes (N, L, 3): see `LiftNet.forward`."""
+    seen_NL = _visible(bodies, random)
     count = len(seen_NL)
     low_N2 = torch.where(seen_NL[..., None], bodies.ray_NL2, np.inf).amin(1)
     high_N2 = torch.where(seen_NL[..., None], bodies.ray_NL2, -np.inf).amax(1)
@@ -46,8 +46,8 @@ def seen_parts(bodies: RandomBodies, random: torch.Generator) -> Batch:
     return torch.cat([shown_NL1, place_NL2 * shown_NL1], 2).transpose(1, 2), number_N2, point_NL3
 
 
-def _left_over(bodies: RandomBodies, random: torch.Generator) -> Tensor:
-    """Which vertices (N, L) are seen after cuts, things before the body and misses."""
+def _visible(bodies: RandomBodies, random: torch.Generator) -> Tensor:
+    """Whether each vertex is visible, bool (N, L): not truncated, not occluded, and not missed."""
     ray_NL2, count = bodies.ray_NL2, len(bodies.ray_NL2)
     low_N12, high_N12 = ray_NL2.amin(1, keepdim=True), ray_NL2.amax(1, keepdim=True)
     share_NL2 = (ray_NL2 - low_N12) / (high_N12 - low_N12)
@@ -56,23 +56,23 @@ def _left_over(bodies: RandomBodies, random: torch.Generator) -> Tensor:
         return low + (high - low) * torch.rand(count, *shape, generator=random)
 
     side_N = torch.multinomial(torch.tensor(CUT_SIDES), count, replacement=True, generator=random)
-    kept_N1 = uniform(*KEPT, 1)
-    kept_4NL = torch.stack([
-        share_NL2[..., 0] > 1 - kept_N1, share_NL2[..., 1] > 1 - kept_N1,
-        share_NL2[..., 0] < kept_N1, share_NL2[..., 1] < kept_N1,
+    share_N1 = uniform(*REMAINING, 1)
+    inside_4NL = torch.stack([
+        share_NL2[..., 0] > 1 - share_N1, share_NL2[..., 1] > 1 - share_N1,
+        share_NL2[..., 0] < share_N1, share_NL2[..., 1] < share_N1,
     ])  # fmt: skip
-    inside_NL = kept_4NL[side_N, torch.arange(count)] | (uniform(0, 1, 1) >= CUT)
+    inside_NL = inside_4NL[side_N, torch.arange(count)] | (uniform(0, 1, 1) >= CUT)
     covered_NL = ((share_NL2 - uniform(0, 1, 1, 2)).abs() < uniform(*HALF, 1, 2)).all(2) & (uniform(0, 1, 1) < HIDDEN)
     found_NL = uniform(0, 1, ray_NL2.shape[1]) > MISSED * uniform(0, 1, 1)
     return bodies.seen_NL & inside_NL & ~covered_NL & found_NL
 
 
 def _errors(count: int, random: torch.Generator) -> Tensor:
-    """Errors of the places (N, L, 2)."""
+    """Errors of the image points, (N, L, 2), in sides of the square."""
     chart_L = chart_of_vertices()
-    lasting_NL2 = CHART_ERROR * torch.randn(count, int(chart_L.max()) + 1, 2, generator=random)[:, chart_L]
-    own_NL2 = OWN_ERROR * torch.randn(count, len(chart_L), 2, generator=random)
-    return (ERROR_SPREAD * torch.randn(count, 1, 1, generator=random)).exp() * (lasting_NL2 + own_NL2)
+    chart_NL2 = CHART_ERROR * torch.randn(count, int(chart_L.max()) + 1, 2, generator=random)[:, chart_L]
+    vertex_NL2 = VERTEX_ERROR * torch.randn(count, len(chart_L), 2, generator=random)
+    return (ERROR_SPREAD * torch.randn(count, 1, 1, generator=random)).exp() * (chart_NL2 + vertex_NL2)
 
 
 @cache
@@ -85,7 +85,7 @@ def chart_of_vertices() -> Tensor:
 
 
 def _along(middle_N2: Tensor) -> Tensor:
-    """The shortest rotations (N, 3, 3) that take the rays through some points to the camera's axis."""
+    """The shortest rotations (N, 3, 3) of the rays through image points (x / z, y / z) to the camera's axis."""
     ray_N3 = torch.nn.functional.pad(middle_N2, (0, 1), value=1.0)
     ray_N3 = ray_N3 / ray_N3.norm(dim=1, keepdim=True)
     axis_N3 = torch.stack([ray_N3[:, 1], -ray_N3[:, 0], torch.zeros(len(ray_N3))], 1)

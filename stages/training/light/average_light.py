@@ -1,4 +1,4 @@
-"""The means of several light networks that began from the same weights, as one light network."""
+"""Averages the weights of light networks whose trainings began from the same weights."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from stages.training.checkpoint import average_of
 
 
 class AverageLight(Stage):
-    """A source: weights and checkpoints named in the configuration in, their mean out, in half precision.
+    """A source: writes the mean of weights and checkpoints that the configuration names, in half precision.
 
-    Networks trained from the same weights, each by itself, have different errors, and the mean of their weights errs
-    less than any of them (Wortsman et al., Model soups, ICML 2022).
+    Networks that are trained separately from the same weights have different errors; the mean of their weights has
+    smaller errors than each of them (Wortsman et al., Model soups, ICML 2022).
     """
 
     @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +41,9 @@ class AverageLight(Stage):
         """What is averaged.
 
         Attributes:
-            of: light weights, of which a component without files of its own is taken.
-            detector, surface: files with that component, all of the same sizes: light weights, or the `state.pt` of a
-                training of it.
+            of: light weights; they supply a component for which no files are named.
+            detector, surface: files whose component is averaged, all of the same sizes: light weights, or `state.pt`
+                files of trainings.
             weights: the file to write.
         """
 
@@ -53,7 +53,7 @@ class AverageLight(Stage):
         weights: str = "runs/average_light/light.safetensors"
 
     def __call__(self, job: Job) -> Iterator[Written]:
-        """Write the file whole. Raises: ModelError or StageError naming a file that does not fit."""
+        """Write the file whole or not at all. Raises: ModelError or StageError that names an unusable file."""
         config = self.config
         if not config.detector and not config.surface:
             remedy = "name files, e.g. --set average_light.surface=[A.safetensors,B.safetensors]"

@@ -1,4 +1,4 @@
-"""Batches of the surface network's training, each made from its step number alone."""
+"""Batches of the surface network's training; each depends on its step number only."""
 
 from __future__ import annotations
 
@@ -44,30 +44,30 @@ from stages.training.light.twin_crops import TwinCrops, film_twins, photo_twins,
 from stages.training.payloads import PhotoShards, SceneShards
 
 LEGS, LEG_FACTOR = frozenset(range(5, 15)), 2.0
-"""Charts of legs and feet, and how many times as often real crops are drawn that show them."""
+"""Charts of legs and feet, and the factor of the sampling weight of real crops that show them."""
 ARMS, ARM_FACTOR = frozenset({3, 4, *range(15, 23)}), 1.5
-"""Charts of arms and hands, and how many times as often real crops are drawn that show much of them."""
+"""Charts of arms and hands, and the factor of the sampling weight of real crops that show them."""
 REAL_OCCLUDERS = 0.5
-"""Share of real people among those in front, where photos have people with exact silhouettes."""
+"""Share of real people among occluders, where photos have people with exact silhouettes."""
 EXACT_FACTOR = 4.0
-"""How many times as often real crops are drawn whose silhouette is exact: those with annotated masks."""
-MUCH = 0.15
-"""Share of a person's labelled cells from which legs or arms count as shown."""
+"""Factor of the sampling weight of real crops with an exact silhouette: those with annotated masks."""
+MIN_LIMB_SHARE = 0.15
+"""A crop shows legs, or arms, if they are at least this share of the person's labelled cells."""
 
 
 def sampling_weight(label_LL: np.ndarray, mask_LL: np.ndarray) -> float:
-    """How often a real crop is drawn, relative to one of teachers' labels with neither legs nor much of the arms."""
+    """Sampling weight of a real crop; 1 for a crop with teachers' labels that shows neither legs nor arms."""
     counts = np.bincount(label_LL.reshape(-1), minlength=256)[:25]
     body = max(int(counts[1:].sum()), 1)
-    legs, arms = counts[list(LEGS)].sum() / body, counts[list(ARMS)].sum() / body
+    legs, arms = (counts[list(charts)].sum() / body > MIN_LIMB_SHARE for charts in (LEGS, ARMS))
     exact = EXACT_FACTOR if not (mask_LL == IGNORE).any() else 1.0
-    return float(exact * (LEG_FACTOR if legs > MUCH else 1.0) * (ARM_FACTOR if arms > MUCH else 1.0))
+    return float(exact * (LEG_FACTOR if legs else 1.0) * (ARM_FACTOR if arms else 1.0))
 
 
 class SurfaceBatches:
-    """Real crops with the teacher's parts, and synthetic ones with exact parts and UV (none without scenes).
+    """Makes batches of real crops with the teacher's charts, and of synthetic crops with exact charts, U and V.
 
-    All are synthetic where the photos have no labelled person.
+    Without scenes all crops are real; without labelled people in the photos all are synthetic.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class SurfaceBatches:
 
         Args:
             film: pairs of frames; None for none.
-            indices: those of the batch of a step that are made here; a crop depends on its step and index alone.
-            sides: pixels of a crop's side, one drawn for every step.
+            indices: of the crops of a batch that this process makes; a crop depends on its step and index only.
+            sides: possible sides of crops in pixels; each step has a random one.
         """
         self.photos = photos
         self.scenes = scenes
@@ -118,7 +118,7 @@ class SurfaceBatches:
         return stack_crops(crops, twins)
 
     def _twins(self, side: int, random: np.random.Generator) -> TwinCrops | None:
-        """Two crops of the same skin, of a film or of a photo; None where the mix has another crop."""
+        """Two crops of the same skin, from a pair of frames or from a photo; None where the mix chooses other crops."""
         if not self.mix.twins + self.mix.film:
             return None
         drawn = random.random()
@@ -177,7 +177,7 @@ class SurfaceBatches:
         return photo_crop(*self._real_person(random), side, random, self.mix)
 
     def _real_person(self, random: np.random.Generator) -> tuple[PoolPhoto, PoolPerson]:
-        """A person of a photo, at times truncated."""
+        """A random person of a photo, truncated with the probability of the mix."""
         person = self.photos.people[min(int(np.searchsorted(self.odds, random.random())), len(self.odds) - 1)]
         photo = self.photos.photos[person.photo]
         if random.random() < self.mix.truncated:

@@ -25,7 +25,7 @@ from stages.video.decoding.paths_and_urls import is_url
 from stages.video.encoding.atomic_writes import sync_and_rename
 
 LOCK_TIMEOUT_S = 5.0
-"""A killed process may hold its lock for a moment after its successor has started."""
+"""Longest wait for the lock: a killed process may hold it for a moment after the next one has started."""
 
 
 class OutputFile:
@@ -57,7 +57,7 @@ class OutputFile:
         """Create the working folder and lock it; a fresh start removes the files of an earlier run.
 
         Raises:
-            StageError: another run writes this output, or something that is no folder is in its place.
+            StageError: another run writes this output, or the working folder's path is a file.
         """
         if reason := blocked_working_folder(self.path):
             remedy = "remove it, or name another output with -o"
@@ -81,7 +81,7 @@ class OutputFile:
         self.discard()
 
     def publish_so_far(self, draft: Path) -> None:
-        """Rename a file to the final name and keep the working folder, from which a resumed run replaces it."""
+        """Rename a file to the final name and keep the working folder; a resumed run replaces the file later."""
         self.check()
         put_mark(draft, SAVED)
         sync_and_rename(draft, Path(self.path))
@@ -126,10 +126,10 @@ class OutputFile:
 
 
 def free_path(path: str, *, overwrite: bool) -> str:
-    """Where a result may be written at the end of the work: `path`, or NAME-2.SUFFIX … where something is there by now.
+    """The path for a result at the end of the work: `path`, or NAME-2.SUFFIX … if `path` exists by now.
 
-    A stage that makes its result at the end refuses an existing file before the work. A file that appears meanwhile is
-    somebody's, and the work is not lost for it.
+    Stages refuse an existing file before the work. A file that appears during the work belongs to somebody else: it is
+    not replaced, and the work is not lost.
     """
     final, number = Path(path), 2
     while not overwrite and os.path.lexists(path):
@@ -138,8 +138,8 @@ def free_path(path: str, *, overwrite: bool) -> str:
     return path
 
 
-def moved_aside(path: str, written: str) -> list[str]:
-    """A sentence for the user where the result is not at the path that was asked for; none where it is."""
+def other_path_note(path: str, written: str) -> list[str]:
+    """A sentence for the user if the result was written to another path than `path`; else none."""
     return [] if written == path else [f"{path} was made by something else meanwhile, so the result is {written}"]
 
 

@@ -1,4 +1,4 @@
-"""A user's images behind people: a random crop of one, or in clips one on a plane far behind people."""
+"""A user's images as backgrounds: a random crop of an image, or in clips an image on a plane far behind the people."""
 
 from __future__ import annotations
 

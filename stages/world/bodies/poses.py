@@ -50,7 +50,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnglePose:
-    """The pose of a whole body by angles. Those of spine and neck: bend forward, bend to the left, turn to the left.
+    """The pose of a whole body as angles. Spine and neck have three: bend forward, bend to the left, turn to the left.
 
     Attributes:
         tilt_33: rotation of the root (lying, leaning, upside-down), before the heading is applied.

@@ -65,7 +65,7 @@ def random_skirt(rng: Rng, cloth: Pattern) -> Skirt:
 
 @cache
 def skirt_faces(rings: int) -> LabelledFaces:
-    """Faces of a skirt with so many rings, labelled with the nearest skin under a skirt of mean width."""
+    """Faces of a skirt with `rings` rings, labelled with the nearest skin under a skirt of mean width."""
     whole = _longest_skirt_faces()
     count = (rings - 1) * SIDES * 2
     half = len(whole.face_G3) // 2

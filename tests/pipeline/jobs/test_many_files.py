@@ -76,9 +76,9 @@ def test_a_listed_folder_answers_as_the_system_does(tmp_path: Path, monkeypatch:
     (tmp_path / "dangling").symlink_to("nowhere")
     contents = FolderContents()
     for name in ("file", "folder", "link", "dangling", "absent"):
-        assert contents.is_there(str(tmp_path), name) == os.path.lexists(tmp_path / name)
+        assert contents.has_entry(str(tmp_path), name) == os.path.lexists(tmp_path / name)
         assert contents.is_link(str(tmp_path), name) == os.path.islink(tmp_path / name)
-    assert not contents.is_there(str(tmp_path / "absent"), "x") and not contents.is_link(str(tmp_path / "absent"), "x")
+    assert not contents.has_entry(str(tmp_path / "absent"), "x") and not contents.is_link(str(tmp_path / "absent"), "x")
 
 
 @pytest.mark.parametrize("name", ["a.tar.gz", "a", ".hidden", "..x", "a.", "f/a.b.", "f.g/a", "a b.MP4", "f.g/", ""])

@@ -133,12 +133,8 @@ def body_view(mesh: ChartedMesh, level_V: Float, yaw: float) -> U8:
     facing = (np.diag([1, -1, -1]) @ axis_rotation(UP, yaw)).astype(np.float32)
     shift_3 = np.array([0, 0, distance], np.float32) - facing @ middle_3.astype(np.float32)
     camera = Camera(
-        rotation_33=facing,
-        shift_3=shift_3.astype(np.float32),
-        focal=0.92 * HEIGHT * distance / stature,
-        center_2=(WIDTH / 2, HEIGHT / 2),
-        height=HEIGHT,
-        width=WIDTH,
+        rotation_33=facing, shift_3=shift_3.astype(np.float32), focal=0.92 * HEIGHT * distance / stature,
+        center_2=(WIDTH / 2, HEIGHT / 2), height=HEIGHT, width=WIDTH,
     )
     hits = rasterize(camera, camera.to_camera(mesh.vertex_V3.astype(np.float32)), mesh.face_F3)
     found_P = (level_V[mesh.face_F3[hits.face_P]] * hits.bary_P3).sum(axis=1)

@@ -172,8 +172,7 @@ def _person(person: AnnotatedPerson, marks: tuple[AnnotatedPoints, ...], height:
     keypoints = person.rest.get("keypoints")
     return TruePerson(
         instance=true_instance(_record(person), height, width),
-        keypoint_173=None if keypoints is None else np.array(keypoints, np.float64).reshape(17, 3),
-        annotators=marks,
+        keypoint_173=None if keypoints is None else np.array(keypoints, np.float64).reshape(17, 3), annotators=marks,
         track=person.track,
     )
 

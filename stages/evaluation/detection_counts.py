@@ -61,8 +61,6 @@ def detection_counts(box_K4: F32, match_G: I64, image: TrueImage, min_height: fl
     crowd_K = ~right_K & in_crowds(box_K4, image)
     near_K = ~right_K & ~crowd_K & (iou_KG.max(axis=1, initial=0) >= NEAR_IOU)
     return DetectionCounts(
-        matched=int((right_K & counts_K).sum()),
-        in_crowd=int((crowd_K & counts_K).sum()),
-        near_person=int((near_K & counts_K).sum()),
-        elsewhere=int((~right_K & ~crowd_K & ~near_K & counts_K).sum()),
+        matched=int((right_K & counts_K).sum()), in_crowd=int((crowd_K & counts_K).sum()),
+        near_person=int((near_K & counts_K).sum()), elsewhere=int((~right_K & ~crowd_K & ~near_K & counts_K).sum()),
     )

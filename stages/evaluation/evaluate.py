@@ -169,9 +169,7 @@ def confident_people(protocol: ProtocolResult, score: float) -> tuple[People, Su
     """The confident people of an image and their surfaces, as the pipeline draws them."""
     confident = confident_detections(protocol.found, score)
     people = People(
-        frame_N=np.zeros(len(confident), np.int32),
-        box_N4=confident.box_N4,
-        score_N=confident.score_N,
+        frame_N=np.zeros(len(confident), np.int32), box_N4=confident.box_N4, score_N=confident.score_N,
         id_N=np.full(len(confident), -1, np.int32),
     )
     return people, Surfaces(people=tuple(map(PersonSurface.predicted, protocol.surface_D[: len(confident)])))

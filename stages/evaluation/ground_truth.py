@@ -90,9 +90,7 @@ class GroundTruth(Stage):
             (config.data,) if isinstance(config.data, str) else config.data,
             Worlds(seed=config.seed, scenes=config.scenes, frames=config.video_frames),
             FileOptions(
-                images=config.images,
-                annotators=config.annotators,
-                damage=self._damage,
+                images=config.images, annotators=config.annotators, damage=self._damage,
                 video_start=config.video_start,
             ),
         )
@@ -133,11 +131,6 @@ def as_frame(image: TrueImage, number: int) -> FrameChunk:
     """An image as frame `number` of the run; a single image is `still`, so that people are not tracked across it."""
     height, width = image.rgb_HW3.shape[:2]
     video = VideoInfo(
-        path="",
-        width=width,
-        height=height,
-        still=not image.video,
-        rate=RATE,
-        time_base=1 / RATE,
+        path="", width=width, height=height, still=not image.video, rate=RATE, time_base=1 / RATE,
     )
     return FrameChunk(rgb_THW3=image.rgb_HW3[None], pts_T=np.array([number], np.int64), first=number, video=video)

@@ -139,8 +139,7 @@ def corrected(image: TrueImage, correction: Correction) -> TrueImage:
     instances = [_boxed(person.instance.box_4 * scale_4) for person in image.people]
     ignored = correction.group | correction.depiction
     return replace(
-        image,
-        rgb_HW3=np.asarray(cv2.resize(image.rgb_HW3, (new_width, height), interpolation=cv2.INTER_LINEAR)),
+        image, rgb_HW3=np.asarray(cv2.resize(image.rgb_HW3, (new_width, height), interpolation=cv2.INTER_LINEAR)),
         people=tuple(TruePerson(instance=instance) for index, instance in enumerate(instances) if index not in ignored),
         crowds=tuple(instance for index, instance in enumerate(instances) if index in ignored),
     )

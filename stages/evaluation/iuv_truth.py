@@ -127,8 +127,7 @@ def people_of(dense: DenseTruth) -> tuple[TruePerson, ...]:
         people.append(
             TruePerson(
                 instance=TrueInstance(
-                    box_4=np.array([x0, y0, x1 - x0, y1 - y0], np.float64),
-                    area=float(mask_HW.sum()),
+                    box_4=np.array([x0, y0, x1 - x0, y1 - y0], np.float64), area=float(mask_HW.sum()),
                     mask=coco_mask.encode(np.asfortranarray(mask_HW, np.uint8)),
                 )
             )

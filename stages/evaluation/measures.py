@@ -108,9 +108,7 @@ def compared_boxes(image: ImageScore) -> ComparedImage:
     true, best = image.known["detected"], image.found.box_N4[:MAX_BOXES]
     return ComparedImage(
         value_DG=box_overlaps(corner_and_size(best), true.true_G4, true.crowd_G),
-        score_D=image.found.score_N[: len(best)].astype(np.float64),
-        counts_G=~true.crowd_G,
-        crowd_G=true.crowd_G,
+        score_D=image.found.score_N[: len(best)].astype(np.float64), counts_G=~true.crowd_G, crowd_G=true.crowd_G,
     )
 
 
@@ -120,8 +118,7 @@ def compared_keypoints(image: ImageScore) -> ComparedImage:
     return ComparedImage(
         value_DG=keypoint_similarities(best, image.keypoint_G173, true.area_G, true.true_G4),
         score_D=image.found.score_N[: len(best)].astype(np.float64),
-        counts_G=~true.crowd_G & np.asarray((image.keypoint_G173[:, :, 2] > 0).any(axis=1)),
-        crowd_G=true.crowd_G,
+        counts_G=~true.crowd_G & np.asarray((image.keypoint_G173[:, :, 2] > 0).any(axis=1)), crowd_G=true.crowd_G,
     )
 
 
@@ -158,9 +155,7 @@ def coco_mask_measures(known: Sequence[Similarities]) -> Samples:
     """COCO's AP and AR of masks; people without a mask are ignored."""
     compared = [
         ComparedImage(
-            value_DG=image.mask_iou_DG,
-            score_D=image.score_D,
-            counts_G=image.masked_G & ~image.crowd_G,
+            value_DG=image.mask_iou_DG, score_D=image.score_D, counts_G=image.masked_G & ~image.crowd_G,
             crowd_G=image.crowd_G,
         )
         for image in known

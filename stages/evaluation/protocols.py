@@ -48,8 +48,7 @@ def found_instance(surface: SurfaceMap, box_4: F32, score: float) -> FoundInstan
     uv_2hw = np.clip(surface.uv_2hw.astype(np.float32), 0, 1) * ANNOTATION_SIDE
     return FoundInstance(
         box_4=corner_and_size(box_4[None])[0] if integer_box(box_4) == grid else np.array(grid, np.float64),
-        score=score,
-        iuv_3hw=np.concatenate([surface.labels_hw[None].astype(np.float32), uv_2hw]),
+        score=score, iuv_3hw=np.concatenate([surface.labels_hw[None].astype(np.float32), uv_2hw]),
         mask_hw=surface.mask_hw,
     )
 
@@ -64,9 +63,7 @@ def image_instances(image: TrueImage, found: Detections, surface_D: Sequence[Sur
     height, width = image.rgb_HW3.shape[:2]
     rows = zip(surface_D, found.box_N4[: len(surface_D)], found.score_N[: len(surface_D)], strict=True)
     return ImageInstances(
-        height=height,
-        width=width,
-        true=image.instances,
+        height=height, width=width, true=image.instances,
         found=[found_instance(surface, box_4, float(score)) for surface, box_4, score in rows],
     )
 
@@ -116,9 +113,7 @@ def predict_detected_boxes(
     confident = confident_detections(found, confident_score)
     surface_D = network.surfaces(features, [found.box_N4[: max(len(confident), MAX_DETECTIONS)]])[0]
     return ProtocolResult(
-        found=found,
-        surface_D=surface_D,
-        match_G=match_boxes_to_people(confident.box_N4, confident.score_N, image),
+        found=found, surface_D=surface_D, match_G=match_boxes_to_people(confident.box_N4, confident.score_N, image),
         known=similarities(image_instances(image, found, surface_D), geometry),
     )
 

@@ -16,8 +16,7 @@ from stages.evaluation.true_images import TrueSet
 from stages.evaluation.video_truth import video_set
 
 HUMAN_V2 = Listings(
-    photos=TRAINING_PHOTOS,
-    corrections=TRAINING_PHOTOS.with_name("light_kept_out.txt"),
+    photos=TRAINING_PHOTOS, corrections=TRAINING_PHOTOS.with_name("light_kept_out.txt"),
     coco_corrections=TRAINING_PHOTOS.with_name("light_kept_out_coco.txt"),
     trained_coco=TRAINING_PHOTOS.with_name("light_coco.json"),
 )

@@ -88,9 +88,7 @@ def _person(scene: Scene, number: int, index: int, seed: int) -> TruePerson:
     mask_HW = scene.instance_HW == number
     return TruePerson(
         instance=TrueInstance(
-            box_4=np.array(annotated.box_4, np.float64),
-            area=float(mask_HW.sum()),
-            points=annotated.points,
+            box_4=np.array(annotated.box_4, np.float64), area=float(mask_HW.sum()), points=annotated.points,
             mask=coco_mask.encode(np.asfortranarray(mask_HW, np.uint8)),
         ),
         keypoint_173=scene.keypoint_N173[number - 1].astype(np.float64),

@@ -82,12 +82,8 @@ class VideoScores:
         order = painters_order(people.box_N4, people.score_N, surfaces.people, height, people.id_N, people.near_N)
         surface = frame_surface([surfaces.people[i] for i in reversed(order)], height, width)
         current = ScoredFrame(
-            video=image.video,
-            frame=image.frame,
-            rgb_HW3=image.rgb_HW3,
-            moving=image.moving,
-            person_HW=surface.label_HW > 0 if image.dense is None else image.dense.instance_HW > 0,
-            surface=surface,
+            video=image.video, frame=image.frame, rgb_HW3=image.rgb_HW3, moving=image.moving,
+            person_HW=surface.label_HW > 0 if image.dense is None else image.dense.instance_HW > 0, surface=surface,
         )
         previous = self._previous
         if previous is not None and (previous.video, previous.frame + 1) == (current.video, current.frame):
@@ -130,10 +126,8 @@ class VideoScores:
         numbers = [self._numbers.setdefault((image.video, track), len(self._numbers)) for track in track_N.tolist()]
         self._tracked.append(
             TrackedFrame(
-                true_box_N4=corner_and_size(image.boxes),
-                true_id_N=np.array(numbers, np.int64),
-                found_box_N4=corner_and_size(people.box_N4[tracked]),
-                found_id_N=people.id_N[tracked],
+                true_box_N4=corner_and_size(image.boxes), true_id_N=np.array(numbers, np.int64),
+                found_box_N4=corner_and_size(people.box_N4[tracked]), found_id_N=people.id_N[tracked],
             )
         )
 

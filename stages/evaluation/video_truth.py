@@ -25,13 +25,8 @@ def _images(path: Path, start: float, max_frames: int) -> Iterator[TrueImage]:
         chunks = decode(Job(index=0, input=str(path), output=None, stem=path.stem))
         for number, chunk in enumerate(islice(chunks, max_frames)):
             yield TrueImage(
-                set_name=path.stem,
-                name=f"{path.stem} {number}",
-                rgb_HW3=chunk.rgb_THW3[0],
-                people=(),
-                complete=False,
-                video=path.stem,
-                frame=number,
+                set_name=path.stem, name=f"{path.stem} {number}", rgb_HW3=chunk.rgb_THW3[0], people=(),
+                complete=False, video=path.stem, frame=number,
             )
     finally:
         decode.close()

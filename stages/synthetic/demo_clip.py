@@ -66,12 +66,8 @@ def cloth(kind: str, first: tuple[float, ...], second: tuple[float, ...], size: 
     """A cloth pattern of two colours (RGB, 0..1), parallel to the floor."""
     way_3 = np.array([0.0, 1.0, 0.0], np.float32)
     return Pattern(
-        kind=kind,
-        first_3=np.array(first, np.float32),
-        second_3=np.array(second, np.float32),
-        direction_3=way_3,
-        size=size,
-        offset=0.4,
+        kind=kind, first_3=np.array(first, np.float32), second_3=np.array(second, np.float32), direction_3=way_3,
+        size=size, offset=0.4,
     )
 
 
@@ -100,10 +96,7 @@ def dressed(nape: float, garments: tuple[Garment, ...], skin: int, hair_color: i
     plain = cloth("plain", tuple(hair_3), tuple(hair_3 * 1.4))
     locks = Garment(field_V=hair_field(nape), thickness=0.016, folds=0.0015, pattern=plain)
     return Outfit(
-        garments=(*garments, locks),
-        skin_3=skin_3,
-        hair_3=hair_3,
-        iris_3=np.array([0.20, 0.28, 0.22], np.float32),
+        garments=(*garments, locks), skin_3=skin_3, hair_3=hair_3, iris_3=np.array([0.20, 0.28, 0.22], np.float32),
         lips_3=(skin_3 * np.array([1.0, 0.66, 0.64], np.float32)).astype(np.float32),
     )
 
@@ -182,12 +175,8 @@ def camera(scale: int) -> Camera:
     facing = (np.diag([1, -1, -1]) @ axis_rotation(LEFT, 0.10)).astype(np.float32)
     eye_3 = np.array([0.0, 1.55, 5.6], np.float32)
     return Camera(
-        rotation_33=facing,
-        shift_3=-facing @ eye_3,
-        focal=1.3 * HEIGHT * scale,
-        center_2=(WIDTH * scale / 2, HEIGHT * scale / 2),
-        height=HEIGHT * scale,
-        width=WIDTH * scale,
+        rotation_33=facing, shift_3=-facing @ eye_3, focal=1.3 * HEIGHT * scale,
+        center_2=(WIDTH * scale / 2, HEIGHT * scale / 2), height=HEIGHT * scale, width=WIDTH * scale,
     )
 
 
@@ -195,10 +184,8 @@ def lights() -> Lights:
     """Low warm sun from the left, cool sky."""
     sun_3 = np.array([-0.55, 0.66, 0.51], np.float32)
     return Lights(
-        sky_3=np.array([0.48, 0.51, 0.57], np.float32),
-        ground_3=np.array([0.36, 0.33, 0.29], np.float32),
-        toward_L3=(sun_3 / np.linalg.norm(sun_3))[None],
-        color_L3=np.array([[0.68, 0.62, 0.53]], np.float32),
+        sky_3=np.array([0.48, 0.51, 0.57], np.float32), ground_3=np.array([0.36, 0.33, 0.29], np.float32),
+        toward_L3=(sun_3 / np.linalg.norm(sun_3))[None], color_L3=np.array([[0.68, 0.62, 0.53]], np.float32),
     )
 
 

@@ -35,8 +35,6 @@ def ground_truth_surface(maps: SurfaceMaps | Scene, number: int) -> PersonSurfac
     grid = (slice(y0, y1), slice(x0, x1))
     mine_hw = mine_HW[grid]
     return PersonSurface(
-        x0=x0,
-        y0=y0,
-        labels_hw=np.where(mine_hw, maps.label_HW[grid], 0).astype(np.uint8),
+        x0=x0, y0=y0, labels_hw=np.where(mine_hw, maps.label_HW[grid], 0).astype(np.uint8),
         uv_2hw=np.where(mine_hw, maps.uv_2HW[:, *grid], 0).astype(np.float32),
     )

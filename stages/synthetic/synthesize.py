@@ -25,17 +25,9 @@ from stages.world.video_worlds import STRESS_VIDEO_WORLDS, VIDEO_WORLDS, VideoWo
 
 RATE = Fraction(25)
 RENDERINGS = ImageWorld(
-    name="renderings",
-    people=(0.0, 0.75, 0.25),
-    person_height=(0.4, 1.1),
-    poses=(("stand", 0.55), ("walk", 0.45)),
-    body_range=(0.0, 0.4),
-    child_share=0.0,
-    patterns=("plain",),
-    procedural_backgrounds=("clouds",),
-    pitch_range=(-0.05, 0.1),
-    roll_std=0.0,
-    occluded_share=0.0,
+    name="renderings", people=(0.0, 0.75, 0.25), person_height=(0.4, 1.1), poses=(("stand", 0.55), ("walk", 0.45)),
+    body_range=(0.0, 0.4), child_share=0.0, patterns=("plain",), procedural_backgrounds=("clouds",),
+    pitch_range=(-0.05, 0.1), roll_std=0.0, occluded_share=0.0,
 )
 """A simpler world for the supervision study: plain clothes, few poses and bodies, flat backgrounds, no occluders. It
 differs from the world `train` as SURREAL differs from photos."""

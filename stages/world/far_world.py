@@ -75,18 +75,12 @@ def far_person(rng: Rng) -> Person:
     garments = [_far_garment(rng, field) for field in (lower, upper, feet)]
     garments.append(
         Garment(
-            field_V=np.where(rest.head_V > 0, ball, -1).astype(np.float32),
-            thickness=0.02,
-            folds=0.004,
-            pattern=_far_pattern(rng, hair, hair * 0.7),
-            gloss=0.2,
+            field_V=np.where(rest.head_V > 0, ball, -1).astype(np.float32), thickness=0.02, folds=0.004,
+            pattern=_far_pattern(rng, hair, hair * 0.7), gloss=0.2,
         )
     )
     outfit = Outfit(
-        garments=tuple(garments),
-        skin_3=skin.astype(np.float32),
-        hair_3=hair,
-        iris_3=far_color(rng) * 0.5,
+        garments=tuple(garments), skin_3=skin.astype(np.float32), hair_3=hair, iris_3=far_color(rng) * 0.5,
         lips_3=(skin * [1.0, 0.7, 0.7]).astype(np.float32),
     )
     return Person(score_C=score, outfit=outfit, attachments=(_far_skirt(rng),) if rng.random() < 0.2 else ())
@@ -94,10 +88,7 @@ def far_person(rng: Rng) -> Person:
 
 def _far_skirt(rng: Rng) -> Skirt:
     return Skirt(
-        rings=int(rng.integers(10, 30)),
-        flare=float(rng.uniform(0, 0.3)),
-        folds=int(rng.integers(3, 16)),
-        phase=0.0,
+        rings=int(rng.integers(10, 30)), flare=float(rng.uniform(0, 0.3)), folds=int(rng.integers(3, 16)), phase=0.0,
         pattern=_far_pattern(rng, far_color(rng), far_color(rng)),
     )
 
@@ -105,21 +96,15 @@ def _far_skirt(rng: Rng) -> Skirt:
 def _far_garment(rng: Rng, field_V: Float) -> Garment:
     thick = float(rng.gamma(2, 0.006))
     return Garment(
-        field_V=field_V.astype(np.float32),
-        thickness=min(thick, 0.04),
-        folds=0.2 * min(thick, 0.03),
-        pattern=_far_pattern(rng, far_color(rng), far_color(rng)),
-        gloss=float(rng.uniform(0.02, 0.3)),
+        field_V=field_V.astype(np.float32), thickness=min(thick, 0.04), folds=0.2 * min(thick, 0.03),
+        pattern=_far_pattern(rng, far_color(rng), far_color(rng)), gloss=float(rng.uniform(0.02, 0.3)),
     )
 
 
 def _far_pattern(rng: Rng, first_3: F32, second_3: F32) -> Pattern:
     return Pattern(
-        kind=str(rng.choice(list(FAR_PATTERNS))),
-        first_3=first_3,
-        second_3=second_3.astype(np.float32),
-        direction_3=np.array([0, 1, 0], np.float32),
-        size=float(rng.gamma(3, 0.015) + 0.01),
+        kind=str(rng.choice(list(FAR_PATTERNS))), first_3=first_3, second_3=second_3.astype(np.float32),
+        direction_3=np.array([0, 1, 0], np.float32), size=float(rng.gamma(3, 0.015) + 0.01),
         offset=float(rng.uniform(0, 9)),
     )
 
@@ -143,12 +128,8 @@ def _far_camera(world: FarWorld, rng: Rng, mesh: Mesh) -> Camera:
     across, below = np.cos(roll) * right + np.sin(roll) * down, np.cos(roll) * down - np.sin(roll) * right
     rotation = np.stack([across, below, -back]).astype(np.float32)
     return Camera(
-        rotation_33=rotation,
-        shift_3=(-rotation @ eye).astype(np.float32),
-        focal=float(focal),
-        center_2=(world.width / 2, world.height / 2),
-        height=world.height,
-        width=world.width,
+        rotation_33=rotation, shift_3=(-rotation @ eye).astype(np.float32), focal=float(focal),
+        center_2=(world.width / 2, world.height / 2), height=world.height, width=world.width,
     )
 
 
@@ -167,8 +148,7 @@ def _far_lights(rng: Rng) -> Lights:
     toward = np.stack([np.cos(around) * np.cos(up), np.sin(up), np.sin(around) * np.cos(up)], axis=1)
     return Lights(
         sky_3=(far_color(rng) * 0.25 + rng.uniform(0.25, 0.5)).astype(np.float32),
-        ground_3=far_color(rng) * 0.3 + np.float32(0.1),
-        toward_L3=toward.astype(np.float32),
+        ground_3=far_color(rng) * 0.3 + np.float32(0.1), toward_L3=toward.astype(np.float32),
         color_L3=rng.uniform(0.2, 0.7, (len(around), 3)).astype(np.float32),
     )
 

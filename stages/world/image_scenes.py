@@ -213,11 +213,7 @@ def _photograph(world: ImageWorld, rng: Rng, image_HW3: F32) -> U8:
 def _empty(background: Background, rgb_HW3: U8) -> Scene:
     shape = rgb_HW3.shape[:2]
     return Scene(
-        rgb_HW3=rgb_HW3,
-        label_HW=np.zeros(shape, np.uint8),
-        uv_2HW=np.zeros((2, *shape), np.float16),
-        instance_HW=np.zeros(shape, np.uint8),
-        box_N4=np.zeros((0, 4), np.float32),
-        keypoint_N173=np.zeros((0, 17, 3), np.float32),
-        depth_HW=background.depth_HW,
+        rgb_HW3=rgb_HW3, label_HW=np.zeros(shape, np.uint8), uv_2HW=np.zeros((2, *shape), np.float16),
+        instance_HW=np.zeros(shape, np.uint8), box_N4=np.zeros((0, 4), np.float32),
+        keypoint_N173=np.zeros((0, 17, 3), np.float32), depth_HW=background.depth_HW,
     )

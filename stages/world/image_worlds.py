@@ -163,9 +163,7 @@ _DRESSED = replace(
 IMAGE_WORLDS: dict[str, ImageWorld] = {
     "train": ImageWorld(name="train"),
     "val": ImageWorld(
-        name="val",
-        body_range=(0.7, 1.0),
-        patterns=("plain", "checks", "stripes", "dots"),
+        name="val", body_range=(0.7, 1.0), patterns=("plain", "checks", "stripes", "dots"),
         procedural_backgrounds=("street", "room"),
         poses=(("stand", 0.30), ("walk", 0.24), ("sit", 0.14), ("crouch", 0.10), ("dance", 0.20), ("lie", 0.02)),
     ),
@@ -192,14 +190,8 @@ TURNED_AWAY = (np.pi - 0.7, np.pi + 0.7)
 
 # People of `val` before all backgrounds, with human heights; some in skirts, with long hair or bags.
 _PLAIN = replace(
-    IMAGE_WORLDS["val"],
-    procedural_backgrounds=("street", "room", "floor_and_wall", "clutter"),
-    height_distribution="human",
-    skirts=0.1,
-    long_hair=0.2,
-    bags=0.1,
-    occluded_share=0.0,
-    people=(0.0, 0.6, 0.4),
+    IMAGE_WORLDS["val"], procedural_backgrounds=("street", "room", "floor_and_wall", "clutter"),
+    height_distribution="human", skirts=0.1, long_hair=0.2, bags=0.1, occluded_share=0.0, people=(0.0, 0.6, 0.4),
     person_height=(0.35, 0.85),
 )
 

@@ -78,8 +78,7 @@ def clip_scene(clip: Clip, frame: int) -> Scene:
     truth = surface_maps(hits, meshes, here.camera)
     exposure = Exposure(
         forward=exact_flow(here, hits, _frame_geometry(clip, frame + 1)),
-        backward=exact_flow(here, hits, _frame_geometry(clip, frame - 1)),
-        shutter=clip.shutter,
+        backward=exact_flow(here, hits, _frame_geometry(clip, frame - 1)), shutter=clip.shutter,
     )
     frame_rng = np.random.default_rng([*clip.salt, frame])
     rgb = capture_frame(clip.sensor, frame_rng, _frame(clip, here, hits, exposure, frame_rng))
@@ -90,10 +89,8 @@ def clip_scene(clip: Clip, frame: int) -> Scene:
         depth_HW=depth_map(here, hits),
         moving=MotionTruth(
             track_N=np.array(numbers, np.int32).reshape(-1) - 1 + clip.first_track,
-            next_2HW=exposure.forward.flow_2HW,
-            previous_2HW=exposure.backward.flow_2HW,
-            next_seen_HW=exposure.forward.visible_HW,
-            previous_seen_HW=exposure.backward.visible_HW,
+            next_2HW=exposure.forward.flow_2HW, previous_2HW=exposure.backward.flow_2HW,
+            next_seen_HW=exposure.forward.visible_HW, previous_seen_HW=exposure.backward.visible_HW,
         ),
     )
 
@@ -154,12 +151,9 @@ def _base_camera(world: VideoWorld, rng: Rng) -> Camera:
     pitch = float(np.arctan2(eye[1] - 0.5 * PERSON_HEIGHT, distance)) + float(rng.normal(0, 0.02))
     facing = np.diag([1, -1, -1]).astype(np.float32) @ axis_rotation(LEFT, pitch)
     return Camera(
-        rotation_33=facing.astype(np.float32),
-        shift_3=(-facing @ eye).astype(np.float32),
+        rotation_33=facing.astype(np.float32), shift_3=(-facing @ eye).astype(np.float32),
         focal=float(rng.uniform(*world.person_height)) * world.height * distance / PERSON_HEIGHT,
-        center_2=(world.width / 2, world.height / 2),
-        height=world.height,
-        width=world.width,
+        center_2=(world.width / 2, world.height / 2), height=world.height, width=world.width,
     )
 
 

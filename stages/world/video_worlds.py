@@ -7,12 +7,7 @@ from dataclasses import dataclass, replace
 from stages.world.image_worlds import IMAGE_WORLDS, ImageWorld
 
 HELD_OUT_PEOPLE = replace(
-    IMAGE_WORLDS["train"],
-    body_range=(0.7, 1.0),
-    skirts=0.12,
-    long_hair=0.2,
-    bags=0.12,
-    loose_clothing=0.3,
+    IMAGE_WORLDS["train"], body_range=(0.7, 1.0), skirts=0.12, long_hair=0.2, bags=0.12, loose_clothing=0.3,
     hair_styles=0.3,
 )
 """Bodies that `train` does not use, in clothes of every kind."""
@@ -72,13 +67,8 @@ class VideoWorld:
 VIDEO_WORLDS: dict[str, VideoWorld] = {
     "video": VideoWorld(name="video"),
     "crowd": VideoWorld(
-        name="crowd",
-        people=(6, 10),
-        motions=(("walk", 0.65), ("run", 0.15), ("idle", 0.15), ("dance", 0.05)),
-        person_height=(0.3, 0.55),
-        camera_distance=(6.5, 9.0),
-        lane_spacing=0.55,
-        yaw_std=0.12,
+        name="crowd", people=(6, 10), motions=(("walk", 0.65), ("run", 0.15), ("idle", 0.15), ("dance", 0.05)),
+        person_height=(0.3, 0.55), camera_distance=(6.5, 9.0), lane_spacing=0.55, yaw_std=0.12,
     ),
 }
 """Worlds of clips by name."""

@@ -135,9 +135,7 @@ class AnnotatedImages:
         )
         label_HW, uv_2HW = self._dense(index)
         return LabelledImage(
-            rgb_HW3=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8),
-            people=people,
-            label_HW=label_HW,
+            rgb_HW3=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8), people=people, label_HW=label_HW,
             uv_2HW=uv_2HW,
         )
 

@@ -108,13 +108,8 @@ def prepared(config: SetConfig) -> AnnotatedSet:
     if config.annotations:
         dense = str(Path(config.annotations).with_suffix(".densified")) if config.dense else ""
         return AnnotatedSet(
-            annotations=config.annotations,
-            images=config.images,
-            dense=dense,
-            points=config.points,
-            most_points=config.most_points,
-            share=config.share,
-            hold_out=config.hold_out,
+            annotations=config.annotations, images=config.images, dense=dense, points=config.points,
+            most_points=config.most_points, share=config.share, hold_out=config.hold_out,
         )
     folder = Path(config.folder)
     if not (folder / ANNOTATIONS).is_file():
@@ -123,13 +118,9 @@ def prepared(config: SetConfig) -> AnnotatedSet:
     if config.dense == "simulated_fits":
         write_simulated_fits(folder, config.draw)
     return AnnotatedSet(
-        annotations=str(annotations),
-        images=str(folder / "images"),
-        dense=str(folder / FOLDERS.get(config.dense, config.dense)) if config.dense else "",
-        points=config.points,
-        most_points=config.most_points,
-        share=config.share,
-        hold_out=config.hold_out,
+        annotations=str(annotations), images=str(folder / "images"),
+        dense=str(folder / FOLDERS.get(config.dense, config.dense)) if config.dense else "", points=config.points,
+        most_points=config.most_points, share=config.share, hold_out=config.hold_out,
     )
 
 
@@ -155,8 +146,7 @@ def annotated_by(config: SetConfig, folder: Path) -> Path:
     count = len(found.images)
     if count != config.draw.count:
         raise StageError(
-            f"this set has {count} images, the configuration says {config.draw.count}",
-            str(folder),
+            f"this set has {count} images, the configuration says {config.draw.count}", str(folder),
             "remove it, name another folder, or set draw.count",
         )
     if (found.rest["info"]["noise"], found.rest["info"]["seed"]) == (config.noise, ANNOTATOR):

@@ -91,12 +91,8 @@ class Augment(Stage):
         config = self.config
         crops = config.kind == "crops"
         yield BatchSource(
-            of=self._sampler.batch,
-            people=self._sampler.people,
-            size=config.batch,
-            kind=config.kind,
-            min_size=config.max_size,
-            max_size=config.max_size if crops else config.max_side,
+            of=self._sampler.batch, people=self._sampler.people, size=config.batch, kind=config.kind,
+            min_size=config.max_size, max_size=config.max_size if crops else config.max_side,
             figure_ground=config.figure_ground,
         )
 
@@ -189,13 +185,8 @@ def collate(views: Sequence[AugmentedImage], seed_B3: Tensor, canvas_hw: tuple[i
         rows, columns = person.mask_HW.shape
         mask_NHW[row, :rows, :columns] = torch.from_numpy(np.ascontiguousarray(person.mask_HW))
     return TrainingBatch(
-        x_BHW3=x_BHW3,
-        size_B2=torch.tensor(sizes),
-        seed_B3=seed_B3,
-        image_N=torch.tensor(owner_N, dtype=torch.long),
-        mask_NHW=mask_NHW,
-        **people_columns(people),
-        **point_columns(people),
+        x_BHW3=x_BHW3, size_B2=torch.tensor(sizes), seed_B3=seed_B3, image_N=torch.tensor(owner_N, dtype=torch.long),
+        mask_NHW=mask_NHW, **people_columns(people), **point_columns(people),
     )
 
 

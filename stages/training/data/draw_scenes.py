@@ -33,12 +33,9 @@ def compact(world: ImageWorld, seed: int, index: int) -> PoolScene:
     """One scene with its UV in 255ths."""
     made = image_scene(world, seed, index)
     return PoolScene(
-        rgb_HW3=made.rgb_HW3,
-        label_HW=made.label_HW,
+        rgb_HW3=made.rgb_HW3, label_HW=made.label_HW,
         uv_2HW=np.round(np.clip(made.uv_2HW.astype(np.float32), 0, 1) * 255).astype(np.uint8),
-        instance_HW=made.instance_HW,
-        box_N4=made.box_N4,
-        joint_NJ3=made.keypoint_N173,
+        instance_HW=made.instance_HW, box_N4=made.box_N4, joint_NJ3=made.keypoint_N173,
     )
 
 

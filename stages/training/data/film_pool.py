@@ -92,8 +92,7 @@ def write_film(path: Path, pairs: Sequence[FramePair]) -> None:
     """Write one shard atomically."""
     with atomic_write(path) as draft, draft.open("wb") as file:
         np.savez(
-            file,
-            rgb=np.stack([pair.rgb_2SS3 for pair in pairs]),
+            file, rgb=np.stack([pair.rgb_2SS3 for pair in pairs]),
             box=np.stack([pair.box_24 for pair in pairs]).astype(np.float32),
             flow=np.stack([pair.flow_2FF2 for pair in pairs]).astype(np.float16),
         )

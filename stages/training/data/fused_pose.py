@@ -94,10 +94,7 @@ def _corrected(pose: TeacherPose, place_J2: Float, known_J: Bool, agreed_J: Bool
             visible_K[list(ends)] = 0
     present = pose.present > PRESENT
     return dataclasses.replace(
-        pose,
-        point_K2=point_K2,
-        flip_gap_K=gap_K,
-        visible_K=visible_K,
+        pose, point_K2=point_K2, flip_gap_K=gap_K, visible_K=visible_K,
         present=1.0 if known_J.any() else pose.present,
         mask_SS=pose.mask_SS if present else np.zeros_like(pose.mask_SS),
     )

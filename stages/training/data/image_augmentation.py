@@ -70,9 +70,7 @@ def flipped_image(image: LabelledImage) -> LabelledImage:
         uv_2HW = np.round(turned * 255).astype(np.uint8)
     return LabelledImage(
         rgb_HW3=np.ascontiguousarray(image.rgb_HW3[:, ::-1]),
-        people=tuple(flipped_person(one, width) for one in image.people),
-        label_HW=label_HW,
-        uv_2HW=uv_2HW,
+        people=tuple(flipped_person(one, width) for one in image.people), label_HW=label_HW, uv_2HW=uv_2HW,
     )
 
 
@@ -89,12 +87,8 @@ def flipped_person(person: LabelledPerson, width: int) -> LabelledPerson:
         points = AnnotatedPoints(x_M=POINT_SPAN - points.x_M, y_M=points.y_M, chart_M=chart, u_M=u, v_M=v)
     coarse = None if person.coarse_LL is None else MIRROR_COARSE[person.coarse_LL[:, ::-1]]
     return LabelledPerson(
-        box_4=np.array([width - x1, y0, width - x0, y1], np.float32),
-        mask_HW=person.mask_HW[:, ::-1],
-        masked=person.masked,
-        keypoint_173=joint_173,
-        coarse_LL=coarse,
-        points=points,
+        box_4=np.array([width - x1, y0, width - x0, y1], np.float32), mask_HW=person.mask_HW[:, ::-1],
+        masked=person.masked, keypoint_173=joint_173, coarse_LL=coarse, points=points,
     )
 
 

@@ -96,12 +96,8 @@ def people_labels(
             box_4, square_4 = person.box_4 * to_square, region_4 * to_square
             joint_J3 = person.keypoint_173 * (*to_square[:2], 1)
             yield PersonLabels(
-                box_4=box_4,
-                region_4=square_4,
-                label_LL=found[0],
-                weight_LL=found[1],
-                mask_LL=mask_of_labels(found[0]) if mask_LL is None else mask_LL,
-                joint_J3=joint_J3,
+                box_4=box_4, region_4=square_4, label_LL=found[0], weight_LL=found[1],
+                mask_LL=mask_of_labels(found[0]) if mask_LL is None else mask_LL, joint_J3=joint_J3,
             )
 
 

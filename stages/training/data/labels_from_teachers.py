@@ -83,11 +83,7 @@ def label_photo(image: SourceImage, teachers: Teachers, seed: int) -> LabelledPh
     box_M4, kind_M = merge_boxes(None if known_M4 is None else known_M4 * to_natural, found_N4, score_N)
     photo = NaturalPhoto(source=image, rgb_HW3=rgb_HW3, box_M4=box_M4, kind_M=kind_M, to_natural_4=to_natural)
     return LabelledPhoto(
-        name=image.name,
-        aspect=aspect,
-        rgb_SS3=square_SS3,
-        box_M4=box_M4 / to_natural,
-        kind_M=kind_M,
+        name=image.name, aspect=aspect, rgb_SS3=square_SS3, box_M4=box_M4 / to_natural, kind_M=kind_M,
         dense_DD=dense_labels(teachers.parts, rgb_HW3),
         people=tuple(label_people(teachers, photo, np.random.default_rng(seed))),
     )
@@ -99,13 +95,9 @@ def photo_of_nobody(image: SourceImage, square_SS3: U8, boxes: BoxTeacher) -> La
     box_N4, _ = boxes(image.rgb_HW3)
     box_N4 = box_N4[(box_N4[:, 2:] - box_N4[:, :2]).min(1, initial=np.inf) * SIDE >= LEAST_FALSE * max(height, width)]
     return LabelledPhoto(
-        name=image.name,
-        aspect=width / height,
-        rgb_SS3=square_SS3,
+        name=image.name, aspect=width / height, rgb_SS3=square_SS3,
         box_M4=(box_N4 * np.array([SIDE / width, SIDE / height] * 2, np.float32)).astype(np.float32),
-        kind_M=np.full(len(box_N4), FALSE, np.uint8),
-        dense_DD=np.zeros((DENSE, DENSE), np.uint8),
-        people=(),
+        kind_M=np.full(len(box_N4), FALSE, np.uint8), dense_DD=np.zeros((DENSE, DENSE), np.uint8), people=(),
     )
 
 
@@ -164,12 +156,8 @@ def label_people(teachers: Teachers, photo: NaturalPhoto, random: np.random.Gene
             if teachers.faces is not None:
                 chart_LL, uv_2LL = with_face(teachers.faces, photo.rgb_HW3, region_4, chart_LL)
             yield PersonLabels(
-                box_4=box_4 / photo.to_natural_4,
-                region_4=region_4 / photo.to_natural_4,
-                label_LL=chart_LL,
-                weight_LL=weight_LL,
-                uv_2LL=uv_2LL,
-                mask_LL=mask_of_labels(chart_LL) if mask_LL is None else mask_LL,
+                box_4=box_4 / photo.to_natural_4, region_4=region_4 / photo.to_natural_4, label_LL=chart_LL,
+                weight_LL=weight_LL, uv_2LL=uv_2LL, mask_LL=mask_of_labels(chart_LL) if mask_LL is None else mask_LL,
                 joint_J3=(fused_J3 if true_J3 is None else true_J3) / (*photo.to_natural_4[:2], 1),
             )
 

@@ -105,12 +105,8 @@ class PhotoPool:
             self.false += [nobody_in(place[i], box_4) for box_4 in data["box"][of_things]]
             self.photos.append(
                 PoolPhoto(
-                    name=str(name),
-                    natural=natural_size(float(data["aspect"][i])),
-                    rgb_SS3=data["rgb"][i],
-                    box_M4=data["box"][mine],
-                    kind_M=data["box_kind"][mine],
-                    dense_DD=data["dense"][i],
+                    name=str(name), natural=natural_size(float(data["aspect"][i])), rgb_SS3=data["rgb"][i],
+                    box_M4=data["box"][mine], kind_M=data["box_kind"][mine], dense_DD=data["dense"][i],
                 )
             )
         for i in range(len(data["person_photo"])):

@@ -63,11 +63,8 @@ class ScenePool:
         for i in range(len(data["rgb"])):
             self.scenes.append(
                 PoolScene(
-                    rgb_HW3=data["rgb"][i],
-                    label_HW=data["label"][i],
-                    uv_2HW=data["uv"][i],
-                    instance_HW=data["instance"][i],
-                    box_N4=data["box"][data["box_scene"] == i],
+                    rgb_HW3=data["rgb"][i], label_HW=data["label"][i], uv_2HW=data["uv"][i],
+                    instance_HW=data["instance"][i], box_N4=data["box"][data["box_scene"] == i],
                     joint_NJ3=joint[data["box_scene"] == i],
                 )
             )

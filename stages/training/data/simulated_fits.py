@@ -61,13 +61,9 @@ def simulated_fit(person: Person, mesh: Mesh, camera: Camera, errors: FitErrors,
     joint_K3 = body.keypoint_KV @ posed_V3
     way_3 = (mesh.keypoint_K3[:17] - joint_K3[:17]).mean(axis=0) + camera_error(mesh, camera, errors, rng)
     return Mesh(
-        vertex_V3=(posed_V3 + way_3).astype(np.float32),
-        normal_V3=np.zeros_like(posed_V3),
-        keypoint_K3=(joint_K3 + way_3).astype(np.float32),
-        pose=mesh.pose,
-        yaw=mesh.yaw,
-        root_3=way_3.astype(np.float32),
-        score_C=score_C,
+        vertex_V3=(posed_V3 + way_3).astype(np.float32), normal_V3=np.zeros_like(posed_V3),
+        keypoint_K3=(joint_K3 + way_3).astype(np.float32), pose=mesh.pose, yaw=mesh.yaw,
+        root_3=way_3.astype(np.float32), score_C=score_C,
     )
 
 

@@ -77,13 +77,8 @@ def flipped_sheet(sheet: Sheet) -> Sheet:
     box_M4 = sheet.box_M4.copy()
     box_M4[:, [0, 2]] = width - sheet.box_M4[:, [2, 0]]
     return Sheet(
-        rgb_HW3=np.ascontiguousarray(sheet.rgb_HW3[:, ::-1]),
-        natural=sheet.natural,
-        box_M4=box_M4,
-        kind_M=sheet.kind_M,
-        part_hw=mirror_label(sheet.part_hw[:, ::-1]),
-        real=sheet.real,
-        nobody=sheet.nobody,
+        rgb_HW3=np.ascontiguousarray(sheet.rgb_HW3[:, ::-1]), natural=sheet.natural, box_M4=box_M4,
+        kind_M=sheet.kind_M, part_hw=mirror_label(sheet.part_hw[:, ::-1]), real=sheet.real, nobody=sheet.nobody,
         annotated=sheet.annotated,
     )
 
@@ -154,13 +149,8 @@ class _Painter:
         boxes[: len(order)], kinds[: len(order)] = box_M4[order], kind_M[order]
         rgb_HW3 = degrade(recolour(self.rgb_HW3, self.random), self.random)
         return DetectorCanvas(
-            rgb_HW3=rgb_HW3,
-            box_M4=boxes,
-            kind_M=kinds,
-            part_hw=self.part_hw,
-            real=self.real,
-            nobody_hw=self.nobody_hw,
-            annotated_hw=self.annotated_hw,
+            rgb_HW3=rgb_HW3, box_M4=boxes, kind_M=kinds, part_hw=self.part_hw, real=self.real,
+            nobody_hw=self.nobody_hw, annotated_hw=self.annotated_hw,
         )
 
 

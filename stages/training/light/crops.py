@@ -100,11 +100,8 @@ def truncated_scene(scene: PoolScene, person: int, random: np.random.Generator) 
     corner_2 = np.array([columns.start, rows.start], np.float64)
     joint_NJ3 = np.stack([moved_joints(joint_J3, corner_2, mine.shape) for joint_J3 in scene.joint_NJ3])
     return PoolScene(
-        rgb_HW3=scene.rgb_HW3[rows, columns],
-        label_HW=scene.label_HW[rows, columns],
-        uv_2HW=scene.uv_2HW[:, rows, columns],
-        instance_HW=scene.instance_HW[rows, columns],
-        box_N4=box_N4,
+        rgb_HW3=scene.rgb_HW3[rows, columns], label_HW=scene.label_HW[rows, columns],
+        uv_2HW=scene.uv_2HW[:, rows, columns], instance_HW=scene.instance_HW[rows, columns], box_N4=box_N4,
         joint_NJ3=joint_NJ3,
     )
 
@@ -142,12 +139,7 @@ def truncated_photo(photo: PoolPhoto, person: PoolPerson, random: np.random.Gene
     joint_J3 = moved_joints(person.joint_J3, corner_4[:2], cut.rgb_SS3.shape)
     other_K4 = moved_boxes(person.other_K4, (columns.start, rows.start), cut.rgb_SS3.shape)
     return cut, dataclasses.replace(
-        person,
-        box_4=box_4,
-        region_4=region_4,
-        label_LL=label_LL,
-        mask_LL=mask_LL,
-        joint_J3=joint_J3,
+        person, box_4=box_4, region_4=region_4, label_LL=label_LL, mask_LL=mask_LL, joint_J3=joint_J3,
         other_K4=other_K4,
     )
 

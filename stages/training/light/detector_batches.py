@@ -32,13 +32,8 @@ from stages.training.payloads import PhotoShards, SceneShards
 def photo_sheet(photo: PoolPhoto, *, annotated: bool) -> Sheet:
     """The sheet of a labelled photo; `annotated` says whether people have annotated its boxes."""
     return Sheet(
-        rgb_HW3=photo.rgb_SS3,
-        natural=photo.natural,
-        box_M4=photo.box_M4,
-        kind_M=photo.kind_M,
-        part_hw=photo.dense_DD,
-        real=True,
-        nobody=not len(photo.box_M4) and not photo.dense_DD.any(),
+        rgb_HW3=photo.rgb_SS3, natural=photo.natural, box_M4=photo.box_M4, kind_M=photo.kind_M,
+        part_hw=photo.dense_DD, real=True, nobody=not len(photo.box_M4) and not photo.dense_DD.any(),
         annotated=annotated,
     )
 
@@ -54,12 +49,8 @@ def scene_sheet(scene: PoolScene, background_HW3: npt.NDArray[Any] | None) -> Sh
     area = (scene.box_N4[:, 2:] - scene.box_N4[:, :2]).prod(1)
     kind_M = np.where(pixels < 0.05 * area, IGNORED, PERSON).astype(np.uint8)
     return Sheet(
-        rgb_HW3=rgb_HW3,
-        natural=(width, height),
-        box_M4=scene.box_N4,
-        kind_M=kind_M,
-        part_hw=scene.label_HW[4::8, 4::8],
-        real=False,
+        rgb_HW3=rgb_HW3, natural=(width, height), box_M4=scene.box_N4, kind_M=kind_M,
+        part_hw=scene.label_HW[4::8, 4::8], real=False,
     )
 
 

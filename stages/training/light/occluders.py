@@ -78,8 +78,7 @@ def put_behind(crop: Crop, cover_CC: U8, pixels_CC3: U8, random: np.random.Gener
     own_CC = cv2.resize(own_GG, (side, side), interpolation=cv2.INTER_LINEAR)
     seen_CC = np.minimum(cover_CC, 255 - own_CC)
     return replace(
-        crop,
-        rgb_CC3=over(pixels_CC3, seen_CC, crop.rgb_CC3),
+        crop, rgb_CC3=over(pixels_CC3, seen_CC, crop.rgb_CC3),
         others_CC2=with_box_in_front(crop.others_CC2, seen_CC, random),
     )
 
@@ -107,12 +106,9 @@ def occlude(crop: Crop, cover_CC: U8, pixels_CC3: U8) -> Crop:
     if (body & ~covered_GG).sum() < LEAST_VISIBLE * body.sum():
         return crop
     return replace(
-        crop,
-        rgb_CC3=over(pixels_CC3, cover_CC, crop.rgb_CC3),
-        label_GG=np.where(covered_GG, 0, crop.label_GG),
+        crop, rgb_CC3=over(pixels_CC3, cover_CC, crop.rgb_CC3), label_GG=np.where(covered_GG, 0, crop.label_GG),
         weight_GG=np.where(covered_GG, np.float32(1), crop.weight_GG),
-        mask_GG=np.where(covered_GG, np.uint8(0), crop.mask_GG),
-        joint_J3=hidden_under(cover_CC, crop.joint_J3),
+        mask_GG=np.where(covered_GG, np.uint8(0), crop.mask_GG), joint_J3=hidden_under(cover_CC, crop.joint_J3),
     )
 
 

@@ -33,14 +33,8 @@ from stages.training.light.surface_batches import SurfaceBatches
 from stages.training.payloads import PhotoShards
 
 CALIBRATION_CROPS = CropMix(
-    real=0.22,
-    rotated_any=0.12,
-    roll_aligned=0.0,
-    occluded_by_person=0.0,
-    occluded_by_object=0.0,
-    background=0.0,
-    distant=0.0,
-    video_degraded=0.0,
+    real=0.22, rotated_any=0.12, roll_aligned=0.0, occluded_by_person=0.0, occluded_by_object=0.0, background=0.0,
+    distant=0.0, video_degraded=0.0,
 )
 """The crops on which the surface network is calibrated: people as photos show them."""
 CALIBRATION_IMAGES, CALIBRATION_SEED = 300, 5

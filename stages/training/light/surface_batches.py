@@ -210,12 +210,7 @@ class SurfaceBatchFactory:
         """Open the pools. Raises: StageError for shards that cannot be opened."""
         photos, scenes = open_pools(self.photos, self.scenes)
         return SurfaceBatches(
-            photos,
-            scenes,
-            indices=self.indices,
-            seed=self.seed,
-            sides=self.sides,
-            mix=self.mix,
+            photos, scenes, indices=self.indices, seed=self.seed, sides=self.sides, mix=self.mix,
             film=FilmPool([Path(path) for path in self.film]),
         )
 

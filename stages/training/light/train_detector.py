@@ -52,12 +52,8 @@ class TrainDetector(ComponentStage):
         """Train to the end of the round."""
         config = self.config
         recipe = DetectorBatchFactory(
-            photos=photos,
-            scenes=scenes,
-            indices=self.indices(config.batch),
-            seed=config.seed,
-            box_teacher=config.box_teacher,
-            mix=config.mix,
+            photos=photos, scenes=scenes, indices=self.indices(config.batch), seed=config.seed,
+            box_teacher=config.box_teacher, mix=config.mix,
         )
         self.training.run(recipe, detector_loss, part.last_step(config.fit.steps))
         yield DetectorTrained(checkpoint=str(self.training.fit.path), sizes=self.sizes)

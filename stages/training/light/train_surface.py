@@ -93,11 +93,7 @@ class TrainSurface(ComponentStage):
         """Train to the end of the round."""
         config = self.config
         recipe = SurfaceBatchFactory(
-            photos=photos,
-            scenes=scenes,
-            indices=self.indices(config.batch),
-            seed=config.seed,
-            sides=config.sides,
+            photos=photos, scenes=scenes, indices=self.indices(config.batch), seed=config.seed, sides=config.sides,
             mix=config.mix,
             film=shards_in(config.film, "train_surface.film", "pair frames: -c pair_frames") if config.film else (),
         )

@@ -106,11 +106,7 @@ class ScoreTraining(Stage):
         config = self.config
         network = NetworkConfig(kind="trained", weights=str(weights))
         asking = Evaluate.Config(
-            network=network,
-            boxes=config.boxes,
-            oracle_masks=config.oracle_masks,
-            score=SCORE,
-            min_score=MIN_SCORE,
+            network=network, boxes=config.boxes, oracle_masks=config.oracle_masks, score=SCORE, min_score=MIN_SCORE,
         )
         images = world_set(world, Worlds(seed=0, scenes=config.scenes, frames=config.scenes)).images
         found = scored(asking, (one for one in images if one.people), self.threads)

@@ -152,12 +152,8 @@ class Training:
             self._tensorboard.image(self.fit.step, prediction_grid(self.network, first))
         config, batches = self.config, self.batches
         about = TrainedInfo(
-            kind=batches.kind,
-            variant=self.variant,
-            min_size=batches.min_size,
-            max_size=batches.max_size,
-            scales=config.scales,
-            figure_ground=batches.figure_ground,
+            kind=batches.kind, variant=self.variant, min_size=batches.min_size, max_size=batches.max_size,
+            scales=config.scales, figure_ground=batches.figure_ground,
         )
         return NetworkTrained(checkpoint=str(self.fit.path), about=about)
 

@@ -29,14 +29,8 @@ def painted_occluder(rng: Rng, height: int, width: int, box_4: npt.ArrayLike) ->
         cv2.fillPoly(mask, [cv2.convexHull(points.astype(np.int32))], 1)
     elif kind == 1:
         cv2.ellipse(
-            mask,
-            (int(center[0]), int(center[1])),
-            (int(size / 2) + 1, int(size * rng.uniform(0.2, 0.6)) + 1),
-            float(rng.uniform(0, 180)),
-            0,
-            360,
-            1,
-            -1,
+            mask, (int(center[0]), int(center[1])), (int(size / 2) + 1, int(size * rng.uniform(0.2, 0.6)) + 1),
+            float(rng.uniform(0, 180)), 0, 360, 1, -1,
         )
     else:
         far = center + rng.normal(0, 1, 2) * [width, height]

@@ -80,10 +80,7 @@ class PhotoPlane:
         x, y = (view.eye_3[axis] + view.depth_HW * view.ray_HW3[..., axis] for axis in (0, 1))
         column, row = ((x - self.left) / self.texel - 0.5, (self.top - y) / self.texel - 0.5)
         seen = cv2.remap(
-            self.image_HW3,
-            column.astype(np.float32),
-            row.astype(np.float32),
-            cv2.INTER_LINEAR,
+            self.image_HW3, column.astype(np.float32), row.astype(np.float32), cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
         )
         return np.asarray(seen, np.float32)
@@ -104,9 +101,7 @@ def photo_plane(rng: Rng, image: ImageSource, base: Camera, back: float) -> Phot
     far = float(distance_to_upright_plane(eye, middle, -back))
     texel = far / base.focal
     return PhotoPlane(
-        image_HW3=random_crop_of(rng, image, height, width),
-        back=back,
-        texel=texel,
+        image_HW3=random_crop_of(rng, image, height, width), back=back, texel=texel,
         left=float(eye[0] + far * middle[0]) - 0.5 * width * texel,
         top=float(eye[1] + far * middle[1]) + 0.5 * height * texel,
     )

@@ -56,23 +56,13 @@ class Tree:
 HOUSES = (
     House(left=-30, right=-8.2, high=7.5, wall=(0.72, 0.66, 0.56), frame=(0.9, 0.88, 0.82), shutter=None, step=2.2),
     House(
-        left=-8.2,
-        right=-3.1,
-        high=8.0,
-        wall=(0.80, 0.60, 0.34),
-        frame=(0.93, 0.9, 0.84),
-        shutter=(0.23, 0.36, 0.28),
+        left=-8.2, right=-3.1, high=8.0, wall=(0.80, 0.60, 0.34), frame=(0.93, 0.9, 0.84), shutter=(0.23, 0.36, 0.28),
         step=1.7,
     ),
     House(left=-3.1, right=2.6, high=7.2, wall=(0.74, 0.47, 0.39), frame=(0.92, 0.89, 0.85), shutter=None, step=1.9),
     House(left=2.6, right=6.4, high=2.3, wall=(0.62, 0.58, 0.52), frame=(0.6, 0.56, 0.5), shutter=None, step=99.0),
     House(
-        left=6.4,
-        right=30,
-        high=7.8,
-        wall=(0.62, 0.67, 0.70),
-        frame=(0.95, 0.95, 0.93),
-        shutter=(0.30, 0.36, 0.48),
+        left=6.4, right=30, high=7.8, wall=(0.62, 0.67, 0.70), frame=(0.95, 0.95, 0.93), shutter=(0.30, 0.36, 0.48),
         step=1.8,
     ),
 )

@@ -66,9 +66,7 @@ def random_thing(rng: Rng, column: float, row: float, pixels: float) -> PaintedT
     alpha = cv2.resize(shape.astype(np.float32), small, interpolation=cv2.INTER_AREA)
     shown = cv2.resize(color.astype(np.float32), small, interpolation=cv2.INTER_AREA)
     return PaintedThing(
-        row=y0,
-        column=x0,
-        alpha_hw=alpha.astype(np.float32),
+        row=y0, column=x0, alpha_hw=alpha.astype(np.float32),
         color_hw3=(shown / np.maximum(alpha, 1e-3)[..., None]).clip(0, 1).astype(np.float32),
     )
 

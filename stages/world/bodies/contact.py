@@ -65,10 +65,8 @@ def embrace(rng: Rng, people: tuple[Person, Person], yaw: float) -> ContactPair:
     """An embrace: chest to chest, arms around the other."""
     arms = [
         Arm(
-            toward=(0.45, float(rng.uniform(-0.45, 0.05)), 0.9),
-            elbow=float(rng.uniform(1.1, 1.4)),
-            twist=float(rng.uniform(0.5, 1.1)),
-            curl=0.5,
+            toward=(0.45, float(rng.uniform(-0.45, 0.05)), 0.9), elbow=float(rng.uniform(1.1, 1.4)),
+            twist=float(rng.uniform(0.5, 1.1)), curl=0.5,
         )
         for _ in range(4)
     ]
@@ -149,9 +147,7 @@ def actors_in_contact(
     pair = contact(rng, people, yaw)
     shakes = contact is handshake
     cycle = ContactCycle(
-        period=float(rng.uniform(2.4, 4.5)),
-        shake=0.22 if shakes else 0.0,
-        sway=0.0 if shakes else 0.07,
+        period=float(rng.uniform(2.4, 4.5)), shake=0.22 if shakes else 0.0, sway=0.0 if shakes else 0.07,
         rate=float(rng.uniform(1.6, 2.4)) if shakes else float(rng.uniform(0.3, 0.6)),
     )
     there = middle_2[0] + pair.offset_2[0], middle_2[1] + pair.offset_2[1]

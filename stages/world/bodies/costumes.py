@@ -131,8 +131,7 @@ def in_wardrobe_clothes(person: Person, rng: Rng, patterns: Patterns) -> Person:
         worn.append(_random_piece(rng, "hat", patterns))
     painted = [Garment(field_V=one.field_V, thickness=0, folds=0, pattern=one.skin) for one in worn if one.skin]
     return replace(
-        person,
-        outfit=replace(person.outfit, garments=(*painted, *grown)),
+        person, outfit=replace(person.outfit, garments=(*painted, *grown)),
         worn=tuple(part for one in worn for part in one.parts),
         hidden_V=hidden_skin(tuple(one.field_V for one in worn)),
     )
@@ -173,12 +172,8 @@ def _random_piece(rng: Rng, kind: str, patterns: Patterns) -> WornPiece:
     cloths = [cloth, *(cloth if rng.random() < 0.3 else random_pattern(rng, patterns) for _ in piece.parts[1:])]
     parts = tuple(
         WornMesh(
-            mesh=mesh,
-            pattern=one,
-            gloss=0.25 if kind == "shoes" else 0.05,
-            wrinkles=0.0 if kind in ("shoes", "hat") else 0.1,
-            loose=float(loose),
-            carries=kind == "shoes",
+            mesh=mesh, pattern=one, gloss=0.25 if kind == "shoes" else 0.05,
+            wrinkles=0.0 if kind in ("shoes", "hat") else 0.1, loose=float(loose), carries=kind == "shoes",
         )
         for mesh, one in zip(piece.parts, cloths, strict=True)
     )

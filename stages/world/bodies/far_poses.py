@@ -76,11 +76,7 @@ def far_pose(rng: Rng) -> AnglePose:
     nod, tip, look = np.radians(rng.normal(0, (12, 8, 24))).tolist()
     lean = axis_rotation(LEFT, float(np.radians(chosen.lean + rng.normal(0, 6))))
     pose = AnglePose(
-        left_arm=arms[0],
-        right_arm=arms[1],
-        left_leg=legs[0],
-        right_leg=legs[1],
-        spine=(bend, side, turn),
+        left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1], spine=(bend, side, turn),
         neck=(nod, tip, look),
         tilt_33=(lean @ axis_rotation(FRONT, float(np.radians(rng.normal(0, 4))))).astype(np.float32),
     )
@@ -95,13 +91,8 @@ def far_pose(rng: Rng) -> AnglePose:
 def _mirrored(pose: AnglePose) -> AnglePose:
     (bend, side, turn), (nod, tip, look) = pose.spine, pose.neck
     return replace(
-        pose,
-        left_arm=pose.right_arm,
-        right_arm=pose.left_arm,
-        left_leg=pose.right_leg,
-        right_leg=pose.left_leg,
-        spine=(bend, -side, -turn),
-        neck=(nod, -tip, -look),
+        pose, left_arm=pose.right_arm, right_arm=pose.left_arm, left_leg=pose.right_leg, right_leg=pose.left_leg,
+        spine=(bend, -side, -turn), neck=(nod, -tip, -look),
     )
 
 
@@ -113,12 +104,8 @@ def _arm(rng: Rng, angles: tuple[float, float, float, float], spread: float) -> 
     low, high = np.array([-50.0, -10, 0, -60]), np.array([170.0, 165, 145, 60])
     flexion, abduction, elbow, twist = _noisy(rng, angles, spread, low, high)
     return Arm(
-        toward=limb_direction(flexion, abduction),
-        elbow=elbow,
-        twist=twist,
-        turn=float(rng.normal(0, 0.5)),
-        wrist=float(rng.normal(0, 0.25)),
-        curl=float(rng.beta(1.5, 2) * 1.4),
+        toward=limb_direction(flexion, abduction), elbow=elbow, twist=twist, turn=float(rng.normal(0, 0.5)),
+        wrist=float(rng.normal(0, 0.25)), curl=float(rng.beta(1.5, 2) * 1.4),
     )
 
 

@@ -250,11 +250,7 @@ def random_walker(person: Person, rng: Rng, middle_2: tuple[float, float], yaw: 
     """A straight walk with random speed and phase."""
     gait = gait_of(person, briskness=float(rng.uniform(0.85, 1.1)))
     return Walker(
-        person=person,
-        rest=dressed_rest_body(person),
-        gait=gait,
-        middle_2=middle_2,
-        yaw=yaw,
+        person=person, rest=dressed_rest_body(person), gait=gait, middle_2=middle_2, yaw=yaw,
         ahead=float(rng.random()) * gait.period,
     )
 

@@ -79,12 +79,8 @@ def dressed_rest_body(person: Person) -> DressedBody:
         off = off + person.hidden_V * (-SUNK - off)
         shape = (1 - person.hidden_V)[:, None] * shape
     return DressedBody(
-        vertex_V3=vertex + shape + off[:, None] * rest.normal_V3,
-        normal_V3=normal,
-        head_B3=head,
-        score_C=person.score_C,
-        attachments=person.attachments,
-        worn=worn,
+        vertex_V3=vertex + shape + off[:, None] * rest.normal_V3, normal_V3=normal, head_B3=head,
+        score_C=person.score_C, attachments=person.attachments, worn=worn,
     )
 
 

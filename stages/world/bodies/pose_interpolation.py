@@ -50,21 +50,16 @@ def pose_on_spline(keys: Sequence[AnglePose], t: float) -> AnglePose:
 
 def _arm(arms: Sequence[Arm], weights: Floats) -> Arm:
     return Arm(
-        toward=_direction([arm.toward for arm in arms], weights),
-        elbow=_mean([arm.elbow for arm in arms], weights),
-        twist=_mean([arm.twist for arm in arms], weights),
-        turn=_mean([arm.turn for arm in arms], weights),
-        wrist=_mean([arm.wrist for arm in arms], weights),
-        curl=_mean([arm.curl for arm in arms], weights),
+        toward=_direction([arm.toward for arm in arms], weights), elbow=_mean([arm.elbow for arm in arms], weights),
+        twist=_mean([arm.twist for arm in arms], weights), turn=_mean([arm.turn for arm in arms], weights),
+        wrist=_mean([arm.wrist for arm in arms], weights), curl=_mean([arm.curl for arm in arms], weights),
     )
 
 
 def _leg(legs: Sequence[Leg], weights: Floats) -> Leg:
     return Leg(
-        toward=_direction([leg.toward for leg in legs], weights),
-        knee=_mean([leg.knee for leg in legs], weights),
-        twist=_mean([leg.twist for leg in legs], weights),
-        ankle=_mean([leg.ankle for leg in legs], weights),
+        toward=_direction([leg.toward for leg in legs], weights), knee=_mean([leg.knee for leg in legs], weights),
+        twist=_mean([leg.twist for leg in legs], weights), ankle=_mean([leg.ankle for leg in legs], weights),
         toes=_mean([leg.toes for leg in legs], weights),
     )
 

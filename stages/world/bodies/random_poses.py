@@ -20,11 +20,8 @@ def _direction(rng: Rng, mean: tuple[float, float, float], spread: float) -> tup
 
 def _hanging(rng: Rng) -> Arm:
     return Arm(
-        toward=_direction(rng, (0.22, -1.0, 0.02), 0.10),
-        elbow=float(rng.uniform(0.05, 0.7)),
-        twist=float(rng.normal(0, 0.25)),
-        turn=float(rng.normal(0, 0.4)),
-        curl=float(rng.uniform(0.1, 0.8)),
+        toward=_direction(rng, (0.22, -1.0, 0.02), 0.10), elbow=float(rng.uniform(0.05, 0.7)),
+        twist=float(rng.normal(0, 0.25)), turn=float(rng.normal(0, 0.4)), curl=float(rng.uniform(0.1, 0.8)),
     )
 
 
@@ -46,12 +43,8 @@ def _any_arm(rng: Rng) -> Arm:
     direction = ARM_DIRECTIONS[rng.integers(len(ARM_DIRECTIONS))]
     bent = rng.uniform(0.0, 2.3) if rng.random() < 0.6 else rng.uniform(0.0, 0.5)
     return Arm(
-        toward=_direction(rng, direction, 0.25),
-        elbow=float(bent),
-        twist=float(rng.uniform(-1.0, 1.0)),
-        turn=float(rng.uniform(-1.2, 1.2)),
-        wrist=float(rng.normal(0, 0.3)),
-        curl=float(rng.uniform(0.0, 1.3)),
+        toward=_direction(rng, direction, 0.25), elbow=float(bent), twist=float(rng.uniform(-1.0, 1.0)),
+        turn=float(rng.uniform(-1.2, 1.2)), wrist=float(rng.normal(0, 0.3)), curl=float(rng.uniform(0.0, 1.3)),
     )
 
 
@@ -75,9 +68,7 @@ def stand(rng: Rng) -> AnglePose:
     width = float(rng.uniform(0.0, 0.3))
     relaxed = float(rng.uniform(0, 0.5)) if rng.random() < 0.4 else 0.03
     pose = AnglePose(
-        left_arm=left,
-        right_arm=right,
-        left_leg=Leg(toward=(width, -1, float(rng.normal(0, 0.06))), knee=0.03),
+        left_arm=left, right_arm=right, left_leg=Leg(toward=(width, -1, float(rng.normal(0, 0.06))), knee=0.03),
         right_leg=Leg(toward=(width, -1, 0.5 * relaxed), knee=relaxed, ankle=-0.4 * relaxed),
     )
     return _with_spine(pose, rng)
@@ -98,12 +89,8 @@ def stride(phase: float, *, pace: float) -> AnglePose:
         arms.append(Arm(toward=(0.20, -1.0, back), elbow=elbow, curl=0.5))
     sway = 0.08 * pace * float(np.cos(2 * np.pi * phase))
     return AnglePose(
-        left_arm=arms[0],
-        right_arm=arms[1],
-        left_leg=legs[0],
-        right_leg=legs[1],
-        spine=(0.04 + 0.12 * max(0.0, pace - 1), 0.0, sway),
-        neck=(-0.03, 0.0, -sway),
+        left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1],
+        spine=(0.04 + 0.12 * max(0.0, pace - 1), 0.0, sway), neck=(-0.03, 0.0, -sway),
     )
 
 
@@ -215,10 +202,7 @@ def on_the_back(rng: Rng) -> AnglePose:
     arms = [Arm(toward=_direction(rng, (0.5, -1.0, -0.05), 0.1), elbow=float(rng.uniform(0.05, 0.3))) for _ in range(2)]
     legs = [Leg(toward=_direction(rng, (0.12, -1.0, 0.03), 0.04), knee=float(rng.uniform(0, 0.3))) for _ in range(2)]
     return AnglePose(
-        left_arm=arms[0],
-        right_arm=arms[1],
-        left_leg=legs[0],
-        right_leg=legs[1],
+        left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1],
         tilt_33=axis_rotation(LEFT, -np.pi / 2 + float(rng.normal(0, 0.03))),
     )
 

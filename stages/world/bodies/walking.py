@@ -129,10 +129,7 @@ def leg_reaching(gait: Gait, ahead: float, below: float, pitch: float) -> Leg:
     # Rotations about the left axis add up along the leg; the ankle supplies the rest of the foot's pitch.
     rotation = -(lean - gait.rest_thigh) + knee - (gait.rest_thigh - gait.rest_shin)
     return Leg(
-        toward=(0.015, -float(np.cos(lean)), float(np.sin(lean))),
-        knee=knee,
-        twist=0.10,
-        ankle=rotation + pitch,
+        toward=(0.015, -float(np.cos(lean)), float(np.sin(lean))), knee=knee, twist=0.10, ankle=rotation + pitch,
         toes=max(0.0, -0.9 * pitch),
     )
 
@@ -150,12 +147,8 @@ def walk(gait: Gait, t: float) -> tuple[AnglePose, float]:
     turn = 0.10 * float(np.cos(2 * np.pi * phase))
     nod = 0.015 * float(np.cos(4 * np.pi * phase))
     pose = AnglePose(
-        left_arm=arms[0],
-        right_arm=arms[1],
-        left_leg=legs[0],
-        right_leg=legs[1],
-        spine=(0.035 + nod, 0.02 * float(np.sin(2 * np.pi * phase)), turn),
-        neck=(-0.03 - nod, 0.0, -turn),
+        left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1],
+        spine=(0.035 + nod, 0.02 * float(np.sin(2 * np.pi * phase)), turn), neck=(-0.03 - nod, 0.0, -turn),
     )
     return pose, height - gait.hip_over_root
 

@@ -87,12 +87,9 @@ class VideoSensor:
 def random_video_sensor(rng: Rng) -> VideoSensor:
     """The effects of an ordinary video camera."""
     return VideoSensor(
-        gain=float(rng.uniform(0.8, 1.2)),
-        lift=float(rng.normal(0, 0.03)),
-        tint_3=(1 + rng.normal(0, 0.04, 3)).astype(np.float32),
-        grain=float(rng.uniform(0, 0.02)),
-        blur=float(rng.uniform(0.3, 0.8)),
-        quality=int(rng.integers(50, 96)),
+        gain=float(rng.uniform(0.8, 1.2)), lift=float(rng.normal(0, 0.03)),
+        tint_3=(1 + rng.normal(0, 0.04, 3)).astype(np.float32), grain=float(rng.uniform(0, 0.02)),
+        blur=float(rng.uniform(0.3, 0.8)), quality=int(rng.integers(50, 96)),
     )
 
 

@@ -53,10 +53,8 @@ class CameraMotion:
         shift = turn @ self.base.shift_3 + 0.8 * np.array(translation, np.float32)
         grown = float(np.exp(self.zoom * np.sin(2 * np.pi * (self.zoom_rate * t + self.phase_63[0, 1]))))
         return replace(
-            self.base,
-            rotation_33=(turn @ self.base.rotation_33).astype(np.float32),
-            shift_3=shift.astype(np.float32),
-            focal=self.base.focal * grown,
+            self.base, rotation_33=(turn @ self.base.rotation_33).astype(np.float32),
+            shift_3=shift.astype(np.float32), focal=self.base.focal * grown,
         )
 
 
@@ -65,13 +63,8 @@ def _with_random_rates(
 ) -> CameraMotion:
     """A camera motion with random rates and phases."""
     return CameraMotion(
-        base=base,
-        pan=pan,
-        zoom=zoom,
-        shake=shake,
-        pan_rate=float(rng.uniform(0.06, 0.2)),
-        zoom_rate=float(rng.uniform(0.06, 0.25)),
-        tremor_63=rng.uniform(0.3, 6, (6, 3)).astype(np.float32),
+        base=base, pan=pan, zoom=zoom, shake=shake, pan_rate=float(rng.uniform(0.06, 0.2)),
+        zoom_rate=float(rng.uniform(0.06, 0.25)), tremor_63=rng.uniform(0.3, 6, (6, 3)).astype(np.float32),
         phase_63=rng.uniform(0, 1, (6, 3)).astype(np.float32),
     )
 

@@ -29,10 +29,8 @@ def rain(clip_rng: Rng, frame_rng: Rng, image_HW3: F32) -> F32:
     streaks = np.zeros((height, width), np.float32)
     slant, drops = float(clip_rng.normal(0, 0.2)), int(clip_rng.uniform(0.002, 0.006) * height * width)
     for x, y, length in zip(
-        frame_rng.uniform(0, width, drops),
-        frame_rng.uniform(-20, height, drops),
-        frame_rng.uniform(0.03, 0.13, drops) * height,
-        strict=True,
+        frame_rng.uniform(0, width, drops), frame_rng.uniform(-20, height, drops),
+        frame_rng.uniform(0.03, 0.13, drops) * height, strict=True,
     ):
         end = (int(x + slant * length), int(y + length))
         cv2.line(streaks, (int(x), int(y)), end, float(frame_rng.uniform(0.15, 0.6)), 1, cv2.LINE_AA)

@@ -45,12 +45,8 @@ def framing_camera(
     target = (low + high) / 2
     shift = ray * distance - rotation @ target
     return Camera(
-        rotation_33=rotation,
-        shift_3=shift.astype(np.float32),
-        focal=focal,
-        center_2=(width / 2, height / 2),
-        height=height,
-        width=width,
+        rotation_33=rotation, shift_3=shift.astype(np.float32), focal=focal, center_2=(width / 2, height / 2),
+        height=height, width=width,
     )
 
 

@@ -45,14 +45,9 @@ def frame_geometry(environment: Environment, meshes: tuple[Mesh, ...], camera: C
     view = environment_view(environment, camera)
     point_HW3 = (view.eye_3 + np.minimum(view.depth_HW, SKY)[..., None] * view.ray_HW3).astype(np.float32)
     return FrameGeometry(
-        environment=environment,
-        meshes=meshes,
-        camera=camera,
-        merged=merged,
-        occluders=occluders_of(facing(camera, camera.to_camera(merged.vertex_V3), merged.face_F3)),
-        view=view,
-        point_HW3=point_HW3,
-        self_occluding_Q=np.flatnonzero(environment.may_occlude_itself(point_HW3)),
+        environment=environment, meshes=meshes, camera=camera, merged=merged,
+        occluders=occluders_of(facing(camera, camera.to_camera(merged.vertex_V3), merged.face_F3)), view=view,
+        point_HW3=point_HW3, self_occluding_Q=np.flatnonzero(environment.may_occlude_itself(point_HW3)),
     )
 
 
@@ -111,8 +106,7 @@ def exact_flow(here: FrameGeometry, hits: Hits, there: FrameGeometry) -> ExactFl
     )
     seen_P = _inside(camera, pixel_P2) & (depth_P > NEAR) & ~behind_P & ~occluded(there.occluders, pixel_P2, depth_P)
     return ExactFlow(
-        flow_2HW=_displacement(here.camera, pixel_P2),
-        visible_HW=seen_P.reshape(background_flow_2HW.shape[1:]),
+        flow_2HW=_displacement(here.camera, pixel_P2), visible_HW=seen_P.reshape(background_flow_2HW.shape[1:]),
         background_flow_2HW=background_flow_2HW,
     )
 

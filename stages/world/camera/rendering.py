@@ -57,9 +57,7 @@ def surface_maps(hits: Hits, meshes: list[Mesh], camera: Camera) -> SurfaceMaps:
         uv[:, pixel] = blend(corner_uv_F32.reshape(-1, 2), corner_P3, bary_P3).T
     shape = (camera.height, camera.width)
     return SurfaceMaps(
-        label_HW=label.reshape(shape),
-        uv_2HW=uv.reshape(2, *shape),
-        instance_HW=instance.reshape(shape),
+        label_HW=label.reshape(shape), uv_2HW=uv.reshape(2, *shape), instance_HW=instance.reshape(shape),
         depth_HW=depth.reshape(shape),
     )
 

@@ -45,8 +45,7 @@ def random_lights(rng: Rng) -> Lights:
     return Lights(
         sky_3=(ambient * (1 + rng.normal(0, 0.05, 3))).astype(np.float32),
         ground_3=(ambient * rng.uniform(0.4, 0.9) * (1 + rng.normal(0, 0.05, 3))).astype(np.float32),
-        toward_L3=toward.astype(np.float32),
-        color_L3=(strength * tint).astype(np.float32),
+        toward_L3=toward.astype(np.float32), color_L3=(strength * tint).astype(np.float32),
     )
 
 

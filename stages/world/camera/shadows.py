@@ -40,12 +40,8 @@ def shadow_map(meshes: list[Mesh], toward_3: F32) -> ShadowMap:
     shift = np.array([0, 0, AWAY], np.float32) - rotation @ ((low + high) / 2)
     focal = 0.92 * MAP_SIDE * AWAY / max(float(np.linalg.norm(high - low)), 0.5)
     camera = Camera(
-        rotation_33=rotation,
-        shift_3=shift.astype(np.float32),
-        focal=focal,
-        center_2=(MAP_SIDE / 2, MAP_SIDE / 2),
-        height=MAP_SIDE,
-        width=MAP_SIDE,
+        rotation_33=rotation, shift_3=shift.astype(np.float32), focal=focal, center_2=(MAP_SIDE / 2, MAP_SIDE / 2),
+        height=MAP_SIDE, width=MAP_SIDE,
     )
     hits = rasterize(camera, camera.to_camera(vertices), merged.face_F3)
     depth = np.full(MAP_SIDE * MAP_SIDE, np.inf, np.float32)
@@ -75,11 +71,8 @@ def cast_shadows(image_HW3: F32, camera: Camera, meshes: list[Mesh], toward_3: F
     height, width = image_HW3.shape[:2]
     # Half the resolution suffices, as the shadow is blurred.
     view = replace(
-        camera,
-        focal=camera.focal / 2,
-        center_2=(camera.center_2[0] / 2, camera.center_2[1] / 2),
-        height=(height + 1) // 2,
-        width=(width + 1) // 2,
+        camera, focal=camera.focal / 2, center_2=(camera.center_2[0] / 2, camera.center_2[1] / 2),
+        height=(height + 1) // 2, width=(width + 1) // 2,
     )
     shadow = np.zeros((view.height, view.width), np.float32)
     for mesh in meshes:

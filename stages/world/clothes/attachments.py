@@ -80,9 +80,7 @@ def labels_of_nearest_skin(rest_W3: F32, face_G3: I32, skin_V3: F32, body_faces:
     chart_G = body.chart_F[body_faces[nearest_G]]
     uv_G32 = np.einsum("gkj,gjc->gkc", weight_G33, body.corner_uv_F32[body_faces[nearest_G]])
     return LabelledFaces(
-        face_G3=face_G3,
-        chart_G=chart_G,
-        corner_uv_G32=_joined(face_G3, chart_G, np.clip(uv_G32, 0, 1)),
+        face_G3=face_G3, chart_G=chart_G, corner_uv_G32=_joined(face_G3, chart_G, np.clip(uv_G32, 0, 1)),
         rest_W3=rest_W3.astype(np.float32),
     )
 

@@ -58,8 +58,6 @@ def _bag_faces(middle_3: tuple[float, float, float], half_3: tuple[float, float,
     """A box with round corners, not part of the body (chart 0)."""
     point, face = superellipsoid(middle_3, half_3, 0.45)
     return LabelledFaces(
-        face_G3=face,
-        chart_G=np.zeros(len(face), np.uint8),
-        corner_uv_G32=np.zeros((len(face), 3, 2), np.float32),
+        face_G3=face, chart_G=np.zeros(len(face), np.uint8), corner_uv_G32=np.zeros((len(face), 3, 2), np.float32),
         rest_W3=point,
     )

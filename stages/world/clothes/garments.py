@@ -133,10 +133,8 @@ def random_outfit(rng: Rng, patterns: tuple[str, ...] = PATTERNS) -> Outfit:
         *random_short_hair(rng, patterns, hair_color),
     ]
     return Outfit(
-        garments=tuple(garments),
-        skin_3=np.clip(skin + rng.normal(0, 0.02, 3), 0.02, 1).astype(np.float32),
-        hair_3=hair_color.astype(np.float32),
-        iris_3=rng.uniform(0.05, 0.45, 3).astype(np.float32),
+        garments=tuple(garments), skin_3=np.clip(skin + rng.normal(0, 0.02, 3), 0.02, 1).astype(np.float32),
+        hair_3=hair_color.astype(np.float32), iris_3=rng.uniform(0.05, 0.45, 3).astype(np.float32),
         lips_3=np.clip(skin * [1.0, 0.62, 0.60] + rng.normal(0, 0.03, 3), 0, 1).astype(np.float32),
     )
 
@@ -158,12 +156,8 @@ def _lower_garments(rng: Rng, patterns: tuple[str, ...]) -> list[Garment]:
 def _sewn(rng: Rng, field_V: F32, loose: float, patterns: tuple[str, ...]) -> Garment:
     """A garment with the given offset from the skin (metres); looser cloth drapes more."""
     return Garment(
-        field_V=field_V,
-        thickness=loose,
-        folds=0.35 * loose,
-        pattern=random_pattern(rng, patterns),
-        outline=drape_outline(),
-        outline_share=min(1.0, loose / 0.010),
+        field_V=field_V, thickness=loose, folds=0.35 * loose, pattern=random_pattern(rng, patterns),
+        outline=drape_outline(), outline_share=min(1.0, loose / 0.010),
     )
 
 
@@ -190,11 +184,8 @@ def random_shoes(rng: Rng) -> list[Garment]:
         return []
     return [
         Garment(
-            field_V=shoes_field(height=float(rng.uniform(0.07, 0.22))),
-            thickness=float(rng.uniform(0.006, 0.012)),
-            folds=0.0,
-            pattern=random_pattern(rng, ("plain", "plain", "gradient", "stripes")),
-            gloss=0.25,
+            field_V=shoes_field(height=float(rng.uniform(0.07, 0.22))), thickness=float(rng.uniform(0.006, 0.012)),
+            folds=0.0, pattern=random_pattern(rng, ("plain", "plain", "gradient", "stripes")), gloss=0.25,
             outline=shoe_outline(),
         )
     ]
@@ -212,12 +203,8 @@ def random_short_hair(rng: Rng, patterns: tuple[str, ...], hair_color: F32) -> l
     if rng.random() < 0.92:
         field, thick = hair_cap(rng)
         strands = Pattern(
-            kind="stripes",
-            first_3=hair_color,
-            second_3=(hair_color * 0.82).astype(np.float32),
-            direction_3=np.array([1, 0, 0.3], np.float32),
-            size=0.0035,
-            offset=float(rng.uniform(0, 5)),
+            kind="stripes", first_3=hair_color, second_3=(hair_color * 0.82).astype(np.float32),
+            direction_3=np.array([1, 0, 0.3], np.float32), size=0.0035, offset=float(rng.uniform(0, 5)),
         )
         parts.append(Garment(field_V=field, thickness=thick, folds=0.003, pattern=strands, gloss=0.3))
     if rng.random() < 0.15:

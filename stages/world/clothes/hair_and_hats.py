@@ -52,12 +52,8 @@ def random_long_hair(rng: Rng, hair_3: F32) -> LongHair:
 def hair_pattern(rng: Rng, hair_3: F32) -> Pattern:
     """The pattern of hair: fine stripes of a colour."""
     return Pattern(
-        kind="stripes",
-        first_3=hair_3,
-        second_3=(hair_3 * 0.8).astype(np.float32),
-        direction_3=np.array([1, 0, 0.3], np.float32),
-        size=0.004,
-        offset=float(rng.uniform(0, 5)),
+        kind="stripes", first_3=hair_3, second_3=(hair_3 * 0.8).astype(np.float32),
+        direction_3=np.array([1, 0, 0.3], np.float32), size=0.004, offset=float(rng.uniform(0, 5)),
     )
 
 
@@ -142,11 +138,8 @@ def beard(rng: Rng, hair_3: F32) -> Garment:
     mouth = np.hypot(x / 1.6, y - 1.594) - 0.014
     field = np.where(rest_body().head_V > 0, np.minimum(np.minimum(line, z - 0.02), mouth), -1)
     return Garment(
-        field_V=field.astype(np.float32),
-        thickness=float(rng.uniform(0.003, 0.02)),
-        folds=0.001,
-        pattern=hair_pattern(rng, hair_3),
-        gloss=0.2,
+        field_V=field.astype(np.float32), thickness=float(rng.uniform(0.003, 0.02)), folds=0.001,
+        pattern=hair_pattern(rng, hair_3), gloss=0.2,
     )
 
 

@@ -145,10 +145,7 @@ def _tube_faces(name: str, rings: int, gap: int) -> LabelledFaces:
     kept = np.flatnonzero((ring < rings - 1) & (apart >= gap / 2))
     kept = np.concatenate([kept, kept + len(whole.face_G3) // 2])
     return replace(
-        whole,
-        face_G3=whole.face_G3[kept],
-        chart_G=whole.chart_G[kept],
-        corner_uv_G32=whole.corner_uv_G32[kept],
+        whole, face_G3=whole.face_G3[kept], chart_G=whole.chart_G[kept], corner_uv_G32=whole.corner_uv_G32[kept],
         rest_W3=whole.rest_W3[: rings * SIDES],
     )
 
@@ -165,13 +162,8 @@ def _longest_tube_faces(name: str) -> LabelledFaces:
 
 def _tube(rng: Rng, part: str, rings: tuple[int, int], flare: tuple[float, float], cloth: Pattern) -> Tube:
     return Tube(
-        part=part,
-        rings=int(rng.integers(rings[0], rings[1] + 1)),
-        flare=float(rng.uniform(*flare)),
-        folds=int(rng.integers(3, 10)),
-        phase=float(rng.uniform(0, 6)),
-        gap=0,
-        pattern=cloth,
+        part=part, rings=int(rng.integers(rings[0], rings[1] + 1)), flare=float(rng.uniform(*flare)),
+        folds=int(rng.integers(3, 10)), phase=float(rng.uniform(0, 6)), gap=0, pattern=cloth,
     )
 
 

@@ -59,12 +59,9 @@ def read_mhclo(text: str, name: str) -> Binding:
         raise StageError("obj_file, a scale or the vertices are missing", name, "use a file of MakeHuman's assets")
     row = np.array(rows, np.float64)
     return Binding(
-        base_W3=row[:, :3].astype(np.int32),
-        weight_W3=row[:, 3:6],
-        offset_W3=row[:, 6:],
+        base_W3=row[:, :3].astype(np.int32), weight_W3=row[:, 3:6], offset_W3=row[:, 6:],
         ends_32=np.array([scales[axis][:2] for axis in "xyz"], np.int32),
-        size_3=np.array([scales[axis][2] for axis in "xyz"]),
-        mesh=mesh,
+        size_3=np.array([scales[axis][2] for axis in "xyz"]), mesh=mesh,
     )
 
 

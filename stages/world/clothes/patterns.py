@@ -45,12 +45,9 @@ def random_pattern(rng: Rng, kinds: tuple[str, ...] = PATTERNS) -> Pattern:
     """A random pattern of one of the kinds; a kind named twice is twice as probable."""
     direction = rng.normal(0, 0.25, 3) + np.eye(3)[rng.choice(3, p=[0.25, 0.65, 0.1])]
     return Pattern(
-        kind=str(rng.choice(kinds)),
-        first_3=random_color(rng),
-        second_3=random_color(rng),
+        kind=str(rng.choice(kinds)), first_3=random_color(rng), second_3=random_color(rng),
         direction_3=(direction / np.linalg.norm(direction)).astype(np.float32),
-        size=float(np.exp(rng.uniform(np.log(0.012), np.log(0.12)))),
-        offset=float(rng.uniform(0, 10)),
+        size=float(np.exp(rng.uniform(np.log(0.012), np.log(0.12)))), offset=float(rng.uniform(0, 10)),
     )
 
 

@@ -60,11 +60,8 @@ def rest_body() -> RestBody:
     head_V = np.zeros(len(point), np.float32)
     head_V[np.unique(body.face_F3[body.chart_F >= 23])] = 1
     return RestBody(
-        point_V3=point,
-        normal_V3=rest_normals(),
-        arm_V=np.where(of_arm > 0.3, arm, -1).astype(np.float32),
-        leg_V=np.where(of_leg > 0.3, leg, -1).astype(np.float32),
-        head_V=head_V,
+        point_V3=point, normal_V3=rest_normals(), arm_V=np.where(of_arm > 0.3, arm, -1).astype(np.float32),
+        leg_V=np.where(of_leg > 0.3, leg, -1).astype(np.float32), head_V=head_V,
     )
 
 

@@ -55,11 +55,8 @@ class Skirt:
 def random_skirt(rng: Rng, cloth: Pattern) -> Skirt:
     """A random skirt, short to long, narrow to wide."""
     return Skirt(
-        rings=int(rng.integers(12, RINGS + 1)),
-        flare=float(rng.uniform(0.0, 0.22)),
-        folds=int(rng.integers(4, 13)),
-        phase=float(rng.uniform(0, 6)),
-        pattern=cloth,
+        rings=int(rng.integers(12, RINGS + 1)), flare=float(rng.uniform(0.0, 0.22)), folds=int(rng.integers(4, 13)),
+        phase=float(rng.uniform(0, 6)), pattern=cloth,
     )
 
 
@@ -71,9 +68,7 @@ def skirt_faces(rings: int) -> LabelledFaces:
     half = len(whole.face_G3) // 2
     kept = np.r_[:count, half : half + count]
     return LabelledFaces(
-        face_G3=whole.face_G3[kept],
-        chart_G=whole.chart_G[kept],
-        corner_uv_G32=whole.corner_uv_G32[kept],
+        face_G3=whole.face_G3[kept], chart_G=whole.chart_G[kept], corner_uv_G32=whole.corner_uv_G32[kept],
         rest_W3=whole.rest_W3[: rings * SIDES],
     )
 

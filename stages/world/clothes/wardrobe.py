@@ -124,12 +124,8 @@ class RestingMesh:
         normal = np.einsum("wij,wj->wi", linear, worn.mesh.normal_W3)
         return AttachedMesh(
             vertex_W3=np.einsum("wij,wj->wi", linear, self.point_W3) + blended_W34[:, :, 3],
-            normal_W3=normal / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9),
-            surface=worn.mesh.surface,
-            pattern=worn.pattern,
-            gloss=worn.gloss,
-            wrinkles=worn.wrinkles,
-            carries=worn.carries,
+            normal_W3=normal / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9), surface=worn.mesh.surface,
+            pattern=worn.pattern, gloss=worn.gloss, wrinkles=worn.wrinkles, carries=worn.carries,
         )
 
 
@@ -200,13 +196,9 @@ def _part(kind: str, whole: _Bound, face_G3: I32) -> WardrobeMesh:
             mesh, face = _finer_at_borders(mesh, face)
     point = mesh.point()
     return WardrobeMesh(
-        anchor_WV=mesh.anchor_WV,
-        offset_W3=mesh.offset_W3,
-        outward_W3=np.asarray(mesh.anchor_WV @ rest_normals(), np.float32),
-        normal_W3=vertex_normals(point, face),
-        size=_spread(point - mesh.offset_W3),
-        skin_WB=mesh.skin_WB,
-        surface=_labelled(kind, point, two_sided(face)),
+        anchor_WV=mesh.anchor_WV, offset_W3=mesh.offset_W3,
+        outward_W3=np.asarray(mesh.anchor_WV @ rest_normals(), np.float32), normal_W3=vertex_normals(point, face),
+        size=_spread(point - mesh.offset_W3), skin_WB=mesh.skin_WB, surface=_labelled(kind, point, two_sided(face)),
     )
 
 

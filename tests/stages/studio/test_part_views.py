@@ -112,4 +112,4 @@ def test_the_pictures_show_six_views() -> None:
 
 def test_a_click_on_the_border_of_a_view_is_inside_of_it() -> None:
     for part in (1, 2):
-        assert clicked_place(part, 0, SIDE, SIDE) == clicked_place(part, 0, SIDE - 1, SIDE - 1)
+        assert clicked_point(part, 0, SIDE, SIDE) == clicked_point(part, 0, SIDE - 1, SIDE - 1)

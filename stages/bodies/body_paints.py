@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.arrays import F32, U8
+from stages.payloads import PersonSurface
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +29,16 @@ class BodyPaints:
     """One `PersonPaint` per person of the chunk's `People`, in the same order; None for those without a body."""
 
     people: tuple[PersonPaint | None, ...]
+
+
+def textured_surface(surface: PersonSurface, paint: PersonPaint | None, by: str) -> PersonSurface:
+    """The surface by which a person's texture is drawn or read.
+
+    Args:
+        surface: as the network sees it.
+        paint: through the fitted body; None: there is no body.
+        by: `surface`, `body`, or `auto`, which takes the surface where body and network disagree too much.
+    """
+    if paint is None or by == "surface" or (by == "auto" and paint.misfit):
+        return surface
+    return replace(surface, labels_hw=paint.labels_hw, uv_2hw=paint.uv_2hw)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import cv2
@@ -16,7 +16,7 @@ from models.surface.atlas_file import AtlasBuilder
 from models.surface.garments import Cut, check_garments
 from models.surface.logos import Logo
 from pipeline.stage import Stage, StageError
-from stages.bodies.body_paints import BodyPaints, PersonPaint
+from stages.bodies.body_paints import BodyPaints, PersonPaint, textured_surface
 from stages.drawing.body_styles import BODY_STYLES, DrawnBody, paint_bodies
 from stages.drawing.compositing import FrameCanvas, straight_colours
 from stages.drawing.part_groups import charts_of, label_filter
@@ -229,13 +229,10 @@ class Render(Stage):
 
     def _textured(self, surface: PersonSurface, paint: PersonPaint | None) -> PersonSurface | None:
         """The surface by which a person's texture is painted, where it is not the person's own."""
-        if self.config.paint == "surface" or (self.config.paint == "auto" and paint is not None and paint.misfit):
-            paint = None
-        share = 0.0 if paint is None else paint.body_share
+        textured = textured_surface(surface, paint, self.config.paint)
+        share = 0.0 if paint is None or textured is surface else paint.body_share
         self.painted = self.painted.with_person(cv2.countNonZero(surface.labels_hw), share)
-        if paint is None:
-            return None
-        return replace(surface, labels_hw=paint.labels_hw, uv_2hw=paint.uv_2hw)
+        return None if textured is surface else textured
 
     def summary(self) -> Mapping[str, Any]:
         """`painted_by_body`: shares of people over all frames, and of their pixels; empty where none was tried."""

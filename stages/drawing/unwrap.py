@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from models.surface.inpainting import close_gaps, fill_all
 from models.surface.unwrapping import TexelMemory
 from models.surface.whole_body_map import map_of_tiles, read_layout
 from pipeline.stage import Job, Stage, StageError
+from stages.bodies.body_paints import BodyPaints, textured_surface
 from stages.payloads import U8, FrameChunk, People, Surfaces, Written
 from stages.people.person_texels import PersonTexels
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
@@ -32,6 +33,7 @@ class Unwrap(Stage):
     """Collects the texture of all people in all frames and writes the atlas of the most visible person at the end."""
 
     ordered = True
+    optional_stages = ("fit", "paint_bodies")
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -45,6 +47,7 @@ class Unwrap(Stage):
             layout: None writes 24 tiles; `figures` or an .obj a whole-body map (`models.surface.whole_body_map`).
             every: only every n-th frame is used.
             min_score: people with a lower score are ignored.
+            paint: by what texels are found, as in `render.paint`.
         """
 
         identity: int | None = None
@@ -53,6 +56,7 @@ class Unwrap(Stage):
         layout: str | None = None
         every: int = 1
         min_score: float = 0.5
+        paint: Literal["auto", "body", "surface"] = "auto"
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
@@ -62,6 +66,11 @@ class Unwrap(Stage):
                 raise ValueError(f"every is {self.every}, must be 1 or more")
             if not 0 <= self.min_score <= 1:
                 raise ValueError(f"min_score is {self.min_score}, must be from 0 to 1")
+
+    @classmethod
+    def needs(cls, config: Config) -> Sequence[str]:
+        """`fit` and `paint_bodies` where texels are found through bodies."""
+        return () if config.paint == "surface" else cls.optional_stages
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
@@ -79,13 +88,15 @@ class Unwrap(Stage):
         self._frames = 0
         self._job: Job | None = None
 
-    def __call__(self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Written]:
+    def __call__(
+        self, job: Job, frames: FrameChunk, people: People, surfaces: Surfaces, paints: BodyPaints | None = None
+    ) -> Iterator[Written]:
         """Add the people of the chunk. Raises StageError for an output that cannot be written."""
         if self._job is None:
             self._job = _validated(job)
         for t in range(len(frames)):
             if (frames.first + t) % self.config.every == 0:
-                self._add_people(frames.rgb_THW3[t], t, people, surfaces)
+                self._add_people(frames.rgb_THW3[t], t, people, surfaces, paints)
             self._frames += 1
         return iter(())
 
@@ -126,11 +137,14 @@ class Unwrap(Stage):
             self._frames = int(arrays["frames"])
             self._texels.restore(arrays)
 
-    def _add_people(self, rgb_HW3: U8, t: int, people: People, surfaces: Surfaces) -> None:
+    def _add_people(
+        self, rgb_HW3: U8, t: int, people: People, surfaces: Surfaces, paints: BodyPaints | None
+    ) -> None:
         for person in np.flatnonzero((people.frame_N == t) & (people.score_N >= self.config.min_score)).tolist():
             identity = int(people.id_N[person])
             if self.config.identity in (None, identity):
-                self._texels.add(rgb_HW3, identity, surfaces.people[person])
+                paint = None if paints is None else paints.people[person]
+                self._texels.add(rgb_HW3, identity, textured_surface(surfaces.people[person], paint, self.config.paint))
 
     def _chosen(self, source: str) -> tuple[int, TexelMemory]:
         visible_people = {identity: texels for identity, texels in self._texels.memory_of.items() if texels.total > 0}

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.surface.atlas import split_tiles
 from models.surface.atlas_file import load_atlas
 from pipeline.configuration.config import load_config
 from pipeline.stage import Job, StageError
 from stages import STAGES
+from stages.bodies.body_paints import BodyPaints, PersonPaint
 from stages.drawing.unwrap import Unwrap
 from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 
@@ -129,3 +131,28 @@ def test_the_configuration_is_valid() -> None:
     config = load_config("unwrap", [], STAGES)
     assert config.settings.result == ".atlas.png"
     assert [node.name for lane in config.graph.lanes for node in lane.nodes][-1] == "unwrap"
+
+
+def test_texels_are_found_through_bodies_where_they_agree_with_the_network(tmp_path: Path) -> None:
+    """A body that shows a thigh where the network sees a torso: the colour goes where `paint` says."""
+    frames, people, surfaces = shown(1)
+    of_body = PersonPaint(
+        labels_hw=np.full((PIXELS, PIXELS), 9, np.uint8), uv_2hw=surfaces.people[0].uv_2hw, body_share=1.0, misfit=False
+    )
+    for paint, misfit, chart in (("auto", False, 9), ("auto", True, 2), ("body", True, 9), ("surface", False, 2)):
+        stage = Unwrap(Unwrap.Config(side=40, paint=paint, holes="alpha"))
+        paints = BodyPaints(people=(replace(of_body, misfit=misfit),))
+        assert list(stage(job_to(tmp_path / "a.png"), frames, people, surfaces, paints)) == []
+        list(stage.flush())
+        with Image.open(tmp_path / "a.png") as image:
+            seen = split_tiles(np.asarray(image))[..., 3].any(axis=(1, 2))
+        assert np.flatnonzero(seen).tolist() == [chart - 1], (paint, misfit)
+        (tmp_path / "a.png").unlink()
+
+
+def test_bodies_are_fitted_only_where_they_are_used() -> None:
+    def stages(*changes: str) -> tuple[str, ...]:
+        return load_config("unwrap", changes, STAGES).settings.lanes["out"].stages
+
+    assert stages()[-3:] == ("fit", "paint_bodies", "unwrap")
+    assert stages("unwrap.paint=surface") == ("track", "smooth", "unwrap")

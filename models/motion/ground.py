@@ -7,7 +7,7 @@ lines of the image give up if there are many and they agree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,8 @@ UP_OF_BONES: Mapping[str, tuple[float, float, float]] = {
 Fitted by least squares to poses of the library and the rest pose, with rotations of 9° added to each bone:
 `python -m tests.benchmarks.quality.upright_weights`.
 """
+TRUNK = ("root", "spine01", "head")
+"""Those of these bones that are not of limbs."""
 UPRIGHT_DEG, SKIN_M = 40.0, 0.02
 """Degrees: a person is upright if the body's up vector is nearer to up; and metres of skin below the lowest bone, of a
 person who is not upright."""
@@ -90,8 +92,9 @@ def estimated_ground(motion: BodyMotion, lines: Sequence[F32] = (), source: UpSo
         lines: steep lines of some frames, as `up_from_lines` takes them.
         source: from what the up direction is estimated, see `estimated_up`.
     """
-    body_up_T3 = body_ups(motion)
-    estimate = estimated_up([posture_directions(motion, body_up_T3)], np.ones(1), source)
+    body_up_T3, trunk_T3 = body_ups(motion)
+    level_up_3 = up_of_level_lines(lines, motion.camera)
+    estimate = estimated_up([posture_directions(motion, body_up_T3, trunk_T3)], np.ones(1), source, level_up_3)
     up_3, spread_2 = up_with_lines(estimate.up_3, estimate.spread_2, lines, motion.camera)
     still_N3, height = still_feet(motion, body_up_T3, up_3), None
     if len(still_N3) >= MIN_STILL_POINTS:
@@ -102,9 +105,15 @@ def estimated_ground(motion: BodyMotion, lines: Sequence[F32] = (), source: UpSo
     return replace(ground_at(up_3, height, still), sure=estimate.sure)
 
 
-def body_ups(motion: BodyMotion) -> F64:
-    """The up vectors (T, 3) of `up_from_body` of a motion."""
-    return np.concatenate([up_from_body(motion_bones(part)[0]) for part in motion.parts()])
+def body_ups(motion: BodyMotion) -> tuple[F64, F64]:
+    """The up vectors (T, 3) of `up_from_body` of a motion, and those of its trunk alone."""
+    body, ups = load_body(), []
+    needed = np.array([body.bone(bone) for name in UP_OF_BONES for bone in _bones_of(name)])
+    for part in motion.parts():
+        turned_TB33 = motion_bones(part, needed)[0]
+        ups.append(np.stack([up_from_body(turned_TB33), up_from_body(turned_TB33, TRUNK)]))
+    both_2T3 = np.concatenate(ups, axis=1)
+    return both_2T3[0], both_2T3[1]
 
 
 def still_feet(motion: BodyMotion, body_up_T3: F64, up_3: F64) -> F64:
@@ -112,7 +121,7 @@ def still_feet(motion: BodyMotion, body_up_T3: F64, up_3: F64) -> F64:
 
     Args:
         motion: the motion.
-        body_up_T3: its up vectors, as `body_ups` gives them.
+        body_up_T3: its up vectors, the first of `body_ups`.
         up_3: the up direction.
     """
     fps = motion_frame_rate(motion)
@@ -148,16 +157,28 @@ def ground_at(up_3: F64, height: float, still: int) -> Ground:
     return Ground(axes_33=axes_33, shift_3=np.array([0.0, -height, 0.0]), still=still)
 
 
-def up_from_body(turned_TB33: Float) -> F64:
-    """Up vectors (T, 3) from the directions of the body's parts; they are shorter where the directions disagree."""
+def up_from_body(turned_TB33: Float, names: Iterable[str] = UP_OF_BONES) -> F64:
+    """Up vectors (T, 3) from the directions of the body's parts; they are shorter where the directions disagree.
+
+    `names`: the parts that count, of `UP_OF_BONES`.
+    """
     body, up_T3 = load_body(), np.zeros((len(turned_TB33), 3))
-    for name, part in UP_OF_BONES.items():
-        if name in body.bones:
-            up_T3 += turned_TB33[:, body.bone(name)] @ np.array(part)
-            continue
-        for side, mirror in ((".L", 1.0), (".R", -1.0)):
-            up_T3 += turned_TB33[:, body.bone(name + side)] @ (np.array(part) * [mirror, 1, 1])
+    for name in names:
+        for bone in _bones_of(name):
+            mirror = -1.0 if bone.endswith(".R") else 1.0
+            up_T3 += turned_TB33[:, body.bone(bone)] @ (np.array(UP_OF_BONES[name]) * [mirror, 1, 1])
     return up_T3
+
+
+def _bones_of(name: str) -> list[str]:
+    """The bone of this name, or the left and the right one."""
+    return [name] if name in load_body().bones else [f"{name}.L", f"{name}.R"]
+
+
+def up_of_level_lines(lines: Sequence[F32], camera: PinholeCamera | None) -> F64 | None:
+    """The up direction of vertical lines if the camera is nearly level; None if there are none."""
+    found = None if camera is None else up_from_lines(lines, camera, np.array([0.0, -1.0, 0.0]))
+    return None if found is None else found.up_3
 
 
 def up_with_lines(

@@ -21,6 +21,7 @@ from models.motion.ground import (
     ground_at,
     lowest_height,
     still_feet,
+    up_of_level_lines,
     up_with_lines,
 )
 from models.motion.soles import sole_centres
@@ -75,9 +76,9 @@ def shared_floor(
         return SharedFloor(ground=estimated_ground(motions[0], lines, source), size_N=np.ones(1))
     away = [np.maximum(np.linalg.norm(motion.root_T3, axis=1), NEAREST) for motion in motions]
     shown_N = np.array([(1 / away_T).sum() for away_T in away])
-    ups = [body_ups(motion) for motion in motions]
-    directions = [posture_directions(motion, up_T3) for motion, up_T3 in zip(motions, ups, strict=True)]
-    estimate = estimated_up(directions, shown_N, source)
+    ups, trunks = zip(*(body_ups(motion) for motion in motions), strict=True)
+    directions = [posture_directions(*of_person) for of_person in zip(motions, ups, trunks, strict=True)]
+    estimate = estimated_up(directions, shown_N, source, up_of_level_lines(lines, motions[0].camera))
     spread_2 = np.minimum(estimate.spread_2, [ROLL, PITCH]) if estimate.upright > 0.5 else estimate.spread_2
     body_up_3, body_spread_2 = up_with_lines(estimate.up_3, spread_2, lines, motions[0].camera)
     still = sum(len(still_feet(motion, up_T3, body_up_3)) for motion, up_T3 in zip(motions, ups, strict=True))

@@ -2,8 +2,9 @@
 
 Most people are upright, but some lie, do handstands or turn cartwheels. Most cameras are level, but many look down, and
 some are tilted. So each direction gets a probability: that of a camera with this up direction, times that of the
-postures that it would give the people. A level camera is believed before a lying person, and an upright person before a
-level camera that looks down.
+postures that it would give the people, times that of people who rest on a floor across it (see `floor_support`), times
+that of vertical lines. A level camera is believed before a lying person, and an upright person before a level camera
+that looks down.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from models.arrays import F64
+from models.arrays import F64, Index
 from models.body.body_motion import BodyMotion
 from models.body.open_body import load_body
+from models.motion.floor_support import floor_errors, support_points
 from models.motion.soles import motion_bones
+from models.motion.vertical_lines import across
 
 UpSource = Literal["auto", "camera", "body"]
 
@@ -31,8 +35,11 @@ TILT_SHARE, TILT_ROLL_DEG = 0.1, 25.0
 STEEP, ANY = 0.005, 1e-4
 """Share of the cameras with any pitch, and probability of any direction relative to that of the most probable one."""
 
-POSTURES = {"upright": 0.8, "supine": 0.05, "prone": 0.05, "side": 0.02, "inverted": 0.04, "level": 0.04}
-"""Probability of each posture; `level`: the spine is level, whatever side is down."""
+POSTURES = {"upright": 0.8, "supine": 0.05, "prone": 0.05, "side": 0.02, "inverted": 0.04, "level": 0.04,
+    "seated": 0.06,
+}  # fmt: skip
+"""Probability of each posture; `seated`: the trunk is upright, whatever legs do; `level`: the spine is level, whatever
+side is down."""
 UPRIGHT_DEG, LYING_DEG = 9.0, 14.0
 """Standard deviation, degrees, of the angle between the true up direction and that of a posture."""
 UNKNOWN = 0.004
@@ -41,7 +48,13 @@ OBSERVATIONS = 1.5
 """A motion counts as this number of independent frames, because a person keeps the posture for a long time."""
 AGREEMENT = 10
 """A frame's weight is the length of its sum of directions to this power. In a kick or flip the directions disagree."""
-NEAR_DEG, SURE = 20.0, 0.8
+SUPPORT_M, FLOOR_TILT_DEG = 0.05, 18.0
+"""Metres that a floor leaves unexplained lower the logarithm of its probability by 1; and the largest tilt, degrees, by
+which a floor is compared with others."""
+LINE_EVIDENCE, LINE_DEG = 3.0, 3.0
+"""Vertical lines raise the logarithm of the probability of their direction by the first number, and of directions
+within about the second, in degrees."""
+NEAR_DEG, SURE = 18.0, 0.85
 """The direction is certain if at least the second share of the probability is within the first angle of it, degrees."""
 CAMERA_ONLY_DEG, BODY_PITCH_DEG, BODY_ROLL_DEG = 12.0, 8.0, 5.0
 """Standard deviations, degrees: of the pitch if nobody is upright, and of both angles from an upright person."""
@@ -71,33 +84,46 @@ class PostureDirections:
     Attributes:
         direction_TP3: unit directions in the camera's frame, for each of the postures; lying on a side has two.
         weight_T: weight of each frame; the weights sum to 1.
+        support: skin and center of mass, as `support_points` gives them.
     """
 
     direction_TP3: F64
     weight_T: F64
+    support: tuple[F64, F64]
 
 
-def posture_directions(motion: BodyMotion, up_T3: F64) -> PostureDirections:
-    """The directions of a motion. `up_T3`: its up vectors if people are upright, from the directions of their parts."""
+def posture_directions(motion: BodyMotion, up_T3: F64, trunk_T3: F64) -> PostureDirections:
+    """The directions of a motion.
+
+    Args:
+        motion: the motion.
+        up_T3: its up vectors if people are upright, from the directions of their parts.
+        trunk_T3: the same from the trunk alone.
+    """
     chest = load_body().bone("spine02")
     axes_T33 = np.concatenate([motion_bones(part, np.array([chest]))[0][:, chest] for part in motion.parts()])
     length_T1 = np.linalg.norm(up_T3, axis=1, keepdims=True)
     straight_T3 = up_T3 / np.maximum(length_T1, 1e-9)
     front_T3, left_T3 = axes_T33[:, :, 2], axes_T33[:, :, 0]
-    directions = [straight_T3, front_T3, -front_T3, left_T3, -left_T3, -straight_T3]
+    seated_T3 = trunk_T3 / np.maximum(np.linalg.norm(trunk_T3, axis=1, keepdims=True), 1e-9)
+    directions = [straight_T3, front_T3, -front_T3, left_T3, -left_T3, -straight_T3, seated_T3]
     weight_T = length_T1[:, 0] ** AGREEMENT * motion.shown()
     return PostureDirections(
-        direction_TP3=np.stack(directions, axis=1), weight_T=weight_T / max(float(weight_T.sum()), 1e-12)
+        direction_TP3=np.stack(directions, axis=1), weight_T=weight_T / max(float(weight_T.sum()), 1e-12),
+        support=support_points(motion),
     )
 
 
-def estimated_up(people: Sequence[PostureDirections], size_N: F64, source: UpSource = "auto") -> UpEstimate:
+def estimated_up(
+    people: Sequence[PostureDirections], size_N: F64, source: UpSource = "auto", line_up_3: F64 | None = None
+) -> UpEstimate:
     """The most probable up direction.
 
     Args:
         people: directions of N people.
         size_N: weight of each person, such as the size in the image.
         source: `camera`: the camera is not rolled; `body`: people are upright; `auto`: neither is certain.
+        line_up_3: up direction of vertical lines of the image; None if there are none.
     """
     if source == "body":
         return _from_upright_people(people, size_N)
@@ -105,7 +131,11 @@ def estimated_up(people: Sequence[PostureDirections], size_N: F64, source: UpSou
     score_G = np.where(np.abs(tried_G3[:, 0]) < 1e-6, camera_G, -np.inf) if source == "camera" else camera_G.copy()
     share_N = size_N / size_N.max()
     for person, share in zip(people, share_N.tolist(), strict=True):
-        score_G += OBSERVATIONS * share * _explained(person, tried_G3)
+        error_G = floor_errors(person.support, tried_G3, _nearby())
+        score_G += OBSERVATIONS * share * (_explained(person, tried_G3) - error_G / SUPPORT_M)
+    if line_up_3 is not None:
+        angle_G = np.degrees(np.arccos(np.clip(tried_G3 @ line_up_3, -1, 1)))
+        score_G += LINE_EVIDENCE * np.exp(-0.5 * (angle_G / LINE_DEG) ** 2)
     best_3 = tried_G3[int(score_G.argmax())]
     mass_G = np.exp(score_G - score_G.max())
     near_G = tried_G3 @ best_3 > np.cos(np.radians(NEAR_DEG))
@@ -165,7 +195,8 @@ def _postures() -> tuple[F64, F64]:
     """Probability and standard deviation, degrees, of each direction of `PostureDirections`."""
     side = POSTURES["side"] / 2
     probability = [POSTURES["upright"], POSTURES["supine"], POSTURES["prone"], side, side, POSTURES["inverted"]]
-    return np.array(probability), np.array([UPRIGHT_DEG, *[LYING_DEG] * 4, UPRIGHT_DEG])
+    probability.append(POSTURES["seated"])
+    return np.array(probability), np.array([UPRIGHT_DEG, *[LYING_DEG] * 4, UPRIGHT_DEG, LYING_DEG])
 
 
 @cache
@@ -178,6 +209,19 @@ def _tried_cameras() -> tuple[F64, F64]:
     most = (1 - TILT_SHARE) * _normal(0.0, ROLL_DEG) + TILT_SHARE * _normal(0.0, TILT_ROLL_DEG)
     of_pitch = np.exp(-0.5 * ((np.degrees(pitch) - PITCH_DEG[0]) / PITCH_DEG[1]) ** 2)
     return up_G3, np.log(of_roll / most * ((1 - STEEP) * of_pitch + STEEP) + ANY)
+
+
+@cache
+def _nearby() -> Index:
+    """For each tried direction (G, N) itself and others at up to `FLOOR_TILT_DEG` in all ways."""
+    tried_G3 = _tried_cameras()[0]
+    side_G3, along_G3 = np.moveaxis(np.stack([across(up_3) for up_3 in tried_G3]), 1, 0)
+    tree, columns = cKDTree(tried_G3), [np.arange(len(tried_G3))]
+    for tilt in np.radians([FLOOR_TILT_DEG / 3, 2 * FLOOR_TILT_DEG / 3, FLOOR_TILT_DEG]).tolist():
+        for way in np.arange(0, 2 * np.pi, np.pi / 4).tolist():
+            tilted_G3 = np.cos(tilt) * tried_G3 + np.sin(tilt) * (np.cos(way) * side_G3 + np.sin(way) * along_G3)
+            columns.append(np.asarray(tree.query(tilted_G3)[1]))
+    return np.stack(columns, axis=1)
 
 
 def _normal(angle_deg: F64 | float, spread_deg: float) -> F64:

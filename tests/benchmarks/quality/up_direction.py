@@ -158,14 +158,14 @@ def cartwheel(rng: Rng) -> BodyMotion:
 def captured(name: str, rng: Rng) -> BodyMotion:
     """A part of a motion of the library of poses, interpolated between its poses."""
     library = load_poses()
-    chosen_P = np.flatnonzero(library.motion_P == library.motions.index(name))
-    chosen_P = chosen_P[np.argsort(library.frame_P[chosen_P])]
-    turn_PB33 = np.stack([all_bones(vector_K3) for vector_K3 in library.vector_PK3[chosen_P]])
-    steps = min(len(chosen_P) - 1, 14)
-    first = rng.uniform(0, len(chosen_P) - 1 - steps)
+    chosen_N = np.flatnonzero(library.motion_N == library.motions.index(name))
+    chosen_N = chosen_N[np.argsort(library.frame_N[chosen_N])]
+    turn_NB33 = np.stack([all_bones(vector_K3) for vector_K3 in library.vector_NK3[chosen_N]])
+    steps = min(len(chosen_N) - 1, 14)
+    first = rng.uniform(0, len(chosen_N) - 1 - steps)
     at_T = np.linspace(first, first + steps, FRAMES)
-    at_P = np.arange(len(turn_PB33))
-    turns_B = [Slerp(at_P, Rotation.from_matrix(turn_P33))(at_T).as_matrix() for turn_P33 in turn_PB33.swapaxes(0, 1)]
+    at_N = np.arange(len(turn_NB33))
+    turns_B = [Slerp(at_N, Rotation.from_matrix(turn_N33))(at_T).as_matrix() for turn_N33 in turn_NB33.swapaxes(0, 1)]
     return lowered(np.stack(turns_B, axis=1).astype(np.float32))
 
 

@@ -162,6 +162,15 @@ class TexelMemory:
         self.weight_PK[texel, slot] = seen.weight_M[better_M]
         self.total += float(seen.weight_M.sum())
 
+    def reduced(self, side: int) -> TexelMemory:
+        """The memory with fewer texels, every n-th of each row and column. `side` divides the side of this one."""
+        other, step = TexelMemory(side=side), self.side // side
+        grid = (CHARTS, self.side, self.side, SLOTS)
+        other.rgb_PK3[:] = self.rgb_PK3.reshape(*grid, 3)[:, ::step, ::step].reshape(other.rgb_PK3.shape)
+        other.weight_PK[:] = self.weight_PK.reshape(grid)[:, ::step, ::step].reshape(other.weight_PK.shape)
+        other.total = self.total
+        return other
+
     def tiles(self) -> U8:
         """Tiles (24, side, side, 4) of robust mean colours; alpha is 0 without a good observation."""
         rgba_P4 = np.zeros((len(self.weight_PK), 4), np.uint8)

@@ -21,9 +21,9 @@ from stages.video.encoding.atomic_writes import sync_and_rename
 PICTURE_WIDTH, PICTURE_SECONDS, PICTURE_QUALITY = 480, 0.075, 70
 """Pictures of the video on the page: their width in pixels, the minimum time between them in seconds, and the quality
 of the JPEG, 0..100."""
-TEXEL_SIDE, TEXEL_SECONDS, MOST_CLOTHES = 160, 0.1, 16
-"""The clothes of people: texels of a tile's side, the minimum time between frames that are read, seconds, and the
-maximum number of people whose clothes are kept, 40 MB each."""
+TEXEL_SIDE, COARSE_SIDE, TEXEL_SECONDS, MOST_FINE = 160, 32, 0.1, 16
+"""The clothes of people: texels of a tile's side for the `MOST_FINE` most visible people (40 MB each), and for others
+(1.5 MB); the minimum time between frames that are read, seconds."""
 MOST_PICTURES = 6000
 """Maximum number of pictures on a page: 7 minutes at the shortest time between them. Longer videos have fewer."""
 
@@ -51,7 +51,7 @@ class BodyRecording:
         self.open_part = RecordedBodies()
         self._parts = self._frames = self._picture_count = 0
         self._last_picture = self._last_texels = -np.inf
-        self.texels = PersonTexels(TEXEL_SIDE, MOST_CLOTHES)
+        self.texels = PersonTexels(TEXEL_SIDE, MOST_FINE, COARSE_SIDE)
         self._clothes = clothes
         self._background = BackgroundTracker()
 

@@ -132,6 +132,25 @@ def test_a_restart_keeps_the_clothes(tmp_path: Path, film: tuple[FrameChunk, Peo
     assert (tmp_path / "parts.glb").read_bytes() == (tmp_path / "whole.glb").read_bytes()
 
 
+def test_in_a_crowd_the_clothes_of_the_less_visible_are_coarse(
+    tmp_path: Path, film: tuple[FrameChunk, People, Surfaces, Bodies], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One person may have fine clothes: the later one has, the other keeps the colours with fewer texels."""
+    monkeypatch.setattr("stages.bodies.recording.MOST_FINE", 1)
+    stage = own()
+    list(stage(job(tmp_path, "both.glb"), *film))
+    state, first = stage.state(), stage
+    stage = own()
+    stage.restore(state)
+    first.close()
+    stage.reopen(job(tmp_path, "both.glb"))
+    list(stage.flush())
+    worn = tiles_of_people((tmp_path / "both.glb").read_bytes())
+    assert [len(worn[f"person_{who}"][0]) for who in SHIRT] == [32, 160]
+    for who in SHIRT:
+        assert_worn(worn[f"person_{who}"], who)
+
+
 def test_people_whose_clothes_nobody_saw_wear_the_suit_and_the_run_says_so(
     tmp_path: Path, film: tuple[FrameChunk, People, Surfaces, Bodies]
 ) -> None:

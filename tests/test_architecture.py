@@ -243,7 +243,7 @@ def test_every_tool_has_a_row_that_says_why_it_is_kept() -> None:
     assert sorted(rows) == sorted(names)
 
 
-ROOMS = ("models", "stages", "pipeline", "configs", "docs", "tests", "tools", "densepose_video")
+ROOMS = ("models", "stages", "pipeline", "configs", "docs", "tests", "tools", "densepose_video", "integrations")
 
 
 FILES_AT_THE_TOP = (
@@ -261,11 +261,12 @@ def test_nothing_stands_outside_of_the_rooms() -> None:
 
 
 MOST_LINES = {
-    "pipeline": 12_600, "stages": 46_680, "models": 28_000, "densepose_video": 400, "tools": 3_100, "tests": 62_300,
+    "pipeline": 12_600, "stages": 46_680, "models": 28_000, "densepose_video": 400, "tools": 3_100, "tests": 62_654,
+    "integrations": 320,
 }
 """Lines of Python in each room. A cap falls, or rises by the lines of a new feature that the changelog names;
 `docs/design.md` states the aim."""
-MOST_DOCUMENT_BYTES = 322_000
+MOST_DOCUMENT_BYTES = 325_277
 
 
 def test_rooms_grow_no_further() -> None:

@@ -53,13 +53,18 @@ class Matte:
         person_hw3.reshape(-1, 3)[self.pixel_K] = np.rint(self.person_K3)
         return person_hw3
 
-    def remove_spill(self, canvas: FrameCanvas) -> None:
-        """Take the person's share out of the canvas near the outline, in place, where it still shows the frame."""
+    def remove_spill(self, canvas: FrameCanvas, alpha_hw: U8 | None = None) -> None:
+        """Take the person's share out of the canvas near the outline, in place, where it still shows the frame.
+
+        `alpha_hw`: of the texture that is drawn over it; where that is transparent, the frame stays. None: opaque.
+        """
         partly_P = np.flatnonzero((self.cover_K > 0) & (self.cover_K < 1))
         row_P, column_P = np.divmod(self.pixel_K[partly_P], canvas.rgb_HW3.shape[1])
         drawn_P3 = canvas.rgb_HW3[row_P, column_P]
         other_P3 = drawn_P3 != canvas.source_HW3[row_P, column_P]
         share_P = self.cover_K[partly_P] * ~(other_P3[:, 0] | other_P3[:, 1] | other_P3[:, 2])
+        if alpha_hw is not None:
+            share_P = share_P * (alpha_hw[row_P, column_P] / np.float32(255))
         clean_P3 = drawn_P3 - share_P[:, None] * self.spill_K3[partly_P]
         canvas.rgb_HW3[row_P, column_P] = cv2.convertScaleAbs(np.maximum(clean_P3, 0))
 

@@ -63,7 +63,7 @@ def draw_matte_texture(visible: Visible, atlas: Atlas, *, opacity: float, shadin
         gain_hw = light_gain(matte.without_background(visible.canvas.source_HW3), visible.labels_hw, shading)
         gain_hw3 = cv2.cvtColor(gain_hw, cv2.COLOR_GRAY2RGB)
         texel_hw3 = np.asarray(cv2.multiply(texel_hw3, gain_hw3, scale=1 / UNIT_GAIN), np.uint8)
-    matte.remove_spill(visible.canvas)
+    matte.remove_spill(visible.canvas, texel_hw4[..., 3] if atlas.has_alpha else None)
     blend_over(visible.canvas, texel_hw3, cover_hw, hidden_hw)
 
 

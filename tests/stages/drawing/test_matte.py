@@ -79,6 +79,15 @@ def test_nothing_of_the_old_clothes_is_left_at_the_edge() -> None:
     assert np.abs(visible.canvas.rgb_HW3 - expected)[20:-20].max() > 50
 
 
+def test_where_the_texture_is_transparent_the_frame_stays_at_the_edge_too() -> None:
+    """Garments end on the body: the outline of legs without trousers is not touched."""
+    tiles = np.full((24, 16, 16, 4), 250, np.uint8)
+    tiles[..., 3] = 0
+    visible = on(filmed(), person(39, 102))
+    draw_matte_texture(visible, atlas_from_tiles(tiles), opacity=1.0, shading=0.6)
+    assert np.array_equal(visible.canvas.rgb_HW3, filmed())
+
+
 def test_people_drawn_before_keep_their_colours_at_the_edge() -> None:
     rgb_HW3 = filmed()
     visible = visible_part(FrameCanvas(source_HW3=rgb_HW3, rgb_HW3=np.full_like(rgb_HW3, 9)), person(40, 101))

@@ -98,7 +98,7 @@ def predict_masked_people(network: Network, image: TrueImage, geometry: Geometry
 
 
 def predict_detected_boxes(
-    network: Network, features: Any, found: Detections, image: TrueImage, geometry: Geometry, confident_score: float
+    network: Network, features: Any, found: Detections, image: TrueImage, geometry: Geometry, score: float
 ) -> ProtocolResult:
     """The multi-person protocol: the network detects people; confident detections are matched with true people.
 
@@ -108,9 +108,9 @@ def predict_detected_boxes(
         found: detections of the network, best first, down to very low scores, for average precision.
         image: with its truth.
         geometry: distances on the body.
-        confident_score: detections with lower scores are not matched with people.
+        score: detections with lower scores are not matched with people.
     """
-    confident = confident_detections(found, confident_score)
+    confident = confident_detections(found, score)
     surface_D = network.surfaces(features, [found.box_N4[: max(len(confident), MAX_DETECTIONS)]])[0]
     return ProtocolResult(
         found=found, surface_D=surface_D, match_G=match_boxes_to_people(confident.box_N4, confident.score_N, image),

@@ -52,7 +52,7 @@ def shown_score(still: bool) -> float:
 class FrameOptions(NamedTuple):
     """Which people of which frames: those from a score on, in frames whose pixels have this width over their height."""
 
-    least_score: float
+    min_score: float
     pixel_aspect: float
 
 
@@ -114,7 +114,7 @@ class LightNetwork:
         self.detector = FrameDetector(
             detector,
             traits,
-            min_score=min(self._least_score(still) for still in (False, True)),
+            min_score=min(self._min_score_of(still) for still in (False, True)),
             long_side=config.max_size,
             flip=config.flip is not False,
         )
@@ -144,13 +144,13 @@ class LightNetwork:
         """
         tta = self._tta if self._tta != "auto" else "full" if still else "adaptive_fast"
         detections, surfaces = [], []
-        for people in self._predict_frames(rgb_THW3, tta, FrameOptions(self._least_score(still), pixel_aspect)):
+        for people in self._predict_frames(rgb_THW3, tta, FrameOptions(self._min_score_of(still), pixel_aspect)):
             detections.append(Detections(box_N4=people.box_N4, score_N=people.score_N))
             pairs = zip(people.box_N4, people.person_N, strict=True)
             surfaces.append({box_4.tobytes(): trim_surface(person.surface, box_4) for box_4, person in pairs})
         return detections, FrameFeatures(rgb_THW3=rgb_THW3, surface_T=tuple(surfaces), tta=tta)
 
-    def _least_score(self, still: bool) -> float:
+    def _min_score_of(self, still: bool) -> float:
         """The score from which people are shown."""
         return shown_score(still) if self._min_score is None else self._min_score
 
@@ -181,7 +181,7 @@ class LightNetwork:
         self, rgb_THW3: U8, tta: Literal["adaptive_fast", "adaptive"], options: FrameOptions
     ) -> list[FramePredictions[SurfaceMap]]:
         """Detect people and predict their surfaces; with refined boxes, predict twice."""
-        sigma, least = SIGMA if tta == "adaptive_fast" else SIGMA_BEFORE_REFINEMENT, options.least_score
+        sigma, least = SIGMA if tta == "adaptive_fast" else SIGMA_BEFORE_REFINEMENT, options.min_score
         detected = self._detect_boxes(rgb_THW3, sigma, options)
         refine_boxes = tta != "adaptive_fast" if self._refine_boxes == "auto" else self._refine_boxes
         boxes = [
@@ -253,7 +253,7 @@ class LightNetwork:
                 candidates.score_N,
                 iou_threshold=NMS_THRESHOLD,
                 sigma=sigma,
-                min_score=options.least_score,
+                min_score=options.min_score,
             )
             kept = kept[: self._max_people]
             detections.append(Detections(box_N4=candidates.box_N4[kept], score_N=candidates.score_N[kept]))

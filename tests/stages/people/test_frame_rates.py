@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from moving_oval import BODY_HEIGHT, BODY_WIDTH, Shot, chunk_of, shot
 
+from models.time_steps import FrameTime
 from stages.payloads import FrameChunk, People, Surfaces
 from stages.people.bridge import Bridge
-from stages.people.person_evidence import RULE_CUES
+from stages.people.person_evidence import RULE_CUES, TrackEvidence
 from stages.people.track import Track
+from stages.people.trajectory import SmoothedBox
 from stages.people.verify import Verify
 
 pytestmark = pytest.mark.quick
@@ -69,10 +71,36 @@ def test_identities_begin_and_end_at_the_same_time(rate: int) -> None:
     expected, boxes, known = tracked(FILM_RATE)
     started, found, stage = tracked(rate)
     assert sorted(expected) == sorted(started) == [1, 2, 3], "who comes back after 2.6 s is somebody new"
+    assert expected[2] == pytest.approx(0.4 + 2 / FILM_RATE), "who is faint has an identity in the third frame"
     for identity, second in expected.items():
         assert started[identity] == pytest.approx(second, abs=1 / min(rate, FILM_RATE) + 1e-6)
+    assert {track.identity for track in stage.tracks} == {2, 3}
     assert stage.summary() == known.summary() == {"people": 2}
     assert np.abs(np.array(found) - np.array(boxes)).max() < 40 / FILM_RATE
+
+
+@pytest.mark.parametrize("rate", [60, 120])
+def test_a_smoothed_box_follows_equally_fast(rate: int) -> None:
+    """A box that stands moves by 3 pixels at once: what is shown after 1/15 s, .2 s and .8 s."""
+
+    def shown(rate: int) -> list[float]:
+        now, boxes = FrameTime().next(0.0), [SmoothedBox.first(np.array(walker(0.0)), 0.0)]
+        for t in range(1, rate + 1):
+            now = now.next(t / rate)
+            boxes.append(boxes[-1].updated(np.array(walker(0.0)) + 3 * (5 * t >= rate), now, 0.4))
+        return [float(boxes[t].box_4[0]) - 20 for t in (4 * rate // 15, 2 * rate // 5, rate)]
+
+    assert shown(rate) == pytest.approx(shown(FILM_RATE), abs=0.15)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_evidence_fades_with_time(rate: int) -> None:
+    """Two seconds of evidence of 0, then one of 1: weights fall by 59/60 in 1/30 s."""
+    now, evidence, film_s = FrameTime(), TrackEvidence.empty(), 3
+    for t in range(film_s * rate):
+        now = now.next(t / rate)
+        evidence = evidence.updated(np.full(3, float(t >= 2 * rate)), 0.1, now)
+    assert evidence.cues()[0] == pytest.approx((1 - (59 / 60) ** 30) / (1 - (59 / 60) ** 90), abs=0.03)
 
 
 @pytest.mark.parametrize("rate", RATES)

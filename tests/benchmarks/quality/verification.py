@@ -51,18 +51,20 @@ class JudgedTrack:
         clip: its clip.
         frame_T: indices of the frames with a detection.
         cue_TK: the cues of the track after each.
+        shown_s_T: seconds of detections up to each.
         person_T: whether each is a person: 1, 0, or NaN where unknown.
     """
 
     clip: str
     frame_T: list[int] = field(default_factory=list)
     cue_TK: list[Float] = field(default_factory=list)
+    shown_s_T: list[float] = field(default_factory=list)
     person_T: list[float] = field(default_factory=list)
 
-    def later(self, position: int, ahead: int) -> tuple[Float, int]:
-        """Cues and number of detections by which the detection at a position is judged with a look-ahead."""
-        times = bisect_right(self.frame_T, self.frame_T[position] + ahead)
-        return self.cue_TK[times - 1], times
+    def later(self, position: int, ahead: int) -> tuple[Float, float]:
+        """Cues and seconds of detections by which the detection at a position is judged with a look-ahead."""
+        last = bisect_right(self.frame_T, self.frame_T[position] + ahead) - 1
+        return self.cue_TK[last], self.shown_s_T[last]
 
     def decisions(self, rule: ThingRule, ahead: int) -> list[bool]:
         """Whether each detection is taken for a thing."""
@@ -100,6 +102,7 @@ def judged_tracks(video: RecordedVideo, known: dict[str, Any]) -> list[JudgedTra
             one = found.setdefault(identity, JudgedTrack(video.name))
             one.frame_T.append(t)
             one.cue_TK.append(verify.tracks[identity].cues())
+            one.shown_s_T.append(verify.tracks[identity].shown_s)
             one.person_T.append(person)
     return list(found.values())
 
@@ -117,8 +120,8 @@ def fitted(tracks: Sequence[JudgedTrack]) -> ThingRule:
     rows: dict[tuple[float, str], list[Float]] = {}
     for one, position, person in _each(tracks):
         if one.clip.startswith("real_"):
-            for cue_K, times in (one.later(position, ahead) for ahead in FIT_AHEAD):
-                if doubt.is_doubtful(cue_K, times):
+            for cue_K, shown_s in (one.later(position, ahead) for ahead in FIT_AHEAD):
+                if doubt.is_doubtful(cue_K, shown_s):
                     rows.setdefault((person, one.clip), []).append(cue_K)
     cue_SK = np.concatenate([np.array(cues) for cues in rows.values()])
     person_S = np.concatenate([np.full(len(cues), person) for (person, _), cues in rows.items()])
@@ -161,8 +164,8 @@ def threshold(rule: ThingRule, tracks: Sequence[JudgedTrack]) -> float:
     found: dict[str, list[float]] = {}
     for one, position, person in _each(tracks):
         if person:
-            cue_K, times = one.later(position, max(FIT_AHEAD))
-            doubtful = rule.is_doubtful(cue_K, times)
+            cue_K, shown_s = one.later(position, max(FIT_AHEAD))
+            doubtful = rule.is_doubtful(cue_K, shown_s)
             found.setdefault(one.clip, []).append(rule.log_odds_of_person(cue_K) if doubtful else np.inf)
     odds_S = np.concatenate([np.array(odds) for odds in found.values()])
     weight_S = np.concatenate([np.full(len(odds), len(odds) ** -0.5) for odds in found.values()])

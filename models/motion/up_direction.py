@@ -22,7 +22,6 @@ from models.body.body_motion import BodyMotion
 from models.body.open_body import load_body
 from models.motion.floor_support import floor_errors, support_points
 from models.motion.soles import motion_bones
-from models.motion.vertical_lines import across
 
 UpSource = Literal["auto", "camera", "body"]
 
@@ -215,7 +214,9 @@ def _tried_cameras() -> tuple[F64, F64]:
 def _nearby() -> Index:
     """For each tried direction (G, N) itself and others at up to `FLOOR_TILT_DEG` in all ways."""
     tried_G3 = _tried_cameras()[0]
-    side_G3, along_G3 = np.moveaxis(np.stack([across(up_3) for up_3 in tried_G3]), 1, 0)
+    side_G3 = np.cross(tried_G3, [0.0, 0.0, 1.0])
+    side_G3 /= np.linalg.norm(side_G3, axis=1, keepdims=True)
+    along_G3 = np.cross(tried_G3, side_G3)
     tree, columns = cKDTree(tried_G3), [np.arange(len(tried_G3))]
     for tilt in np.radians([FLOOR_TILT_DEG / 3, 2 * FLOOR_TILT_DEG / 3, FLOOR_TILT_DEG]).tolist():
         for way in np.arange(0, 2 * np.pi, np.pi / 4).tolist():

@@ -53,8 +53,9 @@ FITTED = PathErrors()
 
 
 def locked_feet(
-    motion: BodyMotion, contact_TP: Bool, eye_3: Float | None = None, errors: PathErrors = FITTED
-) -> BodyMotion:
+    motion: BodyMotion, contact_TP: Bool, eye_3: Float | None = None, errors: PathErrors = FITTED,
+    rounds: int = MAX_ROUNDS,
+) -> BodyMotion:  # fmt: skip
     """The motion with soles that do not move while their parts are in contact.
 
     Args:
@@ -62,11 +63,12 @@ def locked_feet(
         contact_TP: contacts of the parts of the soles.
         eye_3: position of the camera: errors along its rays are the largest. None: the largest errors are along z.
         errors: standard deviations of the motion's errors.
+        rounds: maximum number of solutions; with 1, legs that are too short do not reach their contacts.
     """
     if not contact_TP.any():
         return motion
     rotation_TK33, root_T3 = motion.rotation_TK33.copy(), motion.root_T3.copy()
-    for window, part, posed, planted in _planted_windows(motion, contact_TP, eye_3, errors, MAX_ROUNDS):
+    for window, part, posed, planted in _planted_windows(motion, contact_TP, eye_3, errors, rounds):
         rotation_TB33, placed_TB3 = part.all_rotations().astype(np.float64), planted.placed_TB3
         placed_TB3[..., 1] -= _lowering(placed_TB3, planted.ankles, motion_frame_rate(motion))[:, None]
         for side, ankle_T3, foot_T33 in zip(SIDES, planted.ankles, planted.feet, strict=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from models.arrays import Bool
 from models.body.body_motion import BodyMotion
 from models.motion.foot_contact import detected_contacts
-from models.motion.foot_lock import locked_feet, reached_contacts
+from models.motion.foot_lock import MAX_ROUNDS, locked_feet, reached_contacts
 from models.motion.ground import Ground, estimated_ground, upright
 from models.motion.smoothing import smoothed_motion
 from models.motion.soles import motion_frame_rate, sole_centres
@@ -41,10 +41,11 @@ def grounded_motion(motion: BodyMotion, ground: Ground | None = None, *, lock: b
     standing = upright(smooth, ground)
     eye_3, fps = ground.shift_3, motion_frame_rate(standing)
     # Contacts are detected twice: after a first correction the path is smoother, and more contacts are found.
+    # The first correction only has to be steady, so one solution is enough.
     steadier = standing
-    for _ in range(2):
+    for rounds in (1, MAX_ROUNDS):
         found_TP = detected_contacts(sole_centres(steadier), eye_3, fps) & motion.shown()[:, None]
         contact_TP = reached_contacts(standing, found_TP, eye_3)
-        steadier = locked_feet(standing, contact_TP, eye_3)
+        steadier = locked_feet(standing, contact_TP, eye_3, rounds=rounds)
     return GroundedMotion(motion=steadier if lock else standing, ground=ground, contact_TP=contact_TP)
 

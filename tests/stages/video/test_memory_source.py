@@ -55,6 +55,10 @@ def test_every_byte_survives_the_way_through_floats() -> None:
     np.testing.assert_array_equal(pixels(torch.from_numpy(bytes_HW3).float() / 255)[0], bytes_HW3)
 
 
+def test_floats_between_bytes_are_rounded() -> None:
+    assert pixels(np.full((2, 4, 3), 1.6 / 255))[0].max() == 2 and pixels(np.full((2, 4, 3), 1.4 / 255))[0].min() == 1
+
+
 def test_bgr_is_turned_for_arrays_and_not_for_pillow() -> None:
     np.testing.assert_array_equal(pixels(RAMP[..., ::-1], channels="bgr")[0], RAMP)
     np.testing.assert_array_equal(pixels([Image.fromarray(RAMP)], channels="bgr")[0], RAMP)

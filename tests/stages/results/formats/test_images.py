@@ -315,6 +315,10 @@ def test_more_than_six_people_begin_the_colours_anew_and_nobody_has_none() -> No
     surfaces = [replace(SURFACES.people[0], x0=4 * i, y0=0, labels_hw=whole, uv_2hw=np.zeros((2, 8, 4), np.float32))
                 for i in range(count)]  # fmt: skip
     (result,) = frame_results(job_of(), frames_of(1), people, Surfaces(people=tuple(surfaces)), None)
+    (mirrored,) = frame_results(job_of(), frames_of(1), people, Surfaces(people=tuple(surfaces[::-1])), None)
+    first = IdentityColours()
+    first.image(mirrored, (0, 0, 0))
+    assert first.order == [7, 6, 5, 4, 3, 2, 1], "from left to right, not by score"
     row = IdentityColours().image(result, (0, 0, 0))[4, 2::4][:count].tolist()
     assert row[:6] == [list(colour) for colour in IDENTITY_COLOURS] and row[6] == row[0] and row[7] == [0, 0, 0]
 

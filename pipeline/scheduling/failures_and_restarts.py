@@ -1,7 +1,7 @@
 """What follows when a stage fails, a lane's actor is killed, or payloads are lost: pure functions on the schedule.
 
-The runner (`pipeline.actors.runner`) restarts the actor; these functions decide what happens to its packets and
-streams: retry, replace by a blank item, rewind to the last commit, or fail.
+The coordinator (`pipeline.actors.coordinator`) restarts the actor; these functions decide what happens to its packets
+and streams: retry, replace by a blank item, rewind to the last commit, or fail.
 """
 
 from __future__ import annotations

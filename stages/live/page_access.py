@@ -1,10 +1,12 @@
-"""Access to the page: local addresses, the access token, the same-origin check, and time limits of idle connections."""
+"""Access to the page: local addresses, the access token (made and checked), the same-origin check, time limits of idle
+connections."""
 
 from __future__ import annotations
 
 import asyncio
 import hmac
 import ipaddress
+import secrets
 import socket
 from urllib.parse import urlencode, urlsplit
 
@@ -27,6 +29,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def new_token() -> str:
+    """A random access token: 22 characters that a URL may have."""
+    return secrets.token_urlsafe(16)
+
+
+def token_for(host: str, given: str | None) -> str | None:
+    """The token of a page: the given one, or a new one where others than this machine can reach the page."""
+    return new_token() if given is None and not is_loopback(host) else given
 
 
 def page_address(host: str, port: int, path: str, token: str | None) -> str:

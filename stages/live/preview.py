@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from stages.bodies.body_paints import BodyPaints
 from stages.drawing.render import Render, draws_bodies
 from stages.live.latest_frame import LatestFrame
 from stages.live.page import Page
-from stages.live.page_access import is_loopback
+from stages.live.page_access import token_for
 from stages.live.payloads import Captured
 from stages.live.view_style import StyleSwitcher
 from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
@@ -51,8 +50,7 @@ class Preview(Stage):
                 raise ValueError(f"quality is {self.quality}, must be from 1 to 100")
             if self.max_size is not None and self.max_size < 16:
                 raise ValueError("max_size must be 16 or more")
-            if self.token is None and not is_loopback(self.host):
-                object.__setattr__(self, "token", secrets.token_urlsafe(16))
+            object.__setattr__(self, "token", token_for(self.host, self.token))
 
     @classmethod
     def needs(cls, config: Config) -> Sequence[str]:

@@ -31,7 +31,8 @@ from stages.studio.work.actions import (
 )
 from stages.studio.work.part_map import ERASE, PixelMask
 from stages.studio.work.sheet import PersonWork, WorkSheet
-from stages.studio.work.task_list import History, TaskList
+from stages.studio.work.task_list import TaskList
+from stages.studio.work.undo_history import History
 
 NEW_ANSWER = ""
 """The choice of a reviewer who gives an answer of their own."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from models.inference.open_network import fetch_weights
 from models.network import NetworkConfig
 from pipeline.stage import Job, Stage, StageError
 from stages.annotations.coco_people import read_people
-from stages.live.page_access import is_loopback
+from stages.live.page_access import new_token, token_for
 from stages.live.payloads import Gauges
 from stages.payloads import Written
 from stages.studio.annotation_check import check_pictures
@@ -97,10 +96,9 @@ class Annotate(Stage):
                 raise ValueError(f"gold is {self.gold:g}, must be {limits}")
             if self.hints == "half" and not self.propose:
                 raise ValueError("hints is half, which needs propose: true")
-            if self.token is None and not is_loopback(self.host):
-                object.__setattr__(self, "token", secrets.token_urlsafe(16))
+            object.__setattr__(self, "token", token_for(self.host, self.token))
             if self.review_token is None and self.token is not None:
-                object.__setattr__(self, "review_token", secrets.token_urlsafe(16))
+                object.__setattr__(self, "review_token", new_token())
             if self.review_token is not None and self.review_token == self.token:
                 raise ValueError("review_token is the token of annotators, must be another one")
 

@@ -13,11 +13,8 @@ from stages.studio.sheet_records import history_record
 from stages.studio.work.actions import Action, Answer, Paint, SetOutline
 from stages.studio.work.sheet import PersonWork
 from stages.studio.work.task_list import (
-    History,
-    Step,
     TaskImage,
     TaskList,
-    WorkEntry,
     active_seconds,
     claimed,
     finished_by,
@@ -26,6 +23,7 @@ from stages.studio.work.task_list import (
     reviewed_sheet,
     reviews_of,
 )
+from stages.studio.work.undo_history import History, Step, WorkEntry
 from stages.studio.work.work_journal import WorkJournal, checked_name
 
 Message = Mapping[str, Any]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stages.studio.work.sheet import AskedPoint, PersonWork, WorkAmount, WorkSheet, amount_of
-from stages.studio.work.task_list import History, TaskList, reviewed_sheet
+from stages.studio.work.task_list import TaskList, reviewed_sheet
+from stages.studio.work.undo_history import History
 
 KINDS_LEFT_OUT = ("not_person",)
 """Boxes of these kinds are not in the result."""

@@ -15,7 +15,8 @@ from stages.studio.desk import is_finished
 from stages.studio.disagreements import label_overlaps, matched_people
 from stages.studio.image_results import points_in_order
 from stages.studio.work.sheet import PersonWork, WorkAmount, amount_of
-from stages.studio.work.task_list import History, TaskList, reviewed_sheet, reviews_of
+from stages.studio.work.task_list import TaskList, reviewed_sheet, reviews_of
+from stages.studio.work.undo_history import History
 
 HOUR_S = 3600.0
 

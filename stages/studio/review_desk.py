@@ -14,7 +14,8 @@ from stages.studio.sheet_records import outline_record, part_map_record, point_r
 from stages.studio.work.action_messages import action_of
 from stages.studio.work.actions import Action, Decide, SendBack, SetStatus
 from stages.studio.work.sheet import PersonWork, amount_of
-from stages.studio.work.task_list import WorkEntry, claimed, image_state, open_notes, released, reviews_of
+from stages.studio.work.task_list import claimed, image_state, open_notes, released, reviews_of
+from stages.studio.work.undo_history import WorkEntry
 
 
 class ReviewDesk:

@@ -12,7 +12,7 @@ from stages.studio.views.view_clicks import ChartPoint, views_of_point
 from stages.studio.views.view_pictures import second_chart
 from stages.studio.work.part_map import PartMap, PixelMask, packed_map
 from stages.studio.work.sheet import AskedPoint, PersonWork
-from stages.studio.work.task_list import History
+from stages.studio.work.undo_history import History
 
 SAME = "same"
 """Sent instead of a part map or an outline that the page has already."""

@@ -29,7 +29,6 @@ from stages.studio.work.sheet import WorkSheet
 from stages.studio.work.task_list import (
     HintRule,
     TaskList,
-    WorkEntry,
     claimed,
     image_state,
     next_image,
@@ -37,6 +36,7 @@ from stages.studio.work.task_list import (
     reviewed_sheet,
     reviews_of,
 )
+from stages.studio.work.undo_history import WorkEntry
 from stages.studio.work.work_journal import WorkJournal, checked_name
 
 

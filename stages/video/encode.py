@@ -16,7 +16,8 @@ from stages.video.decoding.color_conversion import over_black
 from stages.video.decoding.still_images import IMAGE_FORMATS, copied_metadata, write_still
 from stages.video.encoding.atomic_writes import reported_write_errors
 from stages.video.encoding.codec_options import Preset
-from stages.video.encoding.containers import container_for, encoder_for, encoder_named
+from stages.video.encoding.containers import container_for
+from stages.video.encoding.encoder_choice import encoder_for, encoder_named
 from stages.video.encoding.output_file import OutputFile
 from stages.video.encoding.resume_info import read_resume_info, write_resume_info
 from stages.video.encoding.video_writer import VideoWriter, VideoWriterSettings

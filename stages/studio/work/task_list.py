@@ -1,4 +1,4 @@
-"""The task list: images, the sheets of all annotators with their undo history, and claims."""
+"""The task list: images, the sheets of all annotators and claims."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.stage import StageError
-from stages.studio.work.actions import Action, Ask, HandOn, SendBack, Start
-from stages.studio.work.sheet import WorkSheet, after_action
+from stages.studio.work.actions import HandOn, SendBack
+from stages.studio.work.sheet import WorkSheet
+from stages.studio.work.undo_history import History, WorkEntry, history_after
 
 CLAIM_S = 300.0
 """Duration of a claim after the annotator's last action. An image with work stays the annotator's after it."""
 IDLE_S = 60.0
 """A longer pause between two actions does not count as working time."""
 
-Step = Literal["undo", "redo"]
 HintRule = Literal["choice", "half"]
 """`choice`: annotators decide whether the network's guess is shown; `half`: chance decides for each person."""
 ImageState = Literal["open", "begun", "finished", "skipped", "taken", "returned", "reviewed"]
@@ -37,61 +37,6 @@ class TaskImage:
     height: int
     width: int
     gold: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkEntry:
-    """An entry of the journal: one action of an annotator or a reviewer.
-
-    Attributes:
-        annotator: name of the annotator or reviewer.
-        image: name of the image.
-        at: seconds since 1970.
-        seconds: active time since the annotator's last action.
-        action: an action on the sheet, undo or redo, the first sheet, or the handing on of the image.
-        review: whether the sheet is a reviewer's.
-        key: of the page's message; a message that is sent again has the same key.
-    """
-
-    annotator: str
-    image: str
-    at: float
-    seconds: float
-    action: Action | Step | Start | HandOn
-    review: bool = False
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """The sheets of an annotator for an image.
-
-    Attributes:
-        past: the first sheet, then the sheet after each action that is not undone.
-        undone: the sheets to which `redo` returns, the next one last.
-        handed_on: whether the image was handed on, and the annotator has not continued.
-        key: of the last message of the page.
-    """
-
-    past: tuple[WorkSheet, ...] = (WorkSheet(),)
-    undone: tuple[WorkSheet, ...] = ()
-    handed_on: bool = False
-    key: str = ""
-
-    @property
-    def sheet(self) -> WorkSheet:
-        """The current sheet."""
-        return self.past[-1]
-
-    @property
-    def begun(self) -> bool:
-        """Whether the annotator has done an action that is not undone."""
-        return len(self.past) > 1
-
-    @property
-    def held(self) -> bool:
-        """Whether the image stays the annotator's without a claim: it is begun, not finished, and not handed on."""
-        return self.begun and self.sheet.status == "open" and not self.handed_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +110,7 @@ def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:
     if entry.review:
         return replace(tasks, reviews=after_entry(reviews_of(tasks), replace(entry, review=False)))
     histories = tasks.of_image(entry.image)
-    history = replace(_stepped(histories.get(entry.annotator) or History(), entry), key=entry.key)
+    history = replace(history_after(histories.get(entry.annotator) or History(), entry), key=entry.key)
     others = tuple(_others(tasks, entry.image, entry.annotator, entry.at))
     changed = replace(tasks, histories={**tasks.histories, entry.image: {**histories, entry.annotator: history}})
     if isinstance(entry.action, HandOn):
@@ -206,28 +151,6 @@ def open_notes(tasks: TaskList, image: str, annotator: str | None = None) -> lis
                 if annotator in (None, note.annotator) and (finished_at is None or finished_at <= note.at):
                     found.append((reviewer, dict(work.sources).get(note.annotator, 0), note))
     return found
-
-
-def _stepped(history: History, entry: WorkEntry) -> History:
-    if isinstance(entry.action, HandOn):
-        return replace(history, handed_on=True)
-    if entry.action == "undo":
-        if len(history.past) == 1:
-            return history
-        return History(past=history.past[:-1], undone=(*history.undone, history.past[-1]))
-    if entry.action == "redo":
-        if not history.undone:
-            return history
-        return History(past=(*history.past, history.undone[-1]), undone=history.undone[:-1])
-    if isinstance(entry.action, Start):
-        sheet = WorkSheet()
-        for action in entry.action.actions:
-            sheet = after_action(sheet, action, entry.at, 0.0)
-        return History(past=(sheet,))
-    sheet = after_action(history.sheet, entry.action, entry.at, entry.seconds)
-    if isinstance(entry.action, Ask) and entry.action.auto:
-        return replace(history, past=(*history.past[:-1], sheet))
-    return History(past=(*history.past, sheet))
 
 
 def active_seconds(tasks: TaskList, annotator: str, now: float) -> float:

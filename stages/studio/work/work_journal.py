@@ -19,7 +19,8 @@ from pipeline.stage import StageError, lock_file
 from stages.studio.work.action_messages import action_of, annotator_name
 from stages.studio.work.actions import HandOn, Start, action_record
 from stages.studio.work.record_file import RecordFile, read_records
-from stages.studio.work.task_list import HintRule, TaskImage, TaskList, WorkEntry, after_entry, with_images
+from stages.studio.work.task_list import HintRule, TaskImage, TaskList, after_entry, with_images
+from stages.studio.work.undo_history import WorkEntry
 
 FORMAT = 1
 REMEDY = "write the records with -c annotation_journal -o NAME.journal.jsonl, remove this one, and start from that file"

@@ -15,15 +15,8 @@ from stages.payloads import U8, SegmentWritten, VideoInfo
 from stages.video.decoding.color_conversion import RGB_TAGS, ColorTags
 from stages.video.encoding.codec_options import Preset, encoder_options, with_memory_bounded
 from stages.video.encoding.concatenation import ConcatenatedVideo, concatenate_segments
-from stages.video.encoding.containers import (
-    ASPECT_IN_STREAM,
-    FULL_RANGE_ONLY,
-    ODD_SIZES,
-    Container,
-    container_for,
-    encoder_for,
-    pixel_format,
-)
+from stages.video.encoding.containers import ASPECT_IN_STREAM, FULL_RANGE_ONLY, ODD_SIZES, Container, container_for
+from stages.video.encoding.encoder_choice import encoder_for, pixel_format
 from stages.video.encoding.segment_encoder import EncoderSpec, SegmentEncoder, check_encoder, encoder_rate
 from stages.video.encoding.segment_manifest import Segment, read_manifest, truncate_manifest
 

@@ -32,7 +32,8 @@ from stages.studio.work.actions import (
 )
 from stages.studio.work.part_map import PixelMask
 from stages.studio.work.sheet import WorkSheet
-from stages.studio.work.task_list import TaskImage, TaskList, WorkEntry, after_entry, reviews_of
+from stages.studio.work.task_list import TaskImage, TaskList, after_entry, reviews_of
+from stages.studio.work.undo_history import WorkEntry
 
 IMAGES = (TaskImage(name="a.png", height=40, width=60), TaskImage(name="b.png", height=64, width=48))
 NAMES = ("ann", "bob")

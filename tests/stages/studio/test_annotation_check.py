@@ -21,7 +21,8 @@ from stages.studio.people_file import people_file
 from stages.studio.work.actions import Answer, Ask, ChangeGroup, Paint, SetBox
 from stages.studio.work.part_map import PixelMask, packed_map
 from stages.studio.work.sheet import PersonWork
-from stages.studio.work.task_list import TaskImage, TaskList, WorkEntry, after_entry
+from stages.studio.work.task_list import TaskImage, TaskList, after_entry
+from stages.studio.work.undo_history import WorkEntry
 from stages.world.scene import Scene
 from tests.stages.studio.workplaces import scene_of_a_person
 

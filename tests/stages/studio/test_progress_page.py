@@ -12,7 +12,8 @@ from stages.studio.answer_preview import rest_points
 from stages.studio.progress import task_progress
 from stages.studio.work.actions import Answer, Ask, ChangeGroup, Paint, SetBox, SetKeypoint, SetStatus
 from stages.studio.work.part_map import PixelMask
-from stages.studio.work.task_list import TaskImage, TaskList, WorkEntry, after_entry
+from stages.studio.work.task_list import TaskImage, TaskList, after_entry
+from stages.studio.work.undo_history import WorkEntry
 from tests.stages.studio.annotating_browser import AnnotatingBrowser
 from tests.stages.studio.test_review_browser import both_annotate
 from tests.stages.studio.workplaces import Studio, scene_of_a_person

@@ -98,7 +98,8 @@ from pipeline.stage import StageError
 from stages.studio.work.actions import Paint, SetBox
 from stages.studio.work.work_journal import WorkJournal, journal_tasks
 from stages.studio.work.part_map import PixelMask
-from stages.studio.work.task_list import TaskImage, WorkEntry
+from stages.studio.work.task_list import TaskImage
+from stages.studio.work.undo_history import WorkEntry
 from tests.stages.studio.random_work import records
 path, image = Path(sys.argv[1]), TaskImage(name="a.png", height=400, width=400)
 journal, rng, refused = WorkJournal(path, [image], copies=1), np.random.default_rng(0), []

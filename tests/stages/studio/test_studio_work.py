@@ -39,10 +39,8 @@ from stages.studio.work.sheet import WorkSheet, after_action
 from stages.studio.work.task_list import (
     CLAIM_S,
     IDLE_S,
-    History,
     TaskImage,
     TaskList,
-    WorkEntry,
     active_seconds,
     after_entry,
     claimed,
@@ -51,6 +49,7 @@ from stages.studio.work.task_list import (
     released,
     with_images,
 )
+from stages.studio.work.undo_history import History, WorkEntry
 from stages.studio.work.work_journal import after_record, entry_record
 from tests.stages.studio.random_work import IMAGES, folded, random_entries, random_mask, records
 

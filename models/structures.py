@@ -29,8 +29,8 @@ class EmbeddedSurface:
     """The continuous surface embedding of one person.
 
     Attributes:
-        vertex_hw: the nearest vertex of the mesh at each pixel of the person's grid, from 0; −1 where it is not the
-            person. int32.
+        vertex_hw: index (from 0) of the nearest mesh vertex for each pixel of the person's grid; −1 where the pixel
+            does not show the person. int32.
         embedding_ESS: the network's map, (16, S, S) float32 on the box, not normalised.
         coarse_2SS: logits of background and person, (2, S, S) float32 on the box.
     """
@@ -42,19 +42,21 @@ class EmbeddedSurface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceMap:
-    """The body surface of one person on the person's integer box grid, or one that reaches beyond it.
+    """The body surface of one person, on a grid of whole pixels that covers the person's box or reaches beyond it.
 
     Attributes:
         x0, y0: pixel of the frame under the grid's first cell.
         labels_hw: 0 background, 1..24 the chart.
         uv_2hw: float32 chart coordinates as predicted, not clamped; 0 where the label is 0.
         confidence_hw: 0..1, or None if the network states none.
-        uncertainty: the raw (h, w) float32 maps of the confidence variants by their names in the reference (`sigma_2`,
-            `kappa_u`, `kappa_v`, `fine_segm_confidence`, `coarse_segm_confidence`); empty for the others.
+        uncertainty: the raw (h, w) float32 maps of networks that predict confidence, by the names in DensePose's
+            reference code (`sigma_2`, `kappa_u`, `kappa_v`, `fine_segm_confidence`, `coarse_segm_confidence`); empty
+            for other networks.
         keypoint_K3: (17, 3) float32 in COCO's order: x, y in pixels of the frame, score 0..1; zeros where a joint is
             unknown. None if the network has no keypoint head.
         mask_hw: the person's mask from a mask head of its own; None if the network has none.
-        embedded: of networks that predict embeddings; the labels are 0 if no charts of their mesh are known.
+        embedded: the embedding, for networks that predict one; then `labels_hw` is 0 everywhere if the charts of their
+            mesh are unknown.
     """
 
     x0: int
@@ -91,11 +93,11 @@ def mean_where(shown_hw: Bool, map_hw: F32) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonMotion:
-    """Where a person's pixels come from, by the optical flow, on a coarse grid.
+    """Where a person's pixels were in the frame before, by the optical flow, on a coarse grid.
 
     Attributes:
         x0, y0: upper left pixel of the first cell in the frame.
-        step: side of a cell in pixels; its middle is followed.
+        step: side of a cell in pixels; the flow is that of the cell's centre.
         back_hw3: float32: displacement in x and y to the frame before, pixels; trust, 0..1.
     """
 

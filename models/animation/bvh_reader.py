@@ -55,8 +55,8 @@ class _Hierarchy:
 def read_bvh(path: Path) -> SkeletalMotion:
     """The motion of a BVH file.
 
-    The end of a chain ("End Site") becomes a joint with its parent's name and " end". Position channels are used of the
-    root only: the offsets of other joints are constant.
+    The end of a chain ("End Site") becomes a joint with its parent's name and " end". Only the position channels of the
+    root are used: the offsets of other joints are constant.
 
     Raises: ModelError if the file cannot be read, is too large, or is incomplete.
     """
@@ -112,7 +112,7 @@ def _hierarchy(words: Iterator[str]) -> _Hierarchy:
         if word in ("ROOT", "JOINT", "End") and opened < 0:
             name = next(words, "")
             if (word == "ROOT") != (not tree.names) or (tree.names and above[-1] < 0) or not name:
-                raise ValueError("it has not exactly one ROOT, which comes first")
+                raise ValueError("it must have exactly one ROOT, before all other joints")
             opened = tree.add(f"{tree.names[above[-1]]} end" if word == "End" else name, above[-1])
         elif word == "{" and opened >= 0:
             above.append(opened)

@@ -1,4 +1,4 @@
-"""A binary glTF 2.0 document in the making: its JSON, and one buffer of arrays.
+"""Builds a binary glTF 2.0 document: its JSON, and one buffer that contains all arrays.
 
 Source of the format: Khronos, glTF 2.0 specification.
 """

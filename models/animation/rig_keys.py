@@ -60,7 +60,8 @@ def rig_keys(parts: Iterable[RigMotion]) -> RigKeys:
 
 
 def _joined(found: list[tuple[int, F32]], frames: int, rest_4: F32) -> F32:
-    """Quaternions (T, 4) of all frames without jumps of sign; at rest in the parts in which the joint is still."""
+    """One quaternion per frame (T, 4), whose sign does not jump from frame to frame; the rest pose in those parts of
+    the motion in which the joint does not move."""
     turn_T4 = np.tile(rest_4, (frames, 1))
     for first, part_T4 in found:
         turn_T4[first : first + len(part_T4)] = part_T4

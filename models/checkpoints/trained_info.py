@@ -23,7 +23,8 @@ class TrainedInfo:
             person).
         variant: of the network.
         min_size, max_size: shorter and longer side of the training images in pixels.
-        scales: for "crops": scales at which a person is predicted and averaged; 1 = as in training.
+        scales: for "crops": a person is predicted at each of these scales, and the predictions are averaged; 1 = the
+            scale of training.
         figure_ground: for "crops": whether it was trained on people without background.
     """
 

@@ -187,13 +187,14 @@ class _Interpreter:
             raise pickle.UnpicklingError("it copies more data than a file of its size may")
 
     def build(self) -> None:
-        """Finish the object on top of the stack with a state, also in the memo."""
+        """Finish the object on top of the stack with a state, and replace it by the finished one on the stack and in
+        the memo."""
         (state,) = self.top(1)
         target = self.stack[-1]
         if isinstance(target, OrderedDict):
             return  # attributes of a state dict, such as torch's _metadata
         if not isinstance(target, Unfinished):
-            raise pickle.UnpicklingError("damaged (a state for an object without one)")
+            raise pickle.UnpicklingError("damaged (a state for an object that takes none)")
         self._weigh(state if isinstance(state, tuple) else ())
         made = target.finish(state)
         if made is not target:

@@ -1,4 +1,4 @@
-"""The reference's evaluation of dense pose: average precision and recall by GPS, GPSm and mask IoU."""
+"""The evaluation of DensePose's reference code: average precision and recall by GPS, GPSm and mask IoU."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ class Similarities:
     """Detections of one image compared with its annotated people.
 
     Attributes:
-        order_D: index of the detected instance of each row: best score first, at most 20.
+        order_D: for each row, the index of its detection in `ImageInstances.found`; best score first, at most 20.
         score_D, found_D4: scores and boxes (x, y, width, height) of the detections.
         true_G4, area_G: boxes of the people, and their annotated areas in pixels.
-        annotated_G, crowd_G, masked_G: whether the person has points, is a region of many people, has a mask.
+        annotated_G, crowd_G, masked_G: whether the person has annotated points; whether it is a region of many people;
+            whether it has a mask.
         chart_GM: true charts of each person's points; empty without points.
         error_GDM: for each person the geodesic errors (D, M) of all detections at its points, metres.
         mask_iou_DG, box_iou_DG: 0..1, float64.
@@ -55,7 +56,8 @@ class Similarities:
         """GPS of all pairs, 0..1; 0 for people without points, and if no point lies in the detected box.
 
         Args:
-            kappa_25: metres by true chart (`gps.KAPPA_PAPER_25` or `gps.KAPPA_REFERENCE_25`).
+            kappa_25: the constant κ of GPS for each true chart, metres (`gps.KAPPA_PAPER_25` or
+                `gps.KAPPA_REFERENCE_25`).
         """
         value_DG = np.zeros((len(self.order_D), len(self.chart_GM)))
         for g, (chart_M, error_DM) in enumerate(zip(self.chart_GM, self.error_GDM, strict=True)):
@@ -121,9 +123,9 @@ def verdicts_of(
     """Match the detections of one image by one measure.
 
     Args:
-        known: the image.
+        known: the detections of the image, compared with its people.
         value_DG: the measure.
-        counts_G: people that count; a detection of another person is ignored.
+        counts_G: whether a person is evaluated; detections of the other people are ignored.
         outside_D: detections outside of the area range; they are ignored if they match no person.
         threshold_T: increasing.
     """
@@ -153,10 +155,10 @@ def verdicts_by_area(
 def precision_table(
     known: Sequence[Similarities], value_DG: Sequence[Float], threshold_T: Float = THRESHOLD_T
 ) -> dict[str, float]:
-    """AP, AP50, AP75, APm, APl, AR, AR50, AR75, ARm and ARl of one measure: 0..1, nan if no person counts.
+    """AP, AP50, AP75, APm, APl, AR, AR50, AR75, ARm and ARl of one measure: 0..1, or nan if no person is evaluated.
 
     Args:
-        known: the images.
+        known: for each image, its detections compared with its people.
         value_DG: the measure for each image; rows and columns as in `known`.
         threshold_T: increasing. With thresholds below 0.5 the result also has AP20, AP30 and AP40.
     """
@@ -194,7 +196,8 @@ def evaluate_densepose(
     Args:
         images: in the order of their ids, which decides between detections with equal scores.
         geometry: of the body.
-        kappa_25: metres by true chart: `gps.KAPPA_REFERENCE_25` as in the reference, or `gps.KAPPA_PAPER_25`.
+        kappa_25: the constant κ of GPS for each true chart, metres: `gps.KAPPA_REFERENCE_25` as in the reference, or
+            `gps.KAPPA_PAPER_25`.
     """
     known = [similarities(image, geometry) for image in images]
     gps_DG = [one.gps_at(kappa_25) for one in known]

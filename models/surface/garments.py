@@ -1,7 +1,7 @@
 """Garments: which texels of an atlas a shirt, trousers, a dress … cover. Hems are straight on the body at rest.
 
-A garment is a function of the place on the mean open body (`texels.rest_places`) that is positive inside, so its edges
-do not depend on where charts end. Lengths are those of a body 1.78 m tall.
+A garment is a function of the position on the mean open body (`texels.rest_places`). The function is positive inside
+the garment, so the edges do not depend on where charts end. Lengths are those of a body 1.78 m tall.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ HEIGHTS = {"ankle": 10.0, "calf": 33.0, "knee": 51.0, "thigh": 70.0, "hip": 91.0
 SLEEVES = {"none": 0.0, "short": 17.0, "elbow": 25.0, "long": 50.0}
 """Ends of sleeves along the arm from the shoulder joint, centimetres; `none` ends at an armhole."""
 NECKS = {"round": (0.076, 0.085, 0.020), "v": (0.085, 0.190, 0.020), "wide": (0.120, 0.100, 0.045), "high": (0, 0, 0)}
-"""Half width of a neckline, and its depths before and behind below `NECK_TOP_M`, metres; `high` is a collar."""
+"""For each neckline, in metres: half its width, and how far below `NECK_TOP_M` it reaches in front and at the back;
+`high` is a collar."""
 NECK_TOP_M = 1.53
 _COLLAR_M = 1.545
 ARM_4 = np.array([[0.178, 1.427, 0.024], [0.352, 1.235, 0.044], [0.483, 1.099, 0.207]], np.float32)
@@ -34,11 +35,12 @@ HAIRLINE_Z = [-0.05, 0.0, 0.045, 0.075, 0.10, 0.13, 0.17]
 HAIRLINE_Y = [1.555, 1.56, 1.60, 1.66, 1.70, 1.735, 1.75]
 """Height of the hairline from the nape to the forehead, metres."""
 _EAR_M = 0.079
-"""Ears are farther from the middle."""
+"""Hair ends at this distance from the middle of the body, metres; ears are farther out."""
 SIDE = 512
-"""Texels of a tile in which edges are drawn; smaller atlases are enlarged."""
+"""Side of a tile, in texels, at which edges are drawn; atlases with smaller tiles are enlarged."""
 FIELD_SIDE = 192
-"""Texels in which the functions are evaluated; they are smooth, so that finer ones are interpolated."""
+"""Side of a tile, in texels, at which the functions are evaluated; they are smooth, so values for larger tiles can be
+interpolated."""
 OUTSIDE = np.float32(-1)
 
 
@@ -49,8 +51,9 @@ class Cut:
     Attributes:
         sleeves: one of `SLEEVES`, or centimetres along the arm from the shoulder.
         neck: one of `NECKS`.
-        hem: where it ends below (shoes and boots: above): one of `HEIGHTS`, or centimetres over the soles.
-        waist: where trousers begin: the same.
+        hem: height of its lower edge (of shoes and boots: upper edge): one of `HEIGHTS`, or centimetres above the
+            soles.
+        waist: height of the upper edge of trousers, stated in the same way.
     """
 
     sleeves: str | float | None = None
@@ -164,7 +167,8 @@ def garment_cover(garments: Mapping[str, Cut], side: int = SIDE) -> U8:
 
 
 def with_cover(tiles_PSSC: U8, cover_PSS: U8) -> U8:
-    """Tiles (24, side, side, 4) with their alpha times a cover in 255ths; both as large as the larger one."""
+    """Tiles whose alpha is multiplied by a cover (255 = 1), (24, side, side, 4); the smaller of the two is enlarged
+    first."""
     side = max(tiles_PSSC.shape[1], cover_PSS.shape[1])
     tiles_PSSC, cover_PSS1 = enlarged(tiles_PSSC, side), enlarged(cover_PSS, side)[..., None]
     if tiles_PSSC.shape[3] == 3:
@@ -174,7 +178,8 @@ def with_cover(tiles_PSSC: U8, cover_PSS: U8) -> U8:
 
 
 def _edged(inside_SS: F32, side: int) -> U8:
-    """Cover in 255ths of a function that is positive inside, over a tile of another side; its edge is a texel wide."""
+    """The cover (0..255) of a tile with `side` texels a side, from a function that is positive inside; the edge is one
+    texel wide."""
     fine_SS = enlarged_tile(inside_SS, side)
     step_SS = np.hypot(*np.gradient(fine_SS))
     return np.rint(255 * np.clip(0.5 + fine_SS / np.maximum(step_SS, 1e-7), 0, 1)).astype(np.uint8)

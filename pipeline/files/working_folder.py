@@ -41,7 +41,8 @@ files in the folder are never removed."""
 WHOLE = "whole.json"
 """Holds the size and date of a whole result that is about to get its name, so that a crash right then is recognised."""
 SAVED = "saved.json"
-"""The same for a recording that was saved under its name while its parts stay: a resumed run replaces the file."""
+"""The same for a recording that was saved under its final name although its parts are kept; a resumed run replaces that
+file."""
 
 
 def working_folder(path: str) -> str:
@@ -51,10 +52,11 @@ def working_folder(path: str) -> str:
 
 
 def blocked_working_folder(path: str) -> str | None:
-    """What is in the place of a result's working folder and is no folder: "a link" or "a file"; None if nothing is.
+    """What prevents a result's working folder from being created: "a link" or "a file" has its name; None if nothing
+    prevents it.
 
-    A link is refused even if it leads to a folder: a result gets its name by a rename, which ends at a file system, and
-    the folder is removed with all that this program wrote there.
+    A link is refused even if it leads to a folder. The result is renamed to its final name, which is impossible between
+    two file systems; and the folder is removed later with everything that this program wrote there.
     """
     folder = working_folder(path)
     if os.path.islink(folder):
@@ -63,11 +65,12 @@ def blocked_working_folder(path: str) -> str | None:
 
 
 def put_mark(draft: Path, name: str) -> None:
-    """Record the size and date of a file in a working folder that is about to get the result's name.
+    """Record the size and date of a draft in a working folder, before the draft is renamed to the result's name.
 
     Args:
         draft: the file.
-        name: `WHOLE` or `SAVED`. The mark before it stays valid, for a crash right before the file gets its name.
+        name: `WHOLE` or `SAVED`. The previous mark stays valid, too, in case of a crash just before the file is
+            renamed.
 
     Raises OSError.
     """

@@ -1,4 +1,5 @@
-"""The body of a lane, the same under Ray and in the serial runner: its stages call each other, one packet at a time."""
+"""Runs the stages of one lane, in the same way under Ray and in the serial runner: one packet at a time goes through
+them."""
 
 from __future__ import annotations
 
@@ -23,11 +24,12 @@ class LaneWorker:
     """Runs packets through the stages of a lane.
 
     Args:
-        lane: wiring.
+        lane: its stages, and which payloads they take and make.
         configs: each stage's own `Config`, by stage name.
         threads: compute threads of the lane.
-        lenient: whether a packet that a stage fails on passes unprocessed (`on_error: pass`): in an ordered lane its
-            stage gives a blank item; elsewhere its frames are retried one by one, or the runner calls `replace`.
+        lenient: `on_error: pass`: when a stage fails on a packet, the packet continues unprocessed. In an ordered lane
+            the failed stage gives a blank item; in other lanes the frames are retried one by one, or the runner calls
+            `replace`.
 
     Every call returns a `Step` and the payloads of the packet it emitted, by type. Errors of stages come back as
     `Step.failure`; the stream is then closed here.
@@ -55,7 +57,7 @@ class LaneWorker:
         return Step(timings=meter.timings, spans=tuple(meter.spans), addresses=addresses), {}
 
     def restart(self, index: int, epoch: int, restart: Restart) -> None:
-        """Restart a stream under another epoch: its next call opens it at the point `restart`."""
+        """Restart a stream with a new epoch number: its next call opens it at the point `restart`."""
         self._restarts[index] = (epoch, restart)
 
     def pull(self, job: Job, epoch: int) -> Outcome:
@@ -112,7 +114,8 @@ class LaneWorker:
         return self._run_call(job, epoch, body) if self._is_open(job, epoch) else (Step(ended=True), {})
 
     def complete_part(self, job: Job, epoch: int) -> Outcome:
-        """Packets of the stream are lost elsewhere: let every stage make complete, and thus commit, what it has."""
+        """Packets of the stream were lost in another lane: let every stage complete the part that it works on, so that
+        it is committed."""
 
         def body(stream: OpenStream, meter: Meter) -> None:
             for slot in stream.slots:
@@ -122,7 +125,7 @@ class LaneWorker:
         return self._run_call(job, epoch, body) if self._is_open(job, epoch) else (Step(), {})
 
     def _is_open(self, job: Job, epoch: int) -> bool:
-        """Whether a stream is open under an epoch; one under an older epoch is closed."""
+        """Whether a stream is open with this epoch number. If it is open with another one, it is closed first."""
         known = self._streams.get(job.index)
         if known is not None and known.epoch != epoch:
             self.close(job.index)
@@ -150,7 +153,8 @@ class LaneWorker:
         return node.cls(self._configs[node.name], threads=self._threads)
 
     def _stream(self, job: Job, epoch: int) -> OpenStream:
-        """The open stream, opened again under a new epoch; an unordered lane keeps none."""
+        """The open stream of a job; it is opened if it is not, or again if the epoch is new. An unordered lane keeps no
+        stream open."""
         known = self._streams.get(job.index)
         if known and known.epoch == epoch:
             return known

@@ -1,10 +1,10 @@
 """The journal of a result: its committed parts, and what a restart right after the last of them needs.
 
 `OUT.partial/journal.jsonl` has a line that identifies the run, then one line per commit, each with the hash of its
-content. The states, and the payloads of waiting packets, lie beside it in one file per commit, `journal.HASH.states`,
-end to end; the line of the commit holds their lengths. Only the last commits are kept: a restart needs no others, and
-states can be large. Every file is written beside the old one and then renamed over it, the states before the line that
-names them, so that a crash leaves either the old or the new one.
+content. Each commit also has a file `journal.HASH.states` in the same folder. It contains the states and the payloads
+of waiting packets, one after another; the line of the commit holds their lengths. Only the last commits are kept: a
+restart needs no others, and states can be large. Every file is written under another name and then renamed, so that a
+crash leaves either the old file or the new one. The states are written before the line that names their file.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from pipeline.redaction import redacted_data
 from pipeline.stage import Job, PlainError
 
 KEPT = 2
-"""Commits in the file: the last one, and the one before it for a crash right at the end of the input."""
+"""Number of commits in the file: the last one, and the one before it, which is needed if no input follows the last
+one."""
 NAMES = "names3:"
-"""Begins the identity of every run. It changes when stages or keys are renamed: the identity is a hash of their names,
-so that a run of an older version cannot be recognised."""
+"""Begins the identity of every run. It changes when stages or keys are renamed: their names are part of the hash in the
+identity, so the identity of a run of an older version never matches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,8 @@ class Journal:
             raise PlainError(what, str(self.path), remedy) from error
 
     def remove(self) -> None:
-        """Delete the journal: the result is whole, or its finished part has its own name, or another run begins."""
+        """Delete the journal, because the result is complete, its finished part was saved under a name of its own, or a
+        new run begins."""
         self._lines = []
         if self.path is None:
             return
@@ -196,7 +198,8 @@ def is_saved_so_far(output: str) -> bool:
 
 
 def remove_parts(output: str, mark: str = WHOLE) -> None:
-    """Remove the parts of a result whose file bears a mark under its name: of a run that was killed right then."""
+    """Remove the parts that a run left when it was killed just after the result got its name. Does nothing unless the
+    file under that name is the one that the mark describes."""
     folder = Path(working_folder(output))
     with contextlib.suppress(OSError):  # other files lie in the folder
         if bears_mark(output, mark):
@@ -263,7 +266,7 @@ def _content(line: str) -> dict[str, Any] | None:
 
 
 def _plain(receipt: Any) -> dict[str, Any]:
-    """A receipt's fields as JSON knows them."""
+    """A receipt's fields as values that JSON can store, without secrets."""
     fields = {spec.name: getattr(receipt, spec.name) for spec in dataclasses.fields(receipt)}
     plain: dict[str, Any] = redacted_data(json.loads(json.dumps(fields, default=str)))
     return plain

@@ -1,4 +1,4 @@
-"""What travels from `paint_bodies` to the stages that draw."""
+"""The payload that `paint_bodies` makes for the stages that draw."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from stages.payloads import PersonSurface
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonPaint:
-    """Where a texture belongs on one person, through the fitted body.
+    """Which part of a texture each pixel of one person shows, computed from the fitted body.
 
     Attributes:
-        labels_hw, uv_2hw: on the grid of the person's surface, with its silhouette; float32.
+        labels_hw, uv_2hw: charts, and U and V (float32), on the grid of the person's surface and with the same
+            silhouette.
         body_share: share of the silhouette whose chart, U and V come from the body; the rest are the network's.
-        misfit: whether body and network disagree so much that the texture follows the surface.
+        misfit: whether body and network disagree so much that with `auto` the texture is drawn by the network's
+            surface, not by the body.
     """
 
     labels_hw: U8
@@ -36,7 +38,7 @@ def textured_surface(surface: PersonSurface, paint: PersonPaint | None, by: str)
 
     Args:
         surface: as the network sees it.
-        paint: through the fitted body; None: there is no body.
+        paint: computed from the fitted body; None if there is no body.
         by: `surface`, `body`, or `auto`, which takes the surface where body and network disagree too much.
     """
     if paint is None or by == "surface" or (by == "auto" and paint.misfit):

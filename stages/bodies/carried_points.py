@@ -1,6 +1,7 @@
 """Where the optical flow carries points of a person from one frame to the next.
 
-Temporal smoothing states each person's flow; where it does not run, as in replays, points are followed.
+Temporal smoothing hands on the flow of each person (`StatedMotion`). Where it does not run, as in replays, the points
+are tracked here (`CarriedPoints`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from stages.payloads import F32
 from stages.people.point_flow import PATCH, PYRAMID_LEVELS, STOP, SmallFrame
 
 LEAST_TRUST = 0.2
-"""Trust of the flow below which it is unknown."""
+"""A flow with less trust than this counts as unknown."""
 MARGIN = 16
-"""Pixels of the small image around a person in which the person is looked for."""
+"""Margin around a person's points within which they are searched, pixels of the small image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class StatedMotion:
 
         Args:
             pixel_K2: places in the earlier frame, pixels.
-            now_K2: about where the points are in the later frame; the flow is read there.
+            now_K2: approximate places of the points in the later frame, pixels; the flow is read at these places.
         """
         motion = self.motion
         cell_K2 = (now_K2 - (motion.x0, motion.y0)) / motion.step - 0.5

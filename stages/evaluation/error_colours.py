@@ -36,7 +36,7 @@ def error_image(rgb_HW3: U8, error_HW: F32, truth_HW: Bool, found_HW: Bool) -> U
 
 
 def error_ramp() -> U8:
-    """Colours from blue (no error) over green and yellow to dark red (`MAX_ERROR` or more), (256, 3) RGB."""
+    """Colours from blue (no error) through green and yellow to dark red (`MAX_ERROR` or more), (256, 3) RGB."""
     steps = np.arange(256, dtype=np.uint8)[:, None]
     return np.asarray(cv2.applyColorMap(steps, cv2.COLORMAP_TURBO)[:, 0, ::-1], np.uint8)
 
@@ -52,6 +52,6 @@ def _draw_legend(rgb_HW3: U8) -> None:
     rgb_HW3[top:, width // 2 : width // 2 + quarter] = MISSED
     rgb_HW3[top:, width // 2 + quarter :] = FALSE
     words = (("0", 2), (f"{MAX_ERROR * 100:.0f} cm", width // 2 - round(110 * size)), ("missed", width // 2 + 2),
-             ("made up", width // 2 + quarter + 2))  # fmt: skip
+             ("false", width // 2 + quarter + 2))  # fmt: skip
     for text, x in words:
         cv2.putText(rgb_HW3, text, (x, top - 3), FONT, size, (255, 255, 255), 1, cv2.LINE_AA)

@@ -1,4 +1,4 @@
-"""Painting through bodies in live runs: fits and paints only while frames come in time."""
+"""Textures by fitted bodies in live runs: bodies are fitted and painted only while frames come in time."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ LENGTH_BYTES = 8
 
 
 class PaintLive(Stage):
-    """Fits bodies and paints by them, as `fit` and `paint_bodies` do; nobody is painted so while frames come late.
+    """Fits bodies and computes paints from them, as `fit` and `paint_bodies` do; while frames come late, it does
+    neither.
 
-    Where something else of the run needs fitted bodies, those of `fit` are used.
+    If another stage of the run needs fitted bodies, `fit` runs, too, and its bodies are used here.
     """
 
     ordered = True
@@ -30,7 +31,7 @@ class PaintLive(Stage):
         """How bodies are fitted and painted.
 
         Attributes:
-            fit: the `fit:` section; live frames wait for no later ones.
+            fit: the `fit:` section; its `look_ahead` is ignored, so that live frames do not wait for later ones.
             paint_bodies: the `paint_bodies:` section.
         """
 
@@ -62,11 +63,12 @@ class PaintLive(Stage):
         yield from self._paint(frames, people, surfaces, bodies)
 
     def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, *others: Any) -> BodyPaints:
-        """Nobody."""
+        """No paint for any person."""
         return BodyPaints(people=(None,) * (0 if surfaces is None else len(surfaces)))
 
     def state(self) -> bytes:
-        """The states of the fit, after its length, and of the painting; lateness is measured anew."""
+        """The length of the fit's state, that state, and the state of the painting. After a restart, lateness is
+        measured anew."""
         fit = self._fit.state()
         return len(fit).to_bytes(LENGTH_BYTES, "big") + fit + self._paint.state()
 
@@ -81,5 +83,5 @@ class PaintLive(Stage):
         if not self._late:
             return {}
         late = f"in {self._late} of {self._frames} frames textures were painted without fitted bodies"
-        remedy = "live_decode.max_size makes frames smaller, render.paint=surface never fits"
+        remedy = "lower live_decode.max_size, or set render.paint=surface, which fits no bodies"
         return {"notes": [f"{late}, because frames came late; {remedy}"]}

@@ -1,4 +1,4 @@
-"""RAFT (Teed and Deng, ECCV 2020), torchvision's, as the flow search: for a GPU and users who have its weights."""
+"""Optical flow by torchvision's RAFT (Teed and Deng, ECCV 2020), for users who have a GPU and RAFT's weights."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from models.errors import ModelError
 from stages.payloads import F32, U8
 
 MULTIPLE, LEAST = 8, 128
-"""The sides of RAFT's images are multiples of the first and at least the second, for its coarsest correlation."""
+"""Sides of RAFT's images are multiples of `MULTIPLE` and at least `LEAST`, which its coarsest correlation needs."""
 UPDATES = 12
 BUILDERS = {32: raft_small, 64: raft_large}
 """The two sizes of RAFT, by the number of channels of their first layer."""
 FIRST_LAYER = "feature_encoder.convnormrelu.0.weight"
-REMEDY = "give torchvision's file of raft_small or raft_large (raft_small_C_T_V2-….pth), or smooth.search: dis"
+REMEDY = "give torchvision's file of raft_small or raft_large (raft_small_C_T_V2-….pth), or set smooth.search to dis"
 KEY = "smooth.raft_weights"
 
 

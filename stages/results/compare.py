@@ -50,11 +50,11 @@ class Compare(Stage):
         """What is compared, and how the two are aligned.
 
         Attributes:
-            angles: `body`: the joint angles in space of the fitted bodies, in clinical terms, which do not depend on
-                where the camera stands; `image_plane`: between the limbs as the picture shows them.
-            align: `start`: from the first frame in which each is visible; `shift`: shifted in time so that the angles
-                fit best.
-            max_shift: largest shift of the second in seconds, either way.
+            angles: `body`: three-dimensional joint angles of the fitted bodies, in clinical terms; they do not depend
+                on the camera's position. `image_plane`: angles between the limbs as they appear in the picture.
+            align: `start`: the first frame in which one person is visible is compared with the first frame in which the
+                other is; `shift`: the second is shifted in time by the amount for which the angles differ least.
+            max_shift: largest shift of the second person in time, forward or backward, seconds.
             mirror: the second faces the first as in a mirror: left is compared with right.
         """
 
@@ -80,8 +80,8 @@ class Compare(Stage):
 
     @classmethod
     def announce(cls, config: Config) -> Sequence[str]:
-        """That angles of the image plane are not those of joints."""
-        remedy = "leave compare.angles out for those of the joints"
+        """A note that angles in the image plane are not joint angles."""
+        remedy = "omit compare.angles to compare joint angles"
         return [f"compare: {IN_THE_IMAGE_PLANE}; {remedy}"] if config.angles == "image_plane" else []
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
@@ -163,8 +163,9 @@ def _check_outputs(job: Job) -> None:
 
 
 def difference_table(a: Performance, b: Performance, difference: Difference) -> str:
-    """CSV, a row per compared frame: its second, both frame numbers, of each angle A's, B's and B − A in degrees, each
-    part's distance in torso lengths; empty where either is not visible."""
+    """CSV with one row per compared frame: the time in seconds, both frame numbers; for each angle the value of A, that
+    of B and B − A, degrees; for each part the distance in torso lengths. A cell is empty where the angle or part is not
+    visible in A or B."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     angles = [f"{name}_{what}" for name in difference.angle_names for what in ("a", "b", "difference")]

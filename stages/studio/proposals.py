@@ -24,13 +24,14 @@ from stages.studio.work.part_map import PartMap, PixelMask, packed_map
 MIN_SCORE = 0.3
 """Boxes with a lower score are not proposed."""
 MAX_CELLS = 256
-"""Cells along the longer side of a proposal's surface; more than the network computes."""
+"""Most cells along the longer side of a proposal's surface; the network's own resolution is lower."""
 CACHE_BYTES = 64 * 2**20
 """Memory for proposals."""
 KEYPOINT_RADIUS = 0.02
-"""A keypoint belongs to a chart within this distance, in longer sides of the box; the page uses the same number."""
+"""A keypoint belongs to a chart if the chart is within this distance, as a share of the box's longer side. The page
+uses the same number."""
 HEAD_SIDES = {joint: charts for joint, charts in enumerate(CHARTS_AT_JOINT.values()) if charts in ({23}, {24})}
-"""The charts of the keypoints on one side of the head: eyes and ears."""
+"""For the keypoints that lie on one side of the head (eyes and ears): the chart of that side."""
 MIN_PROPOSAL_IOU = 0.4
 """A drawn box and a proposal with at least this IoU are of the same person."""
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-SNAP = 0.04  # a crossing nearer to a vertex than this share of its edge moves to the vertex, which avoids slivers
+SNAP = 0.04
+"""An edge is not split nearer to one of its ends than this share of its length: this avoids slivers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,8 @@ def cut_along(body: HalfBody, field_V: np.ndarray, region_F: np.ndarray) -> Half
 
 
 def mesh_edges(face_F3: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Undirected edges (lower vertex first), and the edges (0-1, 1-2, 2-0) of each face."""
+    """Undirected edges (the vertex with the smaller index first), and for each face the indices of its edges 0-1, 1-2
+    and 2-0."""
     pairs = np.sort(face_F3[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     edge_E2, inverse = np.unique(pairs, axis=0, return_inverse=True)
     return edge_E2, inverse.reshape(-1, 3)
@@ -47,7 +49,7 @@ def mesh_edges(face_F3: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def split_edges(
     body: HalfBody, edge_E2: np.ndarray, edge_of_F3: np.ndarray, split_E: np.ndarray, share_E: np.ndarray
 ) -> HalfBody:
-    """Insert a vertex on each edge of `split_E`, at `share_E` of its length from the lower vertex; divide the faces."""
+    """Insert a vertex on each edge of `split_E`, at `share_E` of its length from its first vertex; divide the faces."""
     count = len(body.point_V3)
     middle_of = np.full(len(edge_E2), -1)
     middle_of[split_E] = count + np.arange(len(split_E))
@@ -88,7 +90,8 @@ def _with_middles(
 def _fan(
     corners: list[tuple[int, np.ndarray]], point_V3: np.ndarray
 ) -> list[list[tuple[int, np.ndarray]]]:
-    """Triangulate a triangle with vertices on its sides: repeatedly clip the ear with the shortest base and an area."""
+    """Triangulate a triangle with vertices on its sides: repeatedly clip the ear with the shortest base among those
+    whose area is not zero."""
     triangles = []
     while len(corners) > 3:
         best, best_length = 0, float("inf")

@@ -4,7 +4,7 @@
 
 PHOTOS holds the photos of COCO 2017 that `SHOWN` names, in any folder below it (all CC BY 2.0; docs/failures.md links
 them). The videos are synthetic and are drawn here. Check the pictures before you commit them: other weights fail in
-other places, and the page says what is seen.
+other places, and docs/failures.md describes what the pictures show.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from tests.benchmarks.quality.temporal import run, tracked
 from tools.pictures import PICTURES
 
 SHOWN = (475678, 107438, 214753, 519208, 790, 129648, 126107, 160012)
-"""COCO 2017, two a row."""
+"""Numbers of the photos in COCO 2017; the picture has two photos per row."""
 HIGH, WIDE = 170, 520
-"""Pixels of a photo and its answer side by side."""
+"""Height and width of a photo with the network's result beside it, pixels."""
 FILMS = (("contact", 0, 14), ("fast", 0, 16), ("small", 0, 20))
 """Worlds `stress_video_…`, number of the clip, first frame that is shown of it."""
 RUN_UP, FRAMES, TILE = 8, 8, 128
@@ -80,7 +80,8 @@ def pair(number: int, rgb_HW3: U8, people: People, surfaces: Surfaces) -> U8:
 
 
 def strip(letter: str, world: str, clip: int, first: int, weights: str) -> U8:
-    """Successive frames of a video: the truth, what is found, and that steadied with boxes and identities."""
+    """Successive frames of a video in three rows: the truth, the prediction, and the smoothed prediction with boxes and
+    identities."""
     made = STRESS_VIDEO_WORLDS[f"stress_video_{world}"]
     start = clip * made.frames + first - RUN_UP
     scenes = [video_scene(made, SEED, start + t) for t in range(RUN_UP + FRAMES + 2)]
@@ -103,7 +104,7 @@ def strip(letter: str, world: str, clip: int, first: int, weights: str) -> U8:
 
 
 def around(scenes: Sequence[Scene]) -> tuple[slice, slice]:
-    """Rows and columns of the square in which all the people of these frames are, as far as there is a picture."""
+    """Rows and columns of a square around all people of these frames; it does not reach beyond the picture."""
     box_N4 = np.concatenate([scene.box_N4 for scene in scenes])
     height, width = scenes[0].rgb_HW3.shape[:2]
     low, high = box_N4[:, :2].min(axis=0), box_N4[:, 2:].max(axis=0)

@@ -43,14 +43,14 @@ def body_view(yaw: float, height: int = 420, width: int = 250) -> tuple[np.ndarr
 
 
 def in_atlas(label: np.ndarray, uv: np.ndarray) -> np.ndarray:
-    """The same in the project's own atlas."""
+    """A view of the body textured with the project's own atlas."""
     picture = cv2.imread(str(DEFAULT_ATLAS))[..., ::-1]
     atlas = atlas_from_tiles(split_tiles(np.ascontiguousarray(picture)))
     return np.where(label[..., None] > 0, sample_atlas(atlas.levels[0], label, uv)[..., :3], np.uint8(25))
 
 
 def scene_sheet(numbers: list[int]) -> np.ndarray:
-    """Scenes over their charts, with boxes."""
+    """Scenes in the upper row; below each its charts, with the boxes of the people."""
     columns = []
     for number in numbers:
         made = image_scene(IMAGE_WORLDS["train"], 1, number)

@@ -1,4 +1,5 @@
-"""The locations at which the detector predicts, as in FCOS (Tian et al., ICCV 2019), and the boxes from its distances.
+"""The locations at which the detector predicts, as in FCOS (Tian et al., ICCV 2019), and boxes from the predicted
+distances.
 
 Without torch: processes that only detect people do not import it.
 """
@@ -26,6 +27,7 @@ def detector_locations(height: int, width: int) -> tuple[F32, F32]:
 
 
 def boxes_from_distances(distance_P4: Float, centre_P2: F32, stride_P: F32) -> Float:
-    """Boxes x0, y0, x1, y1 in pixels (P, 4) from log-distances in strides: `detector.decode_boxes` without torch."""
+    """Boxes x0, y0, x1, y1 in pixels (P, 4). `distance_P4`: logarithms of the distances to the four sides, in units of
+    the stride. The same as `detector.decode_boxes`, but without torch."""
     reach_P4 = np.exp(np.clip(distance_P4, -4, 5)) * stride_P[:, None]
     return np.concatenate([centre_P2 - reach_P4[:, :2], centre_P2 + reach_P4[:, 2:]], 1)

@@ -52,19 +52,21 @@ class LabelPhotos(Stage):
         Attributes:
             folder: of the run; the shards go to its `photos/`.
             human_v2: checkout of brianhuster/human-dataset (the files of models/weights/light_photos.txt are read).
-            coco: a COCO 2017 folder; its training images of a licence for commercial use are read.
+            coco: a COCO 2017 folder; only those of its training images are read whose licence allows commercial use.
             photos: folders of photos that may be trained on, of people or of anything else, in any depth.
             nobody: folders of photos that show no person, such as clothes without a wearer: nothing in them is labelled
-                as one, whatever the teachers see.
-            sequences, clips: folders of numbered JPEGs, and videos, that may be trained on.
-            every: of sequences and clips, every so many frames one is taken.
-            part_teacher: a BodyPix file, Coral's .tflite (the better) or the .onnx.
+                as a person, even where a teacher detects one.
+            sequences: folders of numbered JPEGs (frames of videos) that may be used for training. clips: videos that
+                may be.
+            every: 8 takes every eighth frame of sequences and clips.
+            part_teacher: a file of BodyPix: Coral's .tflite (gives better labels) or the .onnx.
             box_teacher: the YOLOX-nano .onnx file.
             pose_teacher: MediaPipe's pose_landmark_heavy.tflite, which corrects arms and legs (optional).
             joint_teacher: MoveNet's movenet-thunder.json, which corrects the pose teacher (optional, needs it).
-            mask_teacher: weights of the light network, whose silhouettes are labels where it is sure (optional).
-            face_teacher: a folder with facemesh-detection-short and facemesh-attention, .json and .bin each, which give
-                faces U and V (optional).
+            mask_teacher: weights of the light network; its silhouettes become labels at the pixels where it is
+                confident (optional).
+            face_teacher: a folder with the .json and .bin files of facemesh-detection-short and facemesh-attention;
+                this teacher labels U and V on faces (optional).
             workers: processes that label photos; 0 labels them in this one.
         """
 
@@ -122,7 +124,7 @@ def record(config: LabelPhotos.Config) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """The labelled photo of a number, None after the last."""
+    """The labelled photo with this number; `photo` is None if the number is greater than that of the last photo."""
 
     number: int
     photo: LabelledPhoto | None
@@ -130,12 +132,13 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelFactory:
-    """Opens the labelling in a process."""
+    """Opens the teachers in a process, and returns the function that labels the photo with a given number."""
 
     config: LabelPhotos.Config
 
     def __call__(self) -> Callable[[int], Labelled]:
-        """Open the teachers, each on one thread; every process reads through all images and labels its own.
+        """Open the teachers, each on one thread; every process reads all images in order, and labels those whose
+        numbers it receives.
 
         Raises: StageError naming the key of a path that is missing; ModelError for a teacher that cannot be opened.
         """

@@ -59,7 +59,7 @@ def tags_of(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColorTags:
     """The tags for a yuv420p copy of this frame: its own tags, and a YUV matrix where it was RGB.
 
     Args:
-        context: the stream's codec context; its tags replace those that the frame lacks.
+        context: the stream's codec context; its tags are used where the frame has none.
     """
     matrix = int(frame.colorspace)
     if matrix == UNSPECIFIED:
@@ -83,7 +83,8 @@ def copy_color_tags(source: av.VideoFrame, target: av.VideoFrame) -> None:
 
 
 def scaler_matrix(matrix: int, lines: int) -> Colorspace:
-    """The scaler's matrix for an H.273 number. Unknown ones depend on the number of lines, as in players."""
+    """The scaler's matrix for an H.273 number. For an unknown number it is chosen by the number of lines, as players
+    do."""
     return SWS_MATRICES.get(matrix, Colorspace.ITU709 if lines >= HD_LINES else Colorspace.ITU601)
 
 
@@ -159,7 +160,7 @@ class ToRgb:
 
 
 EXPAND_LIMITED = np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
-"""Expands limited-range grey video: FFmpeg's scaler takes every grey format for full range."""
+"""Expands limited-range grey video to full range, because FFmpeg's scaler treats every grey format as full range."""
 
 
 class FromRgb:

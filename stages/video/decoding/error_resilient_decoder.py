@@ -20,14 +20,15 @@ from stages.video.decoding.truncated_files import missing_bytes
 MAX_FAILED_PACKETS = 2000
 """After this many consecutive packets without a frame the rest of the file is abandoned."""
 BEFORE_JOIN = 2
-"""Packets before a join that FFmpeg calls incomplete, because the counters of another recording follow."""
+"""Where two recordings are joined, FFmpeg may call this many of the last packets before the join incomplete, because
+the packet counters of the second recording follow."""
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders with alpha: FFmpeg's native decoders of these codecs drop the alpha channel of WebM."""
 LATEST_S = Fraction(10**9)
-"""No video is longer; FFmpeg's times are numbers of 64 bits."""
+"""Latest time that is passed to FFmpeg's seek, seconds: no video is longer, and much larger numbers exceed 64 bits."""
 UNALIGNED = 1
-"""FFmpeg's flag `unaligned`: without it, decoders round cropping on the left side down, so that rows begin at multiples
-of 64 bytes, and show hidden columns."""
+"""FFmpeg's flag `unaligned`: without it, decoders crop fewer columns on the left than the file states, to begin rows at
+multiples of 64 bytes, and columns that should be hidden are visible."""
 
 
 def video_decoder(
@@ -148,7 +149,8 @@ class ErrorResilientDecoder:
             self.damage.note("a frame is damaged", self.seconds, self.frames)
 
     def check_complete(self, path: str) -> None:
-        """After the last frame: record it when the file states more than it holds."""
+        """To be called after the last frame: records damage if the file states more frames, bytes or seconds than it
+        contains."""
         stated = self._stated_packets
         seconds = stream_seconds(self._stream) or self._duration_of_url(path)
         missing = missing_bytes(path)
@@ -162,12 +164,14 @@ class ErrorResilientDecoder:
             self.damage.note(f"{float(self._length()):.1f} of {float(seconds):.1f} s exist", self.seconds, self.frames)
 
     def _is_short_of(self, seconds: Fraction) -> bool:
-        """Whether packets end clearly before a stated duration, which FFmpeg gets wrong where the clock jumps."""
+        """Whether the packets end clearly before a stated duration. False where the clock jumps: FFmpeg then states a
+        wrong duration."""
         jumped = self._clock is not None and len(self._clock.shifts) > 1
         return not jumped and seconds - self._length() > max(Fraction(1, 2), seconds / 50)
 
     def _length(self) -> Fraction:
-        """Seconds from the stream's beginning to the end of its last packet; a clock that starts late starts at 0."""
+        """Seconds from the stream's beginning to the end of its last packet; if the first time is after 0, the length
+        counts from 0."""
         return self._end - min(self._begin or Fraction(0), Fraction(0))
 
     def _duration_of_url(self, path: str) -> Fraction | None:
@@ -199,7 +203,7 @@ class ErrorResilientDecoder:
         self._judge_completeness(packet)
 
     def _judge_completeness(self, packet: av.Packet) -> None:
-        """Note packets that FFmpeg calls incomplete, but for the last ones before another recording begins."""
+        """Note packets that FFmpeg calls incomplete, except the last ones before another recording begins."""
         if self._joins_here():
             self._suspects.clear()
         if packet.is_corrupt:

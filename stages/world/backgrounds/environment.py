@@ -11,14 +11,16 @@ from models.arrays import F32, U8, Bool, Float, Index
 from models.surface.raster import Camera
 
 SKY, FLOOR, WALL, OCCLUDER = range(4)
-"""Parts of an environment: infinitely far; where shadows fall; upright behind people; occluders from this number on."""
+"""Numbers of the parts of an environment: `SKY` is infinitely far away, `FLOOR` receives shadows, `WALL` is upright
+behind the people, and occluders have the numbers from `OCCLUDER` on."""
 
 
 class Environment(Protocol):
     """Three-dimensional surroundings of people, in metres: the floor is at y = 0, the camera at positive z."""
 
     def intersect(self, eye_3: F32, ray_N3: F32) -> tuple[F32, U8]:
-        """Distances along rays (..., 3) from `eye_3`, in lengths of the ray; infinite in the sky; and the part hit."""
+        """For rays (..., 3) from `eye_3`: the distance to what they hit, as a multiple of the ray's length (infinite in
+        the sky), and the part that they hit."""
 
     def paint(self, view: EnvironmentView, spread: float) -> F32:
         """The environment as the camera sees it, (H, W, 3) in 0..1.
@@ -29,7 +31,8 @@ class Environment(Protocol):
         """
 
     def may_occlude_itself(self, point_HW3: F32) -> Bool:
-        """Which points of the environment another part of it may hide from another camera position."""
+        """For each point of the environment: whether another part of the environment may hide it when the camera stands
+        elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ def pixel_rays(camera: Camera) -> tuple[F32, F32]:
 
 
 def distance_to_upright_plane(eye_3: F32, ray_N3: F32, z: float) -> Float:
-    """Distances along rays (..., 3) to the plane at `z`, in lengths of the ray; infinite where they do not meet it."""
+    """Distances along rays (..., 3) to the plane at `z`, as multiples of the ray's length; infinite where a ray does
+    not meet it."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(ray_N3[..., 2] < -1e-4, (z - eye_3[2]) / ray_N3[..., 2], np.inf)

@@ -261,7 +261,7 @@ def test_nothing_stands_outside_of_the_rooms() -> None:
 
 
 MOST_LINES = {
-    "pipeline": 12_600, "stages": 46_680, "models": 28_000, "densepose_video": 400, "tools": 3_100, "tests": 62_700,
+    "pipeline": 12_000, "stages": 46_600, "models": 27_900, "densepose_video": 100, "tools": 3_000, "tests": 62_700,
     "integrations": 320,
 }
 """Lines of Python in each room. A cap falls, or rises by the lines of a new feature that the changelog names;

@@ -4,8 +4,8 @@
 
 A row for each action: median, 95th percentile and maximum in degrees, share up to 5°, share of cases that are stated to
 be certain, and the largest error of these. Headings, tilts of the camera, sizes and speeds of movements, and errors of
-the fit are random. Constants of `models/motion` were chosen with seeds below 5000 and without the captured motions,
-whose names begin with the name of their library. `--poles`: the camera also sees 24 vertical lines.
+the fit are random. Constants of `models/motion` were chosen with seeds below 5000. Names of captured motions begin with
+the name of their library. `--poles`: the camera also sees 24 vertical lines.
 """
 
 from __future__ import annotations

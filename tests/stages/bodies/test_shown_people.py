@@ -68,6 +68,14 @@ def test_somebody_of_whom_only_the_face_is_seen_is_left_out_with_a_word(tmp_path
     assert "trunk" in note and "leg.L" in note and "head" not in note and "of person_2" in note
 
 
+def test_somebody_of_whom_each_part_is_hardly_seen_is_left_out(tmp_path: Path) -> None:
+    faint = replace(made_body((0.9, 0, 3)), seen_B=np.full(len(load_body().bones), 0.01, np.float32))
+    (receipt,) = animated(
+        Animate(Animate.Config()), job(tmp_path, "two.glb"), [[(1, made_body()), (2, faint)] for _ in range(20)]
+    )
+    assert receipt.facts["people"] == 1
+
+
 def test_shapes_follow_the_frames_that_show_the_whole_body() -> None:
     """Of 40 frames 30 show the head only, with a wrong shape."""
     recorded = RecordedBodies(width=320, height=240)

@@ -75,7 +75,9 @@ SAMPLED = frozenset(samples(0, Job(index=0, input="", output=None, stem="")))
 ORDERED = [
     name
     for name, node in NODES.items()
-    if node.sequential and node.role != "source" and {port.type for port in node.takes} <= SAMPLED
+    if node.sequential
+    and node.role != "source"
+    and {port.type for port in node.takes if not port.optional} <= SAMPLED
 ]
 NOT_FROM_FRAMES = ("read_shards",)
 """Their state is empty: they read their results from files by frame number."""

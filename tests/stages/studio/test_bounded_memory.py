@@ -62,3 +62,12 @@ def test_a_large_person_costs_no_more_than_a_small_one() -> None:
         assert place is not None and place.chart == 2
         assert abs(place.u * width - (x + 7)) <= one.step and abs(place.v * height - (y - 11)) <= one.step
     assert one.point_at(width - 7, 100) is None and one.point_at(5, 10) is None
+
+
+@pytest.mark.parametrize("height", [2999, 3001])
+def test_the_last_cell_of_a_surface_may_be_cut(height: int) -> None:
+    surface = SurfaceMap(
+        x0=0, y0=0, labels_hw=np.full((height, 40), 2, np.uint8), uv_2hw=np.full((2, height, 40), 0.5, np.float32)
+    )
+    person = proposed_person(surface, [0, 0, 40, height], 0.9, (height, 40))
+    assert person.point_at(39, height - 1) is not None

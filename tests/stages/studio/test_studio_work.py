@@ -16,13 +16,16 @@ from pipeline.stage import StageError
 from stages.annotations.coco_masks import decode_mask
 from stages.annotations.coco_people import read_people
 from stages.annotations.densepose_coco import person_record, read_dense_set, write_dense_set
-from stages.studio.image_results import left_out
+from stages.studio.adjudication import decision
+from stages.studio.image_results import image_result, left_out
 from stages.studio.people_file import people_file
 from stages.studio.sheet_records import history_record
 from stages.studio.work.action_messages import action_of
 from stages.studio.work.actions import (
     Answer,
     Ask,
+    ChangeGroup,
+    Decide,
     HandOn,
     Paint,
     Remove,
@@ -35,7 +38,7 @@ from stages.studio.work.actions import (
     action_record,
 )
 from stages.studio.work.part_map import PixelMask, painted
-from stages.studio.work.sheet import WorkSheet, after_action
+from stages.studio.work.sheet import PersonWork, WorkSheet, after_action
 from stages.studio.work.task_list import (
     CLAIM_S,
     IDLE_S,
@@ -383,6 +386,7 @@ BAD_MESSAGES = [
     {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "counts": "4"}},
     {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "counts": "é"}},
     {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "x": 59}},
+    {"do": "box", "person": 1, "box_4": [1, 5, 9, 5.5]},
     {"do": "ask", "person": 1, "part": 1, "pixels": []},
     {"do": "ask", "person": 1, "part": 1, "pixels": [[1, 1]] * 201},
     {"do": "ask", "person": 1, "part": 1, "pixels": [[60, 1]]},
@@ -421,3 +425,23 @@ def test_malformed_messages_are_refused(message: Any) -> None:
 def test_the_message_of_a_bad_field_names_it() -> None:
     with pytest.raises(StageError, match="box_4: is no number from 0 to 60"):
         action_of({"do": "box", "person": 1, "box_4": [1, 1, 61, 5]}, (40, 60))
+
+
+def test_a_result_knows_the_person_of_the_given_file() -> None:
+    """What the file stated is the start, however often the annotator changes it."""
+    boxes = [(1.0, 1.0, 9.0, 9.0), (2.0, 2.0, 9.0, 9.0), (3.0, 3.0, 9.0, 9.0)]
+    given, *later = (SetBox(person=1, box_4=box_4) for box_4 in boxes)
+    tasks = TaskList(images=(TaskImage(name="a.png", height=40, width=60),))
+    for at, action in enumerate((Start(actions=(given,)), *later)):
+        tasks = after_entry(tasks, WorkEntry(annotator="ann", image="a.png", at=at, seconds=1, action=action))
+    (person,) = image_result(tasks, "a.png", 0).people
+    assert person.start is not None and (person.start.box_4, person.work.box_4) == (boxes[0], boxes[2])
+
+
+def test_a_reviewer_takes_the_outline_of_an_annotator() -> None:
+    mask = PixelMask.of_array(np.ones((3, 2), bool), 20, 5)
+    works = {"ann": PersonWork(box_4=(1, 1, 30, 30), outline=mask), "bob": PersonWork(box_4=(1, 1, 30, 30))}
+    taken = decision(1, works["bob"], works, Decide(person=1, item="outline", choice="ann"))
+    assert isinstance(taken, ChangeGroup) and taken.actions[0] == SetOutline(person=1, mask=mask)
+    with pytest.raises(StageError, match="bob has no answer to this"):
+        decision(1, works["ann"], works, Decide(person=1, item="outline", choice="bob"))

@@ -56,8 +56,8 @@ class LabelPhotos(Stage):
             photos: folders of photos that may be trained on, of people or of anything else, in any depth.
             nobody: folders of photos that show no person, such as clothes without a wearer: nothing in them is labelled
                 as a person, even where a teacher detects one.
-            sequences: folders of numbered JPEGs (frames of videos) that may be used for training. clips: videos that
-                may be.
+            sequences: folders of numbered JPEGs (frames of videos) that may be used for training.
+            clips: videos that may be used for training.
             every: 8 takes every eighth frame of sequences and clips.
             part_teacher: a file of BodyPix: Coral's .tflite (gives better labels) or the .onnx.
             box_teacher: the YOLOX-nano .onnx file.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Generic, Literal, TypeVar
 
 import numpy as np
@@ -43,7 +44,7 @@ from models.losses.segmentation import IGNORED, coarse_targets, coarse_term, mas
 from models.losses.terms import Term, normalise_terms
 from models.surface.chart_lookup import open_body_lookup
 from models.surface.charted_mesh import open_body_mesh
-from models.surface.geodesics import cached_geodesics
+from models.surface.geodesics import GeodesicTable, cached_geodesics
 from models.surface.vertex_charts import vertices_at
 
 PointTerms = Callable[..., dict[str, Term]]
@@ -274,10 +275,15 @@ def points_on_vertices(points: RegionPoints) -> VertexPoints:
 
 
 def body_distances(vertex_M: Tensor) -> Tensor:
-    """Metres (M, V) on the open body from M vertices to all; the table is computed at first use, and kept."""
+    """Metres (M, V) on the open body from M vertices to all."""
+    return torch.from_numpy(_body_geodesics().rows(vertex_M.cpu().numpy())).to(vertex_M.device)
+
+
+@cache
+def _body_geodesics() -> GeodesicTable:
+    """Distances on the open body, opened once; computed where the cache does not have them."""
     mesh = open_body_mesh()
-    table = cached_geodesics(mesh.vertex_V3, mesh.face_F3, mesh.twin_V, DEFAULT_CACHE)
-    return torch.from_numpy(table.rows(vertex_M.cpu().numpy())).to(vertex_M.device)
+    return cached_geodesics(mesh.vertex_V3, mesh.face_F3, mesh.twin_V, DEFAULT_CACHE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

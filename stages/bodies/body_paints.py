@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from models.arrays import F32, U8
-from stages.payloads import PersonSurface
+from stages.payloads import PersonSurface, Surfaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,11 @@ class BodyPaints:
     """One `PersonPaint` per person of the chunk's `People`, in the same order; None for those without a body."""
 
     people: tuple[PersonPaint | None, ...]
+
+    @classmethod
+    def of_nobody(cls, surfaces: Surfaces | None) -> BodyPaints:
+        """No paint for any of the people with these surfaces."""
+        return cls(people=(None,) * (0 if surfaces is None else len(surfaces)))
 
 
 def textured_surface(surface: PersonSurface, paint: PersonPaint | None, by: str) -> PersonSurface:

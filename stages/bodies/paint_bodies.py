@@ -79,8 +79,8 @@ class PaintBodies(Stage):
     def blank(
         self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, bodies: Bodies | None
     ) -> BodyPaints:
-        """Nobody."""
-        return BodyPaints(people=(None,) * (0 if surfaces is None else len(surfaces)))
+        """No paint for any person."""
+        return BodyPaints.of_nobody(surfaces)
 
     def _painted(
         self, identity: int, surface: PersonSurface, body: FittedBody, flow: CarriedPoints | None

@@ -56,7 +56,7 @@ class PaintLive(Stage):
         self._frames += len(frames)
         if self._pauses(captured.captured_s, captured.received, captured.dropped):
             self._late += len(frames)
-            yield BodyPaints(people=(None,) * len(surfaces))
+            yield BodyPaints.of_nobody(surfaces)
             return
         if bodies is None:
             (bodies,) = self._fit(frames, people, surfaces)
@@ -64,7 +64,7 @@ class PaintLive(Stage):
 
     def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, *others: Any) -> BodyPaints:
         """No paint for any person."""
-        return BodyPaints(people=(None,) * (0 if surfaces is None else len(surfaces)))
+        return BodyPaints.of_nobody(surfaces)
 
     def state(self) -> bytes:
         """The length of the fit's state, that state, and the state of the painting. After a restart, lateness is

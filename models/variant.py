@@ -7,6 +7,8 @@ from typing import Literal
 
 PARTS = 25
 """Channels of maps per chart: background and 24 charts."""
+MEAN_BGR = (103.530, 116.280, 123.675)
+"""Is subtracted from the images that networks read."""
 EMBEDDING = 16
 """Channels of a continuous surface embedding."""
 OPEN_BODY = "open_body"
@@ -29,6 +31,8 @@ class Sizes:
         group_norm: True: group norm in the backbone, for training from random weights. False: frozen batch norm.
         group: minimum channels per group of the backbone's group norm. Processors handle 16 channels at once, so
             smaller groups are slower.
+        encoder: below the pyramid: "resnet", or "lite0", EfficientNet-Lite0, whose sizes are fixed (`blocks`, `stem`
+            and `width` then mean nothing) and which has batch norms of its own.
     """
 
     blocks: tuple[int, int, int, int]
@@ -41,6 +45,7 @@ class Sizes:
     bins: int = 28
     group_norm: bool = False
     group: int = 4
+    encoder: Literal["resnet", "lite0"] = "resnet"
 
 
 SIZES = {
@@ -63,6 +68,9 @@ SIZES = {
         bins=14,
         group_norm=True,
         group=16,
+    ),
+    "lite0": Sizes(
+        blocks=(0, 0, 0, 0), pyramid=64, hidden=256, head=96, depth=4, bins=28, group_norm=True, encoder="lite0"
     ),
 }
 """Sizes by the value of `network.variant.backbone` and `train_network.variant.backbone`."""
@@ -101,7 +109,8 @@ class Variant:
     """Components of a DensePose-RCNN.
 
     Attributes:
-        backbone: a key of `SIZES`; "r50" and "r101" are the published ones.
+        backbone: a key of `SIZES`; "r50" and "r101" are the published ones; "lite0" is EfficientNet-Lite0, for which
+            there are ImageNet weights.
         head: "v1convx" (plain convolutions) or "deeplab" (pyramid pooling first).
         legacy: networks of the first training schedule: pooling from p2..p5 without a decoder, 15 coarse channels.
         confidence: uncertainty of U and V: one variance ("wc1"), or a variance and a direction ("wc2").
@@ -112,7 +121,7 @@ class Variant:
             charts; empty: charts, U and V. Published networks embed `smpl_27554`, trainings here `open_body`.
     """
 
-    backbone: Literal["r50", "r101", "small", "tiny", "nano"] = "r50"
+    backbone: Literal["r50", "r101", "small", "tiny", "nano", "lite0"] = "r50"
     head: Literal["v1convx", "deeplab"] = "v1convx"
     legacy: bool = False
     confidence: Literal["none", "wc1", "wc2"] = "none"

@@ -1,4 +1,7 @@
-"""ResNet-50/101 with a feature pyramid: the backbone of DensePose-RCNN (He et al. 2016, Lin et al. 2017)."""
+"""An encoder with a feature pyramid (Lin et al. 2017).
+
+ResNet-50/101, the backbone of DensePose-RCNN (He et al. 2016), or EfficientNet-Lite0.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.variant import Sizes, groups_of
+from models.light.architecture.lite_encoder import CHANNELS, LiteEncoder
+from models.variant import MEAN_BGR, Sizes, groups_of
 
 STRIDES = (4, 8, 16, 32, 64)
 
@@ -122,14 +126,25 @@ class ResNet(nn.Module):
         return stages
 
 
+class LiteNet(LiteEncoder):
+    """EfficientNet-Lite0 as the bottom-up path. It reads RGB 0..255, the other networks BGR minus its mean."""
+
+    def forward(self, x_N3HW: Tensor) -> list[Tensor]:  # type: ignore[override]
+        """Features at strides 4, 8, 16 and 32."""
+        bgr_N3HW = x_N3HW + x_N3HW.new_tensor(MEAN_BGR)[:, None, None]
+        return list(super().forward(bgr_N3HW.flip(1)))
+
+
 class Backbone(nn.Module):
-    """ResNet and feature pyramid: an image to p2..p6 with equal channels and strides 4, 8, 16, 32, 64."""
+    """Encoder and feature pyramid: an image to p2..p6 with equal channels and strides 4, 8, 16, 32, 64."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.bottom_up = ResNet(sizes)
-        for level in range(2, 6):
-            self.add_module(f"fpn_lateral{level}", nn.Conv2d(sizes.width << level, sizes.pyramid, 1))
+        lite = sizes.encoder == "lite0"
+        self.bottom_up = LiteNet() if lite else ResNet(sizes)
+        channels = CHANNELS if lite else [sizes.width << level for level in range(2, 6)]
+        for level, inputs in enumerate(channels, start=2):
+            self.add_module(f"fpn_lateral{level}", nn.Conv2d(inputs, sizes.pyramid, 1))
             self.add_module(f"fpn_output{level}", nn.Conv2d(sizes.pyramid, sizes.pyramid, 3, padding=1))
 
     def forward(self, x_N3HW: Tensor) -> list[Tensor]:

@@ -47,9 +47,9 @@ class KeypointPredictor(nn.Module):
         return F.interpolate(low, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def trunk_of(variant: Variant) -> nn.Module:
+def trunk_of(variant: Variant, sizes: Sizes) -> nn.Module:
     """The convolutions of a dense head. Each task has its own copy (Güler et al. 2018, §3.3)."""
-    return DeepLabHead(variant.sizes) if variant.head == "deeplab" else ConvHead(variant.sizes)
+    return DeepLabHead(sizes) if variant.head == "deeplab" else ConvHead(sizes)
 
 
 class DenseHeads(nn.Module):
@@ -58,11 +58,11 @@ class DenseHeads(nn.Module):
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         sizes = variant.sizes
-        self.densepose_head = trunk_of(variant)
+        self.densepose_head = trunk_of(variant, sizes)
         self.densepose_predictor = DensePosePredictor(sizes.head, variant.maps)
-        self.mask_head = trunk_of(variant) if variant.mask else None
+        self.mask_head = trunk_of(variant, sizes) if variant.mask else None
         self.mask_predictor = MaskPredictor(sizes) if variant.mask else None
-        self.keypoint_head = trunk_of(variant) if variant.keypoints else None
+        self.keypoint_head = trunk_of(variant, sizes) if variant.keypoints else None
         self.keypoint_predictor = KeypointPredictor(sizes) if variant.keypoints else None
 
     @property

@@ -12,19 +12,20 @@ from models.architecture.backbone import Backbone
 from models.architecture.decoder import Decoder
 from models.architecture.dense_heads import trunk_of
 from models.architecture.densepose_head import DensePosePredictor
-from models.variant import Variant
+from models.variant import Sizes, Variant
 
 
 class FullConvNet(nn.Module):
     """From an image to surface maps of the whole image."""
 
-    def __init__(self, variant: Variant) -> None:
+    def __init__(self, variant: Variant, sizes: Sizes | None = None) -> None:
+        """Args: sizes: in place of the variant's own."""
         super().__init__()
-        self.sizes = variant.sizes
-        self.backbone = Backbone(variant.sizes)
-        self.decoder = Decoder(variant.sizes)
-        self.densepose_head = trunk_of(variant)
-        self.densepose_predictor = DensePosePredictor(variant.sizes.head, variant.maps)
+        self.sizes = sizes or variant.sizes
+        self.backbone = Backbone(self.sizes)
+        self.decoder = Decoder(self.sizes)
+        self.densepose_head = trunk_of(variant, self.sizes)
+        self.densepose_predictor = DensePosePredictor(self.sizes.head, variant.maps)
 
     def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
         """Maps by name, (N, channels, H, W) float32, one cell per pixel. H and W must be multiples of 32."""

@@ -11,7 +11,7 @@ from models.files.json_file import parsed_json
 from models.files.safetensors_file import read_metadata
 from models.variant import Variant
 
-Kind = Literal["rcnn", "fcn", "crops"]
+Kind = Literal["rcnn", "fcn", "crops", "direct"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +19,8 @@ class TrainedInfo:
     """Description of a network in its weights file.
 
     Attributes:
-        kind: "rcnn" (detects people and predicts each), "fcn" (predicts whole images) or "crops" (predicts crops of one
-            person).
+        kind: "rcnn" (detects people and predicts each), "fcn" (predicts whole images), "crops" (predicts crops of one
+            person) or "direct" (predicts whole images, and a mask for each person).
         variant: of the network.
         min_size, max_size: shorter and longer side of the training images in pixels.
         scales: for "crops": a person is predicted at each of these scales, and the predictions are averaged; 1 = the

@@ -10,9 +10,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from models.architecture.direct import DirectNet
 from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import DensePoseRCNN
 from models.checkpoints.checkpoint import load_checkpoint, load_into, match_endings
+from models.checkpoints.imagenet_weights import encoder_name
 from models.checkpoints.trained_info import Kind, TrainedInfo, read_trained_info
 from models.errors import ModelError
 from models.files.atomic_file import atomic_write, file_sha256
@@ -23,7 +25,9 @@ FORMAT = "densepose-video 1"
 
 def make_network(kind: Kind, variant: Variant) -> DensePoseRCNN | FullConvNet:
     """A network with random weights."""
-    return DensePoseRCNN(variant) if kind == "rcnn" else FullConvNet(variant)
+    if kind == "rcnn":
+        return DensePoseRCNN(variant)
+    return DirectNet(variant) if kind == "direct" else FullConvNet(variant)
 
 
 def write_trained(path: Path, weights: dict[str, Tensor], about: TrainedInfo) -> None:
@@ -49,7 +53,8 @@ def load_trained(path: Path) -> tuple[DensePoseRCNN | FullConvNet, TrainedInfo, 
 def initialise_from(network: nn.Module, path: Path) -> dict[str, list[str]]:
     """Initialise a network from all fitting weights of a file: a zoo checkpoint, an ImageNet backbone, a training.
 
-    Names match in full or by their ending. Layers of other names or shapes keep their values.
+    Names match in full or by their ending; those of EfficientNet-Lite0's package are known. Layers of other
+    names or shapes keep their values.
 
     Returns:
         Names of the layers from the file (`taken`), and of those that keep random values (`drawn`).
@@ -57,9 +62,11 @@ def initialise_from(network: nn.Module, path: Path) -> dict[str, list[str]]:
     Raises:
         ModelError: the file cannot be read, or none of its weights fit.
     """
-    checkpoint = load_checkpoint(path)
+    weights = load_checkpoint(path).weights
+    if any(name.startswith("_conv_stem.") for name in weights):
+        weights = {encoder_name(name): value for name, value in weights.items()}
     expected = network.state_dict()
-    found = match_endings(checkpoint.weights, list(expected))
+    found = match_endings(weights, list(expected))
     taken = {name: value for name, value in found.items() if name in expected and expected[name].shape == value.shape}
     if not taken:
         raise ModelError("none of these weights fit the network", str(path), "start from weights of a similar network")

@@ -18,7 +18,8 @@ from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.roi_pooling import SAMPLES, level_of
 from models.boxes import apply_deltas, non_empty
 from models.engines.rcnn_parts import BoxPart, DecoderPart, ImagePart, SurfacePart
-from models.inference.preprocess import DIVISOR, MEAN_BGR
+from models.inference.preprocess import DIVISOR
+from models.variant import MEAN_BGR
 
 LEVELS = 4
 

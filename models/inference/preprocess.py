@@ -8,8 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 from models.arrays import U8
+from models.variant import MEAN_BGR
 
-MEAN_BGR = (103.530, 116.280, 123.675)
 DIVISOR = 32
 
 

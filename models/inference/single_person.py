@@ -17,8 +17,9 @@ from torchvision.ops import roi_align
 from models.architecture.fcn import FullConvNet
 from models.arrays import F32, F64, U8, Bool, Float
 from models.inference.assembly import assemble_surface
-from models.inference.preprocess import MEAN_BGR, network_input
+from models.inference.preprocess import network_input
 from models.structures import SurfaceMap
+from models.variant import MEAN_BGR
 
 WINDOW = 112
 """Cells per side of a person's maps, as in DensePose-RCNN."""

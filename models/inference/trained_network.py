@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from models.architecture.direct import DirectNet
 from models.architecture.fcn import FullConvNet
 from models.cache import user_path
 from models.checkpoints.trained_info import TrainedInfo
@@ -11,6 +12,7 @@ from models.checkpoints.trained_weights import load_trained
 from models.engines.device import choose_device, choose_engine, choose_precision
 from models.engines.prepared_rcnn import PreparedRCNN
 from models.errors import ModelError
+from models.inference.direct_network import DirectNetwork
 from models.inference.fcn_network import SinglePersonNetwork, WholeImageNetwork
 from models.inference.single_person import SinglePersonPredictor
 from models.inference.zoo_network import Limits, ZooNetwork, limits_of
@@ -26,6 +28,9 @@ def open_trained(config: NetworkConfig, threads: int) -> Network:
         raise ModelError("a trained network has no built-in weights", "network.weights", remedy)
     path = user_path(config.weights)
     network, about, sha256 = load_trained(path)
+    if isinstance(network, DirectNet):
+        torch.set_num_threads(threads)
+        return DirectNetwork(network, trained_limits(config, about), name=path.stem, sha256=sha256)
     if isinstance(network, FullConvNet):
         torch.set_num_threads(threads)
         if about.kind == "fcn":

@@ -16,6 +16,7 @@ from models.architecture.box_head import BINS as BOX_BINS
 from models.architecture.box_head import DELTA_WEIGHTS
 from models.architecture.dense_heads import KEYPOINTS, MASK
 from models.architecture.densepose_head import UPSAMPLING, DensePosePredictor, upsample_maps
+from models.architecture.direct import DirectNet
 from models.architecture.fcn import FullConvNet
 from models.architecture.proposals import ANCHOR_SIZES, anchors_at, choose_proposals
 from models.architecture.rcnn import DensePoseRCNN
@@ -31,6 +32,7 @@ from models.learning.label_assignment import (
 )
 from models.learning.training_batch import TrainingBatch
 from models.losses.detection import box_deltas, box_terms, proposal_terms
+from models.losses.direct import DirectWeights
 from models.losses.embeddings import EmbeddingWeights, VertexPoints, vertex_term
 from models.losses.keypoints import keypoint_term
 from models.losses.points import (
@@ -75,6 +77,7 @@ class LossConfig:
         uv: "sum" (the reference), "mean" (as in UV R-CNN) or "confident" (for networks with uncertainty of U and V).
         weights: weights of the losses of charts, U and V, and coarse segmentation.
         embedding: of networks with `variant.mesh`: the loss at points, in place of that of charts, U and V.
+        direct: of Direct DensePose: the losses of its instance branch and of smoothness.
         keypoints: weight of this head's loss.
         first_stage: weight of the losses of a cascade's first stage.
         sampling: number of anchors and regions.
@@ -83,12 +86,13 @@ class LossConfig:
     uv: Literal["sum", "mean", "confident"] = "sum"
     weights: PointWeights = field(default_factory=PointWeights)
     embedding: EmbeddingWeights = field(default_factory=lambda: EmbeddingWeights(scale=0.05, spread_m=0))
+    direct: DirectWeights = field(default_factory=DirectWeights)
     keypoints: float = 1.0
     first_stage: float = 1.0
     sampling: Sampling = field(default_factory=Sampling)
 
 
-Net = TypeVar("Net", DensePoseRCNN, FullConvNet)
+Net = TypeVar("Net", DensePoseRCNN, FullConvNet, DirectNet)
 
 
 class Learner(nn.Module, Generic[Net]):
@@ -106,12 +110,17 @@ class FcnLearner(Learner[FullConvNet]):
     def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
         """This worker's share of each loss, see `normalise_terms`."""
         low_resolution = self.network.low_resolution(batch.x_BHW3.permute(0, 3, 1, 2))
-        maps, upsampling = readable(self.network.densepose_predictor, low_resolution)
-        points, box_B4 = batch.whole_images()
-        weights = self.config.weights
-        terms = POINT_TERMS[self.config.uv](maps, points, box_B4, weights, upsampling)
-        terms["coarse"] = coarse_term(maps["coarse_segm"], person_target(batch), weights.coarse)
-        return normalise_terms(terms)
+        return normalise_terms(whole_image_terms(self.network.densepose_predictor, low_resolution, batch, self.config))
+
+
+def whole_image_terms(
+    predictor: DensePosePredictor, low_resolution: Mapping[str, Tensor], batch: TrainingBatch, config: LossConfig
+) -> dict[str, Term]:
+    """Losses at points and of the coarse segmentation, for maps of whole images."""
+    maps, upsampling = readable(predictor, low_resolution)
+    points, box_B4 = batch.whole_images()
+    terms = POINT_TERMS[config.uv](maps, points, box_B4, config.weights, upsampling)
+    return {**terms, "coarse": coarse_term(maps["coarse_segm"], person_target(batch), config.weights.coarse)}
 
 
 def readable(predictor: DensePosePredictor, low_resolution: Mapping[str, Tensor]) -> tuple[Mapping[str, Tensor], int]:

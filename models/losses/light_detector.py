@@ -13,10 +13,11 @@ TOP_PLACES = 10
 
 
 class Assignment(NamedTuple):
-    """For each place: the target score (N,P), 0 for background, and the target box (N,P,4)."""
+    """Of each place the target score (N,P), 0 for background, the target box (N,P,4) and its row of the truth (N,P)."""
 
     score: torch.Tensor
     box: torch.Tensor
+    owner: torch.Tensor
 
 
 def pair_iou(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -58,7 +59,7 @@ def assign_places(
     taken_NP = chosen_NMP.sum(1) > 0
     share_NM = iou_NMP.mul(chosen_NMP).amax(2) / fit_NMP.mul(chosen_NMP).amax(2).clamp(min=1e-9)
     score_NP = (fit_NMP * share_NM[:, :, None]).gather(1, owner_NP[:, None])[:, 0] * taken_NP
-    return Assignment(score_NP, truth_NM4.gather(1, owner_NP[..., None].expand(-1, -1, 4)))
+    return Assignment(score_NP, truth_NM4.gather(1, owner_NP[..., None].expand(-1, -1, 4)), owner_NP)
 
 
 class DetectorLosses(NamedTuple):

@@ -110,7 +110,7 @@ class BatchSource:
         of: the batches; each depends on the step alone.
         people: number of people in the whole batch of a step.
         size: images or people of a whole batch.
-        kind: "rcnn" and "fcn" for whole images, "crops" for one person each.
+        kind: "rcnn", "fcn" and "direct" for whole images, "crops" for one person each.
         min_size, max_size: pixels of the images' sides at inference.
         figure_ground: whether backgrounds are removed.
     """

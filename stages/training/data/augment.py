@@ -42,7 +42,7 @@ class Augment(Stage):
         """What the network is trained on.
 
         Attributes:
-            kind: "rcnn" and "fcn" are trained on whole images, "crops" on one person each.
+            kind: "rcnn", "fcn" and "direct" are trained on whole images, "crops" on one person each.
             batch: images or people a step, over all workers.
             sampling: "images": all images are drawn equally often; "people": all people are, so that an image is drawn
                 in proportion to its people. Crops are always drawn by people.

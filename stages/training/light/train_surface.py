@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from models.cache import user_path
-from models.light.architecture.imagenet_weights import load_imagenet_weights
+from models.checkpoints.imagenet_weights import load_imagenet_weights
 from models.light.architecture.preprocessing import CROP
 from models.light.architecture.sizes import SurfaceSizes
 from models.light.architecture.surface_net import SurfaceNet

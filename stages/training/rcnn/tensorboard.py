@@ -14,9 +14,9 @@ from models.architecture.rcnn import DensePoseRCNN
 from models.architecture.roi_pooling import image_index, roi_align
 from models.arrays import U8
 from models.inference.assembly import decide_labels
-from models.inference.preprocess import MEAN_BGR
 from models.learning.learner import DECODER_STRIDE
 from models.learning.training_batch import TrainingBatch
+from models.variant import MEAN_BGR
 from pipeline.stage import StageError
 from stages.drawing.chart_colours import part_palette
 

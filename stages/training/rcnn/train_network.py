@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from models.architecture.direct import DirectNet
 from models.architecture.fcn import FullConvNet
 from models.architecture.rcnn import DensePoseRCNN
 from models.cache import user_path
@@ -20,6 +21,7 @@ from models.checkpoints.trained_info import Kind, TrainedInfo, read_trained_info
 from models.checkpoints.trained_weights import initialise_from, make_network, write_trained
 from models.engines.device import choose_device, device_name
 from models.inference.network_check import check_network, check_weights_file
+from models.learning.direct_learner import DirectLearner
 from models.learning.learner import FcnLearner, LossConfig, RcnnLearner
 from models.learning.training_batch import TrainingBatch
 from models.network import NetworkConfig
@@ -201,6 +203,8 @@ def start_embedding(network: DensePoseRCNN | FullConvNet, seed: int) -> None:
 
 def learner_of(network: DensePoseRCNN | FullConvNet, losses: LossConfig) -> nn.Module:
     """The network with its losses."""
+    if isinstance(network, DirectNet):
+        return DirectLearner(network, losses)
     return FcnLearner(network, losses) if isinstance(network, FullConvNet) else RcnnLearner(network, losses)
 
 

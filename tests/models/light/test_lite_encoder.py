@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from models.checkpoints.imagenet_weights import encoder_name, load_imagenet_weights
 from models.checkpoints.torch_file import read_torch_file
 from models.errors import ModelError
 from models.light.architecture.depthwise import DepthwiseConv, input_gradient, weight_gradient
-from models.light.architecture.imagenet_weights import encoder_name, load_imagenet_weights
 from models.light.architecture.lite_encoder import LiteEncoder
 from tests.golden.make_lite_golden import sampled, wave_picture
 from tests.golden.weights_recipe import recipe_weights

@@ -75,6 +75,7 @@ KINDS: Mapping[str, str] = {
     "train_cascade": "rcnn",
     "train_uvrcnn": "rcnn",
     "train_fcn": "fcn",
+    "train_direct": "direct",
     "train_person": "crops",
     "train_star": "crops",
     "train_up": "crops",

@@ -81,8 +81,8 @@ def dp_segm_image(result: FrameResult) -> U8:
 
 
 def vid2densepose_image(result: FrameResult) -> U8:
-    """(H, W, 3): as vid2densepose's `main.py` draws: 70 % viridis over (68, 1, 84), which people overlap in order."""
-    return _blended(result, np.broadcast_to(VIRIDIS[0], result.rgb_HW3.shape).copy(), VIRIDIS)
+    """(H, W, 3): as vid2densepose's `main.py` draws: viridis on (68, 1, 84), person over person."""
+    return _blended(result, np.broadcast_to(VIRIDIS[0], result.rgb_HW3.shape).copy(), VIRIDIS, share=1.0)
 
 
 def leffa_image(result: FrameResult) -> U8:
@@ -90,12 +90,14 @@ def leffa_image(result: FrameResult) -> U8:
     return _blended(result, np.zeros_like(result.rgb_HW3), PARULA, least=LEAST_SCORE)
 
 
-def _blended(result: FrameResult, image_HW3: U8, colour_25_3: U8, least: float = 0.0) -> U8:
+def _blended(
+    result: FrameResult, image_HW3: U8, colour_25_3: U8, least: float = 0.0, share: float = COLOUR_SHARE
+) -> U8:
     """The people over an image, which is changed, with the arithmetic of detectron2's visualizer."""
     for i in result.painting_order():
         windows = result.surfaces[i].windows(*image_HW3.shape[:2])
         if windows and result.score_N[i] >= least:
             labels_hw, under_hw3 = result.surfaces[i].labels_hw[windows[1]], image_HW3[windows[0]]
             colour_hw3 = np.where(labels_hw[..., None] > 0, chart_coloured(labels_hw, colour_25_3), under_hw3)
-            image_HW3[windows[0]] = (under_hw3 * (1.0 - COLOUR_SHARE) + colour_hw3 * COLOUR_SHARE).astype(np.uint8)
+            image_HW3[windows[0]] = (under_hw3 * (1.0 - share) + colour_hw3 * share).astype(np.uint8)
     return image_HW3

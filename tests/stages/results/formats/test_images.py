@@ -249,8 +249,8 @@ def test_dp_segm_is_detectron2s_blending(tmp_path: Path) -> None:
     assert np.array_equal(ours, blended(np.repeat(grey[..., None], 3, axis=2), PARULA, (0, 1)))
 
 
-def blended(under_HW3: np.ndarray, ramp: np.ndarray, persons: tuple[int, ...]) -> np.ndarray:
-    """0.3 of what is below and 0.7 of the colour, truncated, person over person, by plain loops."""
+def blended(under_HW3: np.ndarray, ramp: np.ndarray, persons: tuple[int, ...], share: float = 0.7) -> np.ndarray:
+    """0.3 of what is below and 0.7 (`share`) of the colour, truncated, person over person, by plain loops."""
     image = under_HW3.astype(float)
     for person in persons:
         surface = SURFACES.people[person]
@@ -259,16 +259,16 @@ def blended(under_HW3: np.ndarray, ramp: np.ndarray, persons: tuple[int, ...]) -
                 row, column, part = y + surface.y0, x + surface.x0, surface.labels_hw[y, x]
                 if 0 <= row < HEIGHT and 0 <= column < WIDTH:
                     colour = ramp[part] if part else image[row, column]
-                    image[row, column] = np.trunc(image[row, column] * (1.0 - 0.7) + colour * 0.7)
+                    image[row, column] = np.trunc(image[row, column] * (1.0 - share) + colour * share)
     return image.astype(np.uint8)
 
 
 def test_vid2densepose_is_viridis_over_the_colour_of_nobody(tmp_path: Path) -> None:
-    """Flode-Labs/vid2densepose, main.py: an image of viridis(0), and the visualizer with alpha 0.7 over it."""
+    """Flode-Labs/vid2densepose, main.py: an image of viridis(0), and the visualizer with alpha 1 over it."""
     export({"vid2densepose": tmp_path}, frames_of(1))
     ours = cv2.imread(str(tmp_path / "frame_000000.png"))[..., ::-1]
     nobody = np.broadcast_to(np.array([68, 1, 84]), (HEIGHT, WIDTH, 3))
-    assert np.array_equal(ours, blended(nobody, VIRIDIS, (0, 1)))
+    assert np.array_equal(ours, blended(nobody, VIRIDIS, (0, 1), share=1.0))
     assert ours[HEIGHT - 1, 0].tolist() == [68, 1, 84]
 
 

@@ -83,6 +83,7 @@ class Job:
         resume: True when the run resumes after the parts that an earlier run left.
         renews_exports: whether exports may replace existing files, which are an earlier run's; None = as `overwrite`.
         in_memory: the frames themselves, where a calling program has them; `input` is then a name for messages.
+        provenance: what results state about their making, see `pipeline.command.provenance`; "" = nothing.
     """
 
     index: int
@@ -96,6 +97,7 @@ class Job:
     resume: bool = False
     renews_exports: bool | None = None
     in_memory: FramesInMemory | None = None
+    provenance: str = ""
 
     @property
     def name(self) -> str:
@@ -159,6 +161,11 @@ class Stage:
     def result_settings(cls, config: Any) -> dict[str, Any]:
         """The settings on which results depend: a run that resumes another one must have the same."""
         return asdict(config)
+
+    @classmethod
+    def network_of(cls, config: Any) -> Mapping[str, str]:
+        """Name and sha256 of the network's weights, for results to state; nothing where the stage has no network."""
+        return {}
 
     @classmethod
     def announce(cls, config: Any) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 PACKAGE = __name__.partition(".")[0]
 """The top-level package of this module: "pipeline" in the clone, else the installed one, which holds the rooms."""
 IN_CLONE = PACKAGE == "pipeline"

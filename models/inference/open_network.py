@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 
+from models.errors import ModelError
+from models.files.atomic_file import file_sha256
+from models.light.architecture.weight_paths import weights_path
 from models.network import Network, NetworkConfig
 
 
@@ -16,6 +20,23 @@ def fetch_weights(config: NetworkConfig) -> None:
         from models.inference.zoo_network import checkpoint_path
 
         checkpoint_path(config)
+
+
+def stated_weights(config: NetworkConfig) -> dict[str, str]:
+    """`name` of the weights, without folder, and `sha256` of their file unless it is on another machine."""
+    name = Path(config.weights.removeprefix("zoo:")).name
+    try:
+        return {"name": name, "sha256": file_sha256(_weights_file(config))}
+    except (OSError, ModelError):
+        return {"name": name}
+
+
+def _weights_file(config: NetworkConfig) -> Path:
+    if config.kind == "zoo":
+        from models.inference.zoo_network import checkpoint_path
+
+        return checkpoint_path(config)
+    return weights_path(config.weights)
 
 
 @functools.lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.command.launch import run_inputs
 from pipeline.command.preflight import check_settings, fetch_assets, refuse_failing_inputs
 from pipeline.command.program_inputs import Channels, images_for_network, split_inputs
+from pipeline.command.provenance import with_provenance
 from pipeline.command.zoo_weights import configuration_for_weights
 from pipeline.configuration.config import CONFIGS, RawConfig, RunConfig, read_config, validate
 from pipeline.configuration.graph import Lane, Node, read_node, refuse_foreign_packages, stage_class
@@ -113,7 +114,8 @@ def _frames(
         metrics.failed(index, failure)
     plan = make_plan(run_config.graph, run_config.settings, read_machine())
     fetch_assets(run_config)
-    for _, receipt in run_serial(run_config, plan, found.ready, metrics, Interrupt()):
+    jobs = with_provenance(run_config, found.ready)
+    for _, receipt in run_serial(run_config, plan, jobs, metrics, Interrupt()):
         if not gauges_of(receipt):  # a camera states its measures between frames
             yield receipt
     for stream in metrics.streams.values():

@@ -13,6 +13,7 @@ from pipeline.batch.run import LocalWorker, run_batch, settings_mark
 from pipeline.batch.split_graph import SplitRun
 from pipeline.batch.worker import BatchWorker
 from pipeline.command.preflight import fetch_assets
+from pipeline.command.provenance import with_provenance
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.conversion import ConfigError
 from pipeline.configuration.plan import Plan
@@ -93,6 +94,7 @@ def launch(
     if not jobs:
         return iter(())
     fetch_assets(config)
+    jobs = with_provenance(config, jobs)
     if config.settings.workers > 1:
         from pipeline.actors.training import run_workers
 
@@ -122,7 +124,8 @@ def launch_batch(
     """
     if inputs.ready:
         fetch_assets(batch.parts.whole)
-        yield from _run_batch(batch, plan, inputs.ready, metrics, interrupt, serial=serial)
+        jobs = with_provenance(batch.parts.whole, inputs.ready)
+        yield from _run_batch(batch, plan, jobs, metrics, interrupt, serial=serial)
     batch.manifest.close()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from models.inference.network_check import check_network
-from models.inference.open_network import fetch_weights, open_network
+from models.inference.open_network import fetch_weights, open_network, stated_weights
 from models.network import NetworkConfig
 from pipeline.stage import Stage
 from stages.payloads import Features, FrameChunk, People
@@ -40,6 +40,11 @@ class Detect(Stage):
     def fetch(cls, config: Config) -> None:
         """Download published weights if they are configured. Raises ModelError."""
         fetch_weights(config.network)
+
+    @classmethod
+    def network_of(cls, config: Config) -> Mapping[str, str]:
+        """Name and sha256 of the weights; the name alone where the file is on another machine."""
+        return stated_weights(config.network)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Open the network. Raises ModelError for weights that are missing or do not fit."""

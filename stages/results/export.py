@@ -46,6 +46,8 @@ class Exporter(Stage):
         bodies: what `bodies` and `mesh` hold.
         csv: what `csv` holds.
         masks: what `masks` holds.
+        playable: beside each lossless video of images, such as `condition.mp4`, also write
+            `condition.playable.mp4` in H.264 4:2:0, which browsers, phones and editors play; its colours are not exact.
         """
 
         to: dict[str, str] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Exporter(Stage):
         bodies: BodySettings = field(default_factory=BodySettings)
         csv: CsvSettings = field(default_factory=CsvSettings)
         masks: MaskSettings = field(default_factory=MaskSettings)
+        playable: bool = True
         raw: ClassVar[bool] = False
 
         def __post_init__(self) -> None:
@@ -191,6 +194,7 @@ def target_of(config: Exporter.Config, kind: str, path: str, job: Job) -> Export
         bodies=config.bodies,
         csv=config.csv,
         masks=config.masks,
+        playable=config.playable,
     )
 
 

@@ -33,6 +33,7 @@ PICTURES: dict[str, Callable[[FrameResult], Any]] = {
     "vid2densepose": vid2densepose_image,
     "leffa": leffa_image,
     "parula": parula_image,
+    "animatediff": parula_image,
 }
 """Kinds of exports that are an image of a frame alone."""
 

@@ -71,6 +71,7 @@ class Encode(Stage):
         self._writer: VideoWriter | None = None
         self._frames = self._first = 0
         self._still: Path | None = None
+        self._provenance = ""
         self._restored: bytes = b""
 
     def __call__(self, job: Job, frames: FrameChunk, overlay: Overlay) -> Iterator[Written | SegmentWritten]:
@@ -229,6 +230,7 @@ class Encode(Stage):
                     raise StageError("a video cannot be written as an image", job.output, "name an .mp4 file")
                 output.prepare(fresh=True)
                 self._still = output.folder / f"picture{suffix}"
+                self._provenance = job.provenance
             else:
                 settings = VideoWriterSettings(
                     codec=self.config.codec,
@@ -236,6 +238,7 @@ class Encode(Stage):
                     preset=self.config.preset,
                     segment_frames=self.config.segment_frames,
                     threads=self.config.threads,
+                    provenance=job.provenance,
                 )
                 known = _resume_info(job) if self._restored else None
                 video = video if known is None else replace(video, width=known[0].width, height=known[0].height)
@@ -251,7 +254,8 @@ class Encode(Stage):
         assert self._still is not None
         alpha = None if overlay.alpha_THW is None else overlay.alpha_THW[0]
         metadata = copied_metadata(frames.video.path)
-        write_still(self._still, overlay.rgb_THW3[0], alpha, IMAGE_FORMATS[self._still.suffix], metadata)
+        kind = IMAGE_FORMATS[self._still.suffix]
+        write_still(self._still, overlay.rgb_THW3[0], alpha, kind, metadata, provenance=self._provenance)
 
 
 def _add(writer: VideoWriter, overlay: Overlay, pts_T: list[int]) -> None:

@@ -14,7 +14,7 @@ from models.files.png_image import png_of
 from pipeline.stage import StageError
 from stages.payloads import U8, VideoInfo
 from stages.results.formats.frame_result import FrameResult
-from stages.results.formats.writer import ExportTarget, ExportWriter, FilePerFrame
+from stages.results.formats.writer import ExportTarget, ExportWriter, FilePerFrame, FinishedExport
 from stages.video.encoding.atomic_writes import reported_write_errors
 from stages.video.encoding.containers import CONTAINERS
 from stages.video.encoding.output_file import OutputFile
@@ -24,7 +24,10 @@ from stages.video.encoding.video_writer import VideoWriter, VideoWriterSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoCoding:
-    """How a video is encoded: FFmpeg's encoder, its pixel format, and a quality on the encoder's own scale."""
+    """How a video is encoded: FFmpeg's encoder, its pixel format, and a quality on the encoder's own scale.
+
+    `pixel_format` "" is yuv420p with sides made even.
+    """
 
     codec: str
     pixel_format: str
@@ -44,11 +47,12 @@ class VideoExport(ExportWriter):
         coding = codings[Path(self._path).suffix.lower()]
         self._settings = VideoWriterSettings(
             codec=coding.codec,
-            pixels=coding.pixel_format,
+            pixels=coding.pixel_format or None,
             crf=coding.crf,
             preset="veryfast",
             segment_frames=target.segment_frames,
             threads=target.threads,
+            provenance=target.job.provenance,
         )
         self._image = image
         self._recording: VideoWriter | None = None
@@ -120,6 +124,83 @@ class VideoExport(ExportWriter):
         return recording
 
 
+class PlayableBeside(ExportWriter):
+    """A lossless video, and beside it `NAME.playable.mp4` of the same images, which browsers and phones play."""
+
+    def __init__(self, target: ExportTarget, exact: VideoExport, image: OneImage) -> None:
+        """Args: exact: the lossless video, which also takes its images from `image`."""
+        self.output_path = exact.output_path
+        beside = replace(target, path=str(exact.output_path.with_suffix(".playable.mp4")))
+        beside = replace(beside, job=replace(target.job, several=False))
+        self._writers: list[ExportWriter] = [exact, VideoExport(beside, PLAYABLE, image)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of both videos."""
+        return tuple(name for writer in self._writers for name in writer.names)
+
+    def add(self, result: FrameResult) -> None:
+        """Encode the frame's image twice."""
+        for writer in self._writers:
+            writer.add(result)
+
+    def finish(self) -> list[str]:
+        """Complete both. Returns the warnings of each, once."""
+        return list(dict.fromkeys(warning for writer in self._writers for warning in writer.finish()))
+
+    def interrupt(self) -> None:
+        """Keep the frames so far, twice."""
+        for writer in self._writers:
+            writer.interrupt()
+
+    def state(self) -> dict[str, Any]:
+        """The states of both."""
+        exact, playable = (writer.state() for writer in self._writers)
+        return {**exact, "playable": playable}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue both; one that was finished before the run was interrupted stays as it is."""
+        states = [{name: value for name, value in state.items() if name != "playable"}, state["playable"]]
+        self._writers = [
+            FinishedExport(of_one) if writer.is_finished() else writer
+            for writer, of_one in zip(self._writers, states, strict=True)
+        ]
+        for writer, of_one in zip(self._writers, states, strict=True):
+            writer.restore(of_one)
+
+    def reopen(self) -> None:
+        """Both."""
+        for writer in self._writers:
+            writer.reopen()
+
+    def close(self) -> None:
+        """Release both encoders."""
+        for writer in self._writers:
+            writer.close()
+
+    def is_finished(self) -> bool:
+        """True if both have their final names."""
+        return all(writer.is_finished() for writer in self._writers)
+
+
+class OneImage:
+    """A frame's image for two writers, which is drawn once."""
+
+    def __init__(self, image: Callable[[FrameResult], U8]) -> None:
+        """Args: image: (H, W, 3)."""
+        self._image = image
+        self._of: FrameResult | None = None
+        self._drawn: U8 | None = None
+
+    def __call__(self, result: FrameResult) -> U8:
+        """The image of a frame."""
+        if self._drawn is None or self._of is not result:
+            self._of, self._drawn = result, self._image(result)
+        return self._drawn
+
+
+PLAYABLE = {".mp4": VideoCoding(codec="libx264", pixel_format="", crf=12)}
+"""H.264 with chroma at half size: plays everywhere, and edges between colours are blurred."""
 LOSSLESS = {
     ".mkv": VideoCoding(codec="ffv1", pixel_format="bgr0"),
     ".mp4": VideoCoding(codec="libx264rgb", pixel_format="rgb24", crf=0),
@@ -132,6 +213,8 @@ def begin_images(
     target: ExportTarget,
     image: Callable[[FrameResult], U8 | np.ndarray],
     of_video: Callable[[FrameResult], U8] | None = None,
+    *,
+    are_values: bool = False,
 ) -> ExportWriter:
     """PNGs in a folder, or a lossless video if the path has a video's suffix.
 
@@ -139,8 +222,11 @@ def begin_images(
         target: where the images go.
         image: as `png_of` takes it.
         of_video: (H, W, 3) for a video; None: as `image`.
+        are_values: True for images whose numbers are data: nobody looks at them, so none is written to be played.
     """
     path = Path(target.path)
     if path.suffix.lower() in CONTAINERS and not path.is_dir():
-        return VideoExport(target, LOSSLESS, image if of_video is None else of_video)
+        drawn = OneImage(image if of_video is None else of_video)
+        exact = VideoExport(target, LOSSLESS, drawn)
+        return exact if are_values or not target.playable else PlayableBeside(target, exact, drawn)
     return FilePerFrame(target, ".png", lambda result: png_of(image(result)))

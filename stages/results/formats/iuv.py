@@ -17,7 +17,7 @@ LAST_8_BIT_IDENTITY = 200
 
 def begin_iuv(target: ExportTarget) -> ExportWriter:
     """PNGs, or a video."""
-    return begin_images(target, iuv_image)
+    return begin_images(target, iuv_image, are_values=True)
 
 
 def begin_iuv_video(target: ExportTarget) -> ExportWriter:

@@ -53,7 +53,7 @@ KINDS: dict[str, Kind] = {
     "dp_segm": Kind(what="parula over the grey frame, for try-on", factory="part_colours:begin_dp_segm"),
     "magicanimate": Kind(what="viridis on (68, 1, 84), for MagicAnimate", factory="part_colours:begin_magicanimate"),
     "vid2densepose": Kind(
-        what="viridis, 70 % over (68, 1, 84), as vid2densepose", factory="part_colours:begin_vid2densepose"
+        what="viridis on (68, 1, 84), as vid2densepose draws it", factory="part_colours:begin_vid2densepose"
     ),
     "leffa": Kind(what="parula, 70 % over black, for Leffa's VITON-HD", factory="part_colours:begin_leffa"),
     "scail": Kind(what="a colour for each identity on black, for SCAIL-2", factory="identity_masks:begin_scail"),
@@ -61,6 +61,9 @@ KINDS: dict[str, Kind] = {
         what="the same on white, for SCAIL-2 that replaces people", factory="identity_masks:begin_scail_replace"
     ),
     "parula": Kind(what="parula on black, for CivitAI's workflows", factory="part_colours:begin_parula"),
+    "animatediff": Kind(
+        what="the same, for DensePose ControlNets in AnimateDiff workflows", factory="part_colours:begin_parula"
+    ),
     "result_json": Kind(what="DensePose's result JSON, a PNG in each entry", factory="results_json:begin_densepose"),
     "coco": Kind(what="COCO's results: boxes, masks, keypoints, charts", factory="results_json:begin_coco"),
     "csv": Kind(what="a row per person: box, identity, keypoints, the body's joint angles", factory="tables:begin_csv"),

@@ -22,7 +22,7 @@ def begin_masks(target: ExportTarget) -> ExportWriter:
     def image(result: FrameResult) -> U8 | np.ndarray:
         return mask_image(result, target.masks.of)
 
-    return begin_images(target, image, lambda result: in_three_channels(image(result), target.path))
+    return begin_images(target, image, lambda result: in_three_channels(image(result), target.path), are_values=True)
 
 
 def mask_image(result: FrameResult, of: str) -> U8 | np.ndarray:

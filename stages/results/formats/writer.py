@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from models.files.atomic_file import atomic_write, remove_stale_drafts
+from models.files.stated_text import WITH_TEXT
 from pipeline.stage import Job, StageError, closed_folder, fitting_name
 from stages.drawing.part_groups import charts_of
 from stages.results.formats.frame_result import FrameResult
@@ -75,6 +76,7 @@ class ExportTarget:
         bodies: of exports of fitted bodies.
         csv: of tables of people.
         masks: of masks.
+        playable: whether a lossless video gets a playable one beside it.
     """
 
     kind: str
@@ -85,6 +87,7 @@ class ExportTarget:
     bodies: BodySettings = field(default_factory=BodySettings)
     csv: CsvSettings = field(default_factory=CsvSettings)
     masks: MaskSettings = field(default_factory=MaskSettings)
+    playable: bool = False
 
     def may_overwrite(self) -> bool:
         """Whether existing files may be overwritten; a resumed run finds those of its own first part."""
@@ -207,6 +210,7 @@ class FilePerFrame(ExportWriter):
         self._stem = target.job.stem
         self._suffix = suffix
         self._encode = encode
+        self._provenance = target.job.provenance
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -216,7 +220,10 @@ class FilePerFrame(ExportWriter):
 
     def add(self, result: FrameResult) -> None:
         """Write the frame's file."""
-        write_whole(self.folder / fitting_name(result.name, self._suffix), self._encode(result))
+        content = self._encode(result)
+        if self._provenance and self._suffix in WITH_TEXT:
+            content = WITH_TEXT[self._suffix](content, self._provenance)
+        write_whole(self.folder / fitting_name(result.name, self._suffix), content)
         self.frames += 1
 
     def finish(self) -> list[str]:

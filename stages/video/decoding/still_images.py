@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from models.arrays import U8
 from models.errors import ModelError
@@ -56,7 +57,7 @@ EMPTY_SHARE = 0.99
 _READING_IN_PART = threading.Lock()
 """Guards Pillow's setting, which holds for the whole process."""
 
-EXIF_ORIENTATION = 0x0112
+EXIF_ORIENTATION, EXIF_PROGRAM = 0x0112, 0x0131
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # damage is reported as an error
 
 
@@ -238,7 +239,9 @@ def copied_metadata(path: str) -> dict[str, bytes]:
     return {**({"exif": exif.tobytes()} if exif else {}), **({"icc_profile": profile} if profile else {})}
 
 
-def write_still(path: Path, rgb_HW3: U8, alpha_HW: U8 | None, kind: str, metadata: dict[str, bytes]) -> None:
+def write_still(
+    path: Path, rgb_HW3: U8, alpha_HW: U8 | None, kind: str, metadata: dict[str, bytes], provenance: str = ""
+) -> None:
     """Write one image.
 
     Args:
@@ -246,6 +249,7 @@ def write_still(path: Path, rgb_HW3: U8, alpha_HW: U8 | None, kind: str, metadat
         alpha_HW: alpha channel, stored by PNG, WebP and TIFF; other formats are composited over black.
         kind: one of the values of IMAGE_FORMATS.
         metadata: from `copied_metadata`; BMP cannot store it.
+        provenance: what the image states about its making: PNG's text `Software`, else EXIF's field of that name.
     """
     pixels = rgb_HW3
     if alpha_HW is not None:
@@ -253,4 +257,13 @@ def write_still(path: Path, rgb_HW3: U8, alpha_HW: U8 | None, kind: str, metadat
         if kind not in ("PNG", "WEBP", "TIFF"):
             pixels = over_black(pixels)
     options: dict[str, Any] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}.get(kind, {})
-    Image.fromarray(pixels).save(path, format=kind, **options, **(metadata if kind != "BMP" else {}))
+    stored: dict[str, Any] = dict(metadata) if kind != "BMP" else {}
+    if provenance and kind == "PNG":
+        stored["pnginfo"] = PngInfo()
+        stored["pnginfo"].add_itxt("Software", provenance)
+    elif provenance and kind != "BMP":
+        exif = Image.Exif()
+        exif.load(metadata.get("exif", b""))
+        exif[EXIF_PROGRAM] = provenance
+        stored["exif"] = exif.tobytes()
+    Image.fromarray(pixels).save(path, format=kind, **options, **stored)

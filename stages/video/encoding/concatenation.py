@@ -37,6 +37,9 @@ ALPHA_FORMATS = frozenset({"yuva420p"})
 PROFILE_TAG_ENCODERS = frozenset({"prores_ks", "prores", "prores_aw"})
 """Encoders whose profile (422 HQ, 4444 …) is in MOV's codec tag."""
 
+PROVENANCE_BEGINS = '{"program": "'
+"""How the provenance of any version begins."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConcatenatedVideo:
@@ -83,6 +86,7 @@ def concatenate_segments(
     draft: Path,
     *,
     until: Fraction | None = None,
+    provenance: str = "",
 ) -> ConcatenatedVideo:
     """Write all segments and the input's side streams into one file.
 
@@ -90,6 +94,7 @@ def concatenate_segments(
         folder: of the segments.
         draft: the file to write.
         until: end of audio and subtitles, in seconds of the input's clock; None = the input's end.
+        provenance: what the file states about its making.
     """
     source_pts = [pts for segment in segments for pts in segment.pts]
     shift = time_shift(video, source_pts[0], container, spec.rate)
@@ -102,6 +107,7 @@ def concatenate_segments(
         with _output(draft, container, tick, side_streams.sample_rates()) as output:
             stream = _add_video(output, folder / segments[0].name, spec, tick)
             side_streams.add_to(output)
+            _state_provenance(output, container, provenance)
             packets = (item for segment in segments for item in _packets(folder, segment, spec, container))
             frames = _timed(packets, segments, video, pts, tick, stream)
             rejected = _write(output, stream, heapq.merge(frames, side_streams.packets(), key=lambda item: item[0]))
@@ -131,6 +137,13 @@ def _shift_warnings(shift: Fraction, video: VideoInfo) -> list[str]:
     if -LATEST_START_S <= shift <= 0 or video.cut_start is not None:
         return []
     return [f"the input's clock starts at {float(-shift):.3f} s; the output starts at 0"]
+
+
+def _state_provenance(output: av.container.OutputContainer, container: Container, provenance: str) -> None:
+    """Add the provenance to the metadata; a comment stays, unless it is the provenance of the input."""
+    present = output.metadata.get(container.provenance_key, "")
+    if provenance and (not present or present.startswith(PROVENANCE_BEGINS)):
+        output.metadata[container.provenance_key] = provenance
 
 
 def _output(

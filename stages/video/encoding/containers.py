@@ -19,6 +19,7 @@ class Container:
         constant_rate: True when all frames must have the same duration.
         start_codes: True when H.264 and HEVC are stored with start codes (Annex B), not with lengths.
         timed_audio: False when audio has no time stamps: it begins with the video and has no gaps.
+        provenance_key: the key of its metadata for the program that made a file.
     """
 
     name: str
@@ -29,17 +30,33 @@ class Container:
     constant_rate: bool = False
     start_codes: bool = False
     timed_audio: bool = True
+    provenance_key: str = "software"
 
 
-MP4 = Container(name="mp4", video="libx264", audio="aac", text="mov_text", negative_times=True)
+MP4 = Container(
+    name="mp4",
+    video="libx264",
+    audio="aac",
+    text="mov_text",
+    negative_times=True,
+    provenance_key="encoding_tool",
+)
 CONTAINERS = {
     ".mp4": MP4,
     ".m4v": MP4,
-    ".mov": Container(name="mov", video="libx264", audio="aac", text="mov_text", negative_times=True),
+    ".mov": Container(
+        name="mov", video="libx264", audio="aac", text="mov_text", negative_times=True, provenance_key="comment"
+    ),
     ".mkv": Container(name="matroska", video="libx264", audio="aac", text="subrip"),
     ".webm": Container(name="webm", video="libvpx-vp9", audio="libopus", text="webvtt"),
     ".avi": Container(
-        name="avi", video="mpeg4", audio="libmp3lame", constant_rate=True, start_codes=True, timed_audio=False
+        name="avi",
+        video="mpeg4",
+        audio="libmp3lame",
+        constant_rate=True,
+        start_codes=True,
+        timed_audio=False,
+        provenance_key="comment",
     ),
 }
 
@@ -68,5 +85,3 @@ def container_for(path: str) -> Container:
             f"use one of {', '.join(CONTAINERS)}; the name of a folder ends with /",
         )
     return CONTAINERS[suffix]
-
-

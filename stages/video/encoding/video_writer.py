@@ -26,6 +26,7 @@ class VideoWriterSettings:
     """Settings of the user; see `Encode.Config`.
 
     `pixels`: FFmpeg's pixel format; None = the encoder's nearest to yuv420p. A named format keeps odd frame sizes.
+    `provenance`: what the file states about its making.
     """
 
     codec: str | None
@@ -34,6 +35,7 @@ class VideoWriterSettings:
     segment_frames: int
     threads: int
     pixels: str | None = None
+    provenance: str = ""
 
 
 class VideoWriter:
@@ -50,6 +52,7 @@ class VideoWriter:
         self._video = video
         self._container = container_for(path)
         self._length = settings.segment_frames
+        self._provenance = settings.provenance
         self._spec = encoder_spec(video, self._container, settings, path)
         check_encoder(self._spec, self._container, path)
         self._segments: list[Segment] = []
@@ -106,7 +109,14 @@ class VideoWriter:
             last = Fraction(self._segments[-1].pts[-1])
             until = (last + nominal_ticks(self._video.rate, self._video.time_base)) * self._video.time_base
         result = concatenate_segments(
-            self._folder, self._segments, self._spec, self._video, self._container, self.draft, until=until
+            self._folder,
+            self._segments,
+            self._spec,
+            self._video,
+            self._container,
+            self.draft,
+            until=until,
+            provenance=self._provenance,
         )
         result.warnings.extend([*self._size_warnings(), *self._warnings])
         return result

@@ -37,6 +37,7 @@ STAGES: dict[str, str] = {
     "preview": "stages.live.preview:Preview",
     "live_output": "stages.live.live_output:LiveOutput",
     "compare": "stages.results.compare:Compare",
+    "count": "stages.results.count:Count",
     "write_shards": "stages.results.write_shards:WriteShards",
     "read_shards": "stages.results.read_shards:ReadShards",
     "frames": "stages.results.frames:Frames",

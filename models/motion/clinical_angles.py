@@ -22,7 +22,7 @@ from functools import cache
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from models.arrays import F32, F64, I32
+from models.arrays import F32, F64, I32, Bool
 from models.body.body_motion import BodyMotion
 from models.body.fitted_body import FittedBody
 from models.body.open_body import load_body
@@ -172,15 +172,22 @@ def _swing_and_twist(upper_T33: F64, lower_T33: F64) -> F64:
     return np.degrees(np.stack([-swing_T3[:, 0], swing_T3[:, 2], -twist_T]))
 
 
-def seen_angles(bodies: Sequence[FittedBody | None]) -> F32:
-    """`JOINT_ANGLES` (N, A) of N people in degrees; NaN without a body, or if the bone below the joint is hidden."""
+def body_angles(bodies: Sequence[FittedBody | None]) -> tuple[F32, Bool]:
+    """`JOINT_ANGLES` (N, A) of N people in degrees, NaN without a body; and whether each is seen."""
     angle_NA = np.full((len(bodies), len(JOINT_ANGLES)), np.nan, np.float32)
+    seen_NA = np.zeros(angle_NA.shape, bool)
     fitted = {n: body for n, body in enumerate(bodies) if body is not None}
     if fitted:
-        found = _angles(np.stack([body.pose.rotation_B33 for body in fitted.values()]))[:, : len(JOINT_ANGLES)]
-        seen = np.stack([body.seen_B for body in fitted.values()])[:, _bones_below()] >= MIN_SEEN
-        angle_NA[list(fitted)] = np.where(seen, found, np.float32(np.nan))
-    return angle_NA
+        rotation_NB33 = np.stack([body.pose.rotation_B33 for body in fitted.values()])
+        angle_NA[list(fitted)] = _angles(rotation_NB33)[:, : len(JOINT_ANGLES)]
+        seen_NA[list(fitted)] = np.stack([body.seen_B for body in fitted.values()])[:, _bones_below()] >= MIN_SEEN
+    return angle_NA, seen_NA
+
+
+def seen_angles(bodies: Sequence[FittedBody | None]) -> F32:
+    """`JOINT_ANGLES` (N, A) of N people in degrees; NaN without a body, or if the bone below the joint is hidden."""
+    angle_NA, seen_NA = body_angles(bodies)
+    return np.where(seen_NA, angle_NA, np.float32(np.nan))
 
 
 @cache

@@ -100,7 +100,7 @@ def built(name: str, folder: Path) -> Stage:
 
 
 def job_of(name: str, folder: Path) -> Job:
-    suffix = {"unwrap": ".png", "compare": ".csv", "animate": ".glb"}.get(name, ".mp4")
+    suffix = {"unwrap": ".png", "compare": ".csv", "count": ".csv", "animate": ".glb"}.get(name, ".mp4")
     return Job(index=0, input="", partner="b", output=str(folder / f"out{suffix}"), stem="in", overwrite=True)
 
 

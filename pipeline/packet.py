@@ -191,6 +191,7 @@ class Step:
         addresses: where stages of the lane can be reached, as sentences for the user.
         dry: the source had no packet after the committed ones.
         failure: why the stream cannot continue.
+        events: what stages noticed, for the log (`Stage.new_events`).
     """
 
     emitted: Packet | None = None
@@ -210,3 +211,4 @@ class Step:
     addresses: tuple[str, ...] = ()
     dry: bool = False
     failure: Failure | None = None
+    events: tuple[Mapping[str, Any], ...] = ()

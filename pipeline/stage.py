@@ -204,6 +204,10 @@ class Stage:
         """
         return ()
 
+    def new_events(self) -> Sequence[Mapping[str, Any]]:
+        """What the stage noticed since the last call: lines of the run's log, facts by name, `event` among them."""
+        return ()
+
     def __init__(self, config: Any, *, threads: int = 1) -> None:
         """Args: the stage's own `Config`, and the number of compute threads it may use."""
         self.config = config

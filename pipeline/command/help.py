@@ -54,8 +54,8 @@ styles: texture (default), parts, uv, u, v, grid, contours, confidence, skeleton
         of fitted bodies: mesh, normals, depth, body;
         STYLE+STYLE puts two or more side by side, e.g. none+texture
 exports: instances, embeddings, surfaces, iuv, iuv_video, inds, masks, confidence, dp_segm, magicanimate,
-  vid2densepose, leffa, scail, scail_replace, parula, animatediff, result_json, coco, csv, mot, appearance, bodies,
-  depth, mesh, prores, webm (docs/formats.md shows each)
+  vid2densepose, leffa, scail, scail_replace, parula, animatediff, result_json, coco, csv, mot, appearance, events,
+  bodies, depth, mesh, prores, webm (docs/formats.md shows each)
 a configuration is a name that -c lists or a path; every key in it can be changed with --set key.path=value
 Ctrl-C keeps the finished part as NAME.partial.mp4; after a crash, a power cut or a full disk --resume continues
 exit codes: 0 done · 1 failed, one sentence says why · 2 wrong usage or configuration · 130 stopped by Ctrl-C

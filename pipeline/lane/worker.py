@@ -230,6 +230,7 @@ class LaneWorker:
             finished=meter.finished,
             length=length,
             poisoned=tuple(meter.poisoned),
+            events=tuple(event for slot in stream.slots for event in slot.stage.new_events()),
             addresses=meter.addresses,
             summary=summary_of(stream) if done else {},
         )

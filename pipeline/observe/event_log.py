@@ -18,8 +18,8 @@ class EventLog:
 
     Every line has `time` (seconds since 1970), `event` and `stream`. Events: `packet` (a lane processed `frames` frames
     in `seconds`; `first` is the first of them, `people` the number of people in them), `gauges`, `written`, `poisoned`,
-    `failed`, `ended`, `restarted`. A batch has `file` for each input that ended (the fields of `FileRecord`), and
-    `restarted` has the fields of `WorkerDeath`.
+    `failed`, `ended`, `restarted`, and what stages notice (`Stage.new_events`), such as `state`. A batch has
+    `file` for each input that ended (the fields of `FileRecord`), and `restarted` has the fields of `WorkerDeath`.
     """
 
     def __init__(self, path: str, *, append: bool = False) -> None:
@@ -44,6 +44,8 @@ class EventLog:
                 self._write("gauges", stream, **gauges)
             elif is_result(receipt):
                 self._write("written", stream, path=receipt.path, frames=receipt.frames)
+        for event in step.events:
+            self._write(stream=stream, **event)
         for failure in step.poisoned:
             self._write("poisoned", stream, lane=lane, said=str(failure.error()))
         if step.failure:

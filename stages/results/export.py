@@ -18,6 +18,7 @@ from stages.results.formats.kinds import KINDS
 from stages.results.formats.writer import (
     BodySettings,
     CsvSettings,
+    EventSettings,
     ExportTarget,
     ExportWriter,
     FinishedExport,
@@ -46,6 +47,7 @@ class Exporter(Stage):
         bodies: what `bodies` and `mesh` hold.
         csv: what `csv` holds.
         masks: what `masks` holds.
+        events: how `events` are found.
         playable: beside each lossless video of images, such as `condition.mp4`, also write
             `condition.playable.mp4` in H.264 4:2:0, which browsers, phones and editors play; its colours are not exact.
         """
@@ -55,6 +57,7 @@ class Exporter(Stage):
         bodies: BodySettings = field(default_factory=BodySettings)
         csv: CsvSettings = field(default_factory=CsvSettings)
         masks: MaskSettings = field(default_factory=MaskSettings)
+        events: EventSettings = field(default_factory=EventSettings)
         playable: bool = True
         raw: ClassVar[bool] = False
 
@@ -79,6 +82,7 @@ class Exporter(Stage):
                 ("bodies.atlas", self.bodies.atlas is not None, "mesh", "FOLDER"),
                 ("csv.angles", self.csv != CsvSettings(), "csv", "FILE"),
                 ("masks.of", self.masks != MaskSettings(), "masks", "PATH"),
+                ("events.tilt_deg", self.events != EventSettings(), "events", "FILE"),
             )
             for key, is_given, kind, path in () if self.raw else given:
                 if is_given and kind not in self.to:
@@ -126,6 +130,10 @@ class Exporter(Stage):
         self._is_open = False
         self._restored: list[dict[str, Any]] = []
         self._warnings: list[str] = []
+
+    def new_events(self) -> Sequence[Mapping[str, Any]]:
+        """What the writers noticed."""
+        return [one for writer in self._writers for one in writer.new_events()]
 
     def flush(self) -> Iterator[Any]:
         """The input has ended: rename complete files."""
@@ -194,6 +202,7 @@ def target_of(config: Exporter.Config, kind: str, path: str, job: Job) -> Export
         bodies=config.bodies,
         csv=config.csv,
         masks=config.masks,
+        events=config.events,
         playable=config.playable,
     )
 

@@ -71,6 +71,10 @@ KINDS: dict[str, Kind] = {
     "appearance": Kind(
         what="a row per person: mean colours of eight regions of the body", factory="tables:begin_appearance"
     ),
+    "events": Kind(
+        what="a row for each time that a person raises the arms, sits, lies or has fallen", factory="events:EventTable",
+        fitted=True,
+    ),
     "bodies": Kind(
         what="npz per frame: fitted bodies, joints in metres, rotations", factory="bodies:BodyFolder", fitted=True
     ),

@@ -39,9 +39,13 @@ class TextExport(ExportWriter):
 
     def add(self, result: FrameResult) -> None:
         """Append the frame's lines."""
+        self.append(self._lines(result))
+
+    def append(self, lines: Iterable[str]) -> None:
+        """Append lines. Raises StageError if the disk refuses."""
         with reported_write_errors(self._destination.path):
             file = self._open_draft()
-            for line in self._lines(result):
+            for line in lines:
                 file.write(((self._separator if self._count else "") + line).encode())
                 self._count += 1
 

@@ -46,6 +46,7 @@ class CsvSettings:
 
 
 WHOLE_PEOPLE = "people"
+STEEPEST_DEG = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,22 @@ class MaskSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventSettings:
+    """How `events` are found.
+
+    Attributes:
+        tilt_deg: by how much the camera looks down, degrees (−80..80); it is not rolled.
+    """
+
+    tilt_deg: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an angle out of range."""
+        if not abs(self.tilt_deg) <= STEEPEST_DEG:
+            raise ValueError(f"tilt_deg is {self.tilt_deg}, must be from -{STEEPEST_DEG} to {STEEPEST_DEG}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportTarget:
     """Where an export of one input goes.
 
@@ -76,6 +93,7 @@ class ExportTarget:
         bodies: of exports of fitted bodies.
         csv: of tables of people.
         masks: of masks.
+        events: of tables of events.
         playable: whether a lossless video gets a playable one beside it.
     """
 
@@ -87,6 +105,7 @@ class ExportTarget:
     bodies: BodySettings = field(default_factory=BodySettings)
     csv: CsvSettings = field(default_factory=CsvSettings)
     masks: MaskSettings = field(default_factory=MaskSettings)
+    events: EventSettings = field(default_factory=EventSettings)
     playable: bool = False
 
     def may_overwrite(self) -> bool:
@@ -158,6 +177,10 @@ class ExportWriter(ABC):
         folder = str(self.output_path.parent)
         if reason := closed_folder(folder):
             raise StageError(f"the export cannot be written ({reason})", str(self.output_path), REMEDY)
+
+    def new_events(self) -> list[dict[str, Any]]:
+        """What was noticed since the last call, for the run's log (`Stage.new_events`)."""
+        return []
 
     def reopen(self) -> None:  # noqa: B027 - most writers know all they need from their state
         """No frame follows the restored ones: read from the disk what a frame would have provided; `finish` is next."""

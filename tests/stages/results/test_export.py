@@ -25,7 +25,7 @@ ALL = {
     "surfaces": "s", "iuv": "i", "iuv_video": "v.mkv", "inds": "n", "masks": "q.mkv", "confidence": "k", "dp_segm": "d",
     "magicanimate": "m.mp4", "parula": "p", "result_json": "r.json", "coco": "c.json", "csv": "t.csv", "mot": "t.txt",
     "vid2densepose": "v", "leffa": "f", "scail": "u.mkv", "scail_replace": "w",
-    "animatediff": "y",
+    "animatediff": "y", "events": "e.csv",
     "appearance": "a.csv", "bodies": "b", "depth": "z", "mesh": "h", "prores": "l.mov", "webm": "l.webm",
 }  # fmt: skip
 
@@ -106,7 +106,7 @@ def test_files_do_not_depend_on_chunks(tmp_path: Path) -> None:
         list(stage.flush())
         stage.close()
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
-    assert len(hashes(tmp_path / "a")) == 12 * 12 + 11 + 1 + 2 + 2
+    assert len(hashes(tmp_path / "a")) == 12 * 12 + 12 + 1 + 2 + 2
 
 
 def test_a_restart_gives_the_same_files(tmp_path: Path) -> None:

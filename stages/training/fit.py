@@ -23,6 +23,8 @@ from stages.training.learning_rate_schedule import LearningRateSchedule
 from stages.training.optimizers import Optimizers, make_optimizer
 
 LOG_EVERY = 50
+CHECKPOINT = "state.pt"
+"""The newest checkpoint in the folder of a training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ class Fit:
     @property
     def path(self) -> Path:
         """The checkpoint."""
-        return self.folder / "state.pt"
+        return self.folder / CHECKPOINT
 
     def _restore(self) -> None:
         device = next(self.net.parameters()).device

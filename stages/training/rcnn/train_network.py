@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,7 @@ from pipeline.stage import Stage, StageError
 from stages.payloads import Written
 from stages.training.checkpoint import average_of
 from stages.training.distributed import is_chief, is_distributed, rank, worker_count
-from stages.training.fit import Batch, Checkpoints, Fit, FitConfig
+from stages.training.fit import CHECKPOINT, Batch, Checkpoints, Fit, FitConfig
 from stages.training.payloads import BatchSource, NetworkTrained, Round
 from stages.training.rcnn.tensorboard import TensorBoardLog, prediction_grid, print_line, progress_line
 
@@ -130,10 +130,10 @@ class Training:
         torch.manual_seed(config.seed)
         self.variant = config.variant if config.network is None else variant_of(config.network, batches.kind)
         network = make_network(checked_kind(batches.kind, self.variant), self.variant)
-        start_embedding(network, config.seed)
         start = config.start if config.network is None else config.network.weights
-        if start:
-            initialise_from(network, user_path(start))
+        taken = initialise_from(network, user_path(start))["taken"] if start else []
+        if needs_basis(Path(config.folder), taken):
+            start_embedding(network, config.seed)
         freeze(network)
         self.network = network
         learner = learner_of(network, config.losses).to(self.device)
@@ -181,6 +181,16 @@ class Training:
             print_line(progress_line(row, self.batches.size))
         if self._tensorboard is not None:
             self._tensorboard.row(row)
+
+
+def needs_basis(folder: Path, taken: Sequence[str]) -> bool:
+    """Whether smooth functions of the mesh are computed: neither a checkpoint nor the first weights have them.
+
+    Args:
+        folder: of the training.
+        taken: names of the weights that it begins with.
+    """
+    return not (folder / CHECKPOINT).is_file() and not any(name.endswith(".features") for name in taken)
 
 
 def require_embedding_alone(variant: Variant) -> None:

@@ -19,6 +19,8 @@ from pipeline.configuration.config import CONFIGS, load_config
 from pipeline.configuration.conversion import ConfigError
 from stages import STAGES
 from stages.annotations.image_collections import held_out
+from stages.training.fit import CHECKPOINT
+from stages.training.rcnn.train_network import needs_basis
 
 SMALL = {
     "rounds.count": 2,
@@ -109,6 +111,14 @@ def test_embeddings_of_the_open_body_train_and_serve_with_charts(folder: Path) -
     log = [json.loads(line) for line in (weights.parent / "log.jsonl").read_text().splitlines()]
     assert log[-1]["vertex"] > 0 and not {"chart", "u", "v", "uv"} & set(log[-1])
     serves(weights)
+
+
+def test_the_basis_of_embeddings_is_computed_once(tmp_path: Path) -> None:
+    """A checkpoint, and weights that a training begins with, have the functions already, which take long to compute."""
+    assert needs_basis(tmp_path, []) and needs_basis(tmp_path, ["backbone.bottom_up.stem.conv1.weight"])
+    assert not needs_basis(tmp_path, ["roi_heads.embedder.embedder_open_body.features"])
+    (tmp_path / CHECKPOINT).touch()
+    assert not needs_basis(tmp_path, [])
 
 
 def test_the_student_learns_from_what_its_teacher_wrote(folder: Path) -> None:

@@ -35,13 +35,16 @@ class ClipSpan:
 
 
 class GltfClip:
-    """A clip in the making. Its time 0 is the start of its span."""
+    """A clip in the making. Its time 0 is the start of its span; its `extras` name this second of the video."""
 
     def __init__(self, document: GltfDocument, span: ClipSpan) -> None:
         self.document, self.span = document, span
         self._samplers: list[dict[str, Any]] = []
         self._channels: list[dict[str, Any]] = []
-        document.add("animations", {"name": span.name, "channels": self._channels, "samplers": self._samplers})
+        document.add("animations", {
+            "name": span.name, "channels": self._channels, "samplers": self._samplers,
+            "extras": {"video_seconds": round(span.start, 6)},
+        })  # fmt: skip
 
     def times(self, second_T: F64) -> int:
         """Store times of the video, and return the index of their accessor."""

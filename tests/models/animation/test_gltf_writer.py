@@ -165,6 +165,7 @@ def test_a_person_who_comes_after_two_seconds_sees_the_camera_as_it_is_then(tmp_
     path.write_bytes(gltf_bytes([animated("person_1", late, "cmu", atlas_png=None)], camera))
     found, binary = document(path)
     (animation,) = found["animations"]
+    assert animation["extras"] == {"video_seconds": 2.0}, "who has the video can play both together"
     (channel,) = (c for c in animation["channels"] if "camera" in found["nodes"][c["target"]["node"]])
     sampler = animation["samplers"][channel["sampler"]]
     times, seconds = array(found, binary, sampler["input"])[:, 0], late.second_T

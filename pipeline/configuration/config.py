@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,19 +147,22 @@ def _with_optional_stages(
     placed = [stage for lane in settings.lanes.values() for stage in lane.stages]
     classes = {name: stage_class(name, table) for name in dict.fromkeys(placed)}
     lanes = dict(settings.lanes)
+    added: list[str] = []
     for name, config in _stage_configs(classes, known, raw).items():
         for needed in classes[name].needs(config):
             if needed not in classes:
+                users = [name, *(other for other in added if needed in classes[other].optional_stages)]
                 classes[needed] = stage_class(needed, table)
-                lanes = {key: _placed_before(name, needed, lane) for key, lane in lanes.items()}
+                added.append(needed)
+                lanes = {key: _placed_before(users, needed, lane) for key, lane in lanes.items()}
     return dataclasses.replace(settings, lanes=lanes), classes
 
 
-def _placed_before(stage: str, needed: str, lane: LaneConfig) -> LaneConfig:
-    """The lane with a stage placed right before another one, if it holds that one."""
-    if stage not in lane.stages:
+def _placed_before(users: Collection[str], needed: str, lane: LaneConfig) -> LaneConfig:
+    """The lane with a stage placed right before the first of its users, if it holds one."""
+    at = next((at for at, stage in enumerate(lane.stages) if stage in users), None)
+    if at is None:
         return lane
-    at = lane.stages.index(stage)
     return dataclasses.replace(lane, stages=(*lane.stages[:at], needed, *lane.stages[at:]))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 
 from models.body.fitted_body import FittedBody
@@ -13,6 +15,8 @@ from models.time_steps import FRAME_S, FrameTime
 from pipeline.stage import Stage
 from stages.bodies.body_paints import BodyPaints, PersonPaint
 from stages.bodies.carried_points import CarriedPoints, StatedMotion
+from stages.bodies.fit import FitBodies
+from stages.bodies.waiting_people import WaitingPeople, waiting_from_arrays, waiting_to_arrays
 from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.point_flow import SmallFrame
 from stages.people.surface_arrays import NamedArrays, arrays_from_bytes, arrays_to_bytes
@@ -26,10 +30,12 @@ FORGET_S = 0.98
 class PaintBodies(Stage):
     """Surfaces and fitted bodies in; out comes where a texture belongs on each person who has a body.
 
-    Surfaces themselves stay as they are: only textures are drawn by the result.
+    Surfaces themselves stay as they are: only textures are drawn by the result. Where nothing else in the run needs
+    fitted bodies, they are fitted here, as `fit` does, and nobody else sees them: exports stay as they are.
     """
 
     ordered = True
+    optional_stages = ("fit",)
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -37,11 +43,13 @@ class PaintBodies(Stage):
 
         Attributes:
             least_height: smaller people are painted by their surface, pixels.
-            most_people: in frames with more people the tallest are painted through the body.
+            most_people: in frames with more people the largest are painted through the body.
+            fit: the `fit:` section, for bodies that are fitted here.
         """
 
         least_height: int = 60
         most_people: int = 8
+        fit: FitBodies.Config = field(default_factory=FitBodies.Config)
 
         def __post_init__(self) -> None:
             """Raises ValueError for a number out of range."""
@@ -56,28 +64,50 @@ class PaintBodies(Stage):
         self.memory: dict[int, tuple[float, PaintMemory]] = {}
         self.now = FrameTime()
         self.before: SmallFrame | None = None
+        self.waiting: deque[WaitingPeople] = deque()
+        most = min(config.fit.most_people, config.most_people)
+        self._fit = FitBodies(replace(config.fit, most_people=most), threads=threads)
 
     def __call__(
-        self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies
+        self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None
     ) -> Iterator[BodyPaints]:
+        """The paints of all chunks whose bodies are known by now.
+
+        Raises StageError for a focal length that is impossible for these frames.
+        """
+        seen = WaitingPeople.of(frames, people, surfaces)
+        if bodies is not None:
+            yield self._paints(seen, bodies)
+            return
+        self.waiting.append(seen)
+        yield from map(self._paints_of_oldest, self._fit(frames, people, surfaces))
+
+    def flush(self) -> Iterator[BodyPaints]:
+        """The chunks whose bodies still wait for later frames."""
+        yield from map(self._paints_of_oldest, self._fit.flush())
+
+    def _paints_of_oldest(self, bodies: Bodies) -> BodyPaints:
+        return self._paints(self.waiting.popleft(), bodies)
+
+    def _paints(self, seen: WaitingPeople, bodies: Bodies) -> BodyPaints:
         """The paints of a chunk's people, in order."""
+        surfaces = seen.surfaces.people
         painted: list[PersonPaint | None] = [None] * len(surfaces)
-        for t in range(len(frames)):
-            here = np.flatnonzero(people.frame_N == t).tolist()
-            self._begin_frame(frames.second(t))
-            now = SmallFrame.of(frames.rgb_THW3[t])
+        for t, (second, now) in enumerate(zip(seen.second_T, seen.image_T, strict=True)):
+            here = np.flatnonzero(seen.frame_N == t).tolist()
+            self._begin_frame(second)
             flow = None if self.before is None else CarriedPoints(before=self.before, now=now)
-            self.before = None if frames.video.still else now
+            self.before = None if seen.still else now
             fitted = dict(zip(here, bodies.of_people(t, len(here)), strict=True))
-            for n in self._tall({n: surfaces.people[n] for n in here if fitted[n] is not None}):
+            for n in self._large({n: surfaces[n] for n in here if fitted[n] is not None}):
                 body = fitted[n]
                 assert body is not None
-                identity = -1 if frames.video.still else int(people.id_N[n])
-                painted[n] = self._painted(identity, surfaces.people[n], body, flow)
-        yield BodyPaints(people=tuple(painted))
+                identity = -1 if seen.still else int(seen.id_N[n])
+                painted[n] = self._painted(identity, surfaces[n], body, flow)
+        return BodyPaints(people=tuple(painted))
 
     def blank(
-        self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, bodies: Bodies | None
+        self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, bodies: Bodies | None = None
     ) -> BodyPaints:
         """No paint for any person."""
         return BodyPaints.of_nobody(surfaces)
@@ -100,11 +130,12 @@ class PaintBodies(Stage):
             misfit=paint.memory.by_surface,
         )  # fmt: skip
 
-    def _tall(self, fitted: dict[int, PersonSurface]) -> list[int]:
-        """Those of one frame's people who are tall enough, and not too many of them, in order."""
-        height = {n: int(np.count_nonzero(surface.labels_hw.any(axis=1))) for n, surface in fitted.items()}
-        tall = [n for n in fitted if height[n] >= self.config.least_height]
-        return sorted(sorted(tall, key=lambda n: -height[n])[: self.config.most_people])
+    def _large(self, fitted: dict[int, PersonSurface]) -> list[int]:
+        """The largest of one frame's people, as many as are painted, without those who are not tall enough; in order.
+        """
+        largest = sorted(fitted, key=lambda n: -cv2.countNonZero(fitted[n].labels_hw))[: self.config.most_people]
+        height = {n: int(np.count_nonzero(fitted[n].labels_hw.any(axis=1))) for n in largest}
+        return sorted(n for n in largest if height[n] >= self.config.least_height)
 
     def _begin_frame(self, second: float) -> None:
         """Advance the time, and drop what is known of people who have not been painted for long."""
@@ -112,12 +143,15 @@ class PaintBodies(Stage):
         self.memory = {key: one for key, one in self.memory.items() if self.now.within(one[0], FORGET_S)}
 
     def state(self) -> bytes:
-        """What is remembered of each person, and the last frame as a small image, exactly."""
+        """What is remembered of each person, the last frame as a small image, the state of the fit, and the people who
+        wait for it, exactly."""
         known = self.memory
         arrays: NamedArrays = {
             "whole": np.array([(key, one.by_surface) for key, (_, one) in known.items()], np.int64).reshape(-1, 2),
             "seen_s": np.array([second for second, _ in known.values()]),
             "clock": np.array([self.now.second, self.now.before]),
+            "fit": np.frombuffer(self._fit.state(), np.uint8),
+            **waiting_to_arrays(self.waiting),
         }
         for key, (_, one) in known.items():
             arrays |= {f"{name} {key}": getattr(one, name) for name in REMEMBERED}
@@ -135,6 +169,8 @@ class PaintBodies(Stage):
             )
             for (key, by_surface), second in zip(arrays["whole"].tolist(), arrays["seen_s"].tolist(), strict=True)
         }
+        self._fit.restore(arrays["fit"].tobytes())
+        self.waiting = deque(waiting_from_arrays(arrays))
         second, before = arrays["clock"].tolist()
         self.now, self.before = FrameTime(second=second, before=before), None
         if "before" in arrays:

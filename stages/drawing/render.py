@@ -104,7 +104,7 @@ class Render(Stage):
         opacity: float | None = None
         shading: float = 0.6
         fade: float = 0.0
-        paint: Literal["auto", "body", "surface"] = "surface"
+        paint: Literal["auto", "body", "surface"] = "auto"
         background: Literal["frame", "black", "white", "green", "transparent"] = "frame"
         min_score: float = 0.0
 
@@ -137,9 +137,8 @@ class Render(Stage):
     @classmethod
     def needs(cls, config: Config) -> Sequence[str]:
         """`fit` for the styles that draw fitted bodies; and `paint_bodies` for textures that are painted by them."""
-        if config.paint != "surface" and "texture" in config.styles:
-            return ("fit", "paint_bodies")
-        return ("fit",) if draws_bodies(config) else ()
+        painted = config.paint != "surface" and "texture" in config.styles
+        return (*(("fit",) if draws_bodies(config) else ()), *(("paint_bodies",) if painted else ()))
 
     @classmethod
     def announce(cls, config: Config) -> Sequence[str]:

@@ -69,8 +69,8 @@ class Unwrap(Stage):
 
     @classmethod
     def needs(cls, config: Config) -> Sequence[str]:
-        """`fit` and `paint_bodies` where texels are found through bodies."""
-        return () if config.paint == "surface" else cls.optional_stages
+        """`paint_bodies` where texels are found through bodies."""
+        return () if config.paint == "surface" else ("paint_bodies",)
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:

@@ -14,17 +14,15 @@ from stages.live.payloads import Captured
 from stages.live.timing import LatencyPause
 from stages.payloads import Bodies, FrameChunk, People, Surfaces
 
-LENGTH_BYTES = 8
-
 
 class PaintLive(Stage):
-    """Fits bodies and computes paints from them, as `fit` and `paint_bodies` do; while frames come late, it does
-    neither.
+    """Fits bodies and computes paints from them, as `paint_bodies` does; while frames come late, it does neither.
 
     If another stage of the run needs fitted bodies, `fit` runs, too, and its bodies are used here.
     """
 
     ordered = True
+    optional_stages = ("fit",)
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
@@ -32,7 +30,7 @@ class PaintLive(Stage):
 
         Attributes:
             fit: the `fit:` section; its `look_ahead` is ignored, so that live frames do not wait for later ones.
-            paint_bodies: the `paint_bodies:` section.
+            paint_bodies: the `paint_bodies:` section; its `fit` is that above.
         """
 
         fit: FitBodies.Config = field(default_factory=FitBodies.Config)
@@ -42,8 +40,8 @@ class PaintLive(Stage):
         """A new stream without people."""
         super().__init__(config, threads=threads)
         self._pauses = LatencyPause()
-        self._fit = FitBodies(replace(config.fit, look_ahead=0), threads=threads)
-        self._paint = PaintBodies(config.paint_bodies, threads=threads)
+        fit = replace(config.fit, look_ahead=0)
+        self._paint = PaintBodies(replace(config.paint_bodies, fit=fit), threads=threads)
         self._frames = self._late = 0
 
     def __call__(
@@ -58,8 +56,6 @@ class PaintLive(Stage):
             self._late += len(frames)
             yield BodyPaints.of_nobody(surfaces)
             return
-        if bodies is None:
-            (bodies,) = self._fit(frames, people, surfaces)
         yield from self._paint(frames, people, surfaces, bodies)
 
     def blank(self, frames: FrameChunk, people: People | None, surfaces: Surfaces | None, *others: Any) -> BodyPaints:
@@ -67,16 +63,12 @@ class PaintLive(Stage):
         return BodyPaints.of_nobody(surfaces)
 
     def state(self) -> bytes:
-        """The length of the fit's state, that state, and the state of the painting. After a restart, lateness is
-        measured anew."""
-        fit = self._fit.state()
-        return len(fit).to_bytes(LENGTH_BYTES, "big") + fit + self._paint.state()
+        """The state of the painting. After a restart, lateness is measured anew."""
+        return self._paint.state()
 
     def restore(self, state: bytes) -> None:
         """Continue from what `state` returned."""
-        end = LENGTH_BYTES + int.from_bytes(state[:LENGTH_BYTES], "big")
-        self._fit.restore(state[LENGTH_BYTES:end])
-        self._paint.restore(state[end:])
+        self._paint.restore(state)
 
     def summary(self) -> Mapping[str, Any]:
         """`notes`: in how many frames textures were painted by the surface because frames came late."""

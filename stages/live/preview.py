@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.stage import Job, Stage
 from stages.bodies.body_paints import BodyPaints
-from stages.drawing.render import Render, draws_bodies
+from stages.drawing.render import Render
 from stages.live.latest_frame import LatestFrame
 from stages.live.page import Page
 from stages.live.page_access import token_for
@@ -55,10 +55,8 @@ class Preview(Stage):
     @classmethod
     def needs(cls, config: Config) -> Sequence[str]:
         """As `render`, for the style at the start; with `auto` bodies are painted while frames come in time."""
-        needed = Render.needs(config.render)
-        if config.render.paint != "auto" or "paint_bodies" not in needed:
-            return needed
-        return (*(("fit",) if draws_bodies(config.render) else ()), "paint_live")
+        painted = "paint_live" if config.render.paint == "auto" else "paint_bodies"
+        return tuple(painted if name == "paint_bodies" else name for name in Render.needs(config.render))
 
     @classmethod
     def result_settings(cls, config: Config) -> dict[str, Any]:

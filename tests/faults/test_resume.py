@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,25 @@ def test_bodies_are_the_same_to_the_last_bit_after_a_crash(
     found = contents(folder)
     assert found == {name: content for name, content in calm_bodies.items() if name in found}
     assert len(calm_bodies) - len(found) == last.frames and people_in(found) > 20
+
+
+@pytest.mark.parametrize("way", [["--serial"], []], ids=["serial", "ray"])
+def test_textures_by_own_bodies_are_the_same_after_a_crash(root: Path, tmp_path: Path, way: list[str]) -> None:
+    """Nothing else needs fitted bodies: `paint_bodies` fits them, and people wait in it for later frames."""
+    calm, output = tmp_path / "calm.mp4", tmp_path / "out.mp4"
+
+    def ran(*program: str, to: Path = output, words: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *program, *BODIES, "-o", str(to), *words]
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+
+    assert ran("run_pipeline.py", to=calm, words=["--serial"]).returncode == 0
+    at_once = CRASH.replace("len(appended) == 2", "len(appended) == 1")
+    assert ran("-c", at_once, words=way).returncode == -9 and not output.exists()
+    last = Journal(journal_path(str(output))).read()[-1]
+    assert {held.stage for held in last.waiting.values()} == {"paint_bodies"}
+    done = ran("run_pipeline.py", words=[*way, "--resume"])
+    assert done.returncode == 0, done.stderr
+    assert decoded(output) == decoded(calm)
 
 
 ANIMATION = """

@@ -14,6 +14,7 @@ from pipeline.configuration.conversion import ConfigError
 from stages import STAGES
 from stages.bodies.body_paints import BodyPaints
 from stages.bodies.carried_points import CarriedPoints, StatedMotion
+from stages.bodies.fit import FitBodies
 from stages.bodies.paint_bodies import PaintBodies
 from stages.drawing.render import Render
 from stages.payloads import Bodies, FrameChunk, Surfaces
@@ -123,16 +124,100 @@ def test_auto_paints_by_the_surface_where_the_body_is_wrong_or_missing() -> None
     assert np.array_equal(drawn("auto", [])[0], surface) and np.array_equal(drawn("body", [])[0], surface)
 
 
-def test_bodies_are_fitted_for_textures_alone() -> None:
-    assert Render.needs(Render.Config()) == ()
-    assert Render.needs(Render.Config(paint="auto", style="parts")) == ()
-    assert Render.needs(Render.Config(paint="auto", style="none+texture")) == ("fit", "paint_bodies")
-    for name, paint in (("video", "auto"), ("live", "body"), ("render", "auto")):
-        plan = load_config(name, [f"render.paint={paint}"], STAGES)
-        (stages,) = [lane.stages for lane in plan.settings.lanes.values() if "paint_bodies" in lane.stages]
-        at = stages.index("paint_bodies")
-        assert stages[at - 1] == "fit" and stages[at + 1] in ("render", "preview")
-        assert "paint_bodies" not in load_config(name, [], STAGES).stages
+def test_textures_alone_are_painted_and_nobody_else_gets_the_bodies() -> None:
+    assert Render.needs(Render.Config()) == ("paint_bodies",)
+    assert Render.needs(Render.Config(paint="surface")) == Render.needs(Render.Config(style="parts")) == ()
+    assert Render.needs(Render.Config(style="mesh+texture")) == ("fit", "paint_bodies")
+    for name, changes in (("video", []), ("live", ["render.paint=body"]), ("render", []), ("synthetic", [])):
+        (stages,) = [lane for lane in lanes(name, *changes) if "paint_bodies" in lane]
+        assert "fit" not in stages and stages[stages.index("paint_bodies") + 1] in ("render", "preview")
+        assert not any("paint_bodies" in lane for lane in lanes(name, "render.paint=surface"))
+
+
+def lanes(name: str, *changes: str) -> list[tuple[str, ...]]:
+    """The stages of each lane of a configuration."""
+    return [lane.stages for lane in load_config(name, changes, STAGES).settings.lanes.values()]
+
+
+def test_bodies_that_an_export_needs_are_fitted_once() -> None:
+    (stages,) = [lane for lane in lanes("video", "export.to.bodies=b") if "fit" in lane]
+    at = stages.index("fit")
+    assert stages[at : at + 4] == ("fit", "paint_bodies", "render", "export")
+    settings = load_config("video", ["fit.focal_px=900"], STAGES).stages["paint_bodies"]
+    assert (settings.fit.focal_px, settings.fit.look_ahead) == (900, 2)
+
+
+class Stream:
+    """`fit` and `paint_bodies` over chunks of two frames, as one stage or as two."""
+
+    def __init__(self, fit: FitBodies | None = None) -> None:
+        self.fit = fit
+        self.paint = PaintBodies(PaintBodies.Config(fit=FitBodies.Config(look_ahead=3)))
+        self.made: list[BodyPaints] = []
+
+    def take(self, first: int, last: int) -> None:
+        for t in range(first, last, 2):
+            people, surfaces = shown(MOVING[t : t + 2])
+            frames = patterned(2, t)
+            if self.fit is None:
+                self.made += self.paint(frames, people, surfaces)
+            else:
+                (bodies,) = self.fit(frames, people, surfaces)
+                self.made += self.paint(frames, people, surfaces, bodies)
+
+    def people(self) -> list:
+        self.made += self.paint.flush()
+        return [paint for paints in self.made for paint in paints.people]
+
+
+MOVING = [
+    [(n, made_body((x + 0.02 * t, 0, z), bend_deg=30 + 3 * t)) for n, x, z in ((1, 0.3, 3.0), (2, -0.6, 5.0))]
+    for t in range(8)
+]
+
+
+def same(one: list, other: list) -> bool:
+    return len(one) == len(other) and all(
+        np.array_equal(a.labels_hw, b.labels_hw) and np.array_equal(a.uv_2hw, b.uv_2hw)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_bodies_are_fitted_where_none_are_given_and_a_restored_stage_continues_exactly() -> None:
+    """The stage waits for later frames; what it holds survives a restart between any two chunks."""
+    whole = Stream()
+    whole.take(0, 8)
+    assert len(whole.made) == 2  # the chunks of four frames; four wait
+    expected = whole.people()
+    assert len(expected) == 16 and all(paint is not None for paint in expected)
+    for stop in (2, 6):
+        first, second = Stream(), Stream()
+        first.take(0, stop)
+        second.paint.restore(first.paint.state())
+        second.take(stop, 8)
+        assert same([paint for paints in first.made for paint in paints.people] + second.people(), expected)
+        assert second.paint.state() == whole.paint.state()
+    without = Stream(FitBodies(FitBodies.Config()))
+    without.take(0, 8)
+    assert not same(without.people(), expected)  # bodies of a fit that does not look ahead
+
+
+def test_bodies_of_the_run_and_own_ones_paint_the_same() -> None:
+    own, given = Stream(), Stream(FitBodies(FitBodies.Config()))
+    own.paint = PaintBodies(PaintBodies.Config())
+    for stream in (own, given):
+        stream.take(0, 8)
+    assert same(own.people(), given.people())
+    assert own.paint.summary() == {}
+
+
+def test_of_a_photo_own_bodies_are_fitted_at_once() -> None:
+    people, surfaces = shown([[(-1, NEAR), (-1, FAR)]])
+    frames = patterned(1)
+    still = replace(frames, video=replace(frames.video, still=True))
+    stage = PaintBodies(PaintBodies.Config(fit=FitBodies.Config(look_ahead=2)))
+    (paints,) = stage(still, people, surfaces)
+    assert all(paint is not None and paint.body_share > 0.5 for paint in paints.people) and not list(stage.flush())
 
 
 def test_an_unknown_painter_is_refused_with_its_key() -> None:

@@ -154,5 +154,5 @@ def test_bodies_are_fitted_only_where_they_are_used() -> None:
     def stages(*changes: str) -> tuple[str, ...]:
         return load_config("unwrap", changes, STAGES).settings.lanes["out"].stages
 
-    assert stages()[-3:] == ("fit", "paint_bodies", "unwrap")
+    assert stages()[-3:] == ("smooth", "paint_bodies", "unwrap")
     assert stages("unwrap.paint=surface") == ("track", "smooth", "unwrap")

@@ -118,10 +118,11 @@ def test_bodies_that_the_run_fits_anyway_are_used(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        (["render.paint=auto"], ["paint_live"]),
-        (["render.paint=body"], ["fit", "paint_bodies"]),
+        ([], ["paint_live"]),
+        (["render.paint=body"], ["paint_bodies"]),
         (["render.paint=surface"], []),
         (["render.paint=auto", "render.style=mesh+texture"], ["fit", "paint_live"]),
+        (["export.to.bodies=b"], ["fit", "paint_live"]),
         (["render.paint=auto", "send_vmc.to=127.0.0.1:39539"], ["fit", "paint_live"]),
     ],
 )

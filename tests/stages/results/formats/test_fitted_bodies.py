@@ -248,7 +248,7 @@ def test_fit_stands_before_what_needs_it_and_nowhere_else(configuration: str) ->
     assert "fit" not in names(stages_of(configuration, "--export", "mot=m.txt"))
     assert "fit" not in names(stages_of(configuration, "--export", "csv=c.csv", "--set", "csv.angles=none"))
     assert "fit" in names(stages_of(configuration, "--export", "csv=c.csv"))
-    exported = names(stages_of(configuration, "--export", "bodies=b"))
+    exported = names(stages_of(configuration, "--export", "bodies=b", "--style", "parts"))
     assert exported[exported.index("fit") + 1] == "export"
     drawn = names(stages_of(configuration, "--style", "none+mesh", "--export", "depth=d"))
     assert drawn[drawn.index("fit") + 1] in ("render", "preview") and drawn.count("fit") == 1

@@ -1,0 +1,78 @@
+"""People of frames whose bodies are not known yet, and their conversion to bytes for the state of a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.arrays import Index
+from stages.payloads import FrameChunk, People, Surfaces
+from stages.people.point_flow import SmallFrame
+from stages.people.surface_arrays import NamedArrays, SavedArrays, surface_from_arrays, surface_to_arrays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingPeople:
+    """What painting needs of a chunk of frames, beside the bodies.
+
+    Attributes:
+        second_T: time of each frame.
+        image_T: each frame as a small image.
+        still: whether the chunk is a single image.
+        frame_N, id_N: frame and identity of each person.
+        surfaces: of the people, in the same order.
+    """
+
+    second_T: tuple[float, ...]
+    image_T: tuple[SmallFrame, ...]
+    still: bool
+    frame_N: Index
+    id_N: Index
+    surfaces: Surfaces
+
+    @classmethod
+    def of(cls, frames: FrameChunk, people: People, surfaces: Surfaces) -> WaitingPeople:
+        """The people of a chunk."""
+        return cls(
+            second_T=tuple(frames.second(t) for t in range(len(frames))),
+            image_T=tuple(SmallFrame.of(frame_HW3) for frame_HW3 in frames.rgb_THW3),
+            still=frames.video.still,
+            frame_N=people.frame_N.astype(np.intp),
+            id_N=people.id_N.astype(np.intp),
+            surfaces=surfaces,
+        )
+
+
+def waiting_to_arrays(waiting: Sequence[WaitingPeople]) -> NamedArrays:
+    """Chunks of videos as arrays whose names begin with `waiting`."""
+    arrays: NamedArrays = {"waiting": np.array(len(waiting))}
+    for at, one in enumerate(waiting):
+        key = f"waiting {at}"
+        arrays |= {
+            f"{key} seconds": np.array(one.second_T),
+            f"{key} images": np.stack([image.grey_hw for image in one.image_T]),
+            f"{key} step": np.array(one.image_T[0].step),
+            f"{key} people": np.stack([one.frame_N, one.id_N]),
+        }
+        for n, surface in enumerate(one.surfaces.people):
+            arrays |= surface_to_arrays(f"{key} {n}", surface)
+    return arrays
+
+
+def waiting_from_arrays(arrays: SavedArrays) -> list[WaitingPeople]:
+    """The inverse of `waiting_to_arrays`."""
+    found = []
+    for at in range(int(arrays["waiting"])):
+        key = f"waiting {at}"
+        step, (frame_N, id_N) = int(arrays[f"{key} step"]), arrays[f"{key} people"]
+        surfaces = tuple(surface_from_arrays(f"{key} {n}", arrays) for n in range(len(id_N)))
+        found.append(
+            WaitingPeople(
+                second_T=tuple(arrays[f"{key} seconds"].tolist()),
+                image_T=tuple(SmallFrame(grey_hw=grey_hw, step=step) for grey_hw in arrays[f"{key} images"]),
+                still=False, frame_N=frame_N, id_N=id_N, surfaces=Surfaces(people=surfaces),
+            )
+        )  # fmt: skip
+    return found

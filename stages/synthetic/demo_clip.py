@@ -1,4 +1,6 @@
-"""Renders the demo clip: two people walk past each other on a square: `python -m stages.synthetic.demo_clip`.
+"""Renders the demo clips: two people walk past each other on a square: `python -m stages.synthetic.demo_clip`.
+
+`demo.mp4` is what users see first; `demo_walk.mp4` is the same scene smaller and from farther away, for tests.
 
 Everything in it is the project's own work: bodies, clothes, background, light and sound. The sound of each footstep
 has the step's time, distance and direction.
@@ -34,8 +36,8 @@ from stages.world.clothes.patterns import Pattern
 from stages.world.clothes.rest_body import rest_body
 from stages.world.clothes.skirts import Skirt
 
-CLIP = Path(__file__).resolve().parents[2] / "configs" / "demo_walk.mp4"
-WIDTH, HEIGHT, RATE, FRAMES = 640, 360, 25, 125
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+RATE, FRAMES = 25, 125
 SECONDS = FRAMES / RATE
 MIDDLE_S = SECONDS / 2
 SUPERSAMPLING = 2
@@ -43,6 +45,28 @@ SUPERSAMPLING = 2
 SOUND_RATE = 48000
 SCALE_HZ = (220.0, 261.63, 293.66, 329.63, 392.0, 440.0)
 """A minor pentatonic scale."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """A view of the scene.
+
+    Attributes:
+        name: of the file.
+        width, height: pixels.
+        focal: focal length in heights of the image.
+        crf: quality of the encoder, lower is better.
+    """
+
+    name: str
+    width: int
+    height: int
+    focal: float
+    crf: int
+
+
+SMALL = Shot(name="demo_walk.mp4", width=640, height=360, focal=1.3, crf=22)
+LARGE = Shot(name="demo.mp4", width=1280, height=720, focal=1.6, crf=23)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,13 +194,14 @@ def meshes_at(second: float, cast: tuple[Walker, ...]) -> list[Mesh]:
     return [one.mesh(second - MIDDLE_S) for one in cast]
 
 
-def camera(scale: int) -> Camera:
+def camera(shot: Shot, scale: int) -> Camera:
     """At eye height, 5.6 m from the middle, slightly downward; `scale` times the resolution of the clip."""
     facing = (np.diag([1, -1, -1]) @ axis_rotation(LEFT, 0.10)).astype(np.float32)
     eye_3 = np.array([0.0, 1.55, 5.6], np.float32)
+    width, height = shot.width * scale, shot.height * scale
     return Camera(
-        rotation_33=facing, shift_3=-facing @ eye_3, focal=1.3 * HEIGHT * scale,
-        center_2=(WIDTH * scale / 2, HEIGHT * scale / 2), height=HEIGHT * scale, width=WIDTH * scale,
+        rotation_33=facing, shift_3=-facing @ eye_3, focal=shot.focal * height, center_2=(width / 2, height / 2),
+        height=height, width=width,
     )
 
 
@@ -189,20 +214,20 @@ def lights() -> Lights:
     )
 
 
-def frame_at(second: float, cast: tuple[Walker, ...], backdrop_HW3: F32) -> U8:
-    """Frame at a time, (HEIGHT, WIDTH, 3) uint8; `backdrop_HW3` is the empty plaza, supersampled."""
-    view, sun = camera(SUPERSAMPLING), lights()
+def frame_at(shot: Shot, second: float, cast: tuple[Walker, ...], backdrop_HW3: F32) -> U8:
+    """Frame at a time, (height, width, 3) uint8; `backdrop_HW3` is the empty plaza, supersampled."""
+    view, sun = camera(shot, SUPERSAMPLING), lights()
     image_HW3 = backdrop_HW3.copy()
     meshes = meshes_at(second, cast)
     cast_shadows(image_HW3, view, meshes, sun.toward_L3[0], 0.45)
     render_people(image_HW3, [w.person for w in cast], meshes, view, sun)
-    small_HW3 = cv2.resize(image_HW3, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    small_HW3 = cv2.resize(image_HW3, (shot.width, shot.height), interpolation=cv2.INTER_AREA)
     return np.rint(np.clip(small_HW3, 0, 1) * 255).astype(np.uint8)
 
 
-def footsteps(cast: tuple[Walker, ...]) -> list[Footstep]:
+def footsteps(shot: Shot, cast: tuple[Walker, ...]) -> list[Footstep]:
     """All heel strikes of the clip: two in each gait cycle."""
-    eye = camera(1)
+    eye = camera(shot, 1)
     steps = []
     for number, walker in enumerate(cast):
         strikes = np.arange(0.0, SECONDS, walker.gait.period / 2).tolist()
@@ -210,7 +235,7 @@ def footsteps(cast: tuple[Walker, ...]) -> list[Footstep]:
             x, z = walker.position(second - MIDDLE_S)
             seen = eye.to_camera(np.array([[x, 0.0, z]], np.float32))
             column = float(eye.to_pixels(seen)[0, 0])
-            pan = float(np.clip(2 * column / WIDTH - 1, -1, 1))
+            pan = float(np.clip(2 * column / shot.width - 1, -1, 1))
             steps.append(Footstep(second=second, walker=number, pan=pan, distance=float(seen[0, 2])))
     return steps
 
@@ -245,25 +270,28 @@ def _pluck(hertz: float) -> F32:
     return np.sum(parts, axis=0).astype(np.float32)
 
 
-def write_clip(path: Path = CLIP) -> None:
+def write_clip(shot: Shot, folder: Path = CONFIGS) -> None:
     """Write the clip as MP4 with H.264 and AAC."""
-    cast, backdrop_HW3 = walkers(), paint_plaza(camera(SUPERSAMPLING))
+    path = folder / shot.name
+    cast, backdrop_HW3 = walkers(), paint_plaza(camera(shot, SUPERSAMPLING))
     faststart = {"movflags": "+faststart"}
     with atomic_write(path) as draft, av.open(str(draft), "w", format="mp4", options=faststart) as container:
-        video = container.add_stream("libx264", rate=RATE, options={"crf": "22", "preset": "slow", "threads": "2"})
-        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        options = {"crf": str(shot.crf), "preset": "slow", "threads": "2"}
+        video = container.add_stream("libx264", rate=RATE, options=options)
+        video.width, video.height, video.pix_fmt = shot.width, shot.height, "yuv420p"
         audio = container.add_stream("aac", rate=SOUND_RATE, layout="stereo")
         audio.bit_rate = 96_000
         for number in range(FRAMES):
-            frame = av.VideoFrame.from_ndarray(frame_at(number / RATE, cast, backdrop_HW3), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(frame_at(shot, number / RATE, cast, backdrop_HW3), format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        wave = av.AudioFrame.from_ndarray(sound(footsteps(cast)), format="fltp", layout="stereo")
+        wave = av.AudioFrame.from_ndarray(sound(footsteps(shot, cast)), format="fltp", layout="stereo")
         wave.sample_rate, wave.pts, wave.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
         container.mux(audio.encode(wave))
         container.mux(audio.encode(None))
 
 
 if __name__ == "__main__":
-    write_clip()
+    for view in (SMALL, LARGE):
+        write_clip(view)

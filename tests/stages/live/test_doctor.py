@@ -6,6 +6,7 @@ import io
 
 import pytest
 
+from pipeline.command import doctor as command
 from pipeline.command.doctor import examine
 from pipeline.jobs.inputs import UsageError
 from pipeline.stage import Job
@@ -44,11 +45,14 @@ def test_the_reader_of_srt_is_reported(
     assert fact.fine == fine and ("GStreamer" in fact.remedy) == (not fine)
 
 
-def test_the_exit_code_depends_on_required_facts() -> None:
+def test_the_exit_code_depends_on_required_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {640: 0.02, 1280: 0.05}
+    monkeypatch.setattr(command, "_run_seconds", lambda width, frames, table: 3 + frames * seconds[width])
     out = io.StringIO()
     code = examine([], STAGES, out)
     text = out.getvalue()
     assert ("the default run works here" in text) == (code == 0)
+    assert "640×360 50, 1280×720 20, 1920×1080 10 frames a second" in text or code
     assert "Python" in text and "Ray" in text and "cores" in text
 
 

@@ -163,6 +163,16 @@ class Stage:
         return asdict(config)
 
     @classmethod
+    def is_heavy(cls, config: Any) -> bool:
+        """Whether a frame takes seconds with these settings, so that short inputs gain from several processes, too."""
+        return False
+
+    @classmethod
+    def megapixels(cls, config: Any, job: Job) -> float | None:
+        """Of a source: all pixels of the frames that an input will give, as its header states; None = unknown."""
+        return None
+
+    @classmethod
     def network_of(cls, config: Any) -> Mapping[str, str]:
         """Name and sha256 of the network's weights, for results to state; nothing where the stage has no network."""
         return {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from models.arrays import F32
+from models.engines.compiled_cache import compiled_model
 from models.errors import ModelError
 
 CompiledNetwork = Callable[[F32], F32]
@@ -84,7 +85,7 @@ def openvino_core() -> Any:
     return import_openvino().Core()
 
 
-def compile_request(graph: Any, *, threads: int, precision: Precision | None = None) -> Any:
+def compile_request(graph: Any, *, threads: int, precision: Precision | None = None, identity: str = "") -> Any:
     """An OpenVINO inference request for a graph on the CPU, without pinning of threads to cores.
 
     With pinning, OpenVINO binds the calling thread of every process to the same core: processes that run side by side
@@ -94,6 +95,7 @@ def compile_request(graph: Any, *, threads: int, precision: Precision | None = N
         graph: an OpenVINO model.
         threads: number of compute threads.
         precision: of the arithmetic; None: OpenVINO chooses.
+        identity: of the graph and its shape, under which the compiled graph is kept on disk; "" = it is not kept.
     """
     settings: dict[str, Any] = {
         "INFERENCE_NUM_THREADS": threads,
@@ -103,22 +105,22 @@ def compile_request(graph: Any, *, threads: int, precision: Precision | None = N
     }
     if precision is not None:
         settings["INFERENCE_PRECISION_HINT"] = "bf16" if precision == "bf16" else "f32"
-    return openvino_core().compile_model(graph, "CPU", settings).create_infer_request()
+    return compiled_model(openvino_core(), graph, settings, identity).create_infer_request()
 
 
-def compile_graph(graph: Any, *, precision: Precision, threads: int) -> CompiledNetwork:
-    """Compile an OpenVINO model with one input of a fixed shape and one output.
+def compile_graph(graph: Any, *, precision: Precision, threads: int, identity: str = "") -> CompiledNetwork:
+    """Compile an OpenVINO model with one input of a fixed shape and one output; arguments as of `compile_request`.
 
     Several threads may call the result at once. Each concurrent call has its own compiled copy and `threads` compute
     threads. (One model with several streams, `NUM_STREAMS`, is slower.)
     """
-    spare = [compile_request(graph, threads=threads, precision=precision)]
+    spare = [compile_request(graph, threads=threads, precision=precision, identity=identity)]
 
     def run(x_NCHW: F32) -> F32:
         try:
             request = spare.pop()
         except IndexError:
-            request = compile_request(graph, threads=threads, precision=precision)
+            request = compile_request(graph, threads=threads, precision=precision, identity=identity)
         try:
             request.infer({0: x_NCHW}, share_inputs=True)
             return request.get_output_tensor(0).data.copy()

@@ -1,4 +1,7 @@
-"""Checks of a network's settings before it is opened. Torch, which takes seconds, is imported only to find a GPU."""
+"""Checks of a network's settings before it is opened.
+
+Importing torch and SciPy takes long: torch is imported only to find a GPU, SciPy only to read a body.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ from models.files.safetensors_file import read_names
 from models.light.architecture.sizes import read_sizes
 from models.light.architecture.weight_paths import REMEDY, weights_path
 from models.network import NetworkConfig
-from models.surface.vertex_charts import read_vertex_charts
 from models.variant import MESHES
 
 DOWNLOADED = "zoo:"
@@ -45,6 +47,8 @@ def check_network(config: NetworkConfig) -> None:
     else:
         check_weights_file(user_path(config.weights))
     if config.body:
+        from models.surface.vertex_charts import read_vertex_charts  # it imports SciPy, whose import takes long
+
         read_vertex_charts(user_path(config.body), MESHES[config.variant.mesh])
     if config.device == "cuda":
         from models.engines.device import choose_device

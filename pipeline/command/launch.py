@@ -84,10 +84,22 @@ def cannot_be_parallel(plan: Plan, jobs: Sequence[Job]) -> bool:
     return single_lane or single_image
 
 
+def is_short(config: RunConfig, jobs: Sequence[Job]) -> bool:
+    """Whether a run is over before Ray would have started: a single video of few pixels, and nothing heavy."""
+    nodes = config.graph.nodes
+    if len(jobs) != 1 or config.settings.ray.dashboard:
+        return False
+    if any(node.cls.is_heavy(config.stages[node.name]) for node in nodes):
+        return False
+    source = nodes[0]
+    size = source.cls.megapixels(config.stages[source.name], jobs[0])
+    return size is not None and size < config.settings.ray.least_megapixels
+
+
 def launch(
     config: RunConfig, plan: Plan, jobs: Sequence[Job], metrics: Metrics, interrupt: Interrupt, *, serial: bool
 ) -> Iterator[tuple[Job, Any]]:
-    """Run the jobs as Ray actors, or in this process with `serial` or where nothing could be parallel.
+    """Run the jobs as Ray actors, or in this process with `serial`, or where nothing could be parallel, or is short.
 
     Arguments, receipts and errors as for `pipeline.scheduling.serial.run_serial`.
     """
@@ -99,7 +111,8 @@ def launch(
         from pipeline.actors.training import run_workers
 
         return run_workers(config, plan, jobs, metrics, interrupt)
-    if serial or (config.settings.ray.address is None and cannot_be_parallel(plan, jobs)):
+    alone = cannot_be_parallel(plan, jobs) or is_short(config, jobs)
+    if serial or (config.settings.ray.address is None and alone):
         return run_serial(config, plan, jobs, metrics, interrupt)
     quieten(config.settings.ray.address)
     from pipeline.actors.runner import run_ray

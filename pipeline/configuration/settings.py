@@ -45,15 +45,19 @@ class RayConfig:
         object_store_gb: memory for payloads in flight; `auto` takes a quarter of the free memory, 4 GB at most.
         start_timeout_s: how long a lane may take to start.
         dashboard: whether Ray's own page is served on this machine; its address is printed.
+        least_megapixels: a single video with fewer megapixels in all its frames (150: five seconds of 1280×720) is
+            done by one process before Ray would have started; 0 = Ray starts for each video. The bytes are the same.
     """
 
     address: str | None = None
     object_store_gb: float | Literal["auto"] = "auto"
     start_timeout_s: float = 300.0
     dashboard: bool = False
+    least_megapixels: float = 150.0
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number out of range."""
+        _at_least(0, least_megapixels=self.least_megapixels)
         _at_least(0.1, object_store_gb=self.object_store_gb, start_timeout_s=self.start_timeout_s)
 
 

@@ -42,6 +42,11 @@ class Detect(Stage):
         fetch_weights(config.network)
 
     @classmethod
+    def is_heavy(cls, config: Config) -> bool:
+        """True for networks other than the light one, and for test-time augmentation beyond the usual."""
+        return config.network.kind != "light" or config.network.tta != "auto"
+
+    @classmethod
     def network_of(cls, config: Config) -> Mapping[str, str]:
         """Name and sha256 of the weights; the name alone where the file is on another machine."""
         return stated_weights(config.network)

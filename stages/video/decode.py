@@ -14,10 +14,11 @@ from pipeline.stage import Job, Stage, local_path
 from stages.payloads import U8, FrameChunk, VideoInfo
 from stages.video.decoding.animated_images import AnimatedImage, is_animated_image
 from stages.video.decoding.frame_selection import FrameSelection
-from stages.video.decoding.paths_and_urls import check_readable
+from stages.video.decoding.paths_and_urls import check_readable, is_url
 from stages.video.decoding.resizing import resize_to, size_within
 from stages.video.decoding.still_images import is_still, read_still
 from stages.video.decoding.video_frames import VideoFrames
+from stages.video.decoding.video_header import read_video_header
 from stages.video.scene_cuts import SceneCuts
 
 CHUNK_BYTES = 48_000_000
@@ -66,6 +67,20 @@ class Decode(Stage):
                 raise ValueError("first_frame must not be negative, and end_frame must be later")
             if self.threads < 0:
                 raise ValueError("threads must not be negative")
+
+    @classmethod
+    def megapixels(cls, config: Config, job: Job) -> float | None:
+        """From the header of a file on this machine; None for images, addresses, and headers that state no length."""
+        stated = None if is_url(job.input) or job.in_memory else read_video_header(local_path(job.input))
+        if stated is None:
+            return None
+        width, height = size_within(stated.width, stated.height, config.max_size)
+        end = stated.seconds if config.end is None else min(config.end, stated.seconds)
+        seconds = max(end - (config.start or 0.0), 0.0)
+        frames = seconds * stated.rate / config.every
+        if config.end_frame is not None:
+            frames = min(frames, config.end_frame - config.first_frame)
+        return frames * width * height / 1e6
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)

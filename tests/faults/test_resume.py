@@ -47,6 +47,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     network = {"weights": weights, "min_score": 0.0001, "max_people": 2}
     changes = [f"network.{key}={value}" for key, value in network.items()]
     changes += ["decode.end=1.5", "decode.max_size=192", "decode.chunk=5", "encode.segment_frames=10", "threads=1"]
+    changes += ["ray.least_megapixels=0"]
     changes += ["smooth.look_ahead=1", "track.confident_score=0", "render.paint=surface"]
     return [word for change in changes for word in ("--set", change)]
 

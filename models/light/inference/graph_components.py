@@ -5,8 +5,10 @@ A stored graph needs no torch, whose import is slow.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +30,17 @@ INT8_BATCH = 4
 REMEDY = "make it with `-c quantize_light`, or use network.precision: auto; a built-in file comes with the program"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class OpenvinoGraph:
     """An OpenVINO model: its XML description and its constants, as OpenVINO writes them."""
 
     xml: bytes
     constants: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of both."""
+        return hashlib.sha256(self.xml + self.constants).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +64,10 @@ class GraphComponent:
     def compiled(self, count: int, height: int, width: int) -> CompiledNetwork:
         """The component for inputs (count, channels, height, width)."""
         model = openvino_core().read_model(model=self.graph.xml, weights=self.graph.constants)
-        model.reshape([count, self.channels, height, width])
-        return compile_graph(model, precision=self.precision, threads=self.threads)
+        shape = [count, self.channels, height, width]
+        model.reshape(shape)
+        identity = f"{self.graph.sha256} {shape}"
+        return compile_graph(model, precision=self.precision, threads=self.threads, identity=identity)
 
 
 def int8_light(path: Path, sha256: str, *, threads: int) -> LightComponents:

@@ -8,7 +8,7 @@ import pytest
 import toy_stages
 from toy_runs import MACHINE
 
-from pipeline.command.launch import cannot_be_parallel, launch
+from pipeline.command.launch import cannot_be_parallel, is_short, launch
 from pipeline.command.preflight import fetch_assets
 from pipeline.configuration.plan import make_plan
 from pipeline.interrupts import Interrupt
@@ -52,6 +52,36 @@ def test_a_fetch_that_fails_ends_the_run_before_it_begins(toy_config, toy_jobs, 
     plan = make_plan(config.graph, config.settings, MACHINE)
     with pytest.raises(StageError, match="there: cannot be downloaded; try again"):
         launch(config, plan, jobs, Metrics(config.graph, jobs), Interrupt(), serial=True)
+
+
+@pytest.mark.parametrize(
+    ("known", "changes", "alone"),
+    [
+        (149.0, {}, True),
+        (151.0, {}, False),
+        (None, {}, False),
+        (149.0, {"least_megapixels": 0}, False),
+        (149.0, {"dashboard": True}, False),
+        (1000.0, {"least_megapixels": 2000}, True),
+    ],
+)
+def test_a_single_short_video_needs_no_ray(toy_config, toy_jobs, monkeypatch, known, changes, alone: bool) -> None:
+    monkeypatch.setattr(toy_stages.Count, "megapixels", classmethod(lambda cls, config, job: known))
+    config = toy_config(ray=changes)
+    assert is_short(config, toy_jobs("3")) == alone
+    assert not is_short(config, toy_jobs("3", "4"))
+    monkeypatch.setattr(toy_stages.Square, "is_heavy", classmethod(lambda cls, config: True))
+    assert not is_short(config, toy_jobs("3"))
+
+
+def test_a_short_run_is_done_in_this_process(toy_config, toy_jobs, monkeypatch) -> None:
+    monkeypatch.setattr(toy_stages.Count, "megapixels", classmethod(lambda cls, config, job: 1.0))
+    ran = []
+    monkeypatch.setattr("pipeline.command.launch.run_serial", lambda *words: ran.append(words) or iter(()))
+    config, jobs = toy_config(), toy_jobs("3")
+    plan = make_plan(config.graph, config.settings, MACHINE)
+    list(launch(config, plan, jobs, Metrics(config.graph, jobs), Interrupt(), serial=False))
+    assert len(ran) == 1
 
 
 def test_no_inputs_are_no_run(toy_config) -> None:

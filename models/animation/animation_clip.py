@@ -19,7 +19,7 @@ from models.animation.skeletons import SkeletonName
 from models.animation.skinned_mesh import skinned_mesh
 from models.animation.usd_writer import usdz_bytes
 from models.animation.vrm_animation import vrm_animation
-from models.arrays import F64, Bool
+from models.arrays import F32, F64, Bool
 from models.body.body_motion import BodyMotion
 from models.errors import ModelError
 from models.motion.angle_table import CONTACTS, angle_rows
@@ -67,6 +67,7 @@ class AnimationClip:
         unseen_parts_of: for each person the names of the parts of the body that no frame shows.
         contact_of: for each person the contacts (T, P) of the `PATCHES` of the soles with the floor.
         atlas_of: what each person's body wears; people without an atlas have no texture.
+        padding_of: how far clothes and hair stand out from the bodies, see `padded_skin`; of others they do not.
     """
 
     motion_of: Mapping[str, BodyMotion]
@@ -75,6 +76,7 @@ class AnimationClip:
     unseen_parts_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
     contact_of: Mapping[str, Bool] = field(default_factory=dict)
     atlas_of: Mapping[str, BodyAtlas] = field(default_factory=dict)
+    padding_of: Mapping[str, F32] = field(default_factory=dict)
     up_is_sure: bool = True
 
     @property
@@ -150,7 +152,7 @@ def _animated_person(clip: AnimationClip, name: str, settings: RigSettings) -> A
         extras["contacts"] = _contact_spans(clip.contact_of[name], motion.second_T - clip.start)
     return AnimatedPerson(
         name=name, keys=rig_keys(rig_parts(motion, settings.skeleton, settings.rest)),
-        mesh=skinned_mesh(motion, settings.skeleton, settings.rest, tile_side),
+        mesh=skinned_mesh(motion, settings.skeleton, settings.rest, tile_side, clip.padding_of.get(name)),
         atlas_png=None if atlas is None else atlas.png, extras=extras,
     )
 

@@ -18,6 +18,7 @@ from models.body.body_motion import BodyMotion
 from models.body.open_body import OpenBody, bones_over_time, load_body, skin
 from models.surface.atlas import portrait_places
 from models.surface.mesh_normals import vertex_normals
+from models.surface.padding import padded_skin
 
 WEIGHTS = 4
 """Number of joints that move a vertex, as glTF allows."""
@@ -48,19 +49,22 @@ class SkinnedMesh:
     origin_V: Int
 
 
-def skinned_mesh(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose, tile_side: int) -> SkinnedMesh:
+def skinned_mesh(
+    motion: BodyMotion, skeleton: SkeletonName, rest: RestPose, tile_side: int, padding_D4: F32 | None = None
+) -> SkinnedMesh:
     """The skin of a body on a skeleton.
 
     Args:
         motion: the motion whose frames the skin reproduces.
         skeleton, rest: names of the skeleton and of its rest pose.
         tile_side: side of a tile of the texture atlas, pixels.
+        padding_D4: what the person wears, see `padded_skin`; None: nothing.
     """
     body, shown = load_body(), np.flatnonzero(motion.shown())
     some = motion.part(shown[np.unique(np.linspace(0, len(shown) - 1, FITTED_FRAMES).astype(int))])
     rig = rig_motion(some, skeleton, rest)
     joint_V4, weight_V4 = strongest_weights(body, rig)
-    vertex_V3 = vertices_at_rest(rig, some, joint_V4, weight_V4)
+    vertex_V3 = vertices_at_rest(rig, some, joint_V4, weight_V4, padding_D4)
     place_F32 = portrait_places(body.chart_F, body.corner_uv_F32, tile_side)
     corner_uv_F32 = (place_F32 * np.array([1, -1]) + np.array([0, 1])).astype(np.float32)
     corners = np.concatenate(
@@ -75,10 +79,14 @@ def skinned_mesh(motion: BodyMotion, skeleton: SkeletonName, rest: RestPose, til
     )
 
 
-def vertices_at_rest(rig: RigMotion, motion: BodyMotion, joint_V4: I32, weight_V4: F32) -> F32:
+def vertices_at_rest(
+    rig: RigMotion, motion: BodyMotion, joint_V4: I32, weight_V4: F32, padding_D4: F32 | None = None
+) -> F32:
     """Vertices (V, 3) in the rest pose with which the skin of four weights is nearest to a motion's skin."""
     body = load_body()
     shape_V3, head_B3 = body.rest(rig.shape_C)
+    if padding_D4 is not None:
+        shape_V3 = padded_skin(shape_V3, padding_D4)
     stance_V3 = skin(body, shape_V3, head_B3, *rest_pose(body, head_B3, rig.rest)).astype(np.float64)
     turned_TB33, placed_TB3 = bones_over_time(motion.all_rotations(), head_B3, motion.root_T3)
     stiffness = STIFFNESS * len(turned_TB33)

@@ -37,7 +37,9 @@ from stages.video.encoding.output_file import OutputFile, other_path_note
 
 A_FILE_EACH = (".bvh", ".vrma", ".csv", *MOCAP_SUFFIXES)
 """Kinds of files that contain one person."""
-SUFFIXES = (".glb", ".fbx", ".usdz", *A_FILE_EACH, ".html")
+SKIN_SUFFIXES = (".glb", ".fbx", ".usdz")
+"""Kinds of files that contain the skin, beside the page."""
+SUFFIXES = (*SKIN_SUFFIXES, *A_FILE_EACH, ".html")
 NEEDED = {".c3d": ("c3d", "mocap", ".trc"), ".usdz": ("pxr", "usd", ".glb")}
 """Kinds of files that need a package: its module, the extra that installs it, and a kind of file that needs none."""
 NAMED_FILES = 5
@@ -161,6 +163,7 @@ class Animate(Stage):
         recording = BodyRecording(
             self._output.folder, follow_camera=self.config.camera == "auto", pictures=pictures,
             part_frames=self.config.segment_frames, clothes=self.config.atlas == OWN_CLOTHES,
+            outlines=pictures or _suffix(job) in SKIN_SUFFIXES,
         )
         if self._restored:
             recording.restore(self._restored)
@@ -180,6 +183,8 @@ class Animate(Stage):
             self._output.discard()
             raise
         clip, unclothed = dressed_clip(clip, self.config.atlas, self._recording.texels)
+        paddings = self._recording.outlines.paddings()
+        clip = replace(clip, padding_of={f"{PERSON}{identity}": worn_D4 for identity, worn_D4 in paddings.items()})
         self._animated = list(clip.motion_of)
         files = self._files(clip, recorded.pictures, self._job)
         main = str(self._job.output) if self._job.output in files else next(iter(files))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import cv2
 import numpy as np
 
 from models.animation.viewer_page import VideoPicture
+from models.body.fitted_body import FittedBody
 from models.files.jpeg_image import jpeg_of
 from stages.bodies.background_tracking import BackgroundTracker
+from stages.bodies.outline_memory import OutlineMemory
 from stages.bodies.recorded_bodies import RecordedBodies
-from stages.payloads import U8, Bodies, FrameChunk, People, SegmentWritten, Surfaces
+from stages.payloads import U8, Bodies, FrameChunk, People, PersonSurface, SegmentWritten, Surfaces
 from stages.people.person_texels import PersonTexels
 from stages.people.surface_arrays import arrays_from_bytes, arrays_to_bytes
 from stages.video.encoding.atomic_writes import sync_and_rename
@@ -24,6 +27,8 @@ of the JPEG, 0..100."""
 TEXEL_SIDE, COARSE_SIDE, TEXEL_SECONDS, MOST_FINE = 160, 32, 0.1, 16
 """The clothes of people: texels of a tile's side for the `MOST_FINE` most visible people (40 MB each), and for others
 (1.5 MB); the minimum time between frames that are read, seconds."""
+OUTLINE_SECONDS = 0.5
+"""Minimum time between frames whose outlines are read, seconds."""
 MOST_PICTURES = 6000
 """Maximum number of pictures on a page: 7 minutes at the shortest time between them. Longer videos have fewer."""
 
@@ -36,15 +41,18 @@ class BodyRecording:
         follow_camera: whether points of the background are tracked.
         pictures: whether pictures of the video are kept for a page.
         clothes: whether the clothes of people are collected.
+        outlines: whether the outlines of people are collected.
         part_frames: minimum number of frames of a part.
 
     Attributes:
         open_part: the record of the frames since the last part on the disk.
         texels: the clothes of people, if they are collected.
+        outlines: the outlines of people, if they are collected.
     """
 
     def __init__(
-        self, folder: Path, *, follow_camera: bool, pictures: bool, part_frames: int, clothes: bool = False
+        self, folder: Path, *, follow_camera: bool, pictures: bool, part_frames: int, clothes: bool = False,
+        outlines: bool = False,
     ) -> None:
         self._folder, self._follow_camera, self._pictures = folder, follow_camera, pictures
         self._part_frames = part_frames
@@ -52,7 +60,8 @@ class BodyRecording:
         self._parts = self._frames = self._picture_count = 0
         self._last_picture = self._last_texels = -np.inf
         self.texels = PersonTexels(TEXEL_SIDE, MOST_FINE, COARSE_SIDE)
-        self._clothes = clothes
+        self.outlines = OutlineMemory()
+        self._clothes, self._outlined, self._last_outlines = clothes, outlines, -np.inf
         self._background = BackgroundTracker()
 
     def add(self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies) -> None:
@@ -75,11 +84,23 @@ class BodyRecording:
                 record.pictures.append(_picture(rgb_HW3, second))
                 self._last_picture = second
                 self._picture_count += 1
-            if self._clothes and second - self._last_texels >= TEXEL_SECONDS:
-                self._last_texels = second
-                for (identity, _), n, bridged in zip(bodies.in_frame(t), person_M.tolist(), marks, strict=True):
-                    if identity >= 0 and n < len(here_N) and not bridged:
-                        self.texels.add(rgb_HW3, identity, surfaces.people[here_N[n]])
+            seen = [
+                (identity, body, surfaces.people[here_N[n]])
+                for (identity, body), n, bridged in zip(bodies.in_frame(t), person_M.tolist(), marks, strict=True)
+                if identity >= 0 and n < len(here_N) and not bridged
+            ]
+            self._add_looks(second, rgb_HW3, seen)
+
+    def _add_looks(self, second: float, rgb_HW3: U8, seen: Sequence[tuple[int, FittedBody, PersonSurface]]) -> None:
+        """Collect clothes and outlines of the people of a frame, if it is time for them."""
+        if self._outlined and second - self._last_outlines >= OUTLINE_SECONDS:
+            self._last_outlines = second
+            for identity, body, surface in seen:
+                self.outlines.add(identity, surface, body, *rgb_HW3.shape[:2])
+        if self._clothes and second - self._last_texels >= TEXEL_SECONDS:
+            self._last_texels = second
+            for identity, _, surface in seen:
+                self.texels.add(rgb_HW3, identity, surface)
 
     def complete_part(self) -> SegmentWritten | None:
         """Store the open part if it has enough frames. Returns its receipt. Raises OSError."""
@@ -113,6 +134,7 @@ class BodyRecording:
         arrays: dict[str, Any] = {
             "recording counts": np.array(counts, np.int64), "last picture": np.array(self._last_picture),
             "last texels": np.array(self._last_texels), **self.texels.to_arrays(),
+            "last outlines": np.array(self._last_outlines), **self.outlines.to_arrays(),
             "open": np.frombuffer(self.open_part.to_bytes(), np.uint8),
         }
         return arrays_to_bytes(arrays | self._background.to_arrays())
@@ -123,6 +145,8 @@ class BodyRecording:
         self._parts, self._frames, self._picture_count = arrays["recording counts"].tolist()
         self._last_picture, self._last_texels = float(arrays["last picture"]), float(arrays["last texels"])
         self.texels.restore(arrays)
+        self._last_outlines = float(arrays["last outlines"])
+        self.outlines.restore(arrays)
         self.open_part = RecordedBodies.from_bytes(arrays["open"].tobytes())
         self._background = BackgroundTracker.from_arrays(arrays)
 

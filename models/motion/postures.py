@@ -15,7 +15,7 @@ import numpy as np
 from models.arrays import F64, Float
 from models.body.open_body import KEYPOINT_NAMES
 
-LEAST_SURE = 0.1
+LEAST_SURE = 0.03
 """A joint of a lower confidence is not known."""
 FALL_S = 1.5
 """Somebody who lies within this time after standing has fallen, seconds."""
@@ -62,7 +62,7 @@ class Rule:
 
 ANY = float("inf")
 RULES = {
-    "arms_raised": Rule(begins={"hands": (0.5, ANY)}, ends={"hands": (0.3, ANY)}, begin_s=0.4, end_s=0.4),
+    "arms_raised": Rule(begins={"hands": (0.4, ANY)}, ends={"hands": (0.25, ANY)}, begin_s=0.4, end_s=0.4),
     "sitting": Rule(
         begins={"trunk": (0, 45), "thigh": (55, 130), "overhang": (0.13, ANY)},
         ends={"trunk": (0, 55), "thigh": (45, 140), "overhang": (0.08, ANY)}, begin_s=1.0, end_s=0.7,

@@ -77,7 +77,7 @@ def test_who_lies_down_slowly_has_not_fallen() -> None:
 
 
 def test_a_state_does_not_flicker_at_its_thresholds() -> None:
-    near = [Posture(**{**_values(STANDING), "hands": hands}) for hands in (0.51, 0.4)]
+    near = [Posture(**{**_values(STANDING), "hands": hands}) for hands in (0.41, 0.3)]
     up, between = near
     down = STANDING
     assert told(shown([(1, down), (0.3, up), (1, down)])) == []  # too short

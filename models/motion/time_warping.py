@@ -9,6 +9,9 @@ import numpy as np
 
 from models.arrays import F64, Float, Int
 
+MOST_DEG = 45.0
+"""Larger differences of an angle count as this: an angle that is wrong in one recording does not move its phases."""
+
 
 def warped_path(cost_TW: Float, first_T: Int) -> F64:
     """For each row the column of the cheapest path, as a mean where it passes several.
@@ -88,7 +91,8 @@ def aligned_seconds(
     inside_TW = (column_TW >= 0) & (column_TW < len(second_U))
     cost_TW = np.empty(column_TW.shape)
     for t, column_W in enumerate(np.clip(column_TW, 0, len(second_U) - 1)):
-        cost_TW[t] = (np.abs(b_UF[column_W] - a_TF[t]) * weight_F).sum(axis=1)
+        apart_WF = np.abs((b_UF[column_W] - a_TF[t] + 180) % 360 - 180)
+        cost_TW[t] = (np.minimum(apart_WF, MOST_DEG) * weight_F).sum(axis=1)
     away_TW = np.abs(column_TW - middle_T[:, None]) / half
     cost_TW += 1e-3 * weight_F.sum() * away_TW
     path_T = warped_path(np.where(inside_TW, cost_TW, np.inf), first_T)

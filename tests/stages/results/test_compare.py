@@ -146,7 +146,8 @@ def test_the_main_persons_of_both_are_compared(person: PersonSurface, tmp_path: 
     list(stage(job, *packet("a.mp4", 0, [passer_by, person, person], [4, 1, 1], [0, 0, 1], 2)))
     list(stage(job, *packet("b.mp4", 1, [enlarged(person, 2)] * 3, [2, 2, 2], [0, 1, 2], 3)))
     written = list(stage.flush())
-    assert [Path(receipt.path).name for receipt in written] == ["ab.csv", "ab.json", "ab.png"]
+    endings = ["csv", "repetitions.csv", "json", "png", "mp4", "html"]
+    assert [Path(receipt.path).name for receipt in written] == [f"ab.{ending}" for ending in endings]
     with (tmp_path / "ab.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["seconds"], row["frame_a"], row["frame_b"]) for row in rows] == [
@@ -228,8 +229,9 @@ def test_files_that_appear_during_the_work_stay(person: PersonSurface, tmp_path:
     (tmp_path / "ab.json").write_text("mine")
     written = list(stage.flush())
     assert (tmp_path / "ab.json").read_text() == "mine"
-    assert [Path(receipt.path).name for receipt in written] == ["ab.csv", "ab-2.json", "ab.png"]
-    assert [len(receipt.facts.get("warnings", ())) for receipt in written] == [0, 1, 0]
+    names = ["ab.csv", "ab.repetitions.csv", "ab-2.json", "ab.png", "ab.mp4", "ab.html"]
+    assert [Path(receipt.path).name for receipt in written] == names
+    assert [len(receipt.facts.get("warnings", ())) for receipt in written] == [0, 0, 1, 0, 0, 0]
 
 
 def test_inputs_without_people_and_existing_outputs_are_refused(person: PersonSurface, tmp_path: Path) -> None:

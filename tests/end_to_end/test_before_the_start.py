@@ -68,7 +68,7 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["a.mp4", "--style", "mesh", "--set", "fit.height_m=18"], "height_m is 18"),
         (["a.mp4", "--set", "bodies.vertices=true"], "bodies.vertices is for the export 'bodies' alone"),
         (["a.mp4", "--export", "depth=d/", "--set", "bodies.atlas=file"], "bodies.atlas is for the export 'mesh'"),
-        (["a.mp4", "--set", "fit.focal_px=900"], "fit: nothing that this run writes needs the stage 'fit'"),
+        (["a.mp4", "--style", "uv", "--set", "fit.focal_px=9"], "nothing that this run writes needs the stage 'fit'"),
         (["-c", "evaluate", "--set", "write_scores.folder=file"], "file: this folder cannot be used (is no folder)"),
         (["a.mp4", "--weights", "ligth"], "ligth: there is no such weights file; did you mean 'light'?"),
         (["a.mp4", "--weights", "file"], "file: not a safetensors file"),

@@ -85,15 +85,18 @@ def cannot_be_parallel(plan: Plan, jobs: Sequence[Job]) -> bool:
 
 
 def is_short(config: RunConfig, jobs: Sequence[Job]) -> bool:
-    """Whether a run is over before Ray would have started: a single video of few pixels, and nothing heavy."""
-    nodes = config.graph.nodes
-    if len(jobs) != 1 or config.settings.ray.dashboard:
+    """Whether a run is over before Ray would have started: a single video of few pixels, and nothing heavy.
+
+    A run that names a cluster or wants Ray's own page is not short.
+    """
+    nodes, ray = config.graph.nodes, config.settings.ray
+    if len(jobs) != 1 or ray.dashboard or ray.address is not None:
         return False
     if any(node.cls.is_heavy(config.stages[node.name]) for node in nodes):
         return False
     source = nodes[0]
     size = source.cls.megapixels(config.stages[source.name], jobs[0])
-    return size is not None and size < config.settings.ray.least_megapixels
+    return size is not None and size < ray.least_megapixels
 
 
 def launch(

@@ -62,6 +62,7 @@ def test_a_fetch_that_fails_ends_the_run_before_it_begins(toy_config, toy_jobs, 
         (None, {}, False),
         (149.0, {"least_megapixels": 0}, False),
         (149.0, {"dashboard": True}, False),
+        (149.0, {"address": "127.0.0.1:6379"}, False),
         (1000.0, {"least_megapixels": 2000}, True),
     ],
 )

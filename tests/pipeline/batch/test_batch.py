@@ -66,6 +66,14 @@ def calm(folder: Path, settings: list[str], tmp_path_factory: pytest.TempPathFac
     return output
 
 
+def as_of_video(path: Path) -> bytes:
+    """The bytes of a batch's result, as if it stated the configuration `video`, which has the same stages."""
+    batch, video = (f'"configuration": "{name}"'.encode() for name in ("batch", "video"))
+    content = path.read_bytes()
+    assert content.count(batch) == 1
+    return content.replace(batch, video)
+
+
 def test_a_cut_video_gives_the_frames_of_an_uncut_one_and_nothing_is_done_twice(
     folder: Path, settings: list[str], calm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,7 +85,7 @@ def test_a_cut_video_gives_the_frames_of_an_uncut_one_and_nothing_is_done_twice(
     assert "b_broken.mp4" in said and said.endswith("run the same command again to make the missing results\n")
     result = out / "a_walk.densepose.mp4"
     assert decoded(result) == decoded(calm)
-    assert result.read_bytes() == calm.read_bytes()
+    assert as_of_video(result) == calm.read_bytes()
     lanes = json.loads(report.read_text())["lanes"]
     assert lanes["shard"]["packets"] > 0 and lanes["tail"]["packets"] > 0 and lanes["network"]["packets"] == 0
     assert not Path(f"{result}.partial").exists()
@@ -127,7 +135,7 @@ def test_inputs_and_results_may_lie_in_a_store(folder: Path, settings: list[str]
     command += ["--set", "batch.shard_frames=50", "--report", str(tmp_path / "report.json")]
     assert main(command) == 0
     result = store / "out" / "a_walk.densepose.mp4"
-    assert result.read_bytes() == calm.read_bytes()
+    assert as_of_video(result) == calm.read_bytes()
     assert sorted(file.name for file in result.parent.iterdir()) == ["a_walk.densepose.mp4", "batch.json"]
     entry = json.loads((tmp_path / "report.json").read_text())["inputs"][0]
     assert (entry["path"], entry["output"]) == (f"file://{store}/in/a_walk.mp4", f"file://{store}/out/{result.name}")

@@ -17,7 +17,7 @@ from stages.people.optical_flow import SMALL_HEIGHT, DenseInverseSearch, FlowFie
 from stages.people.smooth import Smooth
 from stages.people.surface_estimate import EstimateLayers, SurfaceEstimate
 from stages.people.upsampling import apply_estimate
-from stages.synthetic.demo_clip import RATE, SUPERSAMPLING, camera, frame_at, lights, meshes_at, walkers
+from stages.synthetic.demo_clip import RATE, SMALL, SUPERSAMPLING, camera, frame_at, lights, meshes_at, walkers
 from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.backgrounds.plaza import paint_plaza
 from stages.world.camera.rendering import render_people
@@ -429,11 +429,11 @@ def test_every_person_with_a_past_states_the_motion_since_the_frame_before(ahead
 
 def test_a_walking_person_gets_closer_to_the_ground_truth() -> None:
     """The rendered man of the demo clip, with swinging arms and crossing legs."""
-    cast, view, rng = walkers()[1:], camera(1), np.random.default_rng(0)
-    backdrop = paint_plaza(camera(SUPERSAMPLING))
+    cast, view, rng = walkers()[1:], camera(SMALL, 1), np.random.default_rng(0)
+    backdrop = paint_plaza(camera(SMALL, SUPERSAMPLING))
     frames, exact = [], []
     for number in range(20, 38):
-        frames.append(frame_at(number / RATE, cast, backdrop))
+        frames.append(frame_at(SMALL, number / RATE, cast, backdrop))
         (mesh,) = meshes_at(number / RATE, cast)
         truth = render_people(
             np.zeros((view.height, view.width, 3), np.float32), [cast[0].person], [mesh], view, lights()

@@ -12,7 +12,7 @@ from models.box_overlap import intersection_over_smaller, iou
 from stages.payloads import FrameChunk, People, PersonSurface, Surfaces, VideoInfo
 from stages.people.association import best_pairs
 from stages.people.track import Track
-from stages.synthetic.demo_clip import RATE, camera, lights, meshes_at, walkers
+from stages.synthetic.demo_clip import RATE, SMALL, camera, lights, meshes_at, walkers
 from stages.world.camera.rendering import render_people
 from stages.world.scene import mask_box
 
@@ -248,7 +248,7 @@ def test_pairs_are_taken_by_falling_score() -> None:
 def test_the_walkers_of_the_demo_keep_their_identities() -> None:
     """Rendered ground truth: one walks behind the other; boxes cover the visible part, so they shrink and grow
     again."""
-    cast, view, sun = walkers(), camera(1), lights()
+    cast, view, sun = walkers(), camera(SMALL, 1), lights()
     stage, ids = Track(Track.Config()), {1: set[int](), 2: set[int]()}
     smallest = 1.0
     for number in range(46, 76):

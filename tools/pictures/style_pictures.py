@@ -27,7 +27,7 @@ from stages.drawing.unwrap import Unwrap
 from stages.payloads import U8, Bodies, FrameChunk, People, Surfaces, VideoInfo
 from stages.people.densepose import DensePose
 from stages.people.detect import Detect
-from stages.synthetic.demo_clip import camera, lights, meshes_at, walkers
+from stages.synthetic.demo_clip import SMALL, camera, lights, meshes_at, walkers
 from stages.synthetic.ground_truth import ground_truth_surface
 from stages.world.backgrounds.plaza import paint_plaza
 from stages.world.camera.rendering import render_people
@@ -47,7 +47,7 @@ WINDOW = (slice(190, 610), slice(450, 920))
 
 def exact_frame(second: float) -> tuple[FrameChunk, People, Surfaces]:
     """A frame of the demo clip with its ground truth as the network's results."""
-    cast, view, sun = walkers(), camera(SCALE), lights()
+    cast, view, sun = walkers(), camera(SMALL, SCALE), lights()
     image_HW3 = paint_plaza(view)
     meshes = meshes_at(second, cast)
     cast_shadows(image_HW3, view, meshes, sun.toward_L3[0], 0.45)
@@ -73,7 +73,7 @@ def exact_frame(second: float) -> tuple[FrameChunk, People, Surfaces]:
 
 def fitted_bodies(frames: FrameChunk, people: People, surfaces: Surfaces) -> Bodies:
     """The bodies under exact surfaces of the demo clip, whose camera is known."""
-    fit = FitBodies(FitBodies.Config(focal_px=camera(SCALE).focal))
+    fit = FitBodies(FitBodies.Config(focal_px=camera(SMALL, SCALE).focal))
     return next(iter([*fit(frames, people, surfaces), *fit.flush()]))
 
 

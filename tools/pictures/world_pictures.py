@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stages.synthetic.demo_clip import camera
+from stages.synthetic.demo_clip import SMALL, camera
 from stages.world.backgrounds.plaza import paint_plaza
 from stages.world.far_world import FarWorld, far_scene
 from stages.world.image_scenes import image_scene
@@ -97,7 +97,7 @@ def hard_clips_sheet() -> np.ndarray:
     made = [video_scene(STRESS_VIDEO_WORLDS[f"stress_video_{tag}"], 1, index) for tag, index in shown]
     with tempfile.TemporaryDirectory() as scratch:
         own = Path(scratch) / "own.png"
-        square = np.rint(paint_plaza(camera(1)) * 255).astype(np.uint8)
+        square = np.rint(paint_plaza(camera(SMALL, 1)) * 255).astype(np.uint8)
         cv2.imwrite(str(own), square[:, :, ::-1])
         world = replace(VIDEO_WORLDS["video"], background_images=(str(own),), image_share=1.0)
         return pairs([*made, video_scene(world, 1, 40)])

@@ -97,6 +97,14 @@ def driven_bones() -> DrivenBones:
 
 
 @cache
+def driven_weights() -> F64:
+    """Skin weights (V, D) of the driven bones; rows sum to 1."""
+    weight_VD = np.zeros((len(load_body().mean_V3), len(driven_bones().bone_D)))
+    np.add.at(weight_VD.T, driven_bones().carrier_B, load_body().weight_VB.T.astype(np.float64))
+    return weight_VD
+
+
+@cache
 def shared_bones() -> Index:
     """Indices of the driven bones that take only a part of a rotation."""
     return np.flatnonzero(driven_bones().share_D < 1)

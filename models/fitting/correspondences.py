@@ -11,7 +11,7 @@ import numpy as np
 
 from models.arrays import F64, U8, Float, Index, Int
 from models.body.open_body import load_body
-from models.body.reduced_pose import driven_bones
+from models.body.reduced_pose import driven_bones, driven_weights
 from models.body.skinned_points import SkinnedPoints, points_on_faces
 from models.surface.chart_lookup import CHARTS, open_body_lookup
 from models.surface.charted_mesh import open_body_mesh
@@ -146,9 +146,7 @@ def _skin_of_cells() -> F64:
     body, mesh = load_body(), open_body_mesh()
     corner_F33 = mesh.vertex_V3[body.face_F3].astype(np.float64)
     area_F = np.linalg.norm(np.cross(corner_F33[:, 1] - corner_F33[:, 0], corner_F33[:, 2] - corner_F33[:, 0]), axis=1)
-    weight_DV = np.zeros((len(driven_bones().bone_D), len(body.mean_V3)))
-    np.add.at(weight_DV, driven_bones().carrier_B, body.weight_VB.T)
-    weight_FD = weight_DV.T[body.face_F3].mean(axis=1) * area_F[:, None] / 2
+    weight_FD = driven_weights()[body.face_F3].mean(axis=1) * area_F[:, None] / 2
     at_F2 = np.minimum((body.corner_uv_F32.mean(axis=1) * CELLS).astype(int), CELLS - 1)
     cell_F = ((body.chart_F.astype(int) - 1) * CELLS + at_F2[:, 1]) * CELLS + at_F2[:, 0]
     skin_QD = np.zeros((CHARTS * CELLS * CELLS, weight_FD.shape[1]))

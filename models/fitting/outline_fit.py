@@ -15,13 +15,12 @@ from models.arrays import F32, F64, Bool, Index
 from models.body.body_pose import posed_bones, posed_vertices
 from models.body.fitted_body import FittedBody
 from models.body.open_body import load_body
-from models.body.reduced_pose import driven_bones
+from models.body.reduced_pose import driven_bones, driven_weights
 from models.fitting.correspondences import SurfaceOfPerson
 from models.structures import SurfaceMap
 from models.surface.body_image import body_image
 from models.surface.chart_lookup import CHARTS
 from models.surface.mesh_normals import vertex_normals
-from models.surface.padding import driven_weights
 
 EDGE_ON = 0.12
 """Vertices are at the outline where the cosine between their normal and the line of sight is smaller."""

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
-from models.arrays import F32, F64
+from models.arrays import F32
 from models.body.open_body import load_body
-from models.body.reduced_pose import driven_bones
+from models.body.reduced_pose import driven_weights
 from models.surface.mesh_normals import vertex_normals
-
-
-@cache
-def driven_weights() -> F64:
-    """Skin weights (V, D) of the driven bones; rows sum to 1."""
-    weight_VD = np.zeros((len(load_body().mean_V3), len(driven_bones().bone_D)))
-    np.add.at(weight_VD.T, driven_bones().carrier_B, load_body().weight_VB.T.astype(np.float64))
-    return weight_VD
 
 
 def padded_skin(rest_V3: F32, padding_D4: F32) -> F32:

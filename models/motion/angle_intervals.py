@@ -15,7 +15,7 @@ from scipy.special import gammaincinv
 from models.arrays import F32, F64, Float, Index
 from models.body.open_body import KEYPOINT_NAMES
 from models.fitting.surface_fit import JOINT_TOLERANCE_M
-from models.motion.clinical_angles import CLINICAL_ANGLES
+from models.motion.clinical_angles import CLINICAL_ANGLES, without_side
 
 COVERAGE = 0.8
 """Share of true angles that are inside of the intervals."""
@@ -68,7 +68,7 @@ def angle_spreads(confidence_TJ: Float) -> F64:
 @cache
 def group_of_angles() -> tuple[str, ...]:
     """The name in `GROUPS` of each of the `CLINICAL_ANGLES`."""
-    return tuple(name.removeprefix("left_").removeprefix("right_") for name in CLINICAL_ANGLES)
+    return tuple(without_side(name) for name in CLINICAL_ANGLES)
 
 
 @cache

@@ -58,6 +58,11 @@ MIN_SEEN = 0.05
 MIRROR_3 = np.array([-1.0, 1.0, 1.0])
 
 
+def without_side(angle: str) -> str:
+    """The name of an angle without `left_` or `right_`."""
+    return angle.removeprefix("left_").removeprefix("right_")
+
+
 @cache
 def segment_axes() -> dict[str, F64]:
     """Axes of the left segments in the rest pose, as columns x, y, z, by the bone; of others they are the body's."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.arrays import F64, Bool, Float
 from models.motion.angle_intervals import GROUPS, half_widths
-from models.motion.clinical_angles import JOINT_ANGLES
+from models.motion.clinical_angles import JOINT_ANGLES, without_side
 from models.motion.repetitions import GRID_S, Repetition, find_repetitions, on_grid
 
 MAIN_JOINTS = (
@@ -57,7 +57,7 @@ class RepetitionMeasures:
 
 def main_columns(names: Sequence[str]) -> list[int]:
     """The columns of the angles that a movement is judged by; all of them where none has such a name."""
-    found = [k for k, name in enumerate(names) if name.removeprefix("left_").removeprefix("right_") in MAIN_JOINTS]
+    found = [k for k, name in enumerate(names) if without_side(name) in MAIN_JOINTS]
     return found or list(range(len(names)))
 
 
@@ -126,7 +126,7 @@ def _measures(
 
 def _symmetry(names: list[str], leading: int, range_F: F64) -> float:
     """Range on the left less that on the right of a joint that both sides have, degrees; else NaN."""
-    joint = names[leading].removeprefix("left_").removeprefix("right_")
+    joint = without_side(names[leading])
     sides = [f"{side}_{joint}" for side in ("left", "right")]
     if not set(sides) <= set(names):
         return float("nan")
@@ -153,5 +153,5 @@ def joint_widths(confidence_NJ: Float, hidden_NA: Bool) -> F64:
     """
     width_NA = half_widths(confidence_NJ)[:, : len(JOINT_ANGLES)]
     widest_A = half_widths(np.zeros((1, confidence_NJ.shape[1]), np.float32))[0, : len(JOINT_ANGLES)]
-    base_A = np.array([3 * GROUPS[name.removeprefix("left_").removeprefix("right_")][0] for name in JOINT_ANGLES])
+    base_A = np.array([3 * GROUPS[without_side(name)][0] for name in JOINT_ANGLES])
     return np.where(hidden_NA, np.minimum(np.maximum(widest_A, base_A), 180.0), width_NA)

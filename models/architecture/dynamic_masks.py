@@ -18,7 +18,7 @@ LAYERS = (_FIRST, MASK_CHANNELS, _SECOND, MASK_CHANNELS, MASK_CHANNELS, 1)
 FILTERS = sum(LAYERS)
 """Numbers that describe a person: 169, as in CondInst."""
 REACH = 8
-"""Relative places are in units of so many strides of the person's location."""
+"""Places relative to a person are in units of this number of strides of the person's location."""
 CELLS_AT_ONCE = 4096
 """Cells of all people in one step: the values of the hidden layers stay in a processor's cache."""
 

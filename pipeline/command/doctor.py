@@ -58,7 +58,7 @@ def examine(words: Sequence[str], table: Mapping[str, str], out: TextIO) -> int:
 def _speed(table: Mapping[str, str]) -> str:
     """Frames per second of one process for common sizes, measured on frames of the demo clip, which show two people."""
     measured = []
-    _run_seconds(640, 4, table)  # the first run loads and compiles
+    _run_seconds(MEASURED_WIDTHS[0], SHORT_RUN, table)  # the first run loads and compiles
     for width in MEASURED_WIDTHS:
         spent_s = _run_seconds(width, LONG_RUN, table) - _run_seconds(width, SHORT_RUN, table)
         measured.append(max(spent_s, 1e-3) / (LONG_RUN - SHORT_RUN))

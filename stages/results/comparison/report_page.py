@@ -14,7 +14,7 @@ from stages.payloads import U8
 from stages.results.comparison.difference import Difference
 
 LEAST_DEG, LEAST_S, MOST_JOINTS = 10.0, 0.4, 3
-"""A repetition's difference is told from these sizes on; of the joints only the worst."""
+"""Smaller differences of a repetition are not in the report; of the joints only the worst are."""
 WORST, APART_S = 4, 1.0
 """Number of worst moments, and least seconds between them."""
 NO_DEVICE = "Not a medical device: angles are estimates from one camera."
@@ -36,11 +36,11 @@ def repetition_sentences(
         change_F = np.where(np.isfinite(b.turn_F - a.turn_F), b.turn_F - a.turn_F, 0.0)
         change_F = (change_F + 180) % 360 - 180
         worst = [k for k in np.argsort(-np.abs(change_F))[:MOST_JOINTS] if abs(change_F[k]) >= LEAST_DEG]
-        told = [f"{main[k]} {abs(change_F[k]):.0f}° {'more' if change_F[k] > 0 else 'less'}" for k in worst]
+        parts = [f"{main[k]} {abs(change_F[k]):.0f}° {'more' if change_F[k] > 0 else 'less'}" for k in worst]
         slower = b.duration_s - a.duration_s
         if a.repetition.complete and b.repetition.complete and abs(slower) >= LEAST_S:
-            told.append(f"{abs(slower):.1f} s {'longer' if slower > 0 else 'shorter'}")
-        found.append(f"{_ordinal(number)} {movement}: {', '.join(told) or 'as the first person'}.")
+            parts.append(f"{abs(slower):.1f} s {'longer' if slower > 0 else 'shorter'}")
+        found.append(f"{_ordinal(number)} {movement}: {', '.join(parts) or 'as the first person'}.")
     if len(of_a) != len(of_b):
         found.append(f"{len(of_a)} in the first film, {len(of_b)} in the second.")
     return found

@@ -62,13 +62,13 @@ class EventTable(TextExport):
         for identity, body in seen.items():
             posture = posture_of(posed_keypoints(body.pose), body.confidence_J, self._up_3)
             states = self._people.setdefault(identity, PersonStates())
-            yield from self._told(identity, states.next_changes(second, posture))
+            yield from self._reported(identity, states.next_changes(second, posture))
         for identity in set(self._people) - set(seen):
-            yield from self._told(identity, self._people[identity].changes_without(second))
+            yield from self._reported(identity, self._people[identity].changes_without(second))
             if self._people[identity].is_lost(second):
                 del self._people[identity]
 
-    def _told(self, identity: int, changes: list[StateChange]) -> Iterator[str]:
+    def _reported(self, identity: int, changes: list[StateChange]) -> Iterator[str]:
         for change in changes:
             what = "begins" if change.begins else "ends"
             news = {"event": "state", "id": identity, "state": change.state, "change": what}

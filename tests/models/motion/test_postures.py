@@ -47,7 +47,7 @@ def shown(
     return changes
 
 
-def told(changes: list[StateChange]) -> list[tuple[str, bool, float]]:
+def summarized(changes: list[StateChange]) -> list[tuple[str, bool, float]]:
     return [(one.state, one.begins, round(one.second, 2)) for one in changes]
 
 
@@ -71,20 +71,20 @@ def test_who_lies_down_slowly_has_not_fallen() -> None:
     slow = of_exact_joints(film_of(np.random.default_rng(3), [STAND, SIT, LIE]))
     assert {state for state, _, _ in slow} == {"sitting", "lying"}
     assert [{state for state, _, _ in found} for found in both][1] == {"lying", "fallen"}
-    assert told(shown([(2, STANDING), (2, LYING)])) == [("lying", True, 2.0), ("fallen", True, 2.0)]
+    assert summarized(shown([(2, STANDING), (2, LYING)])) == [("lying", True, 2.0), ("fallen", True, 2.0)]
     bent = Posture(hands=0, trunk=50, thigh=20, height=0.7, hip=0.3, overhang=0.2)
-    assert told(shown([(2, STANDING), (2, bent), (2, LYING)])) == [("lying", True, 4.0)]
+    assert summarized(shown([(2, STANDING), (2, bent), (2, LYING)])) == [("lying", True, 4.0)]
 
 
 def test_a_state_does_not_flicker_at_its_thresholds() -> None:
     near = [Posture(**{**_values(STANDING), "hands": hands}) for hands in (0.41, 0.3)]
     up, between = near
     down = STANDING
-    assert told(shown([(1, down), (0.3, up), (1, down)])) == []  # too short
-    assert told(shown([(1, down), (0.2, up), (0.4, between)])) == [("arms_raised", True, 1.0)]
-    assert told(shown([(1, up), (3, between)])) == [("arms_raised", True, 0.0)]
-    assert told(shown([(1, up), (0.2, down), (1, up)])) == [("arms_raised", True, 0.0)]
-    assert told(shown([(1, up), (1, down)]))[1:] == [("arms_raised", False, 1.0)]
+    assert summarized(shown([(1, down), (0.3, up), (1, down)])) == []  # too short
+    assert summarized(shown([(1, down), (0.2, up), (0.4, between)])) == [("arms_raised", True, 1.0)]
+    assert summarized(shown([(1, up), (3, between)])) == [("arms_raised", True, 0.0)]
+    assert summarized(shown([(1, up), (0.2, down), (1, up)])) == [("arms_raised", True, 0.0)]
+    assert summarized(shown([(1, up), (1, down)]))[1:] == [("arms_raised", False, 1.0)]
 
 
 def _values(posture: Posture) -> dict[str, float]:
@@ -93,8 +93,8 @@ def _values(posture: Posture) -> dict[str, float]:
 
 def test_what_is_not_known_changes_nothing() -> None:
     unknown = Posture(**dict.fromkeys(Posture.__slots__, float("nan")))
-    assert told(shown([(2, unknown)])) == []
-    assert told(shown([(2, LYING), (5, unknown)])) == [("lying", True, 0.0)]
+    assert summarized(shown([(2, unknown)])) == []
+    assert summarized(shown([(2, LYING), (5, unknown)])) == [("lying", True, 0.0)]
 
 
 def test_states_end_when_the_person_is_lost() -> None:
@@ -113,7 +113,7 @@ def test_a_restored_person_goes_on() -> None:
     shown([(2, STANDING), (0.4, LYING)], states)
     again = PersonStates.from_data(states.to_data())
     assert again == states
-    assert told(again.next_changes(2.75, LYING)) == [("lying", True, 2.0), ("fallen", True, 2.0)]
+    assert summarized(again.next_changes(2.75, LYING)) == [("lying", True, 2.0), ("fallen", True, 2.0)]
 
 
 def test_up_of_a_camera_that_looks_down() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import http.client
 import sys
@@ -20,6 +19,7 @@ from filelock import FileLock
 from models.cache import cached_file
 from models.errors import ModelError
 from models.files.atomic_file import atomic_write, file_sha256
+from models.nearest_name import suggest_name
 
 SERVER = "https://dl.fbaipublicfiles.com/densepose"
 LICENCE = (
@@ -127,10 +127,8 @@ def zoo_weights(name: str, cache: str | Path, *, trust: bool, server: str = SERV
 
 def unknown_name(name: str) -> ModelError:
     """The error for a name that is not in ZOO: with the nearest name, or with all."""
-    small = {one.lower(): one for one in ZOO}
-    near = difflib.get_close_matches(name.lower(), small, n=1)
-    remedy = f"did you mean 'zoo:{small[near[0]]}'?" if near else f"use one of {', '.join(ZOO)}"
-    return ModelError("no published weights of this name", f"zoo:{name}", remedy)
+    advice = suggest_name(name, ZOO, f"use one of {', '.join(ZOO)}")
+    return ModelError("no published weights of this name", f"zoo:{name}", advice)
 
 
 @contextlib.contextmanager

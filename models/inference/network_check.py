@@ -5,7 +5,6 @@ Importing torch and SciPy takes long: torch is imported only to find a GPU, SciP
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from models.errors import ModelError
 from models.files.safetensors_file import read_names
 from models.light.architecture.sizes import read_sizes
 from models.light.architecture.weight_paths import REMEDY, weights_path
+from models.nearest_name import suggest_name
 from models.network import NetworkConfig
 from models.variant import MESHES
 
@@ -128,6 +128,6 @@ def _require_file(path: Path, given: str) -> None:
         if not os.access(path, os.R_OK):
             raise ModelError("this weights file cannot be read (permission denied)", str(path), WRONG_FILE)
         return
-    near = difflib.get_close_matches(given.lower(), ["light", *(DOWNLOADED + name for name in ZOO)], n=1)
-    remedy = f"did you mean '{near[0]}'?" if near else "check the name and the current folder"
+    known = ["light", *(DOWNLOADED + name for name in ZOO)]
+    remedy = suggest_name(given, known, "check the name and the current folder")
     raise ModelError("there is no such weights file", str(path), remedy)

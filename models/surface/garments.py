@@ -6,7 +6,6 @@ the garment, so the edges do not depend on where charts end. Lengths are those o
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -15,6 +14,7 @@ import numpy as np
 
 from models.arrays import F32, U8
 from models.body.charts import CHART_NAMES
+from models.nearest_name import suggest_name
 from models.surface.texels import CHARTS, enlarged, enlarged_tile, rest_places
 
 HEIGHTS = {"ankle": 10.0, "calf": 33.0, "knee": 51.0, "thigh": 70.0, "hip": 91.0, "waist": 105.0}
@@ -66,7 +66,7 @@ class Cut:
         for name, known in (("sleeves", SLEEVES), ("neck", NECKS), ("hem", HEIGHTS), ("waist", HEIGHTS)):
             value = getattr(self, name)
             if isinstance(value, str) and value not in known:
-                raise ValueError(f"{name} is {value!r}: {_advice(value, known)}")
+                raise ValueError(f"{name} is {value!r}: {suggest_name(value, known)}")
             if isinstance(value, int | float) and not 0 < value < 200:
                 raise ValueError(f"{name} is {value}, must be centimetres from 0 to 200")
 
@@ -146,7 +146,7 @@ def check_garments(garments: Mapping[str, Cut]) -> None:
     """Raises ValueError for an unknown garment, or for a length that it does not have."""
     for name, cut in garments.items():
         if name not in GARMENTS:
-            raise ValueError(f"there is no garment {name!r}: {_advice(name, GARMENTS)}")
+            raise ValueError(f"there is no garment {name!r}: {suggest_name(name, GARMENTS)}")
         usual = GARMENTS[name][1]
         for field in fields(Cut):
             if getattr(cut, field.name) is not None and getattr(usual, field.name) is None:
@@ -188,11 +188,6 @@ def _edged(inside_SS: F32, side: int) -> U8:
 def _completed(cut: Cut, usual: Cut) -> Cut:
     chosen = {field.name: getattr(cut, field.name) for field in fields(Cut)}
     return Cut(**{name: getattr(usual, name) if value is None else value for name, value in chosen.items()})
-
-
-def _advice(name: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
 
 
 def _height(value: str | float | None) -> np.float32:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from models.arrays import F32, F64, U8
 from models.errors import ModelError
+from models.nearest_name import suggest_name
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.flat_patch import FlatPatch, SkinPlace, flat_patch, moved_place, place_on
 from models.surface.texels import CHARTS, TexelFaces, alpha_over, nearest_texel, texel_faces
@@ -61,9 +61,7 @@ class PlaceCm:
     def __post_init__(self) -> None:
         """Raises ValueError for an unknown place or a size that no body has room for."""
         if self.at not in PLACES:
-            near = difflib.get_close_matches(self.at, PLACES, n=1, cutoff=0.5)
-            advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(PLACES)}"
-            raise ValueError(f"at is {self.at!r}: {advice}")
+            raise ValueError(f"at is {self.at!r}: {suggest_name(self.at, PLACES)}")
         if not 0.5 <= self.size <= 80:
             raise ValueError(f"size is {self.size}, must be from 0.5 to 80 centimetres")
         if not max(map(abs, self.offset)) <= 40:

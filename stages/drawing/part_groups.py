@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 import numpy as np
 
 from models.body.charts import CHART_NAMES
+from models.nearest_name import suggest_name
 from stages.payloads import U8
 
 
@@ -49,9 +49,7 @@ def charts_of(names: Sequence[str]) -> frozenset[int]:
     charts: set[int] = set()
     for name in names:
         if name not in PART_GROUPS:
-            near = difflib.get_close_matches(name, PART_GROUPS, n=1, cutoff=0.5)
-            remedy = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(PART_GROUPS)}"
-            raise ValueError(f"there is no part {name!r}: {remedy}")
+            raise ValueError(f"there is no part {name!r}: {suggest_name(name, PART_GROUPS)}")
         charts |= PART_GROUPS[name]
     return frozenset(charts)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 
 from models.cache import user_path
 from models.light.architecture.weight_paths import TRAINING_PHOTOS
+from models.nearest_name import suggest_name
 from pipeline.stage import VIDEO_SUFFIXES, StageError
 from stages.evaluation.coco_truth import FileOptions, annotated_set, coco_file
 from stages.evaluation.human_dataset_v2 import Listings, human_v2_sets
@@ -75,6 +75,5 @@ def unknown_set(name: str) -> StageError:
     """The error for a name that is neither a world nor a path of a set."""
     if user_path(name).exists():
         return StageError("no set of a kind that can be scored", f"data: {name}", f"give {KINDS}")
-    near = difflib.get_close_matches(name, known_names(), 1, 0.5)
-    advice = f"did you mean {near[0]}?" if near else f"give a path, or one of {', '.join(known_names())}"
+    advice = suggest_name(name, known_names(), f"give a path, or one of {', '.join(known_names())}")
     return StageError("neither a synthetic world nor a path", f"data: {name}", advice)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from models.nearest_name import suggest_name
 from pipeline.stage import ExportFiles, Job, Stage, StageError
 from stages.payloads import Bodies, FrameChunk, Overlay, People, Surfaces
 from stages.results.formats.frame_result import FrameResult, frame_results
@@ -66,9 +66,7 @@ class Exporter(Stage):
             for kind, path in self.to.items():
                 known = [name for name, each in KINDS.items() if each.raw == self.raw]
                 if kind not in known:
-                    nearest = difflib.get_close_matches(kind, known, n=1)
-                    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}"
-                    raise ValueError(f"there is no export of kind {kind!r}; {hint}")
+                    raise ValueError(f"there is no export of kind {kind!r}; {suggest_name(kind, known)}")
                 if not path:
                     raise ValueError(f"the export {kind!r} needs a path")
                 if is_url(path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from models.nearest_name import suggest_name
 from pipeline.stage import Job, Stage, StageError
 from stages.annotations.image_folders import images_in_folder
 from stages.payloads import FrameChunk, People, Surfaces, VideoInfo
@@ -122,6 +122,5 @@ def check_world_name(name: str) -> None:
     names = [*ALL_IMAGE_WORLDS, *ALL_VIDEO_WORLDS, "far"]
     if name in names:
         return
-    near = difflib.get_close_matches(name, names, 1, 0.3)
-    remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(sorted(names))}"
-    raise StageError(f"there is no synthetic world called {name!r}", "synthesize.world", remedy)
+    what = f"there is no synthetic world called {name!r}"
+    raise StageError(what, "synthesize.world", suggest_name(name, sorted(names)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 
 import av
 import av.codec
 
+from models.nearest_name import suggest_name
 from pipeline.stage import StageError
 from stages.video.encoding.containers import Container
 
@@ -46,8 +46,7 @@ def encoder_named(codec: str) -> str:
     """The encoder for a codec's name. Raises ValueError, with the nearest name, where this FFmpeg has none."""
     name = SHORT_NAMES.get(codec.lower(), codec)
     if name not in video_encoders():
-        near = difflib.get_close_matches(codec, [*SHORT_NAMES, *video_encoders()], n=1)
-        hint = f'did you mean "{near[0]}"?' if near else "use h264, hevc, av1, vp9 or prores"
+        hint = suggest_name(codec, [*SHORT_NAMES, *video_encoders()], "use h264, hevc, av1, vp9 or prores")
         raise ValueError(f'this FFmpeg has no video encoder "{codec}"; {hint}')
     return name
 

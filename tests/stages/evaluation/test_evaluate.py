@@ -189,7 +189,7 @@ def test_the_command_prints_a_table_and_reports_the_numbers(tmp_path: Path, caps
 
 
 def test_an_unknown_set_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StageError, match="did you mean stress_rain"):
+    with pytest.raises(StageError, match="did you mean 'stress_rain'"):
         GroundTruth(GroundTruth.Config(data="stress_ran"))
     with pytest.raises(StageError, match="neither a synthetic world nor a path"):
         GroundTruth(GroundTruth.Config(data=str(tmp_path / "nowhere")))

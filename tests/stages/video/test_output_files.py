@@ -95,7 +95,7 @@ def test_an_unsuitable_container_is_one_plain_error_and_leaves_no_file(
 
 
 def test_an_unknown_codec_names_the_nearest() -> None:
-    with pytest.raises(ValueError, match='did you mean "libx265"'):
+    with pytest.raises(ValueError, match="did you mean 'libx265'"):
         Encode.Config(codec="libx256")
     with pytest.raises(ValueError, match="crf"):
         Encode.Config(crf=99)

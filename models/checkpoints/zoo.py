@@ -127,8 +127,9 @@ def zoo_weights(name: str, cache: str | Path, *, trust: bool, server: str = SERV
 
 def unknown_name(name: str) -> ModelError:
     """The error for a name that is not in ZOO: with the nearest name, or with all."""
-    advice = suggest_name(name, ZOO, f"use one of {', '.join(ZOO)}")
-    return ModelError("no published weights of this name", f"zoo:{name}", advice)
+    given, known = f"zoo:{name}", [f"zoo:{one}" for one in ZOO]
+    remedy = suggest_name(given, known, f"use one of {', '.join(ZOO)}")
+    return ModelError("no published weights of this name", given, remedy)
 
 
 @contextlib.contextmanager

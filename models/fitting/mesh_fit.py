@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -28,6 +29,7 @@ STEPS, DAMPING, CONVERGED = 4, 1e-3, 2e-3
 """Maximum number of Gauss–Newton steps, their relative damping, and the relative fall of the squared distance below
 which they end."""
 TRUNK_BONES = ("root", "spine05", "spine04", "spine03", "spine02", "spine01")
+LIMB_BONES = ("upperarm", "lowerarm", "upperleg", "lowerleg")
 
 
 def pose_of_mesh(point_L3: F64, prior: PoseGaussian) -> ReducedPose:
@@ -60,6 +62,20 @@ def pose_of_mesh(point_L3: F64, prior: PoseGaussian) -> ReducedPose:
     return pose
 
 
+def limb_gap(point_L3: F64, pose: ReducedPose) -> float:
+    """How far the part of a limb that agrees least with a predicted mesh is from it, metres, relative to the trunk.
+
+    Args:
+        point_L3: the predicted low-poly vertices, metres.
+        pose: a pose of the same person, in the same axes.
+    """
+    skin, used = _skin()
+    trunk = _trunk()
+    between_N3 = posed_points(skin, pose) - point_L3[used]
+    gap_N = np.linalg.norm(between_N3 - between_N3[trunk].mean(axis=0), axis=1)
+    return max(float(gap_N[limb].mean()) for limb in _limbs())
+
+
 def _upright(goal_N3: F64, prior: PoseGaussian) -> ReducedPose:
     """The mean pose, rotated and moved so that its trunk is nearest to the mesh's trunk (Kabsch, 1976)."""
     skin, _ = _skin()
@@ -85,6 +101,22 @@ def _skin() -> tuple[SkinnedPoints, Index]:
 @cache
 def _trunk() -> Index:
     """Indices of those used vertices that move mostly with the bones of the trunk."""
+    return _moved_by(TRUNK_BONES)
+
+
+@cache
+def _limbs() -> tuple[Index, ...]:
+    """The same for the upper and the lower part of each limb."""
+    names = load_body().bones
+    return tuple(
+        _moved_by([name for name in names if name.startswith(limb) and name.endswith(side)])
+        for limb in LIMB_BONES
+        for side in (".L", ".R")
+    )
+
+
+def _moved_by(bones: Sequence[str]) -> Index:
+    """Indices of those used vertices that move mostly with some bones."""
     body, (_, used) = load_body(), _skin()
-    bones = [body.bone(name) for name in TRUNK_BONES]
-    return np.flatnonzero(body.weight_VB[load_low_poly().vertex_L[used]][:, bones].sum(axis=1) > 0.5)
+    weight_NB = body.weight_VB[load_low_poly().vertex_L[used]]
+    return np.flatnonzero(weight_NB[:, [body.bone(name) for name in bones]].sum(axis=1) > 0.5)

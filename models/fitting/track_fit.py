@@ -14,7 +14,10 @@ from models.body.rotation_vectors import rotation_exponential, rotation_logarith
 from models.body.seen_parts import LEAST_WEIGHT, whole_body_seen
 from models.fitting.correspondences import Correspondences, SurfaceOfPerson, correspondences
 from models.fitting.least_squares import FitProblem, PoseGaussian, library_prior, minimized_pose
+from models.fitting.mesh_fit import limb_gap
 from models.fitting.surface_fit import MIN_SURFACE_POINTS, SurfaceFitSettings, fitted_body, pose_from_scratch
+from models.lift.lift_weights import built_in_lift
+from models.lift.lifted_mesh import lifted_mesh
 from models.time_steps import FRAME_S, remaining
 
 LONGEST_STEP_S = 0.2
@@ -35,6 +38,9 @@ class TrackFitSettings:
         partial_seconds: while only a part of the person is visible, it is constant after this time.
         residual_memory: weight that the mean residual keeps after 1/30 s, 0..1.
         restart_ratio: a fit whose residual exceeds the mean residual by this factor is compared with one from scratch.
+        check_seconds: the limbs are compared with those of the lift once in this time.
+        limb_gap_m: a limb that is farther from the lift's is compared with that of a fit from scratch, metres.
+        clearly_better: such a fit is taken if its cost is at most this share.
     """
 
     fit: SurfaceFitSettings = field(default_factory=SurfaceFitSettings)
@@ -45,6 +51,9 @@ class TrackFitSettings:
     partial_seconds: float = 3.0
     residual_memory: float = 0.8
     restart_ratio: float = 1.7
+    check_seconds: float = 0.2
+    limb_gap_m: float = 0.3
+    clearly_better: float = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +107,12 @@ def tracked_body(
         return None
     problem = FitProblem(seen, camera, prior, settings.fit.weights)
     pose = None if known is None else _continued(known, problem, second, settings)
-    restarted = pose is None or known is None or _is_lost(problem, pose, settings.restart_ratio * known.mean_residual)
-    if restarted:
-        fresh = _fresh(problem, seen, surface, settings)
-        restarted = fresh is not None and (
-            pose is None or _cost(problem, fresh, settings) < _cost(problem, pose, settings)
-        )
-        pose = fresh if restarted else pose
+    share = _share_to_beat(known, problem, pose, surface, second, settings)
+    fresh = _fresh(problem, seen, surface, settings) if share else None
+    restarted = fresh is not None and (
+        pose is None or _cost(problem, fresh, settings) < share * _cost(problem, pose, settings)
+    )
+    pose = fresh if restarted else pose
     if pose is None:
         return None
     body = fitted_body(problem, seen, pose, settings.fit.last_width)
@@ -196,6 +204,32 @@ def prior_near(prior: PoseGaussian, vector_X: F64, spread: float) -> PoseGaussia
     precision_XX = prior.precision_XX + precision * np.eye(len(vector_X))
     mean_X = np.linalg.solve(precision_XX, prior.precision_XX @ prior.mean_X + precision * vector_X)
     return PoseGaussian(mean_X=np.asarray(mean_X, np.float64), precision_XX=precision_XX)
+
+
+def _share_to_beat(
+    known: TrackedBody | None, problem: FitProblem, pose: ReducedPose | None, surface: SurfaceOfPerson, second: float,
+    settings: TrackFitSettings,
+) -> float:
+    """The share of the continued fit's cost below which a fit from scratch replaces it; 0: it is not tried."""
+    if known is None or pose is None or _is_lost(problem, pose, settings.restart_ratio * known.mean_residual):
+        return 1.0
+    return settings.clearly_better if _limbs_disagree(known, problem, pose, surface, second, settings) else 0.0
+
+
+def _limbs_disagree(
+    known: TrackedBody, problem: FitProblem, pose: ReducedPose, surface: SurfaceOfPerson, second: float,
+    settings: TrackFitSettings,
+) -> bool:
+    """Whether a limb is far from where the lift places it. It is asked once in `check_seconds`.
+
+    A limb that points away from the camera has almost the same projection as one that points towards it, so a fit may
+    continue in the wrong one of the two while its residual grows slowly.
+    """
+    periods = (int(at / settings.check_seconds + 1e-6) for at in (known.second, second))
+    if not settings.fit.lifted or len(set(periods)) == 1:
+        return False
+    mesh_L3 = lifted_mesh(surface, problem.camera, built_in_lift())
+    return mesh_L3 is not None and limb_gap(mesh_L3, pose) > settings.limb_gap_m
 
 
 def _is_lost(problem: FitProblem, pose: ReducedPose, limit: float) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.arrays import F32, F64, Bool
+from models.arrays import F32, Bool
 from models.body.body_motion import HIDDEN, PRESENCES, SEEN, BodyMotion
 from models.motion.angle_intervals import half_widths
 from models.motion.clinical_angles import CLINICAL_ANGLES, clinical_angles
+from models.motion.continuous_angles import unwrapped
 from models.motion.soles import PATCHES
 
 CONTACTS = tuple(
@@ -18,11 +19,6 @@ CONTACTS = tuple(
 """Names of the columns of contacts, in the order of `PATCHES`."""
 INTERVAL = "_interval"
 """Ending of the names of the columns with half of an interval's width."""
-_SWING = tuple(
-    tuple(CLINICAL_ANGLES.index(f"{side}_shoulder_{name}") for name in ("flexion", "abduction"))
-    for side in ("left", "right")
-)
-"""Columns of the two parts of an arm's swing, which is one rotation vector."""
 
 
 def angles_over_time(motion: BodyMotion) -> F32:
@@ -30,27 +26,8 @@ def angles_over_time(motion: BodyMotion) -> F32:
 
     The first frame has angles of -180..180.
     """
-    angle_TA = np.concatenate([clinical_angles(part) for part in motion.parts()]).astype(np.float64)
-    for columns in (list(pair) for pair in _SWING):
-        angle_TA[:, columns] = _unwrapped_swing(angle_TA[:, columns])
-    others = [a for a in range(len(CLINICAL_ANGLES)) if not any(a in pair for pair in _SWING)]
-    angle_TA[:, others] = np.unwrap(angle_TA[:, others], period=360, axis=0)
-    return angle_TA.astype(np.float32)
-
-
-def _unwrapped_swing(swing_T2: F64) -> F64:
-    """The parts of an arm's swing plus full turns, degrees. An arm that passes straight up swings by more than 180°.
-
-    There the opposite rotation about the opposite axis, by less than 180°, is the same rotation.
-    """
-    size_T1 = np.linalg.norm(swing_T2, axis=1, keepdims=True)
-    opposite_T2 = np.where(size_T1 > 90, swing_T2 * (1 - 360 / np.maximum(size_T1, 1)), swing_T2)
-    result_T2 = swing_T2.copy()
-    for t in range(1, len(swing_T2)):
-        before_2, either_22 = result_T2[t - 1], np.stack([swing_T2[t], opposite_T2[t]])
-        either_22 = either_22 + 360 * np.round((before_2 - either_22) / 360)
-        result_T2[t] = either_22[np.linalg.norm(either_22 - before_2, axis=1).argmin()]
-    return result_T2
+    angle_TA = np.concatenate([clinical_angles(part) for part in motion.parts()])
+    return unwrapped(angle_TA, CLINICAL_ANGLES).astype(np.float32)
 
 
 def angle_rows(motion: BodyMotion, contact_TP: Bool | None = None) -> Iterator[list[str]]:

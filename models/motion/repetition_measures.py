@@ -10,6 +10,7 @@ import numpy as np
 from models.arrays import F64, Bool, Float
 from models.motion.angle_intervals import GROUPS, half_widths
 from models.motion.clinical_angles import JOINT_ANGLES, without_side
+from models.motion.continuous_angles import unwrapped
 from models.motion.repetitions import GRID_S, Repetition, find_repetitions, on_grid
 
 MAIN_JOINTS = (
@@ -61,15 +62,6 @@ def main_columns(names: Sequence[str]) -> list[int]:
     return found or list(range(len(names)))
 
 
-def unwrapped(angle_TA: Float) -> F64:
-    """Angles plus full turns, so that none jumps by one from frame to frame; NaN stays."""
-    result_TA = np.asarray(angle_TA, np.float64).copy()
-    for angle_T in result_TA.T:
-        known_T = np.isfinite(angle_T)
-        angle_T[known_T] = np.unwrap(angle_T[known_T], period=360)
-    return result_TA
-
-
 def angle_weights(width_TA: Float) -> F64:
     """How much each angle counts, (A,): less where its intervals are wide, nothing where nobody knows it."""
     known_TA = np.where(np.isfinite(width_TA), width_TA, 180.0)
@@ -89,12 +81,12 @@ def measured_repetitions(
         width_TA: half widths of their intervals, degrees.
     """
     columns = main_columns(names)
-    angle_TF, width_TF = unwrapped(angle_TA[:, columns]), width_TA[:, columns]
+    main = [names[k] for k in columns]
+    angle_TF, width_TF = unwrapped(angle_TA[:, columns], main), width_TA[:, columns]
     weight_F = angle_weights(width_TF)
     found = find_repetitions(second_T, angle_TF, weight_F)
     starts = [one.start_s for one in found]
     following = [*starts, np.nan][1:]
-    main = [names[k] for k in columns]
     return [
         _measures(one, after, second_T, angle_TF, width_TF, weight_F, main)
         for one, after in zip(found, following, strict=True)

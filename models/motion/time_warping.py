@@ -5,9 +5,12 @@ Time and memory grow with the length of the recording times the width of the ban
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from models.arrays import F64, Float, Int
+from models.motion.continuous_angles import angle_differences
 
 MOST_DEG = 45.0
 """Larger differences of an angle count as this: an angle that is wrong in one recording does not move its phases."""
@@ -72,7 +75,7 @@ def _traced(total_TW: F64, first_T: Int) -> F64:
 
 
 def aligned_seconds(
-    a_TF: Float, b_UF: Float, second_U: Float, guess_T: Float, band_s: float, weight_F: Float
+    a_TF: Float, b_UF: Float, second_U: Float, guess_T: Float, band_s: float, weight_F: Float, names: Sequence[str]
 ) -> F64:
     """For each moment of A the second of B that shows the same phase, (T,), never falling.
 
@@ -82,6 +85,7 @@ def aligned_seconds(
         guess_T: the expected second of B for each moment of A, never falling.
         band_s: how far a phase may be from the guess, seconds.
         weight_F: how much each angle counts.
+        names: of the angles.
     """
     step = float(second_U[1] - second_U[0]) if len(second_U) > 1 else 1.0
     half = max(1, round(band_s / step))
@@ -91,7 +95,7 @@ def aligned_seconds(
     inside_TW = (column_TW >= 0) & (column_TW < len(second_U))
     cost_TW = np.empty(column_TW.shape)
     for t, column_W in enumerate(np.clip(column_TW, 0, len(second_U) - 1)):
-        apart_WF = np.abs((b_UF[column_W] - a_TF[t] + 180) % 360 - 180)
+        apart_WF = np.abs(angle_differences(a_TF[t], b_UF[column_W], names))
         cost_TW[t] = (np.minimum(apart_WF, MOST_DEG) * weight_F).sum(axis=1)
     away_TW = np.abs(column_TW - middle_T[:, None]) / half
     cost_TW += 1e-3 * weight_F.sum() * away_TW

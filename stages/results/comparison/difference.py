@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.motion.repetition_measures import unwrapped
+from models.motion.continuous_angles import angle_differences, unwrapped
 from models.time_steps import frame_steps
 from stages.payloads import F32, I64, Bool, Float
 from stages.results.comparison.poses import Performance, mean_where_seen
 
-HALF_TURN, TURN = 180.0, 360.0
 SHIFT_STEP = 0.02
 LEAST_COMMON = 0.5
 """A shift that leaves a smaller share of the shorter performance in common is not considered."""
@@ -62,7 +61,8 @@ def difference_along(a: Performance, b: Performance, second_T: Float) -> Differe
     inside_T = (second_T >= b.second_T[0] - 1e-6) & (second_T <= b.second_T[-1] + 1e-6)
     row_T = np.abs(b.second_T[None] - second_T[:, None]).argmin(axis=1) if len(b) < 3 else _nearest(b, second_T)
     row_T2 = np.stack([np.flatnonzero(inside_T), row_T[inside_T]], axis=1)
-    angle_TA = np.stack([np.interp(second_T[inside_T], b.second_T, angle_T) for angle_T in unwrapped(b.angle_TA).T], 1)
+    angle_UA = unwrapped(b.angle_TA, b.angle_names)
+    angle_TA = np.stack([np.interp(second_T[inside_T], b.second_T, angle_U) for angle_U in angle_UA.T], axis=1)
     return _difference(a, b, row_T2, angle_TA, float(np.median(a.second_T - second_T)))
 
 
@@ -76,17 +76,17 @@ def _nearest(b: Performance, second_T: Float) -> I64:
 def _difference(a: Performance, b: Performance, row_T2: I64, angle_b_TA: Float, shift: float) -> Difference:
     """The difference of rows of A and B, with the angles of B at these moments."""
     rows_a, rows_b = row_T2.T
-    angle_change_TA = angle_b_TA - a.angle_TA[rows_a]
+    change_TA = angle_differences(a.angle_TA[rows_a], angle_b_TA, a.angle_names)
     offset_TP2 = b.position_TP2[rows_b] - a.position_TP2[rows_a]
     known = a.width_TA is not None and b.width_TA is not None
     both = (a.width_TA[rows_a], b.width_TA[rows_b]) if known else (np.nan, np.nan)  # type: ignore[index]
     return Difference(
         row_T2=row_T2,
-        angle_TA=((angle_change_TA + HALF_TURN) % TURN - HALF_TURN).astype(np.float32),
+        angle_TA=change_TA.astype(np.float32),
         distance_TP=np.linalg.norm(offset_TP2, axis=2),
         shift=shift,
         angle_names=a.angle_names,
-        interval_TA=np.broadcast_to(np.hypot(*both), angle_change_TA.shape).astype(np.float32),
+        interval_TA=np.broadcast_to(np.hypot(*both), change_TA.shape).astype(np.float32),
         seen_TA=a.seen()[rows_a] & b.seen()[rows_b],
     )
 

@@ -7,13 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.motion.repetition_measures import (
-    RepetitionMeasures,
-    angle_weights,
-    main_columns,
-    measured_repetitions,
-    unwrapped,
-)
+from models.motion.continuous_angles import unwrapped
+from models.motion.repetition_measures import RepetitionMeasures, angle_weights, main_columns, measured_repetitions
 from models.motion.time_warping import aligned_seconds
 from models.time_steps import frame_steps
 from stages.payloads import F32, Float
@@ -49,7 +44,8 @@ def phases_of(a: Performance, b: Performance, band_s: float) -> Phases:
     weight_F = np.minimum(*(angle_weights(widths_of(each)[:, columns]) for each in (a, b)))
     a_GF, b_UF = _filled(a, columns, second_G), _filled(b, columns, second_U)
     guess_G = np.interp(second_G, a.second_T, guess_T)
-    found_G = aligned_seconds(a_GF, b_UF, second_U, guess_G, band_s, weight_F)
+    names = [a.angle_names[k] for k in columns]
+    found_G = aligned_seconds(a_GF, b_UF, second_U, guess_G, band_s, weight_F, names)
     return Phases(second_T=np.interp(a.second_T, second_G, found_G), of_a=of_a, of_b=of_b)
 
 
@@ -83,7 +79,7 @@ def _known(performance: Performance) -> np.ndarray:
 
 def _filled(performance: Performance, columns: list[int], second_U: Float) -> np.ndarray:
     """Angles at other times; unknown ones are interpolated."""
-    angle_TF = unwrapped(performance.angle_TA[:, columns])
+    angle_TF = unwrapped(performance.angle_TA[:, columns], [performance.angle_names[k] for k in columns])
     known_TF = np.isfinite(angle_TF)
     filled = [
         np.interp(second_U, performance.second_T[known_TF[:, k]], angle_TF[known_TF[:, k], k])

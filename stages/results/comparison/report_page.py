@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.files.jpeg_image import jpeg_of
+from models.motion.continuous_angles import angle_differences
 from models.motion.repetition_measures import RepetitionMeasures, main_columns
 from stages.payloads import U8
 from stages.results.comparison.difference import Difference
@@ -30,13 +31,12 @@ def repetition_sentences(
     of_a: Sequence[RepetitionMeasures], of_b: Sequence[RepetitionMeasures], names: Sequence[str], movement: str
 ) -> list[str]:
     """What is different in B, a sentence for each pair of repetitions, and one if their numbers differ."""
-    main = [_spoken(names[k]) for k in main_columns(names)]
+    main = [names[k] for k in main_columns(names)]
     found = []
     for number, (a, b) in enumerate(zip(of_a, of_b, strict=False), 1):
-        change_F = np.where(np.isfinite(b.turn_F - a.turn_F), b.turn_F - a.turn_F, 0.0)
-        change_F = (change_F + 180) % 360 - 180
+        change_F = np.nan_to_num(angle_differences(a.turn_F, b.turn_F, main))
         worst = [k for k in np.argsort(-np.abs(change_F))[:MOST_JOINTS] if abs(change_F[k]) >= LEAST_DEG]
-        parts = [f"{main[k]} {abs(change_F[k]):.0f}° {'more' if change_F[k] > 0 else 'less'}" for k in worst]
+        parts = [f"{_spoken(main[k])} {abs(change_F[k]):.0f}° {'more' if change_F[k] > 0 else 'less'}" for k in worst]
         slower = b.duration_s - a.duration_s
         if a.repetition.complete and b.repetition.complete and abs(slower) >= LEAST_S:
             parts.append(f"{abs(slower):.1f} s {'longer' if slower > 0 else 'shorter'}")

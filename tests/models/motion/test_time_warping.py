@@ -7,6 +7,8 @@ import pytest
 
 from models.motion.time_warping import aligned_seconds, warped_path
 
+NAMES = ("left_knee_flexion", "left_hip_flexion")
+
 
 def wave(second_T):
     return np.stack([60 - 60 * np.cos(2 * np.pi * second_T / 3), 30 * np.sin(2 * np.pi * second_T / 7)], axis=1)
@@ -15,7 +17,8 @@ def wave(second_T):
 @pytest.mark.parametrize("speed", [0.8, 1.0, 1.3])
 def test_a_movement_at_another_speed_is_aligned(speed: float) -> None:
     second_T, second_U = np.arange(0, 12, 0.04), np.arange(0, 12 / speed, 0.04)
-    found_T = aligned_seconds(wave(second_T), wave(second_U * speed), second_U, second_T / speed, 1.0, np.ones(2))
+    a_TF, b_UF = wave(second_T), wave(second_U * speed)
+    found_T = aligned_seconds(a_TF, b_UF, second_U, second_T / speed, 1.0, np.ones(2), NAMES)
     assert (np.diff(found_T) >= 0).all()
     assert np.abs(found_T - second_T / speed)[10:-10].max() < 0.06
 
@@ -23,7 +26,7 @@ def test_a_movement_at_another_speed_is_aligned(speed: float) -> None:
 def test_an_uneven_tempo_is_aligned_from_an_even_guess() -> None:
     second_T, second_U = np.arange(0, 9, 0.04), np.arange(0, 9, 0.04)
     true_T = second_T + 0.5 * np.sin(2 * np.pi * second_T / 9)
-    found_T = aligned_seconds(wave(true_T), wave(second_U), second_U, second_T, 1.0, np.ones(2))
+    found_T = aligned_seconds(wave(true_T), wave(second_U), second_U, second_T, 1.0, np.ones(2), NAMES)
     assert np.abs(found_T - true_T)[10:-10].mean() < 0.05
 
 

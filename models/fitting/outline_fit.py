@@ -21,6 +21,7 @@ from models.structures import SurfaceMap
 from models.surface.body_image import body_image
 from models.surface.chart_lookup import CHARTS
 from models.surface.mesh_normals import vertex_normals
+from models.surface.padding import outward, padding_shares
 
 EDGE_ON = 0.12
 """Vertices are at the outline where the cosine between their normal and the line of sight is smaller."""
@@ -37,8 +38,8 @@ THICKNESS, SHIFT = 0.018, 0.012
 """Standard deviations of the padding's thickness and of each axis of its shift, as shares of height."""
 STEP = 0.008
 """Standard deviation of the difference between the paddings of neighbouring bones, so that the skin has no steps."""
-WITHOUT_PADDING = ("foot", "wrist", "neck", "head")
-"""Bones without padding: soles stay on the floor, hands are not bent as in the video, and faces keep their form."""
+WITHOUT_PADDING = ("wrist",)
+"""Bones without padding: hands are not bent as in the video. Of faces and soles see `padding_shares`."""
 LEAST_POINTS = 20
 
 
@@ -83,8 +84,10 @@ def outline_sums(surface: SurfaceOfPerson, body: FittedBody, height: int, width:
     if len(at_N) < LEAST_POINTS:
         return None
     turned_D33 = posed_bones(body.pose)[0][driven_bones().bone_D].astype(np.float64)
-    along_ND4 = np.ones((len(at_N), len(turned_D33), 4))
+    along_ND4 = np.empty((len(at_N), len(turned_D33), 4))
     along_ND4[..., 1:] = np.tensordot(normal_V3[at_N].astype(np.float64), turned_D33, axes=([1], [1]))
+    along_ND4[..., 1:] *= padding_shares()[at_N, None]
+    along_ND4[..., 0] = (along_ND4[..., 1:] * outward(rest_V3)[at_N, None]).sum(axis=2)
     row_NP = (driven_weights()[at_N, :, None] * along_ND4).reshape(len(at_N), -1)
     weight_N = min(1, FRAME_POINTS / len(at_N)) / SPREAD**2 / (1 + (away_N / (4 * SPREAD)) ** 2)
     weighted_NP = row_NP * weight_N[:, None]

@@ -68,6 +68,7 @@ class Animate(Stage):
             rest: the rest pose: arms level (`t`) or 45° down (`a`).
             in_place: true removes the path along the floor.
             lock_feet: true keeps soles at one position while they are in contact with the floor.
+            padding: true makes bodies as wide as their people in clothes, hair and shoes.
             camera: `auto` compensates a camera that rotates or zooms; `still` means that the camera is still.
             up: what gives the up direction: `camera`: it is not rolled; `body`: people are upright; `auto`: neither is
                 certain.
@@ -88,6 +89,7 @@ class Animate(Stage):
         rest: Literal["t", "a"] = "t"
         in_place: bool = False
         lock_feet: bool = True
+        padding: bool = True
         camera: Literal["auto", "still"] = "auto"
         up: Literal["auto", "camera", "body"] = "auto"
         fps: float | None = None
@@ -163,7 +165,7 @@ class Animate(Stage):
         recording = BodyRecording(
             self._output.folder, follow_camera=self.config.camera == "auto", pictures=pictures,
             part_frames=self.config.segment_frames, clothes=self.config.atlas == OWN_CLOTHES,
-            outlines=pictures or _suffix(job) in SKIN_SUFFIXES,
+            outlines=self.config.padding and (pictures or _suffix(job) in SKIN_SUFFIXES),
         )
         if self._restored:
             recording.restore(self._restored)

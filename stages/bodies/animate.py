@@ -70,8 +70,7 @@ class Animate(Stage):
             lock_feet: true keeps soles at one position while they are in contact with the floor.
             padding: true makes bodies as wide as their people in clothes, hair and shoes.
             camera: `auto` compensates a camera that rotates or zooms; `still` means that the camera is still.
-            up: what gives the up direction: `camera`: it is not rolled; `body`: people are upright; `auto`: neither is
-                certain.
+            up: `camera`: the camera is not rolled; `body`: people are upright; `auto`: neither is certain.
             fps: frames per second of the motions; None = those of the video.
             clips: glTF has one clip of the whole `video`, or one for each shot (`shots`).
             files: glTF has all people `together`, or is one file for each `person`.
@@ -191,9 +190,8 @@ class Animate(Stage):
         files = self._files(clip, recorded.pictures, self._job)
         main = str(self._job.output) if self._job.output in files else next(iter(files))
         written = write_files(files, self._job, self._output)
-        moved = [sentence for path, free in written.items() for sentence in other_path_note(path, free)]
+        moved = [note for path, free in written.items() for note in other_path_note(path, free)]
         result = written.pop(main)
-        facts: dict[str, Any] = {"people": len(self._animated)}
         others = list(written.values())
         named = others if len(others) <= NAMED_FILES else [others[0], f"… {others[-1]} ({len(others)} files)"]
         notes = [*camera_notes(cameras), *presence_notes(clip, _suffix(self._job)), *unseen_notes(clip)]
@@ -201,6 +199,7 @@ class Animate(Stage):
         notes += [f"also written: {', '.join(named)}"] if others else []
         warnings = [*self._warnings(cameras, len(recorded.cuts)), *up_warnings(clip), *left_out, *unclothed, *moved]
         warnings += self._instead
+        facts: dict[str, Any] = {"people": len(self._animated)}
         facts |= {key: texts for key, texts in (("notes", notes), ("warnings", warnings)) if texts}
         yield Written(path=result, frames=frames, facts=facts)
 

@@ -31,6 +31,7 @@ class Sizes:
         group_norm: True: group norm in the backbone, for training from random weights. False: frozen batch norm.
         group: minimum channels per group of the backbone's group norm. Processors handle 16 channels at once, so
             smaller groups are slower.
+        finest: level of the pyramid's finest map, of stride 2 ** finest: 2, or 3.
         encoder: below the pyramid: "resnet", or "lite0", EfficientNet-Lite0, whose sizes are fixed (`blocks`, `stem`
             and `width` then mean nothing) and which has batch norms of its own.
     """
@@ -45,6 +46,7 @@ class Sizes:
     bins: int = 28
     group_norm: bool = False
     group: int = 4
+    finest: Literal[2, 3] = 2
     encoder: Literal["resnet", "lite0"] = "resnet"
 
 
@@ -119,6 +121,7 @@ class Variant:
         cascade: a second stage of all dense heads (Güler et al. 2018, §3.3).
         mesh: a key of `MESHES`: the network predicts an embedding of this mesh's surface (Neverova et al. 2020) and no
             charts; empty: charts, U and V. Published networks embed `smpl_27554`, trainings here `open_body`.
+        stride: of Direct DensePose: pixels per cell of the map from which all is predicted; 8 is coarser and faster.
     """
 
     backbone: Literal["r50", "r101", "small", "tiny", "nano", "lite0"] = "r50"
@@ -130,6 +133,7 @@ class Variant:
     keypoints: bool = False
     cascade: bool = False
     mesh: Literal["", "smpl_27554", "open_body"] = ""
+    stride: Literal[4, 8] = 4
 
     @property
     def sizes(self) -> Sizes:

@@ -136,14 +136,18 @@ class LiteNet(LiteEncoder):
 
 
 class Backbone(nn.Module):
-    """Encoder and feature pyramid: an image to p2..p6 with equal channels and strides 4, 8, 16, 32, 64."""
+    """Encoder and feature pyramid: an image to p2..p6 with equal channels and strides 4, 8, 16, 32, 64.
+
+    With `Sizes.finest` 3 the pyramid begins with p3.
+    """
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         lite = sizes.encoder == "lite0"
         self.bottom_up = LiteNet() if lite else ResNet(sizes)
+        self.finest = sizes.finest
         channels = CHANNELS if lite else [sizes.width << level for level in range(2, 6)]
-        for level, inputs in enumerate(channels, start=2):
+        for level, inputs in list(enumerate(channels, start=2))[sizes.finest - 2 :]:
             self.add_module(f"fpn_lateral{level}", nn.Conv2d(inputs, sizes.pyramid, 1))
             self.add_module(f"fpn_output{level}", nn.Conv2d(sizes.pyramid, sizes.pyramid, 3, padding=1))
 
@@ -155,7 +159,7 @@ class Backbone(nn.Module):
         """p2..p6 from res2..res5: lateral 1x1 plus the upsampled level above, then 3x3; p6 is p5 with stride 2."""
         outputs: list[Tensor] = []
         above: Tensor | None = None
-        for level in range(5, 1, -1):
+        for level in range(5, self.finest - 1, -1):
             lateral = self.get_submodule(f"fpn_lateral{level}")(stages[level - 2])
             if above is not None:
                 lateral = lateral + F.interpolate(above, scale_factor=2.0, mode="nearest")

@@ -1,4 +1,7 @@
-"""The decoder: merges p2..p5 into one map of stride 4, from which the DensePose head pools (Kirillov et al. 2019)."""
+"""The decoder: merges p2..p5 into one map of stride 4, from which the DensePose head pools (Kirillov et al. 2019).
+
+With `Sizes.finest` 3 it merges p3..p5 into one of stride 8.
+"""
 
 from __future__ import annotations
 
@@ -17,25 +20,26 @@ class Upsample(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Convolutions and upsampling bring each level to stride 4; the four are added and mixed by a 1x1 convolution."""
+    """Convolutions and upsampling bring each level to the finest one; all are added and mixed by a 1x1 convolution."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        for index in range(4):
+        self.finest = sizes.finest
+        for index in range(6 - sizes.finest):
             steps: list[nn.Module] = []
             for _ in range(max(1, index)):
                 # Checkpoints number the convolutions 0, 2, 4; the upsampling layers have odd numbers.
                 steps.append(ConvReLU(sizes.pyramid))
                 if index:
                     steps.append(Upsample())
-            self.add_module(f"p{index + 2}", nn.Sequential(*steps))
+            self.add_module(f"p{index + sizes.finest}", nn.Sequential(*steps))
         self.predictor = nn.Conv2d(sizes.pyramid, sizes.pyramid, 1)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         """p2..p5 to (N, 256, H/4, W/4). Further levels are ignored."""
-        total = self.get_submodule("p2")(levels[0])
-        for index in range(1, 4):
-            total = total + self.get_submodule(f"p{index + 2}")(levels[index])
+        total = self.get_submodule(f"p{self.finest}")(levels[0])
+        for index in range(1, 6 - self.finest):
+            total = total + self.get_submodule(f"p{index + self.finest}")(levels[index])
         return self.predictor(total)
 
 

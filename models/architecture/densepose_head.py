@@ -134,9 +134,9 @@ UPSAMPLING = 2
 """Factor by which the transposed convolutions' outputs are upsampled along each side."""
 
 
-def upsample_maps(map_KChw: Tensor) -> Tensor:
-    """A map upsampled by `UPSAMPLING`, bilinear."""
-    return F.interpolate(map_KChw, scale_factor=float(UPSAMPLING), mode="bilinear", align_corners=False)
+def upsample_maps(map_KChw: Tensor, factor: int = UPSAMPLING) -> Tensor:
+    """A map upsampled by a factor, bilinear."""
+    return F.interpolate(map_KChw, scale_factor=float(factor), mode="bilinear", align_corners=False)
 
 
 class DensePosePredictor(nn.Module):

@@ -3,7 +3,7 @@
 A person's surface is the product of the two. No region is cropped, so that time hardly grows with the number of people.
 The instance branch predicts at locations of the pyramid, as in FCOS (Tian et al. 2019): a score, a box, which removes
 duplicates, and the filters that draw the mask. Ours: the widths, the merging of levels by the decoder of
-DensePose-RCNN, and a box in the place of duplicates' removal by masks.
+DensePose-RCNN, the stride of 8, and a box in the place of duplicates' removal by masks.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from models.variant import Sizes, Variant
 
 WIDEST, DEEPEST = 256, 4
 """Most channels and convolutions of a branch; a head for regions has more than a whole image can bear."""
+SHORT = 2
+"""Most convolutions of a tower of the instance branch with a stride of 8."""
 PERSON_STRIDES = STRIDES[1:]
 """Strides of the levels at which people are found."""
 PRIOR = 0.01
@@ -36,8 +38,9 @@ class DirectOutputs:
     """What the network predicts for B images, with P locations each.
 
     Attributes:
-        maps: chart, U and V maps of the whole images, one cell for 2 x 2 pixels (`FullConvNet.low_resolution`).
-        features_BChw: features that the masks of all people share, one cell for 4 x 4 pixels.
+        maps: chart, U and V maps of the whole images (`FullConvNet.low_resolution`).
+        features_BChw: features that the masks of all people share.
+        map_cell, mask_cell: network pixels per cell of `maps` and of the features, along each side.
         logit_BP: that the location shows a person.
         box_BP4: that person's box, x0, y0, x1, y1 in network pixels.
         filter_BPF: that person's dynamic filters.
@@ -46,6 +49,8 @@ class DirectOutputs:
 
     maps: dict[str, Tensor]
     features_BChw: Tensor
+    map_cell: int
+    mask_cell: int
     logit_BP: Tensor
     box_BP4: Tensor
     filter_BPF: Tensor
@@ -56,11 +61,11 @@ class DirectOutputs:
 class InstanceBranch(nn.Module):
     """Score, distances to the sides of the box, and filters at every location; the levels share all weights."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, width: int, depth: int) -> None:
+        """Args: width: channels of the levels and of the two towers; depth: convolutions of a tower."""
         super().__init__()
-        width = sizes.pyramid
-        self.score_tower = nn.Sequential(*(GroupNormConv(width, width) for _ in range(sizes.depth)))
-        self.shape_tower = nn.Sequential(*(GroupNormConv(width, width) for _ in range(sizes.depth)))
+        self.score_tower = nn.Sequential(*(GroupNormConv(width, width) for _ in range(depth)))
+        self.shape_tower = nn.Sequential(*(GroupNormConv(width, width) for _ in range(depth)))
         self.score = nn.Conv2d(width, 1, 3, padding=1)
         self.box = nn.Conv2d(width, 4, 3, padding=1)
         self.filters = nn.Conv2d(width, FILTERS, 3, padding=1)
@@ -83,22 +88,25 @@ class DirectNet(FullConvNet):
     """The fully convolutional network with an instance branch; both read the same pyramid."""
 
     def __init__(self, variant: Variant) -> None:
-        sizes = whole_image_sizes(variant.sizes)
+        sizes = whole_image_sizes(variant)
         super().__init__(variant, sizes)
-        self.instances = InstanceBranch(sizes)
+        self.stride = variant.stride
+        self.instances = InstanceBranch(sizes.pyramid, min(sizes.depth, SHORT) if sizes.finest > 2 else sizes.depth)
         self.mask_features = nn.Sequential(ConvReLU(sizes.pyramid), nn.Conv2d(sizes.pyramid, MASK_CHANNELS, 1))
 
     def outputs(self, x_N3HW: Tensor) -> DirectOutputs:
         """All predictions for images, whose sides must be multiples of 32."""
         levels = self.backbone(x_N3HW)
-        merged = self.decoder(levels[:4])
-        found = levels[1:]
+        merged = self.decoder(levels)
+        found = levels[-len(PERSON_STRIDES) :]
         logit_BP, distance_BP4, filter_BPF = self.instances(found)
         centre_P2, stride_P = person_locations([(level.shape[2], level.shape[3]) for level in found])
         centre_P2, stride_P = centre_P2.to(merged.device), stride_P.to(merged.device)
         return DirectOutputs(
             maps=self.densepose_predictor.low_resolution(self.densepose_head(merged)),
             features_BChw=self.mask_features(merged).float(),
+            map_cell=self.stride // 2,
+            mask_cell=self.stride,
             logit_BP=logit_BP,
             box_BP4=decode_boxes(distance_BP4, centre_P2, stride_P),
             filter_BPF=filter_BPF,
@@ -107,9 +115,11 @@ class DirectNet(FullConvNet):
         )
 
 
-def whole_image_sizes(sizes: Sizes) -> Sizes:
-    """The sizes with branches narrow enough for whole images."""
-    return replace(sizes, head=min(sizes.head, WIDEST), depth=min(sizes.depth, DEEPEST))
+def whole_image_sizes(variant: Variant) -> Sizes:
+    """The variant's sizes with branches narrow enough for whole images."""
+    sizes = variant.sizes
+    finest = 3 if variant.stride == 8 else 2
+    return replace(sizes, head=min(sizes.head, WIDEST), depth=min(sizes.depth, DEEPEST), finest=finest)
 
 
 def person_locations(level_hws: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:

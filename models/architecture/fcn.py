@@ -33,4 +33,4 @@ class FullConvNet(nn.Module):
 
     def low_resolution(self, x_N3HW: Tensor) -> dict[str, Tensor]:
         """The maps before upsampling: one cell for 2 x 2 pixels (`DensePosePredictor.low_resolution`)."""
-        return self.densepose_predictor.low_resolution(self.densepose_head(self.decoder(self.backbone(x_N3HW)[:4])))
+        return self.densepose_predictor.low_resolution(self.densepose_head(self.decoder(self.backbone(x_N3HW))))

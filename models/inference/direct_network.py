@@ -11,6 +11,7 @@ from torchvision.ops import box_iou, nms
 
 from models.architecture.direct import DirectNet, DirectOutputs
 from models.architecture.dynamic_masks import CELLS_AT_ONCE, person_masks
+from models.architecture.rcnn import fold_norms
 from models.arrays import F32, U8
 from models.boxes import non_empty
 from models.inference.assembly import pixel_grid, to_numpy
@@ -19,8 +20,6 @@ from models.inference.preprocess import network_input, network_size
 from models.inference.zoo_network import Limits, to_frame
 from models.structures import Detections, SurfaceMap
 
-MASK_CELL, MAP_CELL = 4, 2
-"""Pixels of the network's input per cell of the masks and of the chart maps, along each side."""
 PERSON = 0.5
 """Probability above which a pixel belongs to a person's mask."""
 PIXELS_AT_ONCE = 1 << 16
@@ -50,7 +49,8 @@ class DirectNetwork:
         self.name = name
         self.sha256 = sha256
         self.device = "cpu"
-        self._network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        fold_norms(network)
+        self._network = network.requires_grad_(False).to(memory_format=torch.channels_last)
         self._limits = limits
 
     @torch.inference_mode()
@@ -98,7 +98,7 @@ def frame_surfaces(frame: FrameOutputs, box_N4: F32) -> list[SurfaceMap]:
     shown_HW = torch.zeros((int(y1 - y0), int(x1 - x0)), dtype=torch.bool)
     parts = []
     for (x, y, width, height), logit_hw in zip(grid_N4.tolist(), logit_Nhw, strict=True):
-        body_hw = read_grid(logit_hw, frame, (x, y, width, height), MASK_CELL).sigmoid()
+        body_hw = read_grid(logit_hw, frame, (x, y, width, height), frame.outputs.mask_cell).sigmoid()
         window = slice(y - y0, y - y0 + height), slice(x - x0, x - x0 + width)
         shown_HW[window] |= body_hw > PERSON
         parts.append((x, y, window, body_hw))
@@ -113,7 +113,7 @@ def logits_for(frame: FrameOutputs, box_N4: Tensor) -> Tensor:
     place_N = fit_NP.argmax(dim=1)
     return person_masks(
         found.features_BChw[0], found.filter_BPF[0, place_N], found.centre_P2[place_N], found.stride_P[place_N],
-        cell=MASK_CELL, at_once=CELLS_AT_ONCE,
+        cell=found.mask_cell, at_once=CELLS_AT_ONCE,
     )  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def read_charts(frame: FrameOutputs, shown_HW: Tensor, at_xy: tuple[int, int]) -
     best_K = logit_KC.argmax(dim=1)
     canvas_4HW = torch.zeros(4, *shown_HW.shape)
     grid_4 = (*at_xy, shown_HW.shape[1], shown_HW.shape[0])
-    axes = frame_axes(frame, grid_4, MAP_CELL, (height, width))
+    axes = frame_axes(frame, grid_4, frame.outputs.map_cell, (height, width))
     for place_M2 in shown_HW.nonzero().split(PIXELS_AT_ONCE):
         row_M, column_M = place_M2.T
         top, bottom, down = (one[row_M] for one in axes[0])

@@ -9,7 +9,7 @@ from torch import Tensor
 from models.architecture.densepose_head import upsample_maps
 from models.architecture.direct import DirectNet, DirectOutputs
 from models.architecture.dynamic_masks import person_masks
-from models.learning.learner import DECODER_STRIDE, Learner, whole_image_terms
+from models.learning.learner import Learner, whole_image_terms
 from models.learning.training_batch import TrainingBatch
 from models.losses.direct import coarse_masks, location_terms, outline_cost, smooth_term
 from models.losses.light_detector import Assignment, assign_places
@@ -26,9 +26,9 @@ class DirectLearner(Learner[DirectNet]):
         """This worker's share of each loss, see `normalise_terms`."""
         found = self.network.outputs(batch.x_BHW3.permute(0, 3, 1, 2))
         weights = self.config.direct
-        mask_Nhw = coarse_masks(batch.mask_NHW)
+        mask_Nhw = coarse_masks(batch.mask_NHW, found.map_cell)
         target, row_BM = batch_people(found, batch)
-        terms = whole_image_terms(self.network.densepose_predictor, found.maps, batch, self.config)
+        terms = whole_image_terms(self.network.densepose_predictor, found.maps, batch, self.config, found.map_cell)
         terms |= location_terms(found.logit_BP, found.box_BP4, target, weights)
         terms["outline"] = self._outline_term(found, target, row_BM, mask_Nhw, batch)
         drawn_N = batch.masked_N
@@ -55,7 +55,7 @@ class DirectLearner(Learner[DirectNet]):
             places, owner = places[chosen], owner[chosen]
             logit_Khw = person_masks(
                 found.features_BChw[image], found.filter_BPF[image, places], found.centre_P2[places],
-                found.stride_P[places], cell=DECODER_STRIDE,
+                found.stride_P[places], cell=found.mask_cell,
             )  # fmt: skip
             total = total + outline_cost(upsample_maps(logit_Khw[:, None])[:, 0], mask_Nhw[owner]).sum()
             count += len(places)

@@ -114,24 +114,32 @@ class FcnLearner(Learner[FullConvNet]):
 
 
 def whole_image_terms(
-    predictor: DensePosePredictor, low_resolution: Mapping[str, Tensor], batch: TrainingBatch, config: LossConfig
+    predictor: DensePosePredictor,
+    low_resolution: Mapping[str, Tensor],
+    batch: TrainingBatch,
+    config: LossConfig,
+    map_cell: int = UPSAMPLING,
 ) -> dict[str, Term]:
-    """Losses at points and of the coarse segmentation, for maps of whole images."""
-    maps, upsampling = readable(predictor, low_resolution)
+    """Losses at points and of the coarse segmentation, for maps of whole images; `map_cell`: pixels per cell."""
+    maps, upsampling = readable(predictor, low_resolution, map_cell)
     points, box_B4 = batch.whole_images()
     terms = POINT_TERMS[config.uv](maps, points, box_B4, config.weights, upsampling)
     return {**terms, "coarse": coarse_term(maps["coarse_segm"], person_target(batch), config.weights.coarse)}
 
 
-def readable(predictor: DensePosePredictor, low_resolution: Mapping[str, Tensor]) -> tuple[Mapping[str, Tensor], int]:
+def readable(
+    predictor: DensePosePredictor, low_resolution: Mapping[str, Tensor], upsampling: int = UPSAMPLING
+) -> tuple[Mapping[str, Tensor], int]:
     """Maps for the losses, and the factor by which the losses at points still have to upsample them.
 
-    Charts, U and V are read at points only, so these maps are not upsampled as a whole. The coarse segmentation is.
+    `upsampling`: factor from the given maps to those that the losses compare. Charts, U and V are read at points only, so these maps are not upsampled as a whole. The coarse segmentation is.
     Networks with segmentation confidence need all maps upsampled, because the confidence is applied afterwards.
     """
+    maps = low_resolution
     if predictor.weighs_segmentations:
-        return {**low_resolution, **predictor.upsampled({name: low_resolution[name] for name in predictor.names})}, 1
-    return {**low_resolution, "coarse_segm": upsample_maps(low_resolution["coarse_segm"])}, UPSAMPLING
+        maps = {**maps, **predictor.upsampled({name: maps[name] for name in predictor.names})}
+        upsampling //= UPSAMPLING
+    return {**maps, "coarse_segm": upsample_maps(maps["coarse_segm"], upsampling)}, upsampling
 
 
 def person_target(batch: TrainingBatch) -> Tensor:

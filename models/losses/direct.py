@@ -18,8 +18,6 @@ from models.losses.terms import Term
 
 SMOOTHED = 1.0
 """Is added to both parts of the Dice ratio, so that an empty mask has a loss."""
-HALF = 2
-"""Pixels per cell of the masks that are compared, along each side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +50,9 @@ def location_terms(logit_BP: Tensor, box_BP4: Tensor, target: Assignment, weight
     return {"person": Term(score, total, weights.person), "box": Term(box, total, weights.box)}
 
 
-def coarse_masks(mask_NHW: Tensor) -> Tensor:
-    """Masks (N, H / 2, W / 2) float32 0 or 1: cells that the person covers by at least half. H and W are even."""
-    return (F.avg_pool2d(mask_NHW[:, None].float(), HALF)[:, 0] >= 0.5).float()
+def coarse_masks(mask_NHW: Tensor, cell: int) -> Tensor:
+    """Masks (N, H / cell, W / cell) float32 0 or 1: cells that the person covers by at least half."""
+    return (F.avg_pool2d(mask_NHW[:, None].float(), cell)[:, 0] >= 0.5).float()
 
 
 def outline_cost(logit_Khw: Tensor, mask_Khw: Tensor) -> Tensor:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from models.architecture.backbone import LiteNet
 from models.architecture.direct import DirectNet, DirectOutputs, person_locations, whole_image_sizes
 from models.architecture.dynamic_masks import FILTERS, LAYERS, MASK_CHANNELS, REACH, person_masks
+from models.architecture.rcnn import fold_norms
 from models.checkpoints.trained_info import TrainedInfo
 from models.checkpoints.trained_weights import initialise_from, load_trained, write_trained
 from models.errors import ModelError
@@ -25,6 +27,7 @@ from models.network import NetworkConfig
 from models.variant import SIZES, Variant
 
 VARIANT = Variant(backbone="nano")
+COARSER = replace(VARIANT, stride=8)
 
 
 def plain_mask(feature_Chw: Tensor, filter_F: Tensor, centre_2: Tensor, stride: float, cell: float) -> Tensor:
@@ -70,19 +73,29 @@ def test_locations_are_centres_of_the_levels_cells() -> None:
 
 
 def test_the_published_backbone_has_branches_that_a_whole_image_can_bear() -> None:
-    assert whole_image_sizes(SIZES["r50"]) == replace(SIZES["r50"], head=256, depth=4)
+    assert whole_image_sizes(Variant()) == replace(SIZES["r50"], head=256, depth=4)
     with torch.device("meta"):
         network = DirectNet(Variant())
     assert len([name for name in network.state_dict() if name.startswith("densepose_head.")]) == 8
 
 
+def test_a_stride_of_8_needs_no_finer_level_and_finds_people_at_the_same_places() -> None:
+    """Cells of maps and masks are twice as wide, so that one location's mask is the same in pixels."""
+    networks = [DirectNet(variant).eval() for variant in (VARIANT, COARSER)]
+    fine, coarse = (network.outputs(torch.zeros(1, 3, 64, 96)) for network in networks)
+    assert (fine.map_cell, fine.mask_cell, coarse.map_cell, coarse.mask_cell) == (2, 4, 4, 8)
+    assert coarse.maps["u"].shape == (1, 25, 16, 24) and coarse.features_BChw.shape == (1, MASK_CHANNELS, 8, 12)
+    assert torch.equal(fine.centre_P2, coarse.centre_P2) and torch.equal(fine.stride_P, coarse.stride_P)
+    assert not [name for name in networks[1].state_dict() if "fpn_lateral2" in name or "fpn_output2" in name]
+
+
 def test_masks_are_compared_in_cells_of_two_pixels() -> None:
     mask = torch.zeros(1, 4, 4, dtype=torch.uint8)
     mask[0, 0, 0], mask[0, 2:, 1] = 1, 1
-    assert coarse_masks(mask).tolist() == [[[0, 0], [1, 0]]]
+    assert coarse_masks(mask, 2).tolist() == [[[0, 0], [1, 0]]]
     exact, empty = torch.tensor([[[-40.0, -40], [40, -40]]]), torch.full((1, 2, 2), -40.0)
-    assert outline_cost(exact, coarse_masks(mask)).item() == pytest.approx(0, abs=1e-6)
-    assert outline_cost(empty, coarse_masks(mask)).item() == pytest.approx(0.5)  # 1 - (0 + 1) / (1 + 1)
+    assert outline_cost(exact, coarse_masks(mask, 2)).item() == pytest.approx(0, abs=1e-6)
+    assert outline_cost(empty, coarse_masks(mask, 2)).item() == pytest.approx(0.5)  # 1 - (0 + 1) / (1 + 1)
 
 
 def test_smoothness_counts_less_where_a_mask_ends_and_not_off_people() -> None:
@@ -107,10 +120,10 @@ def diamond() -> Tensor:
     return torch.cat([w1.flatten(), b, w2.flatten(), b, torch.full((MASK_CHANNELS,), -20.0), torch.tensor([6.0])])
 
 
-def network_with(maps: dict[str, Tensor]) -> tuple[DirectNetwork, np.ndarray]:
+def network_with(maps: dict[str, Tensor], variant: Variant = VARIANT) -> tuple[DirectNetwork, np.ndarray]:
     """A network with given global maps, and a diamond as everybody's mask; and a frame of its size."""
     torch.manual_seed(2)
-    network = DirectNet(VARIANT)
+    network = DirectNet(variant)
     outputs = network.outputs
 
     def given(x: Tensor) -> DirectOutputs:
@@ -163,12 +176,13 @@ def test_charts_are_read_once_a_pixel_whatever_the_number_of_people(monkeypatch:
     assert len(read) == 2 and read[0] == read[1] > 0
 
 
-def test_charts_between_cells_are_those_of_the_interpolated_logits() -> None:
+@pytest.mark.parametrize("variant", [VARIANT, COARSER], ids=["stride 4", "stride 8"])
+def test_charts_between_cells_are_those_of_the_interpolated_logits(variant: Variant) -> None:
     torch.manual_seed(3)
-    fine = torch.rand(1, 25, 32, 48)
-    fine[:, 4, 8:24, 8:30] += 2
-    maps = {"fine_segm": fine, "u": torch.zeros(1, 25, 32, 48), "v": torch.zeros(1, 25, 32, 48)}
-    network, frame = network_with(maps)
+    height, width = 128 // variant.stride, 192 // variant.stride
+    fine = torch.rand(1, 25, height, width)
+    fine[:, 4, height // 4 : -height // 4, width // 6 : width // 2] += 2
+    network, frame = network_with({"fine_segm": fine, "u": torch.zeros_like(fine), "v": torch.zeros_like(fine)}, variant)
     _, features = network.detect(frame)
     canvas = read_charts(features[0], torch.ones(64, 96, dtype=torch.bool), (0, 0))
     full = torch.nn.functional.interpolate(fine, size=(64, 96), mode="bilinear", align_corners=False)[0]
@@ -211,3 +225,17 @@ def test_an_encoder_of_imagenet_starts_it(tmp_path: Path) -> None:
     found = initialise_from(network, tmp_path / "lite0.pth")
     assert found["taken"] == ["backbone.bottom_up.blocks.0.filter.0.weight", "backbone.bottom_up.stem.0.weight"]
     assert network.backbone.bottom_up.state_dict()["stem.0.weight"].unique().tolist() == [0.5]
+
+
+def test_batch_norms_are_folded_for_inference_without_a_change_of_results() -> None:
+    network, x = LiteNet(), torch.randn(1, 3, 64, 64) * 50
+    network.train()
+    with torch.no_grad():
+        network(torch.randn(4, 3, 64, 64) * 50)  # statistics that are not those of the start
+        before = network.eval()(x)
+        norms = sum(isinstance(one, nn.BatchNorm2d) for one in network.modules())
+        fold_norms(network)
+        after = network(x)
+    assert norms == 48 and not any(isinstance(one, nn.BatchNorm2d) for one in network.modules())
+    for one, other in zip(before, after, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)

@@ -167,8 +167,12 @@ def test_weights_files_describe_their_network_and_initialise_others(tmp_path) ->
     assert all("keypoint" in name for name in names["drawn"]) and names["drawn"]
 
 
-@pytest.mark.parametrize(("uv_loss", "confidence"), [("sum", "none"), ("mean", "none"), ("confident", "wc2")])
-def test_point_losses_on_low_resolution_maps_equal_those_on_upsampled_maps(uv_loss: str, confidence: str) -> None:
+@pytest.mark.parametrize(
+    ("uv_loss", "confidence", "factor"), [("sum", "none", 2), ("mean", "none", 4), ("confident", "wc2", 2)]
+)
+def test_point_losses_on_low_resolution_maps_equal_those_on_upsampled_maps(
+    uv_loss: str, confidence: str, factor: int
+) -> None:
     torch.manual_seed(3)
     regions, points = 3, 200
     predictor = DensePosePredictor(6, map_channels(2, confidence, False))
@@ -187,10 +191,11 @@ def test_point_losses_on_low_resolution_maps_equal_those_on_upsampled_maps(uv_lo
         weight_M=torch.rand(points),
     )
     low_resolution = predictor.low_resolution(features)
-    maps, upsampling = readable(predictor, low_resolution)
+    maps, upsampling = readable(predictor, low_resolution, factor)
     few = POINT_TERMS[uv_loss](maps, marked, box, PointWeights(), upsampling)
-    whole = POINT_TERMS[uv_loss](predictor(features), marked, box, PointWeights())
-    assert maps["u"].shape[-1] * upsampling == predictor(features)["u"].shape[-1]
+    upsampled = {name: upsample_maps(one, factor) for name, one in low_resolution.items()}
+    whole = POINT_TERMS[uv_loss](upsampled, marked, box, PointWeights())
+    assert upsampling == factor and maps["coarse_segm"].shape == upsampled["coarse_segm"].shape
     for name in whole:
         torch.testing.assert_close(few[name].value(), whole[name].value(), rtol=1e-5, atol=1e-6)
         seen, known = (torch.autograd.grad(one[name].value(), features, retain_graph=True)[0] for one in (few, whole))

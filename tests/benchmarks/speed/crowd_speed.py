@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,10 @@ def measured(network: Any, alone: Callable[[Any, F32], Any], runs: int) -> tuple
     return masks, [first + least_ms(lambda some=some: network.surfaces(features, [some]), runs) for some in counts]
 
 
-def networks_alone(backbone: str, runs: int) -> Curves:
-    """The curves of both networks."""
+def networks_alone(backbone: str, stride: int, runs: int) -> Curves:
+    """The curves of both networks; `stride`: of Direct DensePose."""
     variant = Variant(backbone=backbone)  # type: ignore[arg-type]
-    direct = DirectNetwork(DirectNet(variant), LIMITS, name="direct", sha256="")
+    direct = DirectNetwork(DirectNet(replace(variant, stride=stride)), LIMITS, name="direct", sha256="")
     prepared = PreparedRCNN(
         DensePoseRCNN(variant).eval(), engine="torch", device=torch.device("cpu"), precision="fp32", threads=1
     )
@@ -114,12 +115,13 @@ def main() -> None:
     """Measure, print a table, and draw it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", default="lite0")
+    parser.add_argument("--stride", type=int, default=8, choices=(4, 8), help="of Direct DensePose")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--plot", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    curves = networks_alone(asked.backbone, asked.runs)
+    curves = networks_alone(asked.backbone, asked.stride, asked.runs)
     print("| ms | " + " | ".join(map(str, PEOPLE)) + " | the 50th, share of the first frame |")
     for name, values in curves.items():
         share = (values[-1] - values[-2]) / (PEOPLE[-1] - PEOPLE[-2]) / values[0]

@@ -118,8 +118,8 @@ class DirectNet(FullConvNet):
 def whole_image_sizes(variant: Variant) -> Sizes:
     """The variant's sizes with branches narrow enough for whole images."""
     sizes = variant.sizes
-    finest = 3 if variant.stride == 8 else 2
-    return replace(sizes, head=min(sizes.head, WIDEST), depth=min(sizes.depth, DEEPEST), finest=finest)
+    narrow = replace(sizes, head=min(sizes.head, WIDEST), depth=min(sizes.depth, DEEPEST))
+    return replace(narrow, finest=3) if variant.stride == 8 else narrow
 
 
 def person_locations(level_hws: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:

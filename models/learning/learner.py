@@ -132,8 +132,10 @@ def readable(
 ) -> tuple[Mapping[str, Tensor], int]:
     """Maps for the losses, and the factor by which the losses at points still have to upsample them.
 
-    `upsampling`: factor from the given maps to those that the losses compare. Charts, U and V are read at points only, so these maps are not upsampled as a whole. The coarse segmentation is.
+    Charts, U and V are read at points only, so these maps are not upsampled as a whole. The coarse segmentation is.
     Networks with segmentation confidence need all maps upsampled, because the confidence is applied afterwards.
+
+    Args: upsampling: factor from the given maps to those that the losses compare.
     """
     maps = low_resolution
     if predictor.weighs_segmentations:

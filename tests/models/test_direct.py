@@ -182,7 +182,8 @@ def test_charts_between_cells_are_those_of_the_interpolated_logits(variant: Vari
     height, width = 128 // variant.stride, 192 // variant.stride
     fine = torch.rand(1, 25, height, width)
     fine[:, 4, height // 4 : -height // 4, width // 6 : width // 2] += 2
-    network, frame = network_with({"fine_segm": fine, "u": torch.zeros_like(fine), "v": torch.zeros_like(fine)}, variant)
+    maps = {"fine_segm": fine, "u": torch.zeros_like(fine), "v": torch.zeros_like(fine)}
+    network, frame = network_with(maps, variant)
     _, features = network.detect(frame)
     canvas = read_charts(features[0], torch.ones(64, 96, dtype=torch.bool), (0, 0))
     full = torch.nn.functional.interpolate(fine, size=(64, 96), mode="bilinear", align_corners=False)[0]

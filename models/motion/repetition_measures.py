@@ -87,23 +87,38 @@ def measured_repetitions(
     found = find_repetitions(second_T, angle_TF, weight_F)
     starts = [one.start_s for one in found]
     following = [*starts, np.nan][1:]
+    known_TF, filled_TF = np.isfinite(angle_TF), _filled(second_T, angle_TF)
     return [
-        _measures(one, after, second_T, angle_TF, width_TF, weight_F, main)
+        _measures(one, after, second_T, filled_TF, known_TF, width_TF, weight_F, main)
         for one, after in zip(found, following, strict=True)
     ]
 
 
+def _filled(second_T: Float, angle_TF: F64) -> F64:
+    """The angles, interpolated over time where they are unknown; NaN where they never are."""
+    result_TF = angle_TF.copy()
+    for angle_T in result_TF.T:
+        known_T = np.isfinite(angle_T)
+        if known_T.any():
+            angle_T[~known_T] = np.interp(second_T[~known_T], second_T[known_T], angle_T[known_T])
+    return result_TF
+
+
 def _measures(
-    one: Repetition, after_s: float, second_T: Float, angle_TF: F64, width_TF: Float, weight_F: F64, names: list[str]
-) -> RepetitionMeasures:
-    inside_T = (second_T >= one.start_s - GRID_S) & (second_T <= one.end_s + GRID_S)
-    known_F = np.isfinite(angle_TF[inside_T]).sum(axis=0) >= 2
+    one: Repetition, after_s: float, second_T: Float, angle_TF: F64, known_TF: Bool, width_TF: Float, weight_F: F64,
+    names: list[str],
+) -> RepetitionMeasures:  # fmt: skip
+    first, last = np.searchsorted(second_T, (one.start_s - GRID_S, one.end_s + GRID_S))
+    around = slice(max(first - 1, 0), last + 1)  # a frame more on both sides: frames may be far from each other
     grid_G = np.arange(one.start_s, one.end_s + GRID_S, GRID_S)
-    angle_GF = np.full((len(grid_G), len(names)), np.nan)
-    angle_GF[:, known_F] = on_grid(grid_G, second_T, angle_TF[:, known_F])
-    range_F = np.where(known_F, angle_GF.max(axis=0) - angle_GF.min(axis=0), np.nan)
+    angle_GF, ever_F = np.full((len(grid_G), len(names)), np.nan), np.isfinite(angle_TF[0])
+    angle_GF[:, ever_F] = on_grid(grid_G, second_T[around], angle_TF[around][:, ever_F])
+    moved_F = angle_GF.max(axis=0) - angle_GF.min(axis=0)
+    known_F = known_TF[around].sum(axis=0) >= 2
+    range_F = np.where(known_F, moved_F, np.nan)
+    judged_F = known_F if (known_F & (weight_F > 0)).any() else ever_F
     turn = min(round((one.turn_s - one.start_s) / GRID_S), len(grid_G) - 1)
-    leading = int(np.nanargmax(np.where(known_F & (weight_F > 0), range_F, -1.0)))
+    leading = int(np.nanargmax(np.where(judged_F & (weight_F > 0), moved_F, -1.0)))
     nearest = int(np.abs(second_T - one.turn_s).argmin())
     own_s = one.end_s - one.start_s
     next_s = after_s - one.start_s if np.isfinite(after_s) and after_s - one.start_s < 2 * own_s else own_s
@@ -112,7 +127,7 @@ def _measures(
         depth_interval_deg=float(width_TF[nearest, leading]), out_s=one.turn_s - one.start_s,
         back_s=one.end_s - one.turn_s, tempo=60 / max(next_s, GRID_S),
         symmetry_deg=_symmetry(names, leading, range_F), smoothness=_smoothness(angle_GF[:, leading]),
-        range_F=range_F, turn_F=angle_GF[turn],
+        range_F=range_F, turn_F=np.where(known_F, angle_GF[turn], np.nan),
     )  # fmt: skip
 
 

@@ -57,6 +57,16 @@ def test_measures_are_those_of_the_movement() -> None:
     assert abs(rows[0].tempo - 20) < 1
 
 
+@pytest.mark.parametrize("step_s", [1.0, 2.0, 10.0])
+def test_few_frames_a_second_give_measures(step_s: float) -> None:
+    second_T = step_s * np.arange(9)
+    angle_TA = np.zeros((9, len(JOINT_ANGLES)), np.float32)
+    angle_TA[1::2, JOINT_ANGLES.index("left_knee_flexion")] = 90
+    found = measured_repetitions(second_T, angle_TA, np.full(angle_TA.shape, 10, np.float32))
+    assert len(found) == 4 and {one.joint for one in found} == {"left_knee_flexion"}
+    assert all(75 < one.depth_deg <= 90 and 70 < np.nanmax(one.range_F) <= 90 for one in found)
+
+
 def test_trembling_is_less_smooth() -> None:
     calm, trembling = made_movement(3, noise=0), made_movement(3, noise=0)
     shaking_T = 4 * np.sin(2 * np.pi * 2.0 * trembling.second_T)

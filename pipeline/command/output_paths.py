@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.batch.manifest import JOURNAL, NAME, results_folder
@@ -142,7 +142,8 @@ class _Exports:
 
 
 def _check_exports(exports: _Exports, read: Mapping[str, str], results: Mapping[str, str]) -> None:
-    """Raise UsageError for an export that would replace a file that is read, or share a path with a result."""
+    """Raise UsageError for an export that would replace a file that is read, or share a path with another result."""
+    _check_names(exports.first)
     for files in exports.first:
         folder = os.path.realpath(files.folder)
         if _inputs_around({folder}, read):
@@ -150,6 +151,19 @@ def _check_exports(exports: _Exports, read: Mapping[str, str], results: Mapping[
     for path, what in (*read.items(), *results.items()):
         if (path in results or os.path.isfile(path)) and (found := exports.at(path)):
             raise UsageError(f"would replace {path}, which is {what}", found, "name another file or folder")
+
+
+def _check_names(exports: Sequence[ExportFiles]) -> None:
+    """Raise UsageError for two exports that would write files of one name into one folder."""
+    first: dict[str, list[ExportFiles]] = {}
+    for files in exports:
+        others = first.setdefault(os.path.realpath(files.folder), [])
+        for other in others:
+            same = [name for name in files.names if any(fnmatch.fnmatchcase(name, one) for one in other.names)]
+            if same := same or list({*files.names} & {*other.names}):
+                what = f"would write the same files as {other.option} ({same[0]})"
+                raise UsageError(what, files.option, "name another file or folder")
+        others.append(files)
 
 
 def _check_files(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from models.files.png_image import png_of
 from models.motion.clinical_angles import JOINT_ANGLES, body_angles
 from models.motion.repetition_measures import joint_widths
 from models.surface.keypoints import shown_keypoints
-from pipeline.stage import Job, Stage, StageError, without_secrets
+from pipeline.stage import ExportFiles, Job, Stage, StageError, without_secrets
 from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces, Written
 from stages.results.comparison.difference import Difference, best_shift, difference_along, difference_at
 from stages.results.comparison.difference_plot import difference_plot
@@ -41,11 +42,12 @@ from stages.results.count import repetition_table
 from stages.results.formats.image_plane_angles import IMAGE_PLANE_ANGLES, IN_THE_IMAGE_PLANE, image_plane_angles
 from stages.results.formats.writer import write_whole
 from stages.video.decode_pair import GAP
+from stages.video.encoding.atomic_writes import reported_write_errors
 from stages.video.encoding.output_file import free_path, other_path_note
 
 PARTS = tuple(name.replace(" ", "_") for name in CHART_NAMES[1:])
-ENDINGS = (".csv", ".repetitions.csv", ".json", ".png", ".mp4", ".html")
-"""Of the files, beside each other."""
+ENDINGS, FILM_ENDINGS = (".csv", ".repetitions.csv", ".json", ".png"), (".mp4", ".html")
+"""Of the files, which are beside each other; the second are those of the film and the report."""
 EMBEDDED_BYTES = 30_000_000
 """A page has no larger film in it: the film stands beside it."""
 
@@ -91,7 +93,16 @@ class Compare(Stage):
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
         """Raises StageError for an output that is no table, or if one of the files may not be overwritten."""
-        _check_outputs(job)
+        _check_outputs(config, job)
+
+    @classmethod
+    def export_files(cls, config: Config, job: Job) -> Sequence[ExportFiles]:
+        """The files beside the table: one with the name of an input would replace it."""
+        if not job.output:
+            return ()
+        output = Path(job.output)
+        names = tuple(glob.escape(output.with_suffix(ending).name) for ending in _endings(config)[1:])
+        return [ExportFiles(option=f"-o {job.output}", folder=str(output.parent), names=names)]
 
     @classmethod
     def needs(cls, config: Config) -> Sequence[str]:
@@ -117,7 +128,7 @@ class Compare(Stage):
         """Add the poses of a chunk; yields nothing before the end."""
         if self._job is None:
             self._job = job
-            _check_outputs(job)
+            _check_outputs(self.config, job)
         poses_by_identity = self._poses.setdefault(frames.first // GAP, {})
         for t in range(len(frames)):
             here = np.flatnonzero(people.frame_N == t)
@@ -160,7 +171,8 @@ class Compare(Stage):
         written = {suffix: self._written(job, suffix, content) for suffix, content in contents.items()}
         if self.config.film:
             film = Path(free_path(str(Path(job.output).with_suffix(".mp4")), overwrite=job.overwrite))
-            write_pair_film(film, pair_pictures(self._frames, a, b, difference), second_T)
+            with reported_write_errors(str(film)):
+                write_pair_film(film, pair_pictures(self._frames, a, b, difference), second_T)
             written[".mp4"] = str(film)
             page = self._page(title, a, b, difference, phases, rows, film, plot_png)
             written[".html"] = self._written(job, ".html", page.encode())
@@ -218,12 +230,16 @@ class Compare(Stage):
         return poses
 
 
-def _check_outputs(job: Job) -> None:
+def _endings(config: Compare.Config) -> tuple[str, ...]:
+    return (*ENDINGS, *(FILM_ENDINGS if config.film else ()))
+
+
+def _check_outputs(config: Compare.Config, job: Job) -> None:
     """Raises StageError if the output is no table, or one of the files exists and may not be overwritten."""
     output = Path(job.output or "")
     if output.suffix.lower() != ".csv":
         raise StageError("a comparison is written as a table", str(output), "name a .csv file or a folder with -o")
-    for suffix in ENDINGS:
+    for suffix in _endings(config):
         path = output.with_suffix(suffix)
         if path.exists() and not job.overwrite:
             raise StageError("the output exists already", str(path), "add --overwrite or name another with -o")

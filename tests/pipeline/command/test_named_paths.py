@@ -94,6 +94,9 @@ def test_no_other_file_is_replaced(
         (["a.mp4", "--export", "surfaces=s/", "--report", "s/stream.json"], "--report s/stream.json: --export surfac"),
         (["a.mp4", "--export", "bodies=.", "--log", "body.npz"], "--log body.npz: --export bodies=. writes this file"),
         (["a.mp4", "--export", "mesh=.", "--log", "frame_000001_1.obj"], "--log frame_000001_1.obj: --export mesh=."),
+        (["a.mp4", "b.mp4", "-c", "compare", "-o", "b.csv"], "-o b.csv: would replace {here}/b.mp4, which is an input"),
+        (["a.mp4", "--export", "csv=c/", "--export", "events=c/a.csv"], "--export events=c/a.csv: would write the sam"),
+        (["a.mp4", "--export", "leffa=d.mkv", "--export", "parula=d.mp4"], "--export parula=d.mp4: would write the sa"),
         (["a.mp4", "-c", "batch", "-o", "t", "--report", "t/batch.json"], "--report t/batch.json: the record of this"),
     ],
 )
@@ -119,6 +122,7 @@ def test_no_result_or_export_replaces_what_is_read(
         ["x.jpg", "--export", "iuv=.", "-o", "./y.png"],
         ["x.jpg", "y.jpg", "-o", ".", "--export", "iuv=."],
         ["a.mp4", "-o", "notes.txt", "--atlas", "atlas.json"],
+        ["a.mp4", "b.mp4", "-c", "compare", "-o", "b.csv", "--set", "compare.film=false"],
     ],
 )
 def test_files_beside_those_of_exports_are_allowed(

@@ -55,7 +55,7 @@ class MemorySource(Stage):
         if first is None:
             return
         height, width = first.shape[:2]
-        per_s = Fraction(rate).limit_denominator(RATE_FRACTION_LIMIT)
+        per_s = _simple(rate) if rate >= 1 else 1 / _simple(1 / rate)
         video = VideoInfo(path="", width=width, height=height, still=False, rate=per_s, time_base=1 / per_s)
         batch = [first, *islice(frames, chunk_length("auto", width, height) - 1)]
         while batch:
@@ -74,6 +74,10 @@ class MemorySource(Stage):
             )
             number += len(batch)
             batch = list(islice(frames, chunk_length("auto", width, height)))
+
+
+def _simple(number: float) -> Fraction:
+    return Fraction(number).limit_denominator(RATE_FRACTION_LIMIT)
 
 
 def _frame(one: Any, channels: str, number: int) -> U8:

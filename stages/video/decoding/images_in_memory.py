@@ -28,7 +28,7 @@ def images_in(given: Any) -> Any:
 
 
 def rgb_in_memory(image: Any, channels: str, where: str) -> U8:
-    """An image as (H, W, 3) uint8 RGB.
+    """An image as (H, W, 3) uint8 RGB, in memory of its own: a program may write its next frame into the same array.
 
     Args:
         image: of Pillow, in any mode, upright after its EXIF orientation; or an array of NumPy or another library,
@@ -44,7 +44,7 @@ def rgb_in_memory(image: Any, channels: str, where: str) -> U8:
             raise StageError("the image is empty", where, "give an image of one pixel or more")
         return np.ascontiguousarray(rgb_of(ImageOps.exif_transpose(image), []))
     pixels = _bytes_of(_shaped(_array_of(image, where), where, tensor=hasattr(image, "detach")), where)
-    return np.ascontiguousarray(pixels[..., ::-1] if channels == "bgr" else pixels)
+    return np.array(pixels[..., ::-1] if channels == "bgr" else pixels, order="C")
 
 
 def _array_of(image: Any, where: str) -> np.ndarray:

@@ -98,6 +98,25 @@ def test_a_film_has_its_rate_and_is_read_chunk_by_chunk() -> None:
     assert last.rgb_THW3[:, 0, 0, 0].tolist() == list(range(30, 40)) and next(stream, None) is None
 
 
+def test_a_generator_may_use_one_array_for_all_frames() -> None:
+    one_HW3 = np.zeros((4, 6, 3), np.uint8)
+
+    def frames(given: Any) -> Any:
+        for number in range(4):
+            one_HW3[:] = number
+            yield given
+
+    for given in (one_HW3, torch.from_numpy(one_HW3)):
+        assert [int(rgb.max()) for rgb in pixels(frames(given), rate=25)] == [0, 1, 2, 3]
+        assert [int(rgb.max()) for rgb in pixels(frames(given))] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(0.5, 2.0), (1 / 3600, 3600.0), (0.7, 10 / 7), (29.97, 1 / 29.97)])
+def test_frames_last_as_long_as_the_rate_says(rate: float, seconds: float) -> None:
+    (chunk,) = chunks([RAMP, RAMP], rate=rate)
+    assert chunk.second(1) == pytest.approx(seconds, rel=1e-4)
+
+
 def test_cuts_are_found_as_in_files() -> None:
     random = np.random.default_rng(0)
     scenes = [np.repeat(random.integers(0, 255, (1, 36, 64, 3), np.uint8), 3, axis=0) for _ in range(2)]

@@ -148,11 +148,10 @@ def _grid(corner_F32: Float, chart_F: U8) -> tuple[Int, Int]:
 def _outline(mesh: ChartedMesh) -> tuple[Int, Float, Int, cKDTree]:
     """Border edges in UV: (3·face + side, UV of both ends, edge of each sample, search tree of the samples)."""
     faces = len(mesh.chart_F)
-    corner_N3 = np.concatenate([np.repeat(mesh.chart_F, 3)[:, None], mesh.corner_uv_F32.reshape(-1, 2)], axis=1)
-    _, place_N = np.unique(corner_N3, axis=0, return_inverse=True)
-    place_F3 = place_N.reshape(faces, 3)
+    place_F3 = _places(np.repeat(mesh.chart_F, 3), *mesh.corner_uv_F32.reshape(-1, 2).T).reshape(faces, 3)
     ends_E2 = np.stack([place_F3, np.roll(place_F3, -1, axis=1)], axis=2).reshape(-1, 2)
-    _, first, count = np.unique(np.sort(ends_E2, axis=1), axis=0, return_index=True, return_counts=True)
+    edge_E = ends_E2.min(axis=1) * (3 * faces) + ends_E2.max(axis=1)
+    _, first, count = np.unique(edge_E, return_index=True, return_counts=True)
     border_B = first[count == 1]
     uv_F32 = mesh.corner_uv_F32.astype(np.float64)
     start_B2, end_B2 = uv_F32.reshape(-1, 2)[border_B], np.roll(uv_F32, -1, axis=1).reshape(-1, 2)[border_B]
@@ -163,3 +162,12 @@ def _outline(mesh: ChartedMesh) -> tuple[Int, Float, Int, cKDTree]:
     uv_S2 = start_B2[sample_B] * (1 - share) + end_B2[sample_B] * share
     tree = cKDTree(_apart(mesh.chart_F[border_B[sample_B] // 3].astype(np.int64), uv_S2))
     return border_B, np.stack([start_B2, end_B2], axis=1), sample_B, tree
+
+
+def _places(chart_N: U8, u_N: Float, v_N: Float) -> Int:
+    """Numbers of chart points, equal for equal points, in their order. `np.unique` of rows takes much longer."""
+    order = np.lexsort((v_N, u_N, chart_N))
+    sorted_3N = np.stack([chart_N[order], u_N[order], v_N[order]])
+    place_N = np.zeros(len(order), np.int64)
+    place_N[order[1:]] = np.cumsum((np.diff(sorted_3N, axis=1) != 0).any(axis=0))
+    return place_N

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -12,17 +14,22 @@ import numpy as np
 from models.arrays import F32, U8, Bool, Float, Index
 from models.body.charts import COARSE_OF_CHART
 from models.body.fitted_body import FittedBody
-from models.painting.mesh_image import MeshImage, filled, mesh_image
-from models.painting.painting_mesh import PaintingMesh, anchors, load_painting_mesh, skin_places
+from models.painting.gap_fill import filled
+from models.painting.mesh_image import AROUND, MeshImage, mesh_image
+from models.painting.painting_mesh import anchors, load_painting_mesh, skin_places
 from models.painting.skin_warp import fitted_warp, seen_skin
 from models.painting.steadying import steadying
 from models.surface.raster import NEAR
 from models.time_steps import FRAME_S, remaining
 
-FINE_PIXELS = 7_000
-"""People with more pixels are looked at on a coarser grid of about this many cells."""
-TILE = 32
-"""Cells of the skin along U and V."""
+FINE_PIXELS = 30_000
+"""The mesh of people with more pixels is drawn on a coarser grid of about this many squares."""
+COMPARED_CELLS = 5_000
+"""Places at which body and network are compared, about."""
+HIDDEN_M = 0.03
+"""Depth behind the picture's beyond which a vertex is hidden, metres."""
+TILE = 64
+"""Points of the skin along U and V."""
 APART_M = 0.08
 """Distance on the skin beyond which the network's own chart, U and V count."""
 OTHER_LIMB_M = 0.05
@@ -40,6 +47,7 @@ CELLS = 8
 WRONG_SHARE, RIGHT_SHARE = 0.14, 0.09
 """Shares of pixels where body and network disagree: above the first the fit is wrong, below the second it is right."""
 
+Grid = TypeVar("Grid", U8, Float)
 PointFlowSearch = Callable[[F32, F32], F32]
 """Places in the frame before, and about where they are in this frame, (K, 2) pixels → where the optical flow carries
 them, NaN where it is unknown."""
@@ -105,66 +113,75 @@ def body_paint(
         carried_K2 = carry(memory.pixel_K2, place_V2[memory.vertex_K])
         place_V2 = place_V2 + steadying(place_V2, memory.vertex_K, memory.pixel_K2, carried_K2, metre_px, seconds)
     height, width = labels_hw.shape
-    step = max(1, round(math.sqrt(cv2.countNonZero(labels_hw) / FINE_PIXELS)))
+    pixels = cv2.countNonZero(labels_hw)
+    step = max(1, round(math.sqrt(pixels / FINE_PIXELS)))
     image = mesh_image(painting, place_V2 - np.array(origin_2, np.float32), vertex_V3[:, 2], height, width, step)
     if image is None:
         return None
-    paint = _decided(image, labels_hw, uv_2hw, metre_px, memory, remaining(KEEP, seconds))
-    vertex_K = _seen_vertices(painting, image)
+    vertex_K = _seen_vertices(image, place_V2 - np.array(origin_2, np.float32), vertex_V3[:, 2])
+    every = max(1, round(math.sqrt(pixels / COMPARED_CELLS) / step))
+    paint = _decided(image, every, labels_hw, uv_2hw, metre_px, memory, remaining(KEEP, seconds))
     return replace(paint, memory=replace(paint.memory, vertex_K=vertex_K, pixel_K2=place_V2[vertex_K]))
 
 
-def _seen_vertices(painting: PaintingMesh, image: MeshImage) -> Index:
-    """The anchors on faces that the picture shows."""
-    shown_T = np.bincount(image.face_hw[image.face_hw >= 0], minlength=len(image.seen_T)) > 0
-    shown_V = np.zeros(len(painting.vertex_N), bool)
-    shown_V[painting.mesh.face_F3[image.seen_T[shown_T]]] = True
+def _seen_vertices(image: MeshImage, place_V2: F32, depth_V: F32) -> Index:
+    """The anchors before which the picture shows nothing nearer."""
     vertex_A = anchors().vertex_A
-    return vertex_A[shown_V[vertex_A]]
+    column_A, row_A = np.floor(place_V2[vertex_A].T / image.step).astype(np.intp)
+    rows, columns = image.labels_hw.shape
+    inside_A = (column_A >= 0) & (column_A < columns) & (row_A >= 0) & (row_A < rows)
+    vertex_A, at_2A = vertex_A[inside_A], (row_A[inside_A], column_A[inside_A])
+    return vertex_A[np.abs(image.depth_hw[at_2A] - depth_V[vertex_A]) < HIDDEN_M]
 
 
 def _decided(
-    image: MeshImage, labels_hw: U8, uv_2hw: Float, metre_px: float, memory: PaintMemory, kept: float
+    image: MeshImage, every: int, labels_hw: U8, uv_2hw: Float, metre_px: float, memory: PaintMemory, kept: float
 ) -> BodyPaint:
-    """Body or network in each pixel. `kept`: weight of the memory in the next one."""
-    own_hw, own_2hw = _on_cells(labels_hw, uv_2hw, image)
-    # One cell more than the person, so that U and V can be interpolated up to the outline.
-    around_hw = cv2.dilate(cv2.threshold(own_hw, 0, 1, cv2.THRESH_BINARY)[1], np.ones((3, 3), np.uint8)) > 0
-    image = filled(image, around_hw)
-    mesh_hw, mesh_2hw = image.cells(around_hw)
-    at_M = np.flatnonzero(own_hw)
-    (own_M, own_2M), (mesh_M, mesh_2M) = (
-        (one_hw.reshape(-1)[at_M], one_2hw.reshape(2, -1)[:, at_M])
-        for one_hw, one_2hw in ((own_hw, own_2hw), (mesh_hw, mesh_2hw))
+    """Body or network in each pixel.
+
+    Args:
+        image: the mesh.
+        every: body and network are compared in each `every`-th square of its rows and columns.
+        labels_hw, uv_2hw: as the network sees the person.
+        metre_px: pixels of the frame that a metre of the body spans.
+        memory: after the frame before.
+        kept: weight of the memory in the next one.
+    """
+    own_hw = _middles(labels_hw, image.step, image.labels_hw.shape)
+    # One square more than the person, so that U and V can be interpolated up to the outline.
+    image = filled(image, own_hw, np.asarray(cv2.dilate(own_hw, AROUND), np.uint8), metre_px / image.step)
+    step, rows, columns = image.step * every, *(-(-side // every) for side in own_hw.shape)
+    own_cc, mesh_cc = (_middles(one, of, (rows, columns)) for one, of in ((labels_hw, step), (image.labels_hw, every)))
+    at_M = np.flatnonzero(own_cc != 0)
+    own_M, mesh_M = own_cc.reshape(-1)[at_M], mesh_cc.reshape(-1)[at_M]
+    own_2M, mesh_2M = (
+        np.stack([_middles(axis_hw, of, (rows, columns)).reshape(-1)[at_M] for axis_hw in one_2hw])
+        for one_2hw, of in ((uv_2hw, step), (image.uv_2hw, every))
     )
-    away_M = np.sqrt(np.square(_rest(own_M, own_2M) - _rest(mesh_M, mesh_2M)).sum(axis=1))
+    away_M = np.sqrt(np.square(_rest(own_M, own_2M) - _rest(mesh_M, mesh_2M)).sum(axis=0))
     away_M[mesh_M == 0] = np.inf
     cell_M = _memory_cells(own_M, own_2M)
     limit_M = np.where(COARSE_OF_CHART[own_M] != COARSE_OF_CHART[mesh_M], np.float32(OTHER_LIMB_M), np.float32(APART_M))
     limit_M *= 1 + HYSTERESIS * (1 - 2 * memory.network_Q[cell_M])
-    apart_hw = np.zeros(own_hw.shape, np.float32)
-    apart_hw.reshape(-1)[at_M] = away_M > limit_M
-    network_hw = _together(apart_hw, own_hw, SMOOTH_M * metre_px / image.step)
-    network_hw.reshape(-1)[at_M[IS_HAND[own_M] != IS_HAND[mesh_M]]] = 1
-    by_network_M = network_hw.reshape(-1)[at_M] > 0.5
+    apart_cc = np.zeros((rows, columns), np.float32)
+    apart_cc.reshape(-1)[at_M] = away_M > limit_M
+    network_cc = _together(apart_cc, own_cc, SMOOTH_M * metre_px / step)
+    network_cc.reshape(-1)[at_M[IS_HAND[own_M] != IS_HAND[mesh_M]]] = 1
+    by_network_M = network_cc.reshape(-1)[at_M] > 0.5
     count = max(len(at_M), 1)
     share = int(np.count_nonzero(away_M > APART_M)) / count
     by_surface = share > (RIGHT_SHARE if memory.by_surface else WRONG_SHARE)
-    label_hw, painted_2hw = _painted(image, mesh_hw, mesh_2hw, network_hw, labels_hw, uv_2hw)
+    label_hw, painted_2hw = _painted(image, _enlarged(network_cc, step, *labels_hw.shape), labels_hw, uv_2hw)
     return BodyPaint(
         labels_hw=label_hw, uv_2hw=painted_2hw, apart=share, body_share=1 - np.count_nonzero(by_network_M) / count,
         memory=PaintMemory(network_Q=_remembered(memory.network_Q, cell_M, by_network_M, kept), by_surface=by_surface),
     )  # fmt: skip
 
 
-def _painted(
-    image: MeshImage, mesh_hw: U8, mesh_2hw: F32, network_hw: F32, labels_hw: U8, uv_2hw: Float
-) -> tuple[U8, F32]:
+def _painted(image: MeshImage, network_hw: F32, labels_hw: U8, uv_2hw: Float) -> tuple[U8, F32]:
     """Labels and U, V (2, h, w) of every pixel, of the body where the network's share is below a half."""
-    height, width = labels_hw.shape
-    body_hw, painted_2hw = image.pixels(mesh_hw, mesh_2hw, height, width)
-    share_hw = _enlarged(network_hw, image.step, height, width)
-    by_network_hw = ((share_hw > 0.5) | (body_hw == 0)).view(np.uint8)
+    body_hw, painted_2hw = image.pixels(*labels_hw.shape)
+    by_network_hw = ((network_hw > 0.5) | (body_hw == 0)).view(np.uint8)
     label_hw = cv2.copyTo(body_hw, labels_hw)
     cv2.copyTo(labels_hw, by_network_hw, label_hw)
     painted_2hw = np.ascontiguousarray(painted_2hw)
@@ -173,23 +190,26 @@ def _painted(
     return np.asarray(label_hw, np.uint8), painted_2hw
 
 
-def _on_cells(labels_hw: U8, uv_2hw: Float, image: MeshImage) -> tuple[U8, F32]:
-    """The network's labels and U, V (2, h, w) in the middles of the cells."""
-    step, (rows, columns) = image.step, image.face_hw.shape
-    row = np.minimum(np.arange(rows) * step + step // 2, labels_hw.shape[0] - 1)
-    column = np.minimum(np.arange(columns) * step + step // 2, labels_hw.shape[1] - 1)
-    read = np.ix_(row, column)
-    return labels_hw[read], np.stack([axis_hw[read] for axis_hw in uv_2hw]).astype(np.float32)
+def _middles(value_hw: Grid, step: int, shape: tuple[int, int]) -> Grid:
+    """Values in the middles of squares of `step` × `step` pixels, on a grid of this shape."""
+    row, column = (
+        np.minimum(np.arange(count) * step + step // 2, side - 1)
+        for count, side in zip(shape, value_hw.shape, strict=True)
+    )
+    return value_hw.take(row, axis=0).take(column, axis=1)
 
 
 def _rest(label_M: U8, uv_2M: F32) -> F32:
-    """Places on the body at rest (M, 3) under chart, U and V, metres; arbitrary for label 0."""
-    last = np.float32(TILE - 1)
-    top_25 = (np.maximum(np.arange(-1, 24), 0) * TILE + TILE - 1).astype(np.float32)
-    u_M, v_M = np.clip(uv_2M, 0, 1)
-    row_M = top_25[label_M] - v_M * last
-    places_M13 = cv2.remap(skin_places(TILE), (u_M * last)[:, None], row_M[:, None], cv2.INTER_LINEAR)
-    return np.asarray(places_M13, np.float32).reshape(-1, 3)
+    """Places on the body at rest (3, M) under chart, U and V, metres, of the nearest known point; arbitrary for 0."""
+    u_M, v_M = np.rint(np.clip(uv_2M, 0, 1) * (TILE - 1)).astype(np.intp)
+    place_3K = _places()
+    return place_3K.take(((np.maximum(label_M, 1) - np.intp(1)) * TILE + TILE - 1 - v_M) * TILE + u_M, axis=1)
+
+
+@cache
+def _places() -> F32:
+    """`skin_places`, axes first."""
+    return np.ascontiguousarray(skin_places(TILE).reshape(-1, 3).T)
 
 
 def _memory_cells(label_M: U8, uv_2M: F32) -> Index:
@@ -216,7 +236,5 @@ def _remembered(network_Q: F32, cell_M: Index, network_M: Bool, kept: float) -> 
 
 def _enlarged(value_hw: F32, step: int, height: int, width: int) -> F32:
     """Values of cells at every pixel, interpolated."""
-    if step == 1:
-        return value_hw[:height, :width]
     whole = (value_hw.shape[1] * step, value_hw.shape[0] * step)
     return np.asarray(cv2.resize(value_hw, whole, interpolation=cv2.INTER_LINEAR), np.float32)[:height, :width]

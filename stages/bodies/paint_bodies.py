@@ -93,11 +93,12 @@ class PaintBodies(Stage):
         """The paints of a chunk's people, in order."""
         surfaces = seen.surfaces.people
         painted: list[PersonPaint | None] = [None] * len(surfaces)
-        for t, (second, now) in enumerate(zip(seen.second_T, seen.image_T, strict=True)):
+        for t, second in enumerate(seen.second_T):
+            now = seen.image_T[t] if seen.image_T else None
             here = np.flatnonzero(seen.frame_N == t).tolist()
             self._begin_frame(second)
-            flow = None if self.before is None else CarriedPoints(before=self.before, now=now)
-            self.before = None if seen.still else now
+            flow = None if self.before is None or now is None else CarriedPoints(before=self.before, now=now)
+            self.before = now
             fitted = dict(zip(here, bodies.of_people(t, len(here)), strict=True))
             for n in self._large({n: surfaces[n] for n in here if fitted[n] is not None}):
                 body = fitted[n]

@@ -19,7 +19,7 @@ class WaitingPeople:
 
     Attributes:
         second_T: time of each frame.
-        image_T: each frame as a small image.
+        image_T: each frame as a small image; empty where all surfaces state their motion.
         still: whether the chunk is a single image.
         frame_N, id_N: frame and identity of each person.
         surfaces: of the people, in the same order.
@@ -35,9 +35,11 @@ class WaitingPeople:
     @classmethod
     def of(cls, frames: FrameChunk, people: People, surfaces: Surfaces) -> WaitingPeople:
         """The people of a chunk."""
+        known = zip(people.id_N.tolist(), surfaces.people, strict=True)
+        followed = not frames.video.still and any(one >= 0 and surface.motion is None for one, surface in known)
         return cls(
             second_T=tuple(frames.second(t) for t in range(len(frames))),
-            image_T=tuple(SmallFrame.of(frame_HW3) for frame_HW3 in frames.rgb_THW3),
+            image_T=tuple(map(SmallFrame.of, frames.rgb_THW3)) if followed else (),
             still=frames.video.still,
             frame_N=people.frame_N.astype(np.intp),
             id_N=people.id_N.astype(np.intp),
@@ -52,10 +54,13 @@ def waiting_to_arrays(waiting: Sequence[WaitingPeople]) -> NamedArrays:
         key = f"waiting {at}"
         arrays |= {
             f"{key} seconds": np.array(one.second_T),
-            f"{key} images": np.stack([image.grey_hw for image in one.image_T]),
-            f"{key} step": np.array(one.image_T[0].step),
             f"{key} people": np.stack([one.frame_N, one.id_N]),
         }
+        if one.image_T:
+            arrays |= {
+                f"{key} images": np.stack([image.grey_hw for image in one.image_T]),
+                f"{key} step": np.array(one.image_T[0].step),
+            }
         for n, surface in enumerate(one.surfaces.people):
             arrays |= surface_to_arrays(f"{key} {n}", surface)
     return arrays
@@ -66,12 +71,13 @@ def waiting_from_arrays(arrays: SavedArrays) -> list[WaitingPeople]:
     found = []
     for at in range(int(arrays["waiting"])):
         key = f"waiting {at}"
-        step, (frame_N, id_N) = int(arrays[f"{key} step"]), arrays[f"{key} people"]
+        frame_N, id_N = arrays[f"{key} people"]
+        images = arrays.get(f"{key} images", ())
         surfaces = tuple(surface_from_arrays(f"{key} {n}", arrays) for n in range(len(id_N)))
         found.append(
             WaitingPeople(
                 second_T=tuple(arrays[f"{key} seconds"].tolist()),
-                image_T=tuple(SmallFrame(grey_hw=grey_hw, step=step) for grey_hw in arrays[f"{key} images"]),
+                image_T=tuple(SmallFrame(grey_hw=grey_hw, step=int(arrays[f"{key} step"])) for grey_hw in images),
                 still=False, frame_N=frame_N, id_N=id_N, surfaces=Surfaces(people=surfaces),
             )
         )  # fmt: skip

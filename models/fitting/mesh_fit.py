@@ -62,7 +62,7 @@ def pose_of_mesh(point_L3: F64, prior: PoseGaussian) -> ReducedPose:
     return pose
 
 
-def limb_gap(point_L3: F64, pose: ReducedPose) -> float:
+def limb_error(point_L3: F64, pose: ReducedPose) -> float:
     """How far the part of a limb that agrees least with a predicted mesh is from it, metres, relative to the trunk.
 
     Args:

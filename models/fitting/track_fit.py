@@ -14,7 +14,7 @@ from models.body.rotation_vectors import rotation_exponential, rotation_logarith
 from models.body.seen_parts import LEAST_WEIGHT, whole_body_seen
 from models.fitting.correspondences import Correspondences, SurfaceOfPerson, correspondences
 from models.fitting.least_squares import FitProblem, PoseGaussian, library_prior, minimized_pose
-from models.fitting.mesh_fit import limb_gap
+from models.fitting.mesh_fit import limb_error
 from models.fitting.surface_fit import MIN_SURFACE_POINTS, SurfaceFitSettings, fitted_body, pose_from_scratch
 from models.lift.lift_weights import built_in_lift
 from models.lift.lifted_mesh import lifted_mesh
@@ -39,8 +39,8 @@ class TrackFitSettings:
         residual_memory: weight that the mean residual keeps after 1/30 s, 0..1.
         restart_ratio: a fit whose residual exceeds the mean residual by this factor is compared with one from scratch.
         check_seconds: the limbs are compared with those of the lift once in this time.
-        limb_gap_m: a limb that is farther from the lift's is compared with that of a fit from scratch, metres.
-        clearly_better: such a fit is taken if its cost is at most this share.
+        limb_error_m: a limb that is farther from the lift's is compared with that of a fit from scratch, metres.
+        restart_share: such a fit is taken if its cost is at most this share.
     """
 
     fit: SurfaceFitSettings = field(default_factory=SurfaceFitSettings)
@@ -52,8 +52,8 @@ class TrackFitSettings:
     residual_memory: float = 0.8
     restart_ratio: float = 1.7
     check_seconds: float = 0.2
-    limb_gap_m: float = 0.3
-    clearly_better: float = 0.9
+    limb_error_m: float = 0.3
+    restart_share: float = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +213,7 @@ def _share_to_beat(
     """The share of the continued fit's cost below which a fit from scratch replaces it; 0: it is not tried."""
     if known is None or pose is None or _is_lost(problem, pose, settings.restart_ratio * known.mean_residual):
         return 1.0
-    return settings.clearly_better if _limbs_disagree(known, problem, pose, surface, second, settings) else 0.0
+    return settings.restart_share if _limbs_disagree(known, problem, pose, surface, second, settings) else 0.0
 
 
 def _limbs_disagree(
@@ -229,7 +229,7 @@ def _limbs_disagree(
     if not settings.fit.lifted or len(set(periods)) == 1:
         return False
     mesh_L3 = lifted_mesh(surface, problem.camera, built_in_lift())
-    return mesh_L3 is not None and limb_gap(mesh_L3, pose) > settings.limb_gap_m
+    return mesh_L3 is not None and limb_error(mesh_L3, pose) > settings.limb_error_m
 
 
 def _is_lost(problem: FitProblem, pose: ReducedPose, limit: float) -> bool:

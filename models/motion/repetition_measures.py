@@ -28,7 +28,7 @@ class RepetitionMeasures:
 
     Attributes:
         repetition: its times.
-        joint: the angle with the largest range.
+        joint: the angle with the largest range, on average over all repetitions.
         depth_deg: that angle at the turning point; `depth_interval_deg`: half the width of its interval.
         out_s, back_s: seconds to the turning point and back.
         tempo: repetitions a minute at this tempo, from this start to the next one, or to its own end.
@@ -88,9 +88,13 @@ def measured_repetitions(
     starts = [one.start_s for one in found]
     following = [*starts, np.nan][1:]
     known_TF, filled_TF = np.isfinite(angle_TF), _filled(second_T, angle_TF)
+    around = [_around(one, second_T) for one in found]
+    paths = [_path(one, second_T[at], filled_TF[at]) for one, at in zip(found, around, strict=True)]
+    known = [known_TF[frames].sum(axis=0) >= 2 for frames in around]
+    leading = _leading(paths, known, weight_F)
     return [
-        _measures(one, after, second_T, filled_TF, known_TF, width_TF, weight_F, main)
-        for one, after in zip(found, following, strict=True)
+        _measures(one, after, second_T, angle_GF, known_F, width_TF, leading, main)
+        for one, after, angle_GF, known_F in zip(found, following, paths, known, strict=True)
     ]
 
 
@@ -104,21 +108,36 @@ def _filled(second_T: Float, angle_TF: F64) -> F64:
     return result_TF
 
 
+def _around(one: Repetition, second_T: Float) -> slice:
+    """The frames of a repetition, and a frame more on both sides: frames may be far from each other."""
+    first, last = np.searchsorted(second_T, (one.start_s - GRID_S, one.end_s + GRID_S))
+    return slice(max(first - 1, 0), last + 1)
+
+
+def _path(one: Repetition, second_T: Float, angle_TF: F64) -> F64:
+    """The angles during a repetition (G, F) at steps of `GRID_S`; NaN where they are never known."""
+    grid_G = np.arange(one.start_s, one.end_s + GRID_S, GRID_S)
+    angle_GF, ever_F = np.full((len(grid_G), angle_TF.shape[1]), np.nan), np.isfinite(angle_TF[0])
+    angle_GF[:, ever_F] = on_grid(grid_G, second_T, angle_TF[:, ever_F])
+    return angle_GF
+
+
+def _leading(paths: Sequence[F64], known: Sequence[Bool], weight_F: F64) -> int:
+    """The angle with the largest mean range, of those that are known at least in one repetition, else of all."""
+    if not paths:
+        return 0
+    moved_RF = np.nan_to_num(np.stack([np.ptp(angle_GF, axis=0) for angle_GF in paths]))
+    known_RF = np.stack(known) & (weight_F > 0)
+    judged_RF = known_RF if known_RF.any() else np.broadcast_to(weight_F > 0, moved_RF.shape)
+    return int(np.where(judged_RF, moved_RF, 0.0).mean(axis=0).argmax())
+
+
 def _measures(
-    one: Repetition, after_s: float, second_T: Float, angle_TF: F64, known_TF: Bool, width_TF: Float, weight_F: F64,
+    one: Repetition, after_s: float, second_T: Float, angle_GF: F64, known_F: Bool, width_TF: Float, leading: int,
     names: list[str],
 ) -> RepetitionMeasures:  # fmt: skip
-    first, last = np.searchsorted(second_T, (one.start_s - GRID_S, one.end_s + GRID_S))
-    around = slice(max(first - 1, 0), last + 1)  # a frame more on both sides: frames may be far from each other
-    grid_G = np.arange(one.start_s, one.end_s + GRID_S, GRID_S)
-    angle_GF, ever_F = np.full((len(grid_G), len(names)), np.nan), np.isfinite(angle_TF[0])
-    angle_GF[:, ever_F] = on_grid(grid_G, second_T[around], angle_TF[around][:, ever_F])
-    moved_F = angle_GF.max(axis=0) - angle_GF.min(axis=0)
-    known_F = known_TF[around].sum(axis=0) >= 2
-    range_F = np.where(known_F, moved_F, np.nan)
-    judged_F = known_F if (known_F & (weight_F > 0)).any() else ever_F
-    turn = min(round((one.turn_s - one.start_s) / GRID_S), len(grid_G) - 1)
-    leading = int(np.nanargmax(np.where(judged_F & (weight_F > 0), moved_F, -1.0)))
+    range_F = np.where(known_F, np.ptp(angle_GF, axis=0), np.nan)
+    turn = min(round((one.turn_s - one.start_s) / GRID_S), len(angle_GF) - 1)
     nearest = int(np.abs(second_T - one.turn_s).argmin())
     own_s = one.end_s - one.start_s
     next_s = after_s - one.start_s if np.isfinite(after_s) and after_s - one.start_s < 2 * own_s else own_s

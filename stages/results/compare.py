@@ -43,7 +43,7 @@ from stages.results.formats.image_plane_angles import IMAGE_PLANE_ANGLES, IN_THE
 from stages.results.formats.writer import write_whole
 from stages.video.decode_pair import GAP
 from stages.video.encoding.atomic_writes import reported_write_errors
-from stages.video.encoding.output_file import free_path, other_path_note
+from stages.video.encoding.output_file import check_table, free_path, other_path_note
 
 PARTS = tuple(name.replace(" ", "_") for name in CHART_NAMES[1:])
 ENDINGS, FILM_ENDINGS = (".csv", ".repetitions.csv", ".json", ".png"), (".mp4", ".html")
@@ -93,7 +93,7 @@ class Compare(Stage):
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
         """Raises StageError for an output that is no table, or if one of the files may not be overwritten."""
-        _check_outputs(config, job)
+        check_table(job.output, overwrite=job.overwrite, endings=_endings(config))
 
     @classmethod
     def export_files(cls, config: Config, job: Job) -> Sequence[ExportFiles]:
@@ -128,7 +128,7 @@ class Compare(Stage):
         """Add the poses of a chunk; yields nothing before the end."""
         if self._job is None:
             self._job = job
-            _check_outputs(self.config, job)
+            self.check(self.config, job)
         poses_by_identity = self._poses.setdefault(frames.first // GAP, {})
         for t in range(len(frames)):
             here = np.flatnonzero(people.frame_N == t)
@@ -158,9 +158,9 @@ class Compare(Stage):
             difference = difference_at(a, b, shift)
         if not len(difference.row_T2):
             raise StageError("the two inputs have no time in common", job.partner, "set compare.align to phases")
-        title = f"{Path(job.name).name} and {Path(without_secrets(job.partner)).name}"
+        names = Path(job.name).name, Path(without_secrets(job.partner)).name
         second_T = a.second_T[difference.row_T2[:, 0]]
-        plot_png = png_of(difference_plot(difference, second_T, title))
+        plot_png = png_of(difference_plot(difference, second_T, " and ".join(names)))
         rows = repetition_table([("a", phases.of_a), ("b", phases.of_b)], a.angle_names)
         contents = {
             ".csv": difference_table(a, b, difference).encode(),
@@ -174,7 +174,7 @@ class Compare(Stage):
             with reported_write_errors(str(film)):
                 write_pair_film(film, pair_pictures(self._frames, a, b, difference), second_T)
             written[".mp4"] = str(film)
-            page = self._page(title, a, b, difference, phases, rows, film, plot_png)
+            page = self._page(names, a, b, difference, phases, rows, film, plot_png)
             written[".html"] = self._written(job, ".html", page.encode())
         for suffix, path in written.items():
             warnings = other_path_note(str(Path(job.output).with_suffix(suffix)), path)
@@ -191,7 +191,7 @@ class Compare(Stage):
         return Phases(second_T=a.second_T, of_a=repetitions_of(a), of_b=repetitions_of(b))
 
     def _page(
-        self, title: str, a: Performance, b: Performance, difference: Difference, phases: Phases, rows: str,
+        self, names: tuple[str, str], a: Performance, b: Performance, difference: Difference, phases: Phases, rows: str,
         film: Path, plot_png: bytes,
     ) -> str:  # fmt: skip
         second_T = a.second_T[difference.row_T2[:, 0]]
@@ -202,7 +202,7 @@ class Compare(Stage):
         ]  # fmt: skip
         sentences = repetition_sentences(phases.of_a, phases.of_b, a.angle_names, self.config.motion)
         content = film.read_bytes() if film.stat().st_size <= EMBEDDED_BYTES else None
-        return report_page(title, sentences, [("Repetitions", rows)], content, moments, plot_png)
+        return report_page(names, sentences, [("Repetitions", rows)], content, moments, plot_png)
 
     def close(self) -> None:
         """Remove the stored frames."""
@@ -232,17 +232,6 @@ class Compare(Stage):
 
 def _endings(config: Compare.Config) -> tuple[str, ...]:
     return (*ENDINGS, *(FILM_ENDINGS if config.film else ()))
-
-
-def _check_outputs(config: Compare.Config, job: Job) -> None:
-    """Raises StageError if the output is no table, or one of the files exists and may not be overwritten."""
-    output = Path(job.output or "")
-    if output.suffix.lower() != ".csv":
-        raise StageError("a comparison is written as a table", str(output), "name a .csv file or a folder with -o")
-    for suffix in _endings(config):
-        path = output.with_suffix(suffix)
-        if path.exists() and not job.overwrite:
-            raise StageError("the output exists already", str(path), "add --overwrite or name another with -o")
 
 
 def difference_table(a: Performance, b: Performance, difference: Difference) -> str:

@@ -17,7 +17,7 @@ from models.motion.repetitions import LEAST_S
 from pipeline.stage import Job, Stage, StageError
 from stages.payloads import F32, Bodies, FrameChunk, Written
 from stages.results.formats.writer import write_whole
-from stages.video.encoding.output_file import free_path, other_path_note
+from stages.video.encoding.output_file import check_table, free_path, other_path_note
 
 MEASURES = (
     *("start_s", "turn_s", "end_s", "duration_s", "out_s", "back_s", "per_minute", "complete", "joint"),
@@ -59,11 +59,7 @@ class Count(Stage):
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
         """Raises StageError for an output that is no table, or that may not be overwritten."""
-        output = Path(job.output or "")
-        if output.suffix.lower() != ".csv":
-            raise StageError("repetitions are written as a table", str(output), "name a .csv file or a folder with -o")
-        if output.exists() and not job.overwrite:
-            raise StageError("the output exists already", str(output), "add --overwrite or name another with -o")
+        check_table(job.output, overwrite=job.overwrite)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """No angles yet."""

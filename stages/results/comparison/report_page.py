@@ -15,10 +15,14 @@ from stages.payloads import U8
 from stages.results.comparison.difference import Difference
 
 LEAST_DEG, LEAST_S, MOST_JOINTS = 10.0, 0.4, 3
-"""Smaller differences of a repetition are not in the report; of the joints only the worst are."""
+"""Smaller differences are not in the report; of the joints only the worst are."""
 WORST, APART_S = 4, 1.0
 """Number of worst moments, and least seconds between them."""
-NO_DEVICE = "Not a medical device: angles are estimates from one camera."
+NO_DEVICE = (
+    "Not a medical device: angles are estimates from one camera. "
+    "A difference that is smaller than its ± may be an error."
+)
+EQUAL = f"No main joint differs by {LEAST_DEG:.0f}° or more at any moment."
 
 
 def _ordinal(number: int) -> str:
@@ -40,9 +44,9 @@ def repetition_sentences(
         slower = b.duration_s - a.duration_s
         if a.repetition.complete and b.repetition.complete and abs(slower) >= LEAST_S:
             parts.append(f"{abs(slower):.1f} s {'longer' if slower > 0 else 'shorter'}")
-        found.append(f"{_ordinal(number)} {movement}: {', '.join(parts) or 'as the first person'}.")
+        found.append(f"{_ordinal(number)} {movement}: {', '.join(parts) or 'like A'}.")
     if len(of_a) != len(of_b):
-        found.append(f"{len(of_a)} in the first film, {len(of_b)} in the second.")
+        found.append(f"A has {len(of_a)}, B has {len(of_b)}: the others have no partner.")
     return found
 
 
@@ -52,12 +56,17 @@ def _spoken(name: str) -> str:
 
 
 def worst_rows(difference: Difference, second_T: np.ndarray) -> list[int]:
-    """The rows in which the main angles that are seen differ most, worst first, at least `APART_S` from each other."""
+    """The rows in which the main angles that are seen differ most, worst first, at least `APART_S` from each other.
+
+    Rows without a difference of `LEAST_DEG` are left out.
+    """
     columns = main_columns(difference.angle_names)
     size_TF = np.where(difference.seen_TA, np.abs(difference.angle_TA), 0.0)[:, columns]
-    size_T = np.nan_to_num(size_TF).mean(axis=1)
+    size_TF = np.nan_to_num(size_TF)
     chosen: list[int] = []
-    for row in np.argsort(-size_T).tolist():
+    for row in np.argsort(-size_TF.mean(axis=1)).tolist():
+        if size_TF[row].max() < LEAST_DEG:
+            continue
         if all(abs(second_T[row] - second_T[other]) >= APART_S for other in chosen):
             chosen.append(row)
         if len(chosen) == WORST:
@@ -79,31 +88,30 @@ def pose_sentence(difference: Difference, row: int) -> str:
 
 
 def report_page(
-    title: str,
-    sentences: Sequence[str],
-    tables: Sequence[tuple[str, str]],
-    film: bytes | None,
-    moments: Sequence[tuple[str, U8]],
-    plot_png: bytes,
+    names: tuple[str, str], sentences: Sequence[str], tables: Sequence[tuple[str, str]], film: bytes | None,
+    moments: Sequence[tuple[str, U8]], plot_png: bytes,
 ) -> str:
-    """The page. `tables`: a heading and CSV text each; `moments`: a caption and an image each."""  # fmt: skip
-    parts = [f"<h1>{html.escape(title)}</h1>", f"<p class=note>{NO_DEVICE}</p>", "<ul>"]
+    """The page. `names`: of both inputs; `tables`: a heading and CSV text; `moments`: a caption and an image each."""
+    a, b = (html.escape(name) for name in names)
+    title = f"{a} and {b}"
+    parts = [f"<h1>{title}</h1>", f"<p>A, left: {a}. B, right: {b}.</p>"]
+    parts += [f"<p class=note>{NO_DEVICE}</p>", "<h2>What is different in B</h2>", "<ul>"]
     parts += [*(f"<li>{html.escape(sentence)}</li>" for sentence in sentences), "</ul>"]
     if film is not None:
         parts.append(f'<video controls loop muted src="{_data("video/mp4", film)}"></video>')
-    if moments:
-        parts.append("<h2>Where they differ most</h2>")
+    parts += ["<h2>Where they differ most</h2>", "" if moments else f"<p>{EQUAL}</p>"]
     for caption, image in moments:
         source = _data("image/jpeg", jpeg_of(image, 85))
         parts.append(f'<figure><img src="{source}" alt=""><figcaption>{html.escape(caption)}</figcaption></figure>')
     for heading, text in tables:
         parts += [f"<h2>{html.escape(heading)}</h2>", _table(text)]
     parts += ["<h2>Over time</h2>", f'<img src="{_data("image/png", plot_png)}" alt="">']
-    return PAGE.format(title=html.escape(title), body="\n".join(parts))
+    return PAGE.format(title=title, body="\n".join(parts))
 
 
 def _table(text: str) -> str:
-    rows = [line.split(",") for line in text.splitlines()]
+    head, *others = text.splitlines()
+    rows = [line.split(",") for line in (head.replace("_", " "), *others)]
     cells = [[f"<td>{html.escape(cell)}</td>" for cell in row[:TABLE_COLUMNS]] for row in rows]
     lines = "".join(f"<tr>{''.join(row)}</tr>" for row in cells)
     return f"<div class=wide><table>{lines}</table></div>"

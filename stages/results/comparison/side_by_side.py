@@ -124,8 +124,8 @@ def _panel(a: Performance, b: Performance, difference: Difference, row: int) -> 
     """The main angles of both and their difference, degrees."""
     panel = np.full((HEIGHT, PANEL, 3), 255, np.uint8)
     i, j = difference.row_T2[row].tolist()
-    _write(panel, f"{a.second_T[i]:.1f} s", 122, 24)
-    _write(panel, f"{b.second_T[j]:.1f} s", 182, 24)
+    for text, x in ((f"A {a.second_T[i]:.1f} s", 112), (f"B {b.second_T[j]:.1f} s", 178), ("B - A", 245)):
+        _write(panel, text, x, 24)
     columns = main_columns(difference.angle_names)
     for line, k in enumerate(columns):
         y, change = 52 + line * (HEIGHT - 60) // max(len(columns), 14), float(difference.angle_TA[row, k])
@@ -144,7 +144,9 @@ def _panel(a: Performance, b: Performance, difference: Difference, row: int) -> 
 
 
 def _number(value: float, *, sign: bool = False) -> str:
-    return "?" if not np.isfinite(value) else f"{value:+.0f}" if sign else f"{value:.0f}"
+    if not np.isfinite(value):
+        return "?"
+    return f"{round(value):+d}" if sign and round(value) else f"{round(value)}"
 
 
 def _write(image: U8, text: str, x: int, y: int, colour: tuple[int, int, int] = INK) -> None:

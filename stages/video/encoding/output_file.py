@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -50,8 +51,7 @@ class OutputFile:
             raise StageError("the output would overwrite the input", self.path, "name another output with -o")
         if os.path.isdir(self.path):
             raise StageError("is a folder", self.path, "name a file in it with -o")
-        if os.path.lexists(self.path) and not self._overwrite:
-            raise StageError("the output exists already", self.path, "add --overwrite or name another with -o")
+        check_free(self.path, overwrite=self._overwrite)
 
     def prepare(self, *, fresh: bool) -> None:
         """Create the working folder and lock it; a fresh start removes the files of an earlier run.
@@ -123,6 +123,26 @@ class OutputFile:
         for pattern in PARTS:
             for file in self.folder.glob(pattern):
                 file.unlink()
+
+
+def check_free(path: str, *, overwrite: bool) -> None:
+    """Raise StageError if there is a file that may not be overwritten."""
+    if os.path.lexists(path) and not overwrite:
+        raise StageError("the output exists already", path, "add --overwrite or name another with -o")
+
+
+def check_table(output: str | None, *, overwrite: bool, endings: Sequence[str] = (".csv",)) -> None:
+    """Raise StageError unless an output is a table, and it and the files beside it can be written.
+
+    Args:
+        output: path of the table.
+        endings: of all files, which stand beside each other.
+    """
+    path = Path(output or "")
+    if path.suffix.lower() != ".csv":
+        raise StageError("the result is a table", str(path), "name a .csv file or a folder with -o")
+    for ending in endings:
+        check_free(str(path.with_suffix(ending)), overwrite=overwrite)
 
 
 def free_path(path: str, *, overwrite: bool) -> str:

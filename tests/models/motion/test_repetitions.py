@@ -67,6 +67,13 @@ def test_few_frames_a_second_give_measures(step_s: float) -> None:
     assert all(75 < one.depth_deg <= 90 and 70 < np.nanmax(one.range_F) <= 90 for one in found)
 
 
+def test_all_repetitions_of_a_person_are_measured_by_one_joint() -> None:
+    clip = made_movement(3, noise=0, uneven=1, seconds=3)
+    clip.angle_TA[100:175, JOINT_ANGLES.index("right_hip_flexion")] *= 1.5
+    assert [one.joint for one in measured(clip)] == 3 * [measured(clip)[0].joint]
+    assert np.argmax(measured(clip)[1].range_F) != np.argmax(measured(clip)[0].range_F)
+
+
 def test_trembling_is_less_smooth() -> None:
     calm, trembling = made_movement(3, noise=0), made_movement(3, noise=0)
     shaking_T = 4 * np.sin(2 * np.pi * 2.0 * trembling.second_T)

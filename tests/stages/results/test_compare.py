@@ -244,6 +244,8 @@ def test_inputs_without_people_and_existing_outputs_are_refused(person: PersonSu
     (tmp_path / "ab.png").write_text("mine")
     with pytest.raises(StageError, match=r"ab\.png: the output exists already"):
         list(Compare(Compare.Config())(job, *packet("a.mp4", 0, [person], [1], [0], 1)))
+    (tmp_path / "ab.png").rename(tmp_path / "ab.html")
+    Compare.check(Compare.Config(film=False), job)
     with pytest.raises(StageError, match=r"name a \.csv file"):
         other = replace(job, output=str(tmp_path / "ab.mp4"))
         list(Compare(Compare.Config())(other, *packet("a.mp4", 0, [person], [1], [0], 1)))

@@ -68,7 +68,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="there are no people"):
         counted(Count(Count.Config()), tmp_path, [])
     job = Job(index=0, input="a.mp4", output=str(tmp_path / "a.mp4"), stem="a")
-    with pytest.raises(StageError, match="written as a table"):
+    with pytest.raises(StageError, match="the result is a table"):
         Count.check(Count.Config(), job)
 
 

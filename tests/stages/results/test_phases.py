@@ -87,9 +87,17 @@ def test_a_joint_that_bends_less_is_named(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mp4")) as film:
         shown = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
     assert len(shown) == len(difference.row_T2) and shown[0].shape == (480, 940, 3)
-    page = report_page("a & b", told, [], b"film", [("worst", shown[worst])], b"png")
+    page = report_page(("a & b", "c"), told, [], b"film", [("worst", shown[worst])], b"png")
     assert "4th squat: left knee 14° less" in page and "a &amp; b" in page and "http" not in page
     assert "Not a medical device" in page
+
+
+def test_equal_performances_have_no_worst_moments() -> None:
+    a = performance(made_movement(2, noise=0))
+    difference = difference_at(a, a, 0.0)
+    assert worst_rows(difference, a.second_T) == []
+    page = report_page(("a", "b"), [], [("Repetitions", "start_s\n1")], None, [], b"png")
+    assert "No main joint differs by 10°" in page and "<td>start s</td>" in page
 
 
 def test_hidden_limbs_have_an_interval_and_do_not_count_in_means() -> None:

@@ -63,7 +63,7 @@ def _places(cache: str | Path) -> Iterator[Path]:
         yield Path(usual)
     yield Path(RUN_CACHE).absolute()
     private = Path(tempfile.gettempdir()) / f"densepose-video-{_user()}"
-    if _is_safe(private):
+    if is_own_folder(private):
         yield private
 
 
@@ -71,8 +71,8 @@ def _user() -> str:
     return str(os.getuid()) if hasattr(os, "getuid") else "cache"
 
 
-def _is_safe(folder: Path) -> bool:
-    """Whether only this user can write to a folder with a guessable name; a folder that does not exist is safe."""
+def is_own_folder(folder: Path) -> bool:
+    """Whether a folder belongs to this user, who alone can write to it; or does not exist yet."""
     try:
         status = folder.lstat()
     except FileNotFoundError:
@@ -91,6 +91,6 @@ def _refusal(place: Path, folder: Path) -> str | None:
             place.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            return "the folder belongs to another user" if guessable and not _is_safe(place) else None
+            return "the folder belongs to another user" if guessable and not is_own_folder(place) else None
     except OSError as error:
         return error.strerror or str(error)

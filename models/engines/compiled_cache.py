@@ -1,7 +1,7 @@
 """Compiled graphs on disk: compiling takes about a second of CPU time at each start, reading a fifth of it.
 
 A file's name is a hash of all that decides its content, and it begins with the hash of the rest: a damaged file is
-compiled again. Nothing is kept where there is no home folder, or no room in it.
+compiled again. Nothing is kept where there is no home folder, no room in it, or where others could put files.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models.cache import DEFAULT_CACHE
-from models.files.atomic_file import atomic_write
+from models.cache import DEFAULT_CACHE, is_own_folder
+from models.files.atomic_file import atomic_write, remove_stale_drafts
 
 FOLDER = "compiled"
 SUFFIX = ".blob"
@@ -45,7 +45,7 @@ def compiled_model(core: Any, graph: Any, settings: Mapping[str, Any], identity:
 
 def _file(core: Any, settings: Mapping[str, Any], identity: str) -> Path | None:
     folder = os.path.expanduser(f"{DEFAULT_CACHE}/{FOLDER}")
-    if folder.startswith("~"):  # no home folder
+    if folder.startswith("~") or not is_own_folder(Path(folder)):  # no home folder, or that of another user
         return None
     machine = [core.get_versions("CPU")["CPU"].build_number]
     machine += [str(core.get_property("CPU", name)) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
@@ -70,6 +70,7 @@ def _write(file: Path, model: Any) -> None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with atomic_write(file) as draft:
             draft.write_bytes(hashlib.sha256(blob).digest() + blob)
+        remove_stale_drafts(file.parent)
         kept = sorted(file.parent.glob(f"*{SUFFIX}"), key=lambda one: one.stat().st_mtime, reverse=True)
         for old in kept[MOST_FILES:]:
             old.unlink()

@@ -11,6 +11,7 @@ import pytest
 
 from models.engines import compiled_cache
 from models.engines.engine import compile_graph
+from models.files.atomic_file import atomic_write
 from models.files.safetensors_file import read_metadata
 from models.light.architecture.weight_paths import BUILT_IN, graph_path
 from models.light.inference.graph_components import GraphComponent, read_graphs
@@ -87,6 +88,25 @@ def test_the_oldest_of_many_files_go(folder: Path, core: CountingCore, monkeypat
         made.append(fresh)
         os.utime(fresh, (number, number))
     assert not made[0].exists() and made[1].exists() and made[2].exists()
+
+
+def test_a_folder_that_others_can_write_to_is_not_used(folder: Path, core: CountingCore) -> None:
+    product(2, "a")
+    folder.chmod(0o777)
+    assert product(2, "a") == 2 and core.compiled == 2
+    folder.chmod(0o700)
+    assert product(2, "a") == 2 and core.compiled == 2
+
+
+def test_what_a_killed_process_left_is_removed(folder: Path) -> None:
+    product(2, "a")
+    (kept,) = folder.iterdir()
+    with atomic_write(kept) as draft:
+        left = draft.with_name(draft.name.replace(f".{os.getpid()}-", ".4194305-"))  # beyond the greatest process number
+        left.write_bytes(b"half")
+        draft.write_bytes(kept.read_bytes())
+    product(3, "b")
+    assert not left.exists() and kept.exists()
 
 
 def test_without_a_place_nothing_is_kept(tmp_path: Path, core: CountingCore, monkeypatch: pytest.MonkeyPatch) -> None:

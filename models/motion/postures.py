@@ -20,7 +20,7 @@ LEAST_SURE = 0.03
 FALL_S = 1.5
 """Somebody who lies within this time after standing has fallen, seconds."""
 LOST_S = 1.5
-"""All states of a person end who is not seen for a longer time, seconds."""
+"""All states of a person end who is missing from frames for a longer time, seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +171,12 @@ class PersonStates:
     last_upright: float = -ANY
     last_seen: float = -ANY
 
-    def next_changes(self, second: float, posture: Posture) -> list[StateChange]:
-        """The changes that are known with the posture of the next frame."""
-        changes = self.changes_without(second)
+    def next_changes(self, second: float, posture: Posture, before: float = ANY) -> list[StateChange]:
+        """The changes that are known with the posture of the next frame.
+
+        `before`: time of the frame before it, if it is known: who was seen there was not missing, however long ago.
+        """
+        changes = [] if self.last_seen >= before else self.changes_without(second)
         self.last_seen = second
         for state, rule in RULES.items():
             changes += self._step(second, state, rule, posture)

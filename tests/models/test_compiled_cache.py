@@ -102,7 +102,7 @@ def test_what_a_killed_process_left_is_removed(folder: Path) -> None:
     product(2, "a")
     (kept,) = folder.iterdir()
     with atomic_write(kept) as draft:
-        left = draft.with_name(draft.name.replace(f".{os.getpid()}-", ".4194305-"))  # beyond the greatest process number
+        left = draft.with_name(draft.name.replace(f".{os.getpid()}-", ".4194305-"))  # no process
         left.write_bytes(b"half")
         draft.write_bytes(kept.read_bytes())
     product(3, "b")

@@ -57,12 +57,13 @@ class EventTable(TextExport):
 
     def _rows(self, result: FrameResult) -> Iterator[str]:
         """The rows of the states that end with this frame."""
-        self._last = second = result.seconds
+        before, self._last = self._last, result.seconds
+        second = self._last
         seen = {int(result.id_N[i]): body for i, body in result.fitted if result.id_N[i] >= 0}
         for identity, body in seen.items():
             posture = posture_of(posed_keypoints(body.pose), body.confidence_J, self._up_3)
             states = self._people.setdefault(identity, PersonStates())
-            yield from self._reported(identity, states.next_changes(second, posture))
+            yield from self._reported(identity, states.next_changes(second, posture, before))
         for identity in set(self._people) - set(seen):
             yield from self._reported(identity, self._people[identity].changes_without(second))
             if self._people[identity].is_lost(second):

@@ -63,6 +63,14 @@ def test_rows_and_lines_of_the_log(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_frames_two_seconds_apart_show_states(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path)
+    news = [line for n in range(6) for line in show(stage, [made_body() if n < 2 else raised()], 50 * n)]
+    assert [(line["state"], line["change"], line["second"]) for line in news] == [("arms_raised", "begins", 4.0)]
+    news = show(stage, [None], 300)
+    assert [(line["change"], line["second"]) for line in news] == [("ends", 10.0)]
+
+
 def test_a_resumed_run_writes_the_same_table(tmp_path: Path) -> None:
     texts = []
     for folder, cut in ((tmp_path / "one", False), (tmp_path / "two", True)):

@@ -50,6 +50,9 @@ AGREEMENT = 10
 SUPPORT_M, FLOOR_TILT_DEG = 0.05, 18.0
 """Metres that a floor leaves unexplained lower the logarithm of its probability by 1; and the largest tilt, degrees, by
 which a floor is compared with others."""
+FINE_FLOOR = 0.3
+"""The floor counts fully in the choice between postures, and as this part between directions near the chosen one:
+errors of limbs move the lowest skin, and somebody who sits up is not at rest."""
 LINE_EVIDENCE, LINE_DEG = 3.0, 3.0
 """Vertical lines raise the logarithm of the probability of their direction by the first number, and of directions
 within about the second, in degrees."""
@@ -128,19 +131,24 @@ def estimated_up(
         return _from_upright_people(people, size_N)
     tried_G3, camera_G = _tried_cameras()
     score_G = np.where(np.abs(tried_G3[:, 0]) < 1e-6, camera_G, -np.inf) if source == "camera" else camera_G.copy()
-    share_N = size_N / size_N.max()
+    share_N, floor_G = size_N / size_N.max(), np.zeros(len(tried_G3))
     for person, share in zip(people, share_N.tolist(), strict=True):
-        error_G = floor_errors(person.support, tried_G3, _nearby())
-        score_G += OBSERVATIONS * share * (_explained(person, tried_G3) - error_G / SUPPORT_M)
+        score_G += OBSERVATIONS * share * _explained(person, tried_G3)
+        floor_G -= OBSERVATIONS * share / SUPPORT_M * floor_errors(person.support, tried_G3, _nearby())
     if line_up_3 is not None:
         angle_G = np.degrees(np.arccos(np.clip(tried_G3 @ line_up_3, -1, 1)))
         score_G += LINE_EVIDENCE * np.exp(-0.5 * (angle_G / LINE_DEG) ** 2)
-    best_3 = tried_G3[int(score_G.argmax())]
-    mass_G = np.exp(score_G - score_G.max())
+    best_3 = tried_G3[int((score_G + floor_G).argmax())]
     near_G = tried_G3 @ best_3 > np.cos(np.radians(NEAR_DEG))
-    mean_3 = mass_G[near_G] @ tried_G3[near_G]
+    mass_G, fine_G = _masses(score_G + floor_G), _masses((score_G + FINE_FLOOR * floor_G)[near_G])
+    mean_3 = fine_G @ tried_G3[near_G]
     sure = float(mass_G[near_G].sum() / mass_G.sum()) > SURE
     return _refined(people, share_N, mean_3 / np.linalg.norm(mean_3), sure)
+
+
+def _masses(score_G: F64) -> F64:
+    """Probabilities relative to that of the most probable direction, from their logarithms."""
+    return np.asarray(np.exp(score_G - score_G.max()))
 
 
 def _from_upright_people(people: Sequence[PostureDirections], size_N: F64) -> UpEstimate:

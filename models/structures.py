@@ -31,11 +31,13 @@ class EmbeddedSurface:
     Attributes:
         vertex_hw: index (from 0) of the nearest mesh vertex for each pixel of the person's grid; −1 where the pixel
             does not show the person. int32.
+        mesh: a key of `variant.MESHES`.
         embedding_ESS: the network's map, (16, S, S) float32 on the box, not normalised.
         coarse_2SS: logits of background and person, (2, S, S) float32 on the box.
     """
 
     vertex_hw: I32
+    mesh: str
     embedding_ESS: F32
     coarse_2SS: F32
 

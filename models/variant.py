@@ -11,8 +11,8 @@ MEAN_BGR = (103.530, 116.280, 123.675)
 """Is subtracted from the images that networks read."""
 EMBEDDING = 16
 """Channels of a continuous surface embedding."""
-OPEN_BODY = "open_body"
-MESHES = {"smpl_27554": 27554, OPEN_BODY: 13670}
+OPEN_BODY, SMPL = "open_body", "smpl_27554"
+MESHES = {SMPL: 27554, OPEN_BODY: 13670}
 """Vertices of the meshes that networks embed, by name: that of the published checkpoints, and this project's own."""
 
 

@@ -13,6 +13,7 @@ from models.inference.confidence import body_probability
 from models.inference.nearest_vertex import nearest_vertices
 from models.structures import EmbeddedSurface, SurfaceMap
 from models.surface.vertex_charts import VertexCharts
+from models.variant import MESHES
 
 
 def assemble_embedding(
@@ -47,6 +48,7 @@ def assemble_embedding(
         mask_hw=mask_hw if charts is None else None,
         embedded=EmbeddedSurface(
             vertex_hw=vertex_hw,
+            mesh=next((name for name, count in MESHES.items() if count == len(vertex_VE)), ""),
             embedding_ESS=to_numpy(maps["embedding"]),
             coarse_2SS=to_numpy(maps["coarse_segm"]),
         ),

@@ -12,13 +12,20 @@ from models.cache import DEFAULT_CACHE
 from models.surface.chart_lookup import ChartLookup, SurfacePoints, corner_mean
 from models.surface.charted_mesh import ChartedMesh, open_body_mesh
 from models.surface.geodesics import GeodesicTable, cached_geodesics, no_progress
+from models.variant import OPEN_BODY
 
 GRAIN = 16
 """To be numbered, a point of a face is rounded to sixteenths of the face's sides: at most 2 mm on the largest face."""
 
 
 class Geometry(Protocol):
-    """The surface as measures use it: numbered points and their distances in metres."""
+    """The surface as measures use it: numbered points and their distances in metres.
+
+    Attributes:
+        mesh_name: of the mesh whose vertices have distances, a key of `variant.MESHES`; empty: another mesh.
+    """
+
+    mesh_name: str
 
     def nearest(self, part_M: Int, u_M: Float, v_M: Float) -> Int:
         """Number of the surface point nearest to each (chart, U, V) in the chart's UV; −1: there is none."""
@@ -26,12 +33,16 @@ class Geometry(Protocol):
     def distance(self, a_M: Int, b_M: Int) -> F32:
         """Geodesic metres between numbered points; inf if either is −1 or they are not connected."""
 
+    def vertex_distance(self, a_M: Int, b_M: Int) -> F32:
+        """Geodesic metres between vertices of the mesh; inf if either is −1."""
+
 
 class SurfaceGeometry:
     """A charted mesh with geodesics: implements `Geometry`, also for points without rounding."""
 
-    def __init__(self, mesh: ChartedMesh, table: GeodesicTable) -> None:
+    def __init__(self, mesh: ChartedMesh, table: GeodesicTable, mesh_name: str = "") -> None:
         self.mesh = mesh
+        self.mesh_name = mesh_name
         self._table = table
         self._lookup = ChartLookup(mesh)
         corner_F33 = mesh.vertex_V3[mesh.face_F3].astype(np.float64)
@@ -84,6 +95,11 @@ class SurfaceGeometry:
         """Geodesic metres between points numbered by `nearest`; inf if either is −1."""
         return self.between(self.numbered(a_M), self.numbered(b_M))
 
+    def vertex_distance(self, a_M: Int, b_M: Int) -> F32:
+        """Geodesic metres between vertices of the mesh; inf if either is −1."""
+        known_M = (a_M >= 0) & (b_M >= 0)
+        return np.where(known_M, self._table.between(np.maximum(a_M, 0), np.maximum(b_M, 0)), np.float32(np.inf))
+
     def numbered(self, number_M: Int) -> SurfacePoints:
         """The points with these numbers."""
         number_M = np.asarray(number_M, np.int64)
@@ -96,11 +112,14 @@ class SurfaceGeometry:
 
 def open_body_geometry(cache: str = DEFAULT_CACHE, progress: Callable[[float], None] = no_progress) -> SurfaceGeometry:
     """Geometry of the mean open body. Its geodesics are computed at first use and kept in the folder `cache`."""
-    return mesh_geometry(open_body_mesh(), cache, progress)
+    return mesh_geometry(open_body_mesh(), cache, progress, OPEN_BODY)
 
 
 def mesh_geometry(
-    mesh: ChartedMesh, cache: str = DEFAULT_CACHE, progress: Callable[[float], None] = no_progress
+    mesh: ChartedMesh,
+    cache: str = DEFAULT_CACHE,
+    progress: Callable[[float], None] = no_progress,
+    name: str = "",
 ) -> SurfaceGeometry:
     """Geometry of a charted mesh. Arguments as in `cached_geodesics`. Raises: ModelError for an unusable cache."""
-    return SurfaceGeometry(mesh, cached_geodesics(mesh.vertex_V3, mesh.face_F3, mesh.twin_V, cache, progress))
+    return SurfaceGeometry(mesh, cached_geodesics(mesh.vertex_V3, mesh.face_F3, mesh.twin_V, cache, progress), name)

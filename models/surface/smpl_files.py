@@ -22,6 +22,7 @@ from models.files.data_pickle import data_factory, read_data_pickle
 from models.files.npz_file import read_arrays
 from models.files.pickle_interpreter import Factory, Unfinished, unpickle
 from models.surface.charted_mesh import ChartedMesh
+from models.variant import MESHES, SMPL
 
 NOT_OURS = {
     "UV_Processed.mat": "DensePose's charts, CC BY-NC 4.0: get them with its get_densepose_uv.sh",
@@ -46,10 +47,14 @@ class ReferenceGeometry:
         u_K, v_K: UV of each chart vertex.
         canonical_K: its canonical vertex, from 0; vertices on a seam are in several charts.
         table: metres between canonical vertices i > j, at index i·(i − 1)/2 + j.
+        mesh_name: "smpl_27554", or empty where the table has another number of vertices.
     """
 
-    def __init__(self, part_K: Int, u_K: Float, v_K: Float, canonical_K: Int, table: Float) -> None:
+    def __init__(
+        self, part_K: Int, u_K: Float, v_K: Float, canonical_K: Int, table: Float, mesh_name: str = ""
+    ) -> None:
         self._table = table
+        self.mesh_name = mesh_name
         self._canonical_P: dict[int, Int] = {}
         self._uv_P: dict[int, Float] = {}
         for part in np.unique(part_K).tolist():
@@ -68,6 +73,10 @@ class ReferenceGeometry:
                 block = mine[start : start + POINTS_AT_ONCE]
                 found_M[block] = self._canonical_P[part][cdist(uv_M2[block], uv_K2).argmin(axis=1)]
         return found_M
+
+    def vertex_distance(self, a_M: Int, b_M: Int) -> F32:
+        """Metres between canonical vertices; inf if either is −1."""
+        return self.distance(a_M, b_M)
 
     def distance(self, a_M: Int, b_M: Int) -> F32:
         """Metres between canonical vertices; inf if either is −1."""
@@ -93,7 +102,8 @@ def read_reference_geometry(folder: Path) -> ReferenceGeometry:
     if canonical_K.min() < 0 or canonical_K.max() >= vertices:
         what = f"refers to vertices beyond the {vertices} of Pdist_matrix.pkl"
         raise ModelError(what, str(folder / "SMPL_SUBDIV_TRANSFORM.mat"), DAMAGED)
-    return ReferenceGeometry(part_K, uv_K2[:, 0], uv_K2[:, 1], canonical_K, table)
+    name = SMPL if vertices == MESHES[SMPL] else ""
+    return ReferenceGeometry(part_K, uv_K2[:, 0], uv_K2[:, 1], canonical_K, table, name)
 
 
 def read_chart_vertices(folder: Path) -> tuple[I64, Float, I64]:

@@ -11,15 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from models.arrays import I64
 from models.body.charts import COARSE_NAMES
 from models.files.image_size import too_large
 from models.metrics.instances import AnnotatedPoints
+from models.variant import MESHES
 from pipeline.stage import StageError
 from stages.annotations.coco_documents import read_document, write_document
 from stages.annotations.coco_masks import check_run_lengths, check_segmentation
 from stages.annotations.image_folders import image_path
 
 POINT_KEYS = ("dp_x", "dp_y", "dp_I", "dp_U", "dp_V")
+VERTEX_KEYS = ("dp_vertex", "ref_model")
+"""Of files for continuous surface embeddings, beside the others: vertices from 0, and the name of their mesh."""
 PART_MASKS = len(COARSE_NAMES) - 1
 KEYPOINTS = 17
 MASK_SIDE = 256
@@ -196,6 +200,8 @@ def person_record(person: AnnotatedPerson) -> dict[str, Any]:
         points = person.points
         arrays = (points.x_M, points.y_M, points.chart_M.astype(np.float64), points.u_M, points.v_M)
         record |= {key: array.tolist() for key, array in zip(POINT_KEYS, arrays, strict=True)}
+        if points.vertex_M is not None:
+            record |= {"dp_vertex": points.vertex_M.tolist(), "ref_model": points.mesh}
     if person.part_masks is not None:
         record["dp_masks"] = [[] if mask is None else dict(mask) for mask in person.part_masks]
     return record
@@ -237,7 +243,7 @@ def _person(record: Any, images: Mapping[int, AnnotatedImage]) -> AnnotatedPerso
     identity, image = _whole(record, "id"), _whole(record, "image_id")
     if image not in images:
         raise ValueError(f"its image {image} is missing")
-    own = {"id", "image_id", "bbox", "track_id", "dp_masks", *POINT_KEYS}
+    own = {"id", "image_id", "bbox", "track_id", "dp_masks", *POINT_KEYS, *VERTEX_KEYS}
     if record.get("segmentation"):
         _checked("segmentation", record["segmentation"], check_segmentation)
     if record.get("iscrowd", 0) not in (0, 1):
@@ -290,7 +296,7 @@ def _numbers(record: Mapping[str, Any], key: str, count: int | None = None) -> l
 
 
 def _points(record: Mapping[str, Any]) -> AnnotatedPoints | None:
-    if not any(key in record for key in POINT_KEYS):
+    if not any(key in record for key in (*POINT_KEYS, *VERTEX_KEYS)):
         return None
     x, y, chart, u, v = (np.array(_numbers(record, key), np.float64) for key in POINT_KEYS)
     if not len(x) == len(y) == len(chart) == len(u) == len(v):
@@ -301,7 +307,21 @@ def _points(record: Mapping[str, Any]) -> AnnotatedPoints | None:
             raise ValueError(f"its {name} holds a value outside {low:g}..{high:g}")
     if (chart != np.rint(chart)).any():
         raise ValueError("its dp_I holds a fractional value")
-    return AnnotatedPoints(x_M=x, y_M=y, chart_M=chart.astype(np.int64), u_M=u, v_M=v)
+    vertex_M, mesh = _vertices(record, len(x))
+    return AnnotatedPoints(x_M=x, y_M=y, chart_M=chart.astype(np.int64), u_M=u, v_M=v, vertex_M=vertex_M, mesh=mesh)
+
+
+def _vertices(record: Mapping[str, Any], count: int) -> tuple[I64 | None, str]:
+    """The points' vertices and the name of their mesh; None without vertices. Raises: ValueError."""
+    if not any(key in record for key in VERTEX_KEYS):
+        return None, ""
+    mesh = record.get("ref_model")
+    if not isinstance(mesh, str) or mesh not in MESHES:
+        raise ValueError(f"its ref_model is {mesh!r}, none of {', '.join(MESHES)}")
+    vertex = np.array(_numbers(record, "dp_vertex", count), np.float64)
+    if (vertex != np.rint(vertex)).any() or (vertex < -1).any() or (vertex >= MESHES[mesh]).any():
+        raise ValueError(f"its dp_vertex holds a value that is no vertex of {mesh}")
+    return vertex.astype(np.int64), mesh
 
 
 def _part_masks(record: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, ...] | None:

@@ -46,10 +46,12 @@ def found_instance(surface: SurfaceMap, box_4: F32, score: float) -> FoundInstan
     """
     grid = (surface.x0, surface.y0, *surface.labels_hw.shape[::-1])
     uv_2hw = np.clip(surface.uv_2hw.astype(np.float32), 0, 1) * ANNOTATION_SIDE
+    embedded = surface.embedded
     return FoundInstance(
         box_4=corner_and_size(box_4[None])[0] if integer_box(box_4) == grid else np.array(grid, np.float64),
         score=score, iuv_3hw=np.concatenate([surface.labels_hw[None].astype(np.float32), uv_2hw]),
-        mask_hw=surface.mask_hw,
+        mask_hw=surface.mask_hw, vertex_hw=None if embedded is None else embedded.vertex_hw,
+        mesh="" if embedded is None else embedded.mesh,
     )
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.annotations.coco_categories import Keypoints
-from stages.annotations.densepose_coco import POINT_KEYS, AnnotatedPerson, image_record, person_record
+from stages.annotations.densepose_coco import POINT_KEYS, VERTEX_KEYS, AnnotatedPerson, image_record, person_record
 from stages.studio.image_results import ImageResult, ResultPerson, image_result, points_in_order
 from stages.studio.people_file import annotated_person, image_entry, studio_info
 from stages.studio.work.sheet import PersonWork
 from stages.studio.work.task_list import TaskImage, TaskList
 
-SURFACE_FIELDS = ("bbox", *POINT_KEYS, "dp_masks")
+SURFACE_FIELDS = ("bbox", *POINT_KEYS, *VERTEX_KEYS, "dp_masks")
 """They change together: points and part masks are relative to the box."""
 MASK_FIELDS = ("segmentation", "area")
 COCO_KEYPOINT_FIELD = "coco_keypoints"
@@ -158,7 +158,7 @@ def _converted(record: Record, given: GivenPerson) -> Record:
     """A record with the points as they were read, where reading changed them."""
     if not given.moved:
         return record
-    return _replaced(record, POINT_KEYS, person_record(given.person))
+    return _replaced(record, (*POINT_KEYS, *VERTEX_KEYS), person_record(given.person))
 
 
 def _replaced(record: Record, keys: Sequence[str], other: Record) -> dict[str, Any]:

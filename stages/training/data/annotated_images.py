@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -146,8 +146,7 @@ class AnnotatedImages:
         most = self.source.most_points
         if most is None or len(points) <= most:
             return points
-        chosen = np.sort(np.random.default_rng([annotation, *b"points"]).permutation(len(points))[:most])
-        return AnnotatedPoints(**{spec.name: getattr(points, spec.name)[chosen] for spec in fields(points)})
+        return points.only(np.sort(np.random.default_rng([annotation, *b"points"]).permutation(len(points))[:most]))
 
     def _dense(self, index: int) -> tuple[U8 | None, U8 | None]:
         if not self.source.dense:

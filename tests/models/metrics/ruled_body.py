@@ -17,6 +17,8 @@ VERTICES = 27554
 class RuledBody:
     """The body of the reference evaluator's fixtures: 28,000 random chart vertices (seed 7) on one line."""
 
+    mesh_name = "smpl_27554"
+
     def __init__(self) -> None:
         chart, u, v, vertex = ruled_vertices()
         self.charts = {c: (u[chart == c], v[chart == c], vertex[chart == c]) for c in range(1, 25)}
@@ -31,6 +33,8 @@ class RuledBody:
 
     def distance(self, a_M: Array, b_M: Array) -> Array:
         return np.where((a_M < 0) | (b_M < 0), np.inf, 3.0 * np.abs(a_M / VERTICES - b_M / VERTICES))
+
+    vertex_distance = distance
 
 
 def ruled_vertices() -> tuple[Array, Array, Array, Array]:
@@ -55,11 +59,15 @@ class RuledTable:
 class LineBody:
     """Every chart is a line of 256 vertices along U, 1 cm apart; charts are 10 m apart."""
 
+    mesh_name = ""
+
     def nearest(self, part_M: Array, u_M: Array, v_M: Array) -> Array:
         return np.where(part_M > 0, part_M * 1000 + np.rint(u_M * 255).astype(int), -1)
 
     def distance(self, a_M: Array, b_M: Array) -> Array:
         return np.where((a_M < 0) | (b_M < 0), np.inf, np.abs(a_M - b_M) / 100).astype(np.float32)
+
+    vertex_distance = distance
 
 
 def person(seed: int, x: int, y: int, width: int, height: int) -> tuple[TrueInstance, FoundInstance]:

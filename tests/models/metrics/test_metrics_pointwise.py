@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from models.errors import ModelError
-from models.metrics.instances import FoundInstance, point_errors, points_of_annotation
+from models.metrics.densepose_evaluator import similarities
+from models.metrics.gps import KAPPA_REFERENCE_25
+from models.metrics.instances import FoundInstance, TrueInstance, point_errors, points_of_annotation
 from models.metrics.person_matching import image_errors, match_by_iou, match_people
 from models.metrics.pointwise import area_under_curve, correct_ratio, measure_by_chart
-from tests.models.metrics.ruled_body import LineBody, image, moved, person
+from models.surface.smpl_files import ReferenceGeometry
+from tests.models.metrics.ruled_body import LineBody, RuledTable, image, moved, person
 
 pytestmark = pytest.mark.quick
 
@@ -109,3 +113,60 @@ def test_given_boxes_and_detected_boxes() -> None:
     assert np.isinf(error_M[:60]).all() and area_under_curve(error_M, 0.1) == pytest.approx(0.4 / 2)
     missed = dataclasses.replace(matched, found=[])
     assert np.isinf(image_errors(LineBody(), missed, match_people(missed))[0]).all()
+
+
+@pytest.fixture
+def embedded_pair() -> tuple[TrueInstance, FoundInstance]:
+    """A person whose every pixel has a vertex of its own, annotated with vertices that are k too high at point k."""
+    true, found = person(3, 40, 50, 60, 90)
+    assert true.points is not None
+    vertex_hw = np.arange(90 * 60, dtype=np.int32).reshape(90, 60)
+    at_x, at_y = (true.points.x_M * 60 / 255).astype(int), (true.points.y_M * 90 / 255).astype(int)
+    points = replace(true.points, vertex_M=vertex_hw[at_y, at_x] + np.arange(60), mesh="smpl_27554")
+    return replace(true, points=points), replace(found, vertex_hw=vertex_hw, mesh="smpl_27554")
+
+
+def line_of_vertices() -> ReferenceGeometry:
+    """DensePose's mesh as a line of 3 m; its charts play no part."""
+    none = np.zeros(1)
+    return ReferenceGeometry(none.astype(int), none, none, none.astype(int), RuledTable(), "smpl_27554")  # type: ignore[arg-type]
+
+
+def test_embeddings_are_measured_between_vertices(embedded_pair: tuple[TrueInstance, FoundInstance]) -> None:
+    true, found = embedded_pair
+    error_M = point_errors(line_of_vertices(), true, found)
+    assert error_M == pytest.approx(3.0 * np.arange(60) / 27554, rel=1e-6)
+    # A pixel that does not show the person, a point outside of the box, and a point without a vertex have no distance.
+    assert true.points is not None and true.points.vertex_M is not None and found.vertex_hw is not None
+    hidden = replace(found, vertex_hw=np.where(found.vertex_hw % 2 == 0, found.vertex_hw, -1).astype(np.int32))
+    shown_M = (true.points.vertex_M - np.arange(60)) % 2 == 0
+    assert np.isfinite(point_errors(line_of_vertices(), true, hidden)).tolist() == shown_M.tolist()
+    unknown = replace(true, points=replace(true.points, vertex_M=np.where(np.arange(60) == 7, -1, 5)))
+    assert np.flatnonzero(np.isinf(point_errors(line_of_vertices(), unknown, found))).tolist() == [7]
+
+
+def test_gps_of_embeddings_has_the_constant_of_the_annotated_chart(
+    embedded_pair: tuple[TrueInstance, FoundInstance],
+) -> None:
+    true, _ = embedded_pair
+    assert true.points is not None
+    known = similarities(image([embedded_pair]), line_of_vertices())
+    kappa_M = KAPPA_REFERENCE_25[true.points.chart_M]
+    expected = np.exp(-((3.0 * np.arange(60) / 27554) ** 2) / (2 * kappa_M**2)).mean()
+    assert known.gps_at(KAPPA_REFERENCE_25)[0, 0] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("lacking", ["annotation", "network", "body"])
+def test_without_vertices_of_one_mesh_charts_are_measured(
+    lacking: str, embedded_pair: tuple[TrueInstance, FoundInstance]
+) -> None:
+    true, found = embedded_pair
+    assert true.points is not None
+    if lacking == "annotation":
+        true = replace(true, points=replace(true.points, mesh="open_body"))
+    if lacking == "network":
+        found = replace(found, vertex_hw=None, mesh="")
+    geometry = LineBody()
+    if lacking != "body":
+        geometry.mesh_name = "smpl_27554"
+    assert (point_errors(geometry, true, found) == 0).all()

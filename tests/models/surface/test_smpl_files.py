@@ -158,6 +158,11 @@ def test_distances_on_the_users_body_are_right(tmp_path: Path, kind: str) -> Non
     straight = np.linalg.norm(place - np.roll(place, 1, axis=0), axis=1)
     assert np.abs(measured - straight).max() < 2 * 0.1 * 2**0.5 / GRAIN  # both ends are rounded
     assert np.abs(measured - straight).mean() < 0.004
+    vertex, other = rng.integers(0, SHEET**2, (2, 50))
+    between = geometry.vertex_distance(np.append(vertex, [-1, 3]), np.append(other, [3, -1]))
+    apart = np.linalg.norm(sheet_vertices()[vertex] - sheet_vertices()[other], axis=1)
+    assert between[:50] == pytest.approx(apart, rel=0.02)
+    assert np.isinf(between[50:]).all() and geometry.mesh_name == ""
 
 
 class Chumpy:

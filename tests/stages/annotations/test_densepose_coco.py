@@ -94,6 +94,21 @@ def test_fields_have_the_values_of_the_file(tmp_path: Path) -> None:
     assert (read.images[1].height, read.images[1].width) == (240, 320)
 
 
+def test_vertices_of_embeddings_are_read_and_written(tmp_path: Path) -> None:
+    source = document()
+    source["annotations"][0] |= {"dp_vertex": [0, 27553, -1], "ref_model": "smpl_27554"}
+    read = read_dense_set(stored(tmp_path, source))
+    points, others = read.people[0].points, read.people[1].points
+    assert points is not None and points.vertex_M is not None and others is not None
+    assert (points.vertex_M.tolist(), points.mesh) == ([0, 27553, -1], "smpl_27554")
+    assert (others.vertex_M, others.mesh) == (None, "")
+    write_dense_set(tmp_path / "again.json", read)
+    assert json.loads((tmp_path / "again.json").read_text()) == source
+    few = points.only(np.array([2, 0]))
+    assert few.vertex_M is not None and (few.vertex_M.tolist(), few.chart_M.tolist(), few.mesh) == (
+        [-1, 0], [1, 2], "smpl_27554")  # fmt: skip
+
+
 def tracked() -> dict[str, Any]:
     """Three frames of DensePose-PoseTrack, unordered and without image sizes; one person without a track."""
     images = [
@@ -129,12 +144,22 @@ def masked(**changes: Any) -> Callable[[dict[str, Any]], None]:
     return lambda record: record["dp_masks"][2].update(changes)
 
 
+def embedded(vertices: list[float], mesh: str = "smpl_27554") -> Callable[[dict[str, Any]], None]:
+    return lambda record: record.update(dp_vertex=vertices, ref_model=mesh)
+
+
 DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "no box": (lambda record: record.pop("bbox"), "has no bbox"),
     "no image number": (lambda record: record.pop("image_id"), "has no image_id"),
     "no such image": (put("image_id", 77), "image 77 is missing"),
     "one field missing": (lambda record: record.pop("dp_V"), "has no dp_V"),
     "one field shorter": (cut("dp_U"), "have different lengths"),
+    "vertices of an animal": (embedded([5, 6, 7], "cat_5001"), "ref_model is 'cat_5001', none of smpl_27554"),
+    "vertices of no mesh": (put("dp_vertex", [5, 6, 7]), "ref_model is None"),
+    "a mesh without vertices": (put("ref_model", "smpl_27554"), "has no dp_vertex"),
+    "fewer vertices than points": (embedded([5, 6]), "dp_vertex has 2 values instead of 3"),
+    "a vertex beyond the mesh": (embedded([5, 27554, 7]), "dp_vertex holds a value that is no vertex of smpl_27554"),
+    "half a vertex": (embedded([5, 6.5, 7]), "dp_vertex holds a value that is no vertex"),
     "not a number": (put("dp_x", [1.0, float("nan"), 2.0]), "dp_x holds a value that is not finite"),
     "infinite": (put("dp_V", [0.5, float("inf"), 0.2]), "dp_V holds a value that is not finite"),
     "text": (put("dp_y", [1.0, "2", 3.0]), "dp_y is not a list of numbers"),

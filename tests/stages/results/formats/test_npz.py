@@ -56,7 +56,7 @@ def test_embeddings_hold_maps_on_the_pixels_and_vertices(tmp_path: Path) -> None
     whole = SURFACES.people[0]
     vertex_hw = rng.integers(-1, 27554, whole.labels_hw.shape).astype(np.int32)
     maps = rng.standard_normal((18, 8, 8)).astype(np.float32)
-    embedded = EmbeddedSurface(vertex_hw=vertex_hw, embedding_ESS=maps[:16], coarse_2SS=maps[16:])
+    embedded = EmbeddedSurface(vertex_hw=vertex_hw, mesh="smpl_27554", embedding_ESS=maps[:16], coarse_2SS=maps[16:])
     people = people_of([0], [[whole.x0, whole.y0, 20, 30]], [-1])
     surfaces = Surfaces(people=(replace(whole, embedded=embedded),))
     export({"embeddings": tmp_path}, frames_of(1), people, surfaces, stage=ExportRaw)

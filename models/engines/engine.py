@@ -68,7 +68,7 @@ def cpu_precision(wanted: Literal["auto", "fp32", "bf16", "int8"]) -> Precision:
 def import_openvino() -> Any:
     """Import OpenVINO without its telemetry package, which would send an event at every import.
 
-    OpenVINO uses its own stub when that package is absent (docs/decisions/telemetry.md).
+    OpenVINO uses its own stub when that package is absent (docs/decisions/dependencies.md).
     """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     return importlib.import_module("openvino")

@@ -11,13 +11,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 from nbmake.nb_run import NotebookRun
 from PIL import Image
+
+from models.motion.postures import StateChange
 
 FRAMES = 5
 
@@ -72,8 +74,23 @@ def test_a_camera_calls_a_function_until_it_says_no(root: Path, clip: Path) -> N
         seen.append(frame)
         return len(seen) < 2
 
-    count = example(root, "live_camera").watch(str(clip), callback, {"live_decode.source.watchdog_s": 20})
+    settings = {"live_decode.source.watchdog_s": 20, "frames.states": True}
+    count = example(root, "live_camera").watch(str(clip), callback, settings)
     assert count == len(seen) == 2 and all(len(frame.people) for frame in seen)  # type: ignore[attr-defined]
+    assert all(frame.state_changes == () for frame in seen)  # type: ignore[attr-defined]
+
+
+def test_a_state_of_a_person_calls_a_function(root: Path) -> None:
+    """A frame in which one person raises the arms, and another person stops sitting."""
+    calls = []
+    look = example(root, "live_camera").triggered(lambda *one: calls.append(one), "arms_raised")
+    changes = [
+        (3, StateChange(state="arms_raised", begins=True, second=1.2, since=1.2)),
+        (4, StateChange(state="arms_raised", begins=False, second=1.2, since=0.2)),
+        (4, StateChange(state="sitting", begins=True, second=1.2, since=1.2)),
+    ]
+    look(SimpleNamespace(state_changes=changes))
+    assert calls == [(3, 1.2)]
 
 
 def test_clothes_pass_from_one_film_to_another(

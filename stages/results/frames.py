@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from models.files.png_image import png_of
+from models.motion.people_states import PeopleStates
+from models.motion.postures import StateChange, level_up
 from pipeline.stage import Stage, StageError
 from stages.payloads import U8, Bodies, FrameChunk, Overlay, People, Surfaces, VideoInfo
 from stages.results.formats.frame_result import FrameResult
@@ -21,7 +23,7 @@ from stages.results.formats.part_colours import (
     parula_image,
     vid2densepose_image,
 )
-from stages.results.formats.writer import WHOLE_PEOPLE
+from stages.results.formats.writer import WHOLE_PEOPLE, EventSettings
 from stages.results.people_with_surfaces import PeopleWithSurfaces
 
 PICTURES: dict[str, Callable[[FrameResult], Any]] = {
@@ -52,6 +54,7 @@ class Frame:
         surfaces: one per person, in the same order.
         overlay_HW3: the rendered frame, uint8; None if nothing renders.
         bodies: the fitted bodies of this frame; None if nothing is fitted (`frames.fitted`).
+        state_changes: the states that begin or end, each with the person's identity (`frames.states`).
     """
 
     path: str
@@ -62,6 +65,7 @@ class Frame:
     surfaces: Surfaces
     overlay_HW3: U8 | None = None
     bodies: Bodies | None = None
+    state_changes: tuple[tuple[int, StateChange], ...] = ()
     still: bool = False
     is_receipt: ClassVar[bool] = True
 
@@ -92,14 +96,31 @@ class Frames(Stage):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """`fitted`: whether bodies are fitted for the caller."""
+        """What the caller gets beside people and surfaces.
+
+        Attributes:
+            fitted: whether bodies are fitted.
+            states: whether it is said when people raise their arms, sit, lie or have fallen, as `--export events` does.
+            tilt_deg: for `states`: by how much the camera looks down, degrees (−80..80).
+        """
 
         fitted: bool = False
+        states: bool = False
+        tilt_deg: float = 0.0
+
+        def __post_init__(self) -> None:
+            """Raises ValueError for an angle out of range."""
+            EventSettings(tilt_deg=self.tilt_deg)
 
     @classmethod
     def needs(cls, config: Config) -> Sequence[str]:
-        """`fit` if the caller asks for bodies."""
-        return ("fit",) if config.fitted else ()
+        """`fit` if the caller asks for bodies or states."""
+        return ("fit",) if config.fitted or config.states else ()
+
+    def __init__(self, config: Config, *, threads: int = 1) -> None:
+        """No frames yet."""
+        super().__init__(config, threads=threads)
+        self._states = PeopleStates(level_up(config.tilt_deg))
 
     def __call__(
         self,
@@ -110,6 +131,8 @@ class Frames(Stage):
         bodies: Bodies | None = None,
     ) -> Iterator[Frame]:
         """Split a chunk into its frames; without a stage that finds people, people and surfaces are empty."""
+        if not frames.first:
+            self._states = PeopleStates(level_up(self.config.tilt_deg))
         for index in range(len(frames)):
             chosen = np.flatnonzero(people.frame_N == index) if people is not None else np.zeros(0, np.int64)
             here = Surfaces(people=tuple(surfaces.people[i] for i in chosen) if surfaces is not None else ())
@@ -122,8 +145,16 @@ class Frames(Stage):
                 surfaces=here,
                 overlay_HW3=None if overlay is None else overlay.rgb_THW3[index],
                 bodies=None if bodies is None else _bodies_of(bodies, index),
+                state_changes=self._changes(frames.second(index), bodies, index),
                 still=frames.video.still,
             )
+
+
+    def _changes(self, second: float, bodies: Bodies | None, index: int) -> tuple[tuple[int, StateChange], ...]:
+        if not self.config.states or bodies is None:
+            return ()
+        seen = {identity: body for identity, body in bodies.in_frame(index) if identity >= 0}
+        return tuple(self._states.next_changes(second, seen))
 
 
 def _bodies_of(bodies: Bodies, index: int) -> Bodies:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from models.body.body_pose import posed_keypoints
-from models.motion.postures import PersonStates, StateChange, level_up, posture_of
+from models.motion.people_states import PeopleStates
+from models.motion.postures import PersonStates, level_up
 from stages.results.formats.frame_result import FrameResult
 from stages.results.formats.text_export import TextExport
 from stages.results.formats.writer import ExportTarget
@@ -24,9 +24,7 @@ class EventTable(TextExport):
 
     def __init__(self, target: ExportTarget) -> None:
         super().__init__(target, ".csv", self._rows, header=",".join(COLUMNS) + "\n")
-        self._up_3 = level_up(target.events.tilt_deg)
-        self._people: dict[int, PersonStates] = {}
-        self._last = 0.0
+        self._states = PeopleStates(level_up(target.events.tilt_deg))
         self.news: list[dict[str, Any]] = []
 
     def new_events(self) -> list[dict[str, Any]]:
@@ -46,31 +44,19 @@ class EventTable(TextExport):
 
     def state(self) -> dict[str, Any]:
         """The file's state, and the people's."""
-        people = {str(identity): states.to_data() for identity, states in self._people.items()}
-        return super().state() | {"people": people, "last": self._last}
+        people = {str(identity): states.to_data() for identity, states in self._states.people.items()}
+        return super().state() | {"people": people, "last": self._states.last}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from `state`."""
         super().restore(state)
-        self._people = {int(key): PersonStates.from_data(data) for key, data in state["people"].items()}
-        self._last = state["last"]
+        self._states.people = {int(key): PersonStates.from_data(data) for key, data in state["people"].items()}
+        self._states.last = state["last"]
 
     def _rows(self, result: FrameResult) -> Iterator[str]:
         """The rows of the states that end with this frame."""
-        before, self._last = self._last, result.seconds
-        second = self._last
         seen = {int(result.id_N[i]): body for i, body in result.fitted if result.id_N[i] >= 0}
-        for identity, body in seen.items():
-            posture = posture_of(posed_keypoints(body.pose), body.confidence_J, self._up_3)
-            states = self._people.setdefault(identity, PersonStates())
-            yield from self._reported(identity, states.next_changes(second, posture, before))
-        for identity in set(self._people) - set(seen):
-            yield from self._reported(identity, self._people[identity].changes_without(second))
-            if self._people[identity].is_lost(second):
-                del self._people[identity]
-
-    def _reported(self, identity: int, changes: list[StateChange]) -> Iterator[str]:
-        for change in changes:
+        for identity, change in self._states.next_changes(result.seconds, seen):
             what = "begins" if change.begins else "ends"
             news = {"event": "state", "id": identity, "state": change.state, "change": what}
             self.news.append({**news, "second": round(change.second, 3)})
@@ -78,9 +64,9 @@ class EventTable(TextExport):
                 yield _row(identity, change.state, change.since, change.second, ended=True)
 
     def _lasting(self) -> Iterator[str]:
-        for identity, states in self._people.items():
+        for identity, states in self._states.people.items():
             for state, since in states.since.items():
-                yield _row(identity, state, since, self._last, ended=False)
+                yield _row(identity, state, since, self._states.last, ended=False)
 
 
 def _row(identity: int, state: str, since: float, until: float, *, ended: bool) -> str:

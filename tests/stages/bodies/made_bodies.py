@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -44,6 +45,16 @@ def made_body(
         residual=0.01,
         is_person=0.8,
     )
+
+
+def raised() -> FittedBody:
+    """Somebody whose arms point up."""
+    body = made_body()
+    rotation_B33 = body.pose.rotation_B33.copy()
+    for side, sign in (("L", 1), ("R", -1)):
+        up_33 = Rotation.from_euler("z", sign * 120, degrees=True).as_matrix()
+        rotation_B33[load_body().bone(f"upperarm01.{side}")] = up_33
+    return replace(body, pose=replace(body.pose, rotation_B33=rotation_B33.astype(np.float32)))
 
 
 def left_elbow_deg(body: FittedBody) -> float:

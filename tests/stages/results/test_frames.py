@@ -10,7 +10,7 @@ import pytest
 from pipeline.stage import StageError
 from stages.payloads import Bodies, FrameChunk, Overlay, People, PersonSurface, Surfaces, VideoInfo
 from stages.results.frames import Frames
-from tests.stages.bodies.made_bodies import made_body
+from tests.stages.bodies.made_bodies import made_body, raised
 
 pytestmark = pytest.mark.quick
 
@@ -31,7 +31,22 @@ def test_each_frame_gets_its_own_bodies_if_the_caller_asks() -> None:
     bodies = Bodies.joined([Bodies.of_frame([(4, first)]), Bodies.of_frame([]), Bodies.of_frame([(4, second)])])
     frames = list(Frames(Frames.Config(fitted=True))(chunk(3, first=0), None, None, None, bodies))
     assert [list(frame.bodies.body_N) for frame in frames] == [[first], [], [second]]
-    assert [frame.bodies for frame in Frames(None)(chunk(1, first=0), None, None, None)] == [None]
+    assert [frame.bodies for frame in Frames(Frames.Config())(chunk(1, first=0), None, None, None)] == [None]
+
+
+def test_a_caller_is_told_when_a_state_begins() -> None:
+    """The same as the table of events; another input begins anew."""
+    assert Frames.needs(Frames.Config(states=True)) == ("fit",)
+    stage = Frames(Frames.Config(states=True))
+    bodies = Bodies.joined([Bodies.of_frame([(3, raised()), (-1, raised())])] * 25)
+    for _ in range(2):
+        frames = list(stage(chunk(25, first=0), None, None, None, bodies))
+        found = [(frame.index, *one) for frame in frames for one in frame.state_changes]
+        ((index, identity, change),) = found
+        assert (index, identity, change.state, change.begins) == (10, 3, "arms_raised", True)
+        assert change.second == 0.4  # the first frame's time
+    with pytest.raises(ValueError, match="tilt_deg is 95"):
+        Frames.Config(tilt_deg=95)
 
 
 def test_each_frame_gets_its_own_people_in_their_order() -> None:
@@ -43,7 +58,7 @@ def test_each_frame_gets_its_own_people_in_their_order() -> None:
     )
     surfaces = Surfaces(people=(surface(10), surface(11), surface(12)))
     overlay = Overlay(rgb_THW3=np.full((3, 2, 4, 3), 7, np.uint8))
-    frames = list(Frames(None)(chunk(3, first=10), people, surfaces, overlay))
+    frames = list(Frames(Frames.Config())(chunk(3, first=10), people, surfaces, overlay))
     assert [frame.index for frame in frames] == [10, 11, 12]
     assert [frame.seconds for frame in frames] == [0.4, 0.44, 0.48]
     assert [frame.people.id_N.tolist() for frame in frames] == [[4, 5], [], [4]]
@@ -54,7 +69,7 @@ def test_each_frame_gets_its_own_people_in_their_order() -> None:
 
 
 def test_missing_results_are_empty() -> None:
-    (frame,) = Frames(None)(chunk(1, first=0), None, None, None)
+    (frame,) = Frames(Frames.Config())(chunk(1, first=0), None, None, None)
     assert len(frame.people) == 0 and len(frame.surfaces) == 0 and frame.overlay_HW3 is None
 
 

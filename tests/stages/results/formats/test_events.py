@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
 from models.body.fitted_body import FittedBody
-from models.body.open_body import load_body
 from pipeline.configuration.config import read_config, validate
 from pipeline.observe.event_log import EventLog
 from pipeline.packet import Step
@@ -20,19 +16,9 @@ from stages import STAGES
 from stages.payloads import Bodies
 from stages.results.export import Export
 from stages.results.formats.writer import EventSettings
-from tests.stages.bodies.made_bodies import grey_frames, made_body, shown
+from tests.stages.bodies.made_bodies import grey_frames, made_body, raised, shown
 
 JOB = Job(index=0, input="walk.mp4", output="out.mp4", stem="walk")
-
-
-def raised() -> FittedBody:
-    """Somebody whose arms point up."""
-    body = made_body()
-    rotation_B33 = body.pose.rotation_B33.copy()
-    for side, sign in (("L", 1), ("R", -1)):
-        up_33 = Rotation.from_euler("z", sign * 120, degrees=True).as_matrix()
-        rotation_B33[load_body().bone(f"upperarm01.{side}")] = up_33
-    return replace(body, pose=replace(body.pose, rotation_B33=rotation_B33.astype(np.float32)))
 
 
 def stage_of(folder: Path) -> Export:

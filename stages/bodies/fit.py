@@ -15,15 +15,13 @@ from models.fitting.track_fit import tracked_body
 from pipeline.stage import Stage
 from stages.bodies.body_height import HEIGHTS_M, at_height
 from stages.bodies.body_look_ahead import BodyLookAhead, FrameFits
-from stages.bodies.duplicate_people import duplicate_people
 from stages.bodies.fit_state import FittingMemory, memory_from_bytes, memory_to_bytes
 from stages.bodies.focal_length import FIELDS_DEG, camera_of
+from stages.bodies.largest_people import large_people
 from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces
 
 FORGET_S = 1.01
 """Seconds without a person after which the fit starts from scratch: just above 30 frames at 29.97 per second."""
-MIN_PIXELS = 150
-"""A surface with fewer pixels is too small for a fit."""
 
 
 class FitBodies(Stage):
@@ -75,9 +73,10 @@ class FitBodies(Stage):
             if self.most_people < 1:
                 raise ValueError(f"most_people is {self.most_people}, must be 1 or more")
 
-    def __init__(self, config: Config, *, threads: int = 1) -> None:
-        """A new stream without people."""
+    def __init__(self, config: Config, *, threads: int = 1, least_height: int = 1) -> None:
+        """A new stream without people. People of fewer rows than `least_height` are not fitted."""
         super().__init__(config, threads=threads)
+        self._least_height = least_height
         self.memory = FittingMemory(waiting=BodyLookAhead(window=config.look_ahead))
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Bodies]:
@@ -149,13 +148,10 @@ class FitBodies(Stage):
 
     def _large(self, surfaces: Sequence[PersonSurface]) -> list[int]:
         """Indices of the people of one frame who are fitted: large enough, no duplicates, at most `most_people`."""
-        pixels = [int((surface.labels_hw > 0).sum()) for surface in surfaces]
-        duplicate = duplicate_people(surfaces)
-        large = [n for n, count in enumerate(pixels) if count >= MIN_PIXELS and not duplicate[n]]
+        large = large_people(surfaces, self._least_height)
         if len(large) > self.config.most_people:
             self.memory.crowd = max(self.memory.crowd, len(large))
-            large = sorted(sorted(large, key=lambda n: -pixels[n])[: self.config.most_people])
-        return large
+        return sorted(large[: self.config.most_people])
 
     def _at_stated_height(self, identity: int, body: FittedBody) -> tuple[int, FittedBody]:
         """The body at the height that the user states for the identity, if any."""

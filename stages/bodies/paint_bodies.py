@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 
 from models.body.fitted_body import FittedBody
@@ -16,6 +15,7 @@ from pipeline.stage import Stage
 from stages.bodies.body_paints import BodyPaints, PersonPaint
 from stages.bodies.carried_points import CarriedPoints, StatedMotion
 from stages.bodies.fit import FitBodies
+from stages.bodies.largest_people import large_people
 from stages.bodies.waiting_people import WaitingPeople, waiting_from_arrays, waiting_to_arrays
 from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.point_flow import SmallFrame
@@ -66,7 +66,8 @@ class PaintBodies(Stage):
         self.before: SmallFrame | None = None
         self.waiting: deque[WaitingPeople] = deque()
         most = min(config.fit.most_people, config.most_people)
-        self._fit = FitBodies(replace(config.fit, most_people=most), threads=threads)
+        fit = replace(config.fit, most_people=most)
+        self._fit = FitBodies(fit, threads=threads, least_height=config.least_height)
 
     def __call__(
         self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None
@@ -100,9 +101,12 @@ class PaintBodies(Stage):
             flow = None if self.before is None or now is None else CarriedPoints(before=self.before, now=now)
             self.before = now
             fitted = dict(zip(here, bodies.of_people(t, len(here)), strict=True))
-            for n in self._large({n: surfaces[n] for n in here if fitted[n] is not None}):
+            known = [n for n in here if seen.still or seen.id_N[n] >= 0]
+            large = large_people([surfaces[n] for n in known], self.config.least_height)
+            for n in sorted(known[index] for index in large[: self.config.most_people]):
                 body = fitted[n]
-                assert body is not None
+                if body is None:
+                    continue
                 identity = -1 if seen.still else int(seen.id_N[n])
                 painted[n] = self._painted(identity, surfaces[n], body, flow)
         return BodyPaints(people=tuple(painted))
@@ -130,13 +134,6 @@ class PaintBodies(Stage):
             labels_hw=paint.labels_hw, uv_2hw=paint.uv_2hw, body_share=paint.body_share,
             misfit=paint.memory.by_surface,
         )  # fmt: skip
-
-    def _large(self, fitted: dict[int, PersonSurface]) -> list[int]:
-        """The largest of one frame's people, as many as are painted, without those who are not tall enough; in order.
-        """
-        largest = sorted(fitted, key=lambda n: -cv2.countNonZero(fitted[n].labels_hw))[: self.config.most_people]
-        height = {n: int(np.count_nonzero(fitted[n].labels_hw.any(axis=1))) for n in largest}
-        return sorted(n for n in largest if height[n] >= self.config.least_height)
 
     def _begin_frame(self, second: float) -> None:
         """Advance the time, and drop what is known of people who have not been painted for long."""

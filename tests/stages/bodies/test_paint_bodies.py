@@ -12,6 +12,7 @@ from models.structures import PersonMotion
 from pipeline.configuration.config import load_config
 from pipeline.configuration.conversion import ConfigError
 from stages import STAGES
+from stages.bodies import fit
 from stages.bodies.body_paints import BodyPaints
 from stages.bodies.carried_points import CarriedPoints, StatedMotion
 from stages.bodies.fit import FitBodies
@@ -61,6 +62,19 @@ def test_people_without_a_body_small_ones_and_those_beyond_the_number_have_no_pa
     for settings in ({"least_height": 120}, {"most_people": 1}):
         some = paints_of(PaintBodies(PaintBodies.Config(**settings)), both, both)
         assert [paint is not None for paint in some.people] == [True, False]
+
+
+@pytest.mark.parametrize("settings", [{"least_height": 120}, {"most_people": 1}])
+def test_nobody_is_fitted_who_is_not_painted(settings: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three people the near one is painted: the far one is low, and the third is the near one found twice."""
+    fitted: list[int] = []
+    monkeypatch.setattr(fit, "tracked_body", lambda known, surface, *_: fitted.append(surface.x0))
+    people, surfaces = shown([[(1, NEAR), (2, FAR), (3, NEAR)]])
+    (paints,) = PaintBodies(PaintBodies.Config(**settings))(patterned(1), people, surfaces)
+    assert paints.people == (None, None, None) and fitted == [surfaces.people[0].x0]
+    bodies = Bodies.of_frame([(1, NEAR), (2, FAR), (3, NEAR)])
+    (paints,) = PaintBodies(PaintBodies.Config(**settings))(patterned(1), people, surfaces, bodies)
+    assert [paint is not None for paint in paints.people] == [True, False, False]
 
 
 @pytest.mark.parametrize("key", ["least_height", "most_people"])

@@ -9,7 +9,7 @@ import numpy as np
 from models.arrays import F64
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
-from models.body.reduced_pose import ReducedPose, reduced_pose
+from models.body.reduced_pose import ReducedPose, reduced_pose, whole_pose
 from models.body.rotation_vectors import rotation_exponential, rotation_logarithm
 from models.body.seen_parts import LEAST_WEIGHT, whole_body_seen
 from models.fitting.correspondences import Correspondences, SurfaceOfPerson, correspondences
@@ -158,6 +158,12 @@ def expected_pose(known: TrackedBody, second: float, velocity: float) -> Reduced
         root_3=last.root_3 + share * (last.root_3 - before.root_3),
         shape_C=last.shape_C,
     )
+
+
+def moved_on(known: TrackedBody, second: float) -> FittedBody:
+    """The body at a time soon after the last fit, without another one: it moves on as predicted."""
+    expected = expected_pose(known, second, TrackFitSettings().velocity)
+    return replace(known.body, pose=whole_pose(expected))
 
 
 def _continued(known: TrackedBody, problem: FitProblem, second: float, settings: TrackFitSettings) -> ReducedPose:

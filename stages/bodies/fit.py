@@ -11,7 +11,7 @@ import numpy as np
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.fitting.surface_fit import fit_surface
-from models.fitting.track_fit import tracked_body
+from models.fitting.track_fit import moved_on, tracked_body
 from pipeline.stage import Stage
 from stages.bodies.body_height import HEIGHTS_M, at_height
 from stages.bodies.body_look_ahead import BodyLookAhead, FrameFits
@@ -73,10 +73,19 @@ class FitBodies(Stage):
             if self.most_people < 1:
                 raise ValueError(f"most_people is {self.most_people}, must be 1 or more")
 
-    def __init__(self, config: Config, *, threads: int = 1, least_height: int = 1) -> None:
-        """A new stream without people. People of fewer rows than `least_height` are not fitted."""
+    def __init__(
+        self, config: Config, *, threads: int = 1, least_height: int = 1, period_s: float = 0.0
+    ) -> None:
+        """A new stream without people.
+
+        Args:
+            config: the section.
+            threads: as for every stage.
+            least_height: people who cover fewer rows of pixels are not fitted.
+            period_s: a person is fitted again after this time; in frames between, the body moves on as it did.
+        """
         super().__init__(config, threads=threads)
-        self._least_height = least_height
+        self._least_height, self._period_s = least_height, period_s
         self.memory = FittingMemory(waiting=BodyLookAhead(window=config.look_ahead))
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Bodies]:
@@ -132,7 +141,11 @@ class FitBodies(Stage):
         named = [n for n, (identity, _) in enumerate(seen) if identity >= 0]
         for n in (named[index] for index in self._large([seen[n][1] for n in named])):
             identity, surface = seen[n]
-            tracked = tracked_body(memory.tracked.get(identity), surface, camera, second)
+            known = memory.tracked.get(identity)
+            if known is not None and second - known.second < self._period_s:
+                found[n] = identity, moved_on(known, second)
+                continue
+            tracked = tracked_body(known, surface, camera, second)
             if tracked is not None:
                 memory.tracked[identity] = tracked
                 found[n] = identity, tracked.body

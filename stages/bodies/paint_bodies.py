@@ -23,6 +23,8 @@ from stages.people.surface_arrays import NamedArrays, arrays_from_bytes, arrays_
 
 REMEMBERED = ("network_Q", "vertex_K", "pixel_K2")
 """The arrays of a person's memory."""
+FIT_PERIOD_S = 0.05
+"""Seconds between two fits of a person for painting alone. Between them the warp follows the person."""
 FORGET_S = 0.98
 """Seconds without a person after which nothing is remembered of the person."""
 
@@ -31,7 +33,7 @@ class PaintBodies(Stage):
     """Surfaces and fitted bodies in; out comes where a texture belongs on each person who has a body.
 
     Surfaces themselves stay as they are: only textures are drawn by the result. Where nothing else in the run needs
-    fitted bodies, they are fitted here, as `fit` does, and nobody else sees them: exports stay as they are.
+    fitted bodies, they are fitted here, as `fit` does but less often. Nobody else sees them: exports do not change.
     """
 
     ordered = True
@@ -67,7 +69,7 @@ class PaintBodies(Stage):
         self.waiting: deque[WaitingPeople] = deque()
         most = min(config.fit.most_people, config.most_people)
         fit = replace(config.fit, most_people=most)
-        self._fit = FitBodies(fit, threads=threads, least_height=config.least_height)
+        self._fit = FitBodies(fit, threads=threads, least_height=config.least_height, period_s=FIT_PERIOD_S)
 
     def __call__(
         self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None

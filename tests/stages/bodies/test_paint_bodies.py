@@ -216,13 +216,22 @@ def test_bodies_are_fitted_where_none_are_given_and_a_restored_stage_continues_e
     assert not same(without.people(), expected)  # bodies of a fit that does not look ahead
 
 
-def test_bodies_of_the_run_and_own_ones_paint_the_same() -> None:
+def test_own_bodies_are_fitted_every_twentieth_of_a_second_and_paint_as_those_of_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     own, given = Stream(), Stream(FitBodies(FitBodies.Config()))
     own.paint = PaintBodies(PaintBodies.Config())
-    for stream in (own, given):
-        stream.take(0, 8)
-    assert same(own.people(), given.people())
-    assert own.paint.summary() == {}
+    fits, original = [], fit.tracked_body
+    monkeypatch.setattr(fit, "tracked_body", lambda *given: fits.append(given[3]) or original(*given))
+    own.take(0, 8)
+    rate = 1 / float(patterned(1).video.time_base)
+    assert [round(rate * second) for second in fits] == [0, 0, 2, 2, 4, 4, 6, 6]  # two people, 25 frames a second
+    given.take(0, 8)
+    assert len(fits) == 8 + 16 and own.paint.summary() == {}
+    for one, other in zip(own.people(), given.people(), strict=True):
+        same_hw = (one.labels_hw == other.labels_hw) & (one.labels_hw > 0)
+        assert same_hw.sum() > 0.93 * (one.labels_hw > 0).sum()
+        assert np.median(np.abs(one.uv_2hw - other.uv_2hw).max(axis=0)[same_hw]) < 0.02
 
 
 def test_of_a_photo_own_bodies_are_fitted_at_once() -> None:

@@ -132,3 +132,14 @@ def test_black_and_white_clothes_of_one_limb_leave_white_white() -> None:
 
 def test_without_shading_nothing_of_the_light_is_left() -> None:
     assert (gains(np.random.default_rng(1).uniform(0, 255, (200, 80)), shading=0.0) == 1).all()
+
+
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_a_strip_of_a_person_at_the_edge_of_the_frame_is_drawn(width: int) -> None:
+    """Colours beside the outline are looked at every few pixels; a strip may be narrower than that."""
+    tall = PersonSurface(
+        x0=WIDTH - width, y0=0, labels_hw=np.full((HEIGHT, 40), 2, np.uint8),
+        uv_2hw=np.full((2, HEIGHT, 40), 0.5, np.float32),
+    )  # fmt: skip
+    drawn = worn(filmed(), tall)
+    assert drawn.shape == (HEIGHT, width, 3) and (drawn > 200).all()

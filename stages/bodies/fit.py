@@ -17,7 +17,7 @@ from stages.bodies.body_height import HEIGHTS_M, at_height
 from stages.bodies.body_look_ahead import BodyLookAhead, FrameFits
 from stages.bodies.fit_state import FittingMemory, memory_from_bytes, memory_to_bytes
 from stages.bodies.focal_length import FIELDS_DEG, camera_of
-from stages.bodies.largest_people import large_people
+from stages.bodies.largest_people import largest_people
 from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces
 
 FORGET_S = 1.01
@@ -161,7 +161,7 @@ class FitBodies(Stage):
 
     def _large(self, surfaces: Sequence[PersonSurface]) -> list[int]:
         """Indices of the people of one frame who are fitted: large enough, no duplicates, at most `most_people`."""
-        large = large_people(surfaces, self._least_height)
+        large = largest_people(surfaces, self._least_height)
         if len(large) > self.config.most_people:
             self.memory.crowd = max(self.memory.crowd, len(large))
         return sorted(large[: self.config.most_people])

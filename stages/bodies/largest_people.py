@@ -14,7 +14,7 @@ MIN_PIXELS = 150
 """A surface with fewer pixels is too small for a fit."""
 
 
-def large_people(surfaces: Sequence[PersonSurface], least_height: int = 1) -> list[int]:
+def largest_people(surfaces: Sequence[PersonSurface], least_height: int = 1) -> list[int]:
     """Indices of a frame's people who are large enough and no duplicates, the largest first.
 
     Args:

@@ -15,7 +15,7 @@ from pipeline.stage import Stage
 from stages.bodies.body_paints import BodyPaints, PersonPaint
 from stages.bodies.carried_points import CarriedPoints, StatedMotion
 from stages.bodies.fit import FitBodies
-from stages.bodies.largest_people import large_people
+from stages.bodies.largest_people import largest_people
 from stages.bodies.waiting_people import WaitingPeople, waiting_from_arrays, waiting_to_arrays
 from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.point_flow import SmallFrame
@@ -104,7 +104,7 @@ class PaintBodies(Stage):
             self.before = now
             fitted = dict(zip(here, bodies.of_people(t, len(here)), strict=True))
             known = [n for n in here if seen.still or seen.id_N[n] >= 0]
-            large = large_people([surfaces[n] for n in known], self.config.least_height)
+            large = largest_people([surfaces[n] for n in known], self.config.least_height)
             for n in sorted(known[index] for index in large[: self.config.most_people]):
                 body = fitted[n]
                 if body is None:

@@ -20,7 +20,10 @@ BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
 
 class IdentityColours:
-    """Gives each identity of a film a colour: people who appear in one frame get theirs from left to right."""
+    """Gives each identity of a film a colour: people who appear in one frame get theirs from left to right.
+
+    In single images, which have no identities, each image begins anew.
+    """
 
     def __init__(self) -> None:
         """Nobody has a colour."""
@@ -28,6 +31,8 @@ class IdentityColours:
 
     def image(self, result: FrameResult, background: tuple[int, int, int]) -> U8:
         """(H, W, 3): nearer people hide farther ones. People of a video without identity are background."""
+        if result.video.still:
+            self.order = []
         known_N = np.arange(len(result.id_N)) if result.video.still else result.id_N
         new = [i for i in np.argsort(_middle(result), kind="stable") if known_N[i] >= 0]
         self.order += [int(known_N[i]) for i in new if known_N[i] not in self.order]

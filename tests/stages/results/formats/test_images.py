@@ -323,6 +323,18 @@ def test_more_than_six_people_begin_the_colours_anew_and_nobody_has_none() -> No
     assert row[:6] == [list(colour) for colour in IDENTITY_COLOURS] and row[6] == row[0] and row[7] == [0, 0, 0]
 
 
+def test_each_single_image_colours_its_people_from_left_to_right() -> None:
+    colours, box_24 = IdentityColours(), PEOPLE.box_N4[:2]
+    for first, second in ((0, 1), (1, 0)):
+        people = people_of([0, 0], box_24.tolist(), [-1, -1])
+        pair = Surfaces(people=tuple(replace(SURFACES.people[0], x0=WIDTH // 2 * n, y0=0) for n in (first, second)))
+        chunk = replace(frames_of(1), video=replace(VIDEO, still=True))
+        (result,) = frame_results(job_of(), chunk, people, pair, None)
+        image_HW3 = colours.image(result, (0, 0, 0))
+        shown = [image_HW3[:, WIDTH // 2 * n :][:, : WIDTH // 2].max(axis=(0, 1)).tolist() for n in (0, 1)]
+        assert shown == [[0, 0, 255], [255, 0, 0]]
+
+
 @pytest.mark.parametrize("kind", [*PICTURES, "masks:clothes"])
 def test_a_frame_in_memory_has_the_pictures_of_the_exports(kind: str, tmp_path: Path) -> None:
     chunk = frames_of(1)

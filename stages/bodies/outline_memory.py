@@ -12,9 +12,12 @@ from models.fitting.correspondences import SurfaceOfPerson
 from models.fitting.outline_fit import OutlineSums, outline_sums, padding_of
 from stages.people.surface_arrays import NamedArrays, SavedArrays
 
+MOST_PEOPLE = 500
+"""Maximum number of identities that are kept, of 43 kB each; the one with the fewest frames is dropped."""
+
 
 class OutlineMemory:
-    """Sums over frames, by identity. They need the same memory after any number of frames."""
+    """Sums over frames, by identity. They need the same memory after any number of frames and people."""
 
     def __init__(self) -> None:
         self._sums_of: dict[int, OutlineSums] = {}
@@ -22,8 +25,11 @@ class OutlineMemory:
     def add(self, identity: int, surface: SurfaceOfPerson, body: FittedBody, height: int, width: int) -> None:
         """Add the outline of a person in a frame of this height and width."""
         sums, known = outline_sums(surface, body, height, width), self._sums_of.get(identity)
-        if sums is not None:
-            self._sums_of[identity] = sums if known is None else known.added(sums)
+        if sums is None:
+            return
+        if known is None and len(self._sums_of) >= MOST_PEOPLE:
+            del self._sums_of[min(self._sums_of, key=lambda other: self._sums_of[other].frames)]
+        self._sums_of[identity] = sums if known is None else known.added(sums)
 
     def paddings(self) -> Mapping[int, F32]:
         """The padding (D, 4) of each person whose outline is known, by identity; see `padded_skin`."""

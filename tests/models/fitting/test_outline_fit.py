@@ -12,6 +12,7 @@ from models.body.reduced_pose import driven_bones
 from models.fitting.outline_fit import OutlineSums, outline_sums, padding_of
 from models.surface.body_image import BodyImage, body_image
 from models.surface.padding import padded_skin
+from stages.bodies import outline_memory
 from stages.bodies.outline_memory import OutlineMemory
 from stages.payloads import PersonSurface
 from tests.stages.bodies.made_bodies import HEIGHT, WIDTH, made_body
@@ -108,3 +109,12 @@ def test_outlines_are_restored() -> None:
         memory.add(7, surface_of(dressed_image(body, clothes())), body, HEIGHT, WIDTH)
     again.restore(memory.to_arrays())
     np.testing.assert_array_equal(again.paddings()[7], memory.paddings()[7])
+
+
+def test_of_very_many_people_those_seen_least_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outline_memory, "MOST_PEOPLE", 2)
+    memory, body = OutlineMemory(), made_body((0, 0.1, 2.2))
+    surface = surface_of(dressed_image(body, clothes()))
+    for identity in (1, 1, 1, 2, 3, 3, 3):
+        memory.add(identity, surface, body, HEIGHT, WIDTH)
+    assert memory.to_arrays()["outline ids"].tolist() == [1, 3] and set(memory.paddings()) == {1, 3}

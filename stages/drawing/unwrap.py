@@ -96,7 +96,7 @@ class Unwrap(Stage):
             self._job = _validated(job)
         for t in range(len(frames)):
             if (frames.first + t) % self.config.every == 0:
-                self._add_people(frames.rgb_THW3[t], t, people, surfaces, paints)
+                self._add_people(frames, t, people, surfaces, paints)
             self._frames += 1
         return iter(())
 
@@ -138,13 +138,17 @@ class Unwrap(Stage):
             self._texels.restore(arrays)
 
     def _add_people(
-        self, rgb_HW3: U8, t: int, people: People, surfaces: Surfaces, paints: BodyPaints | None
+        self, frames: FrameChunk, t: int, people: People, surfaces: Surfaces, paints: BodyPaints | None
     ) -> None:
-        for person in np.flatnonzero((people.frame_N == t) & (people.score_N >= self.config.min_score)).tolist():
-            identity = int(people.id_N[person])
-            if self.config.identity in (None, identity):
+        here_N = np.flatnonzero(people.frame_N == t)
+        identity_N = people.id_N[here_N]
+        if frames.video.still:  # which has no identities: people are numbered as in `--export inds`
+            identity_N = np.where(identity_N < 0, np.arange(1, len(here_N) + 1), identity_N)
+        for person, identity in zip(here_N.tolist(), identity_N.tolist(), strict=True):
+            if people.score_N[person] >= self.config.min_score and self.config.identity in (None, identity):
                 paint = None if paints is None else paints.people[person]
-                self._texels.add(rgb_HW3, identity, textured_surface(surfaces.people[person], paint, self.config.paint))
+                textured = textured_surface(surfaces.people[person], paint, self.config.paint)
+                self._texels.add(frames.rgb_THW3[t], identity, textured)
 
     def _chosen(self, source: str) -> tuple[int, TexelMemory]:
         visible_people = {identity: texels for identity, texels in self._texels.memory_of.items() if texels.total > 0}
@@ -152,10 +156,9 @@ class Unwrap(Stage):
         if not visible_people:
             sought = "no person" if requested is None else f"no person {requested}"
             raise StageError(f"{sought} was visible, so there is no atlas to write", source, "try unwrap.min_score=0")
-        identity = (
-            max(visible_people, key=lambda other: visible_people[other].total) if requested is None else requested
-        )
-        return identity, visible_people[identity]
+        if requested is None:  # people of a video without identity may be several
+            requested = max(visible_people, key=lambda other: (other >= 0, visible_people[other].total))
+        return requested, visible_people[requested]
 
     def _image(self, texels: TexelMemory) -> tuple[U8, float]:
         """The image to write, and the share of the body surface that was visible."""

@@ -70,6 +70,35 @@ def test_the_most_visible_person_or_the_requested_one_is_written(tmp_path: Path)
         assert image.size == (160, 240) and image.mode == "RGB"
 
 
+def of_two(still: bool) -> tuple[FrameChunk, People, Surfaces]:
+    """One frame of two people without identity, side by side; the second is a little larger."""
+    (one, people, surfaces), (other, _, _) = shown(1), shown(2)
+    surface, wide = surfaces.people[0], PIXELS - 4
+    left = replace(surface, labels_hw=surface.labels_hw[:, :wide], uv_2hw=surface.uv_2hw[:, :, :wide])
+    frames = replace(
+        one, rgb_THW3=np.concatenate([one.rgb_THW3, other.rgb_THW3], axis=2),
+        video=replace(one.video, width=2 * PIXELS, still=still),
+    )
+    pair = replace(people.some(np.array([0, 0])), id_N=np.full(2, -1, np.int32))
+    return frames, pair, Surfaces(people=(left, replace(surface, x0=PIXELS)))
+
+
+@pytest.mark.parametrize(("identity", "colour"), [(None, 2), (1, 1), (2, 2)])
+def test_people_of_a_photo_are_not_mixed(identity: int | None, colour: int, tmp_path: Path) -> None:
+    stage = Unwrap(Unwrap.Config(side=40, identity=identity))
+    list(stage(job_to(tmp_path / "a.png"), *of_two(still=True)))
+    (written,) = stage.flush()
+    assert written.facts["identity"] == colour and torso_colour(tmp_path / "a.png") == list(COLOURS[colour])
+
+
+def test_people_without_identity_are_the_last_choice(tmp_path: Path) -> None:
+    stage = Unwrap(Unwrap.Config(side=40))
+    list(stage(job_to(tmp_path / "a.png"), *shown(1)))
+    list(stage(job_to(tmp_path / "a.png"), *of_two(still=False)))
+    (written,) = stage.flush()
+    assert written.facts["identity"] == 1
+
+
 def test_holes_stay_transparent_on_demand(tmp_path: Path) -> None:
     unwrapped(tmp_path / "a.png", 1, holes="alpha")
     with Image.open(tmp_path / "a.png") as image:

@@ -341,7 +341,7 @@ def test_a_frame_in_memory_has_the_pictures_of_the_exports(kind: str, tmp_path: 
     name, _, part = kind.partition(":")
     export({name: tmp_path}, chunk, **({"masks": MaskSettings(of=part)} if part else {}))
     here = PEOPLE.some(np.array([0, 1]))
-    (frame,) = Frames(None)(chunk, here, Surfaces(people=SURFACES.people[:2]), None)
+    (frame,) = Frames(Frames.Config())(chunk, here, Surfaces(people=SURFACES.people[:2]), None)
     expected = cv2.imread(str(tmp_path / "frame_000000.png"), cv2.IMREAD_UNCHANGED)
     made = frame.picture(kind)
     assert np.array_equal(made if made.ndim == 2 else made[..., ::-1], expected)

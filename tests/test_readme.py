@@ -44,6 +44,31 @@ def test_every_configuration_named_in_the_readme_exists(root: Path) -> None:
         assert name in configuration_files(), f"-c {name}"
 
 
+def _linked(page: Path) -> set[Path]:
+    """The files that a document links to."""
+    found = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    return {(page.parent / target).resolve() for target in found}
+
+
+GUIDES = {
+    "ComfyUI": "docs/comfyui.md",
+    "mask": "docs/formats.md",
+    "notebook": "docs/examples/notebook.ipynb",
+    "camera": "docs/examples/live_camera.py",
+    "repetition": "docs/coaching.md",
+    "styles": "docs/styles.md",
+}
+
+
+@pytest.mark.parametrize("word", GUIDES)
+def test_the_guide_of_each_use_is_two_clicks_away(root: Path, word: str) -> None:
+    readme = root / "README.md"
+    first = _linked(readme)
+    second = {target for page in first if page.suffix == ".md" for target in _linked(page)}
+    assert word in readme.read_text(encoding="utf-8")
+    assert (root / GUIDES[word]).resolve() in first | second
+
+
 def _pages(root: Path) -> list[Path]:
     """Every document of the project."""
     card = root / "models" / "weights" / "light.md"

@@ -1,4 +1,4 @@
-"""Losses of continuous surface embeddings (Neverova et al. 2020): hard and soft ones at points, and their cycles."""
+"""Losses of continuous surface embeddings (Neverova et al. 2020): hard and soft ones at points."""
 
 from __future__ import annotations
 
@@ -84,33 +84,3 @@ def vertex_term(
         wanted_MV = torch.softmax(-distances(seen.vertex_M) / weights.spread_m, dim=1)
         total = F.cross_entropy(score_MV, wanted_MV, reduction="sum")
     return Term(total, float(len(seen.vertex_M)), weights.vertex)
-
-
-def mesh_cycle(one_VE: Tensor, other_WE: Tensor, one_VV: Tensor, other_WW: Tensor, scale: float) -> Tensor:
-    """How far vertices come back from themselves on the way to another mesh and back, for both meshes (a scalar).
-
-    Args:
-        one_VE, other_WE: embeddings of the vertices of two meshes, of length 1.
-        one_VV, other_WW: geodesic distances within each mesh.
-        scale: divides similarities before the softmax.
-    """
-    there_VW, back_WV = _soft_matches(one_VE @ other_WE.T, scale, scale)
-    return torch.linalg.norm(one_VV * (there_VW @ back_WV)) + torch.linalg.norm(other_WW * (back_WV @ there_VW))
-
-
-def pixel_cycle(embedding_PE: Tensor, cell_P2: Tensor, vertex_VE: Tensor, there: float, back: float) -> Tensor:
-    """How far pixels of a person come back from themselves on the way to the mesh and back (a scalar).
-
-    Args:
-        embedding_PE: predicted embeddings of the person's pixels, of length 1.
-        cell_P2: row and column of these pixels, in cells.
-        vertex_VE: embeddings of the vertices, of length 1.
-        there, back: divide similarities before the softmax, on the way to vertices and on the way back.
-    """
-    there_PV, back_VP = _soft_matches(embedding_PE @ vertex_VE.T, there, back)
-    squared_PP = ((cell_P2[:, None] - cell_P2[None]).to(embedding_PE.dtype) ** 2).sum(dim=2)
-    return torch.linalg.norm(squared_PP * (there_PV @ back_VP))
-
-
-def _soft_matches(similar_NK: Tensor, there: float, back: float) -> tuple[Tensor, Tensor]:
-    return torch.softmax(similar_NK / there, dim=1), torch.softmax(similar_NK.T / back, dim=1)

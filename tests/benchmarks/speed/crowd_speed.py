@@ -1,9 +1,11 @@
 """Milliseconds against the number of people: Direct DensePose beside the two-stage network, with the same encoder.
 
     python -m tests.benchmarks.speed.crowd_speed --plot crowd_speed.png
+    python -m tests.benchmarks.speed.crowd_speed --film crowd.mp4 --weights direct.safetensors rcnn.safetensors
 
-The networks have random weights: `network` is the frame and the people's maps or masks, `pixels` also their surfaces on
-the pixels of their boxes. Processor time of one thread, the least of some runs.
+The first line is for networks with random weights: `network` is the frame and the people's maps or masks, `pixels` also
+their surfaces on the pixels of their boxes. Processor time of one thread, the least of some runs. The second times the
+whole command on a film of many people, of whom `network.max_people` are taken in each frame.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import av
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
@@ -26,6 +30,7 @@ from models.engines.prepared_rcnn import PreparedRCNN
 from models.inference.direct_network import DirectNetwork, logits_for
 from models.inference.zoo_network import Limits, ZooNetwork
 from models.variant import Variant
+from pipeline.command.cli import main as main_command
 
 PEOPLE = (1, 2, 5, 10, 20, 50)
 FRAME_HW, PERSON_HW = (1080, 1920), (270, 110)
@@ -86,6 +91,23 @@ def networks_alone(backbone: str, stride: int, runs: int) -> Curves:
     return curves
 
 
+def command_ms(weights: Path, film: Path) -> list[float]:
+    """Milliseconds of processor time a frame of the whole command, by number of people."""
+    found = []
+    with TemporaryDirectory() as folder:
+        words = [str(film), "-o", f"{folder}/a.mp4", "--overwrite", "--serial", "--weights", str(weights)]
+        for setting in ("kind=trained", "min_size=512", "max_size=912", "min_score=0.01"):
+            words.append(f"--set=network.{setting}")
+        with av.open(film) as container:
+            frames = container.streams.video[0].frames
+        for count in (PEOPLE[0], *PEOPLE):  # the first run loads modules and weights
+            start = time.process_time()
+            assert main_command([*words, f"--set=network.max_people={count}"]) == 0
+            found.append(1000 * (time.process_time() - start) / frames)
+            print(f"{weights.parent.name}, {count} people: {found[-1]:.0f} ms", flush=True)
+    return found[1:]
+
+
 def plot(curves: Curves, path: Path) -> None:
     """Draw the curves: people from left to right, milliseconds upwards, both from 0."""
     width, height, left, right, below = 720, 420, 60, 190, 40
@@ -118,10 +140,16 @@ def main() -> None:
     parser.add_argument("--stride", type=int, default=8, choices=(4, 8), help="of Direct DensePose")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--film", type=Path, help="time the whole command on this film")
+    parser.add_argument("--weights", type=Path, nargs="+", default=[], help="of trained networks, for --film")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    curves = networks_alone(asked.backbone, asked.stride, asked.runs)
+    curves = (
+        {one.parent.name: command_ms(one, asked.film) for one in asked.weights}
+        if asked.film
+        else networks_alone(asked.backbone, asked.stride, asked.runs)
+    )
     print("| ms | " + " | ".join(map(str, PEOPLE)) + " | the 50th, share of the first frame |")
     for name, values in curves.items():
         share = (values[-1] - values[-2]) / (PEOPLE[-1] - PEOPLE[-2]) / values[0]

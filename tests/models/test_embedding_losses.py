@@ -17,7 +17,6 @@ from models.losses.points import visible_points
 from models.losses.segmentation import coarse_targets, coarse_term, mask_targets
 from tests.golden.embedding_loss_recipe import (
     PUBLISHED,
-    ToyMesh,
     VertexBatch,
     draw_vertex_batch,
     published_mesh,

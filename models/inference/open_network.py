@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from pathlib import Path
 
 from models.errors import ModelError
 from models.files.atomic_file import file_sha256
-from models.light.architecture.weight_paths import weights_path
+from models.light.architecture.weight_paths import calibration_path, graph_path, quantized_path, weights_path
 from models.network import Network, NetworkConfig
 
 
@@ -39,9 +40,9 @@ def _weights_file(config: NetworkConfig) -> Path:
     return weights_path(config.weights)
 
 
-@functools.lru_cache(maxsize=4)
 def open_network(config: NetworkConfig, threads: int) -> Network:
-    """Load the network of a configuration. Stages of one process with equal configurations share one network.
+    """Load the network of a configuration. Stages of one process with equal configurations share one network, until a
+    file of its weights is written again.
 
     Args:
         config: the `network:` section.
@@ -50,6 +51,24 @@ def open_network(config: NetworkConfig, threads: int) -> Network:
     Raises:
         ModelError: the weights are missing, damaged or of another network.
     """
+    return shared_network(config, threads, _written(config))
+
+
+def _written(config: NetworkConfig) -> tuple[tuple[int, ...], ...]:
+    """What changes when the file of the weights, or one that belongs to it, is written again."""
+    found = []
+    with suppress(ModelError):
+        path = _weights_file(config)
+        for one in (path, quantized_path(path), graph_path(path), calibration_path(path)):
+            with suppress(OSError):
+                state = one.stat()
+                found.append((state.st_ino, state.st_size, state.st_mtime_ns))
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=4)
+def shared_network(config: NetworkConfig, threads: int, written: tuple[tuple[int, ...], ...]) -> Network:
+    """As `open_network`, for the files that were written so."""
     if config.kind == "zoo":
         from models.inference.zoo_network import open_zoo
 

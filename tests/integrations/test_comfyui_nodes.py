@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from densepose_video import run
-from models.inference.open_network import open_network
+from models.inference.open_network import shared_network
 from stages.results.formats.part_colours import VIRIDIS
 
 FRAMES = 3
@@ -101,12 +101,12 @@ def test_a_batch_is_a_clip_with_the_pixels_of_run(
 def test_images_on_their_own_have_no_identities_and_the_network_is_loaded_once(
     host: SimpleNamespace, nodes: dict[str, Any], batch: torch.Tensor
 ) -> None:
-    loaded = open_network.cache_info().misses
+    loaded = shared_network.cache_info().misses
     image, _, people = nodes["DensePoseVideo"]().execute(batch[:2], "texture", 0, frames_are_a_clip=False)
     nodes["DensePoseVideo"]().execute(batch[:1], "texture", 0)
     assert [frame.still for frame in people] == [True, True] and image.shape == (2, *batch.shape[1:])
     assert all((frame.people.id_N < 0).all() for frame in people)
-    assert open_network.cache_info().misses - loaded <= 1
+    assert shared_network.cache_info().misses - loaded <= 1
 
 
 def test_resolution_is_the_shorter_side_as_in_controlnet_aux(host: SimpleNamespace, nodes: dict[str, Any]) -> None:

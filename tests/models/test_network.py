@@ -12,7 +12,7 @@ import torch
 from models.architecture.rcnn import empty_rcnn
 from models.engines.device import choose_device, choose_engine
 from models.errors import ModelError
-from models.inference.open_network import open_network
+from models.inference.open_network import open_network, shared_network
 from models.inference.preprocess import network_size
 from models.inference.zoo_network import Limits, limits_of
 from models.network import NetworkConfig
@@ -80,7 +80,18 @@ def test_stages_share_one_network(tmp_path: Path) -> None:
     assert open_network(config, 1) is network
     assert network.name == "w.pth"
     assert len(network.sha256) == 64
-    open_network.cache_clear()
+    shared_network.cache_clear()
+
+
+def test_weights_that_are_written_again_are_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.inference.zoo_network.open_zoo", lambda *_: object())
+    (tmp_path / "w.pth").write_bytes(b"first")
+    config = NetworkConfig(kind="zoo", weights=str(tmp_path / "w.pth"))
+    first = open_network(config, 1)
+    assert open_network(config, 1) is first
+    (tmp_path / "w.pth").write_bytes(b"trained further")
+    assert open_network(config, 1) is not first
+    shared_network.cache_clear()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -16,7 +16,7 @@ FAR_M = 1000.0
 """Depth of pixels without a face, metres."""
 CHART_UNITS = 32
 """Charts are drawn as shares of this number, because the rasteriser takes colours from 0 to 1."""
-VIEW_RAD = math.pi / 2
+FIELD_OF_VIEW = math.pi / 2
 """Field of view of the picture's height: its focal length is half of the height."""
 AROUND = np.ones((3, 3), np.uint8)
 JUMP = 0.2
@@ -87,7 +87,7 @@ def mesh_image(
     if len(shown_T):
         cv2.triangleRasterize(
             point_K3, number_F3[: len(shown_T)], colour_F33.take(shown_T, axis=0).reshape(-1, 3), colour_hw3, depth_hw,
-            np.eye(4, dtype=np.float32), VIEW_RAD, float(depth_V.min()) / 2, FAR_M, _settings(),
+            np.eye(4, dtype=np.float32), FIELD_OF_VIEW, float(depth_V.min()) / 2, FAR_M, _settings(),
         )  # fmt: skip
     # The first row of the rasteriser is the lowest one.
     u_hw, v_hw, chart_hw = cv2.split(colour_hw3[::-1])

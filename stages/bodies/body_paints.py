@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from models.arrays import F32, U8
+import numpy as np
+
+from models.arrays import F32, U8, Bool
 from stages.payloads import PersonSurface, Surfaces
 
 
@@ -14,7 +16,7 @@ class PersonPaint:
 
     Attributes:
         labels_hw, uv_2hw: charts, and U and V (float32), on the grid of the person's surface and with the same
-            silhouette.
+            silhouette, but where something else is before the person.
         body_share: share of the silhouette whose chart, U and V come from the body; the rest are the network's.
         misfit: whether body and network disagree so much that with `auto` the texture is drawn by the network's
             surface, not by the body.
@@ -24,6 +26,10 @@ class PersonPaint:
     uv_2hw: F32
     body_share: float
     misfit: bool
+
+    def without(self, thing_hw: Bool | None) -> PersonPaint:
+        """The paint of the person alone; `thing_hw`: where something else is before the person, None: nowhere."""
+        return self if thing_hw is None else replace(self, labels_hw=np.where(thing_hw, np.uint8(0), self.labels_hw))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

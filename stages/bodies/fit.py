@@ -11,7 +11,7 @@ import numpy as np
 from models.body.camera import PinholeCamera
 from models.body.fitted_body import FittedBody
 from models.fitting.surface_fit import fit_surface
-from models.fitting.track_fit import moved_on, tracked_body
+from models.fitting.track_fit import TrackFitSettings, moved_on, tracked_body
 from pipeline.stage import Stage
 from stages.bodies.body_height import HEIGHTS_M, at_height
 from stages.bodies.body_look_ahead import BodyLookAhead, FrameFits
@@ -74,8 +74,9 @@ class FitBodies(Stage):
                 raise ValueError(f"most_people is {self.most_people}, must be 1 or more")
 
     def __init__(
-        self, config: Config, *, threads: int = 1, least_height: int = 1, period_s: float = 0.0
-    ) -> None:
+        self, config: Config, *, threads: int = 1, least_height: int = 1, period_s: float = 0.0,
+        settings: TrackFitSettings | None = None,
+    ) -> None:  # fmt: skip
         """A new stream without people.
 
         Args:
@@ -83,9 +84,10 @@ class FitBodies(Stage):
             threads: as for every stage.
             least_height: people who cover fewer rows of pixels are not fitted.
             period_s: a person is fitted again after this time; in frames between, the body moves on as it did.
+            settings: how people are tracked; None: as by default.
         """
         super().__init__(config, threads=threads)
-        self._least_height, self._period_s = least_height, period_s
+        self._least_height, self._period_s, self._settings = least_height, period_s, settings
         self.memory = FittingMemory(waiting=BodyLookAhead(window=config.look_ahead))
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Bodies]:
@@ -145,7 +147,7 @@ class FitBodies(Stage):
             if known is not None and second - known.second < self._period_s:
                 found[n] = identity, moved_on(known, second)
                 continue
-            tracked = tracked_body(known, surface, camera, second)
+            tracked = tracked_body(known, surface, camera, second, self._settings)
             if tracked is not None:
                 memory.tracked[identity] = tracked
                 found[n] = identity, tracked.body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from models.body.fitted_body import FittedBody
+from models.fitting.track_fit import TrackFitSettings
 from models.painting.body_paint import PaintMemory, PointFlowSearch, body_paint
 from models.time_steps import FRAME_S, FrameTime
 from pipeline.stage import Stage
@@ -16,6 +18,7 @@ from stages.bodies.body_paints import BodyPaints, PersonPaint
 from stages.bodies.carried_points import CarriedPoints, StatedMotion
 from stages.bodies.fit import FitBodies
 from stages.bodies.largest_people import largest_people
+from stages.bodies.things_before import ThingsBefore
 from stages.bodies.waiting_people import WaitingPeople, waiting_from_arrays, waiting_to_arrays
 from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.point_flow import SmallFrame
@@ -25,6 +28,8 @@ REMEMBERED = ("network_Q", "vertex_K", "pixel_K2")
 """The arrays of a person's memory."""
 FIT_PERIOD_S = 0.05
 """Seconds between two fits of a person for painting alone. Between them the warp follows the person."""
+TRACKING = TrackFitSettings(check_seconds=math.inf)
+"""A limb that points to the wrong side in depth is painted all the same, so it is not looked for."""
 FORGET_S = 0.98
 """Seconds without a person after which nothing is remembered of the person."""
 
@@ -64,12 +69,15 @@ class PaintBodies(Stage):
         """A new stream without people."""
         super().__init__(config, threads=threads)
         self.memory: dict[int, tuple[float, PaintMemory]] = {}
+        self._things = ThingsBefore()
         self.now = FrameTime()
         self.before: SmallFrame | None = None
         self.waiting: deque[WaitingPeople] = deque()
         most = min(config.fit.most_people, config.most_people)
         fit = replace(config.fit, most_people=most)
-        self._fit = FitBodies(fit, threads=threads, least_height=config.least_height, period_s=FIT_PERIOD_S)
+        self._fit = FitBodies(
+            fit, threads=threads, least_height=config.least_height, period_s=FIT_PERIOD_S, settings=TRACKING
+        )
 
     def __call__(
         self, frames: FrameChunk, people: People, surfaces: Surfaces, bodies: Bodies | None = None
@@ -78,7 +86,8 @@ class PaintBodies(Stage):
 
         Raises StageError for a focal length that is impossible for these frames.
         """
-        seen = WaitingPeople.of(frames, people, surfaces)
+        things = self._things(frames, people, surfaces, self.config.least_height)
+        seen = WaitingPeople.of(frames, people, surfaces, things)
         if bodies is not None:
             yield self._paints(seen, bodies)
             return
@@ -110,7 +119,8 @@ class PaintBodies(Stage):
                 if body is None:
                     continue
                 identity = -1 if seen.still else int(seen.id_N[n])
-                painted[n] = self._painted(identity, surfaces[n], body, flow)
+                paint = self._painted(identity, surfaces[n], body, flow)
+                painted[n] = None if paint is None else paint.without(seen.thing_N[n])
         return BodyPaints(people=tuple(painted))
 
     def blank(
@@ -151,6 +161,7 @@ class PaintBodies(Stage):
             "seen_s": np.array([second for second, _ in known.values()]),
             "clock": np.array([self.now.second, self.now.before]),
             "fit": np.frombuffer(self._fit.state(), np.uint8),
+            **self._things.to_arrays(),
             **waiting_to_arrays(self.waiting),
         }
         for key, (_, one) in known.items():
@@ -170,6 +181,7 @@ class PaintBodies(Stage):
             for (key, by_surface), second in zip(arrays["whole"].tolist(), arrays["seen_s"].tolist(), strict=True)
         }
         self._fit.restore(arrays["fit"].tobytes())
+        self._things.restore(arrays)
         self.waiting = deque(waiting_from_arrays(arrays))
         second, before = arrays["clock"].tolist()
         self.now, self.before = FrameTime(second=second, before=before), None

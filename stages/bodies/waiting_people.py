@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.arrays import Index
+from models.arrays import Bool, Index
 from stages.payloads import FrameChunk, People, Surfaces
 from stages.people.point_flow import SmallFrame
 from stages.people.surface_arrays import NamedArrays, SavedArrays, surface_from_arrays, surface_to_arrays
@@ -23,6 +23,7 @@ class WaitingPeople:
         still: whether the chunk is a single image.
         frame_N, id_N: frame and identity of each person.
         surfaces: of the people, in the same order.
+        thing_N: where something else is before each of them, on the grids of the surfaces; None: nowhere.
     """
 
     second_T: tuple[float, ...]
@@ -31,9 +32,12 @@ class WaitingPeople:
     frame_N: Index
     id_N: Index
     surfaces: Surfaces
+    thing_N: tuple[Bool | None, ...]
 
     @classmethod
-    def of(cls, frames: FrameChunk, people: People, surfaces: Surfaces) -> WaitingPeople:
+    def of(
+        cls, frames: FrameChunk, people: People, surfaces: Surfaces, thing_N: tuple[Bool | None, ...]
+    ) -> WaitingPeople:
         """The people of a chunk."""
         known = zip(people.id_N.tolist(), surfaces.people, strict=True)
         followed = not frames.video.still and any(one >= 0 and surface.motion is None for one, surface in known)
@@ -44,6 +48,7 @@ class WaitingPeople:
             frame_N=people.frame_N.astype(np.intp),
             id_N=people.id_N.astype(np.intp),
             surfaces=surfaces,
+            thing_N=thing_N,
         )
 
 
@@ -63,6 +68,9 @@ def waiting_to_arrays(waiting: Sequence[WaitingPeople]) -> NamedArrays:
             }
         for n, surface in enumerate(one.surfaces.people):
             arrays |= surface_to_arrays(f"{key} {n}", surface)
+            thing_hw = one.thing_N[n]
+            if thing_hw is not None:
+                arrays[f"{key} {n} thing"] = thing_hw
     return arrays
 
 
@@ -74,11 +82,13 @@ def waiting_from_arrays(arrays: SavedArrays) -> list[WaitingPeople]:
         frame_N, id_N = arrays[f"{key} people"]
         images = arrays.get(f"{key} images", ())
         surfaces = tuple(surface_from_arrays(f"{key} {n}", arrays) for n in range(len(id_N)))
+        things = tuple(arrays.get(f"{key} {n} thing") for n in range(len(id_N)))
         found.append(
             WaitingPeople(
                 second_T=tuple(arrays[f"{key} seconds"].tolist()),
                 image_T=tuple(SmallFrame(grey_hw=grey_hw, step=int(arrays[f"{key} step"])) for grey_hw in images),
                 still=False, frame_N=frame_N, id_N=id_N, surfaces=Surfaces(people=surfaces),
+                thing_N=things,
             )
         )  # fmt: skip
     return found

@@ -77,6 +77,53 @@ def test_nobody_is_fitted_who_is_not_painted(settings: dict, monkeypatch: pytest
     assert [paint is not None for paint in paints.people] == [True, False, False]
 
 
+def before_the_legs(count: int, first: int, level: int = 240) -> tuple[FrameChunk, np.ndarray]:
+    """Frames in which the person is dark, with a disc of another brightness before a thigh from frame `first` on."""
+    (surface,) = shown([[(1, NEAR)]])[1].people
+    rgb_THW3 = np.full((count, HEIGHT, WIDTH, 3), 120, np.uint8)
+    height, width = surface.labels_hw.shape
+    rows, columns = slice(surface.y0, surface.y0 + height), slice(surface.x0, surface.x0 + width)
+    thigh = np.nonzero(np.isin(surface.labels_hw, (9, 10)))
+    y, x = (int(np.median(axis)) for axis in thigh)
+    disc_hw = np.hypot(*(np.indices(surface.labels_hw.shape) - np.array([y, x])[:, None, None])) < 7
+    for t in range(count):
+        patch = rgb_THW3[t, rows, columns]
+        patch[surface.labels_hw > 0] = (30, 30, 40)
+        patch[disc_hw & (t >= first)] = level
+    return replace(grey_frames(count), rgb_THW3=rgb_THW3), disc_hw & (surface.labels_hw > 0)
+
+
+def test_a_ball_before_the_legs_is_not_painted_and_a_restored_stage_knows_the_person() -> None:
+    frames, disc_hw = before_the_legs(8, 6)
+    people, surfaces = shown([[(1, NEAR)]] * 8)
+
+    def chunk(first: int, last: int) -> tuple:
+        part = shown([[(1, NEAR)]] * (last - first))
+        return replace(frames, rgb_THW3=frames.rgb_THW3[first:last], pts_T=frames.pts_T[first:last], first=first), *part
+
+    whole, first, second = (PaintBodies(PaintBodies.Config()) for _ in range(3))
+    (paints,) = whole(frames, people, surfaces)
+    seen_hw = surfaces.people[0].labels_hw > 0
+    holes = [(paint.labels_hw == 0) & seen_hw for paint in paints.people]
+    assert not any(hole_hw.any() for hole_hw in holes[:6])
+    for hole_hw in holes[6:]:
+        assert (hole_hw & disc_hw).sum() > 0.8 * disc_hw.sum() and (hole_hw & ~disc_hw).sum() < 0.4 * disc_hw.sum()
+    list(first(*chunk(0, 6)))
+    second.restore(first.state())
+    (after,) = second(*chunk(6, 8))
+    assert same(list(after.people), list(paints.people[6:])) and second.state() == whole.state()
+    (new,) = PaintBodies(PaintBodies.Config())(*chunk(6, 8))  # nobody knows what is behind the disc
+    assert all((paint.labels_hw > 0).sum() == (surfaces.people[0].labels_hw > 0).sum() for paint in new.people)
+
+
+@pytest.mark.parametrize("level", [30, 75], ids=["the same", "a lighter fold"])
+def test_light_and_folds_are_no_things(level: int) -> None:
+    frames, _ = before_the_legs(8, 6, level)
+    people, surfaces = shown([[(1, NEAR)]] * 8)
+    (paints,) = PaintBodies(PaintBodies.Config())(frames, people, surfaces)
+    assert all((paint.labels_hw > 0).sum() == (surfaces.people[0].labels_hw > 0).sum() for paint in paints.people)
+
+
 @pytest.mark.parametrize("key", ["least_height", "most_people"])
 def test_a_number_below_one_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match=f"{key} is 0, must be 1 or more"):

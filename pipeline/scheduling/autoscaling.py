@@ -11,7 +11,7 @@ from pipeline.packet import Timing
 
 CACHE_CONTENTION = 0.2
 """The share by which replicas of a lane need more CPU time per frame when they run side by side, since they share the
-last-level cache (docs/benchmarks/runner.md)."""
+last-level cache (docs/decisions/runner.md)."""
 WARM_UP_PACKETS = 1
 """First packets of a lane that are not timed: a network may be compiled for their size."""
 

@@ -218,6 +218,9 @@ STRESS_IMAGE_WORLDS: dict[str, ImageWorld] = {
         _stress_test("lying", poses=(("lie", 1.0),)),
         _stress_test("upside_down", poses=(("upside_down", 1.0),)),
         _stress_test("back", yaw_range=TURNED_AWAY),
+        _stress_test("spread", poses=(("spread_eagle", 0.6), ("upside_down", 0.1), ("dance", 0.3))),
+        _stress_test("floor", poses=(("floor", 0.3), ("on_hands", 0.4), ("back", 0.15), ("lie", 0.15))),
+        _stress_test("children", child_share=1.0),
     )
 }
 """Stress tests by name, each with one difficulty; the name after `stress_` is its tag.

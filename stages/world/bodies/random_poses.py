@@ -214,6 +214,20 @@ def spread_eagle(rng: Rng) -> AnglePose:
     return AnglePose(left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1])
 
 
+def on_hands(rng: Rng) -> AnglePose:
+    """On hands and toes (a push-up, also with bent arms), or on hands and knees."""
+    knees, bent = rng.random() < 0.5, float(rng.uniform(0.0, 1.4))
+    lean = np.pi / 2 - float(rng.uniform(0.0, 0.3))
+    arms = [Arm(toward=_direction(rng, (0.25, -np.cos(lean), np.sin(lean)), 0.06), elbow=bent) for _ in range(2)]
+    toward = (0.12, -np.cos(lean), np.sin(lean)) if knees else (0.08, -1.0, 0.0)
+    knee, ankle = (np.pi / 2, -0.9) if knees else (0.05, 0.3)
+    legs = [Leg(toward=_direction(rng, toward, 0.06), knee=float(knee), ankle=ankle) for _ in range(2)]
+    pose = AnglePose(
+        left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1], tilt_33=axis_rotation(LEFT, lean)
+    )
+    return _with_spine(pose, rng, 0.0, 0.08)
+
+
 def upside_down(rng: Rng) -> AnglePose:
     """Handstands and cartwheels."""
     arms = [Arm(toward=_direction(rng, (0.3, 1.0, 0.1), 0.15), elbow=float(rng.uniform(0, 0.4))) for _ in range(2)]
@@ -236,5 +250,6 @@ RANDOM_POSES: dict[str, Callable[[Rng], AnglePose]] = {
     "floor": on_the_floor,
     "back": on_the_back,
     "spread_eagle": spread_eagle,
+    "on_hands": on_hands,
 }
 """Generators of random poses by name."""

@@ -14,7 +14,8 @@ of at least 100 pixels that the network finds count; "whole" are those with 15 o
 
 Joints: distance relative to the hips (MPJPE), after similarity alignment (PA), of people with every joint; people
 without a fit count 300 mm. AUC and GPS are those of the rendered body at the annotated points. In brackets: bootstrap
-intervals over people. Below: how often joints of the dense fit are within 100 mm, by their stated confidence.
+intervals over people. Below: heights of the dense fit beside true ones (median ratio, and correlation of logarithms),
+and how often its joints are within 100 mm, by their stated confidence.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import F32
+from models.body.fitted_body import FittedBody
 from models.fitting.compared_fits import METHODS, BodyMethod, prepare_methods
 from models.fitting.joint_fit import fit_joints
 from models.fitting.surface_fit import EXACT, JOINT_TOLERANCE_M, fit_surface
@@ -61,7 +63,8 @@ CONFIDENCES = (0.15, 0.3, 0.5, 0.7, 0.9)
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One person under one method; millimetres, nan for the network's surface alone. `sure_M`: stated confidences."""
+    """One person under one method; millimetres, nan for the network's surface alone. `sure_M`: stated confidences.
+    `true_m`, `fitted_m`: standing heights, metres."""
 
     world: str
     scene: int
@@ -76,6 +79,8 @@ class Record:
     auc30: float
     gps: float
     sure_M: list[float] = field(default_factory=list)
+    true_m: float = float("nan")
+    fitted_m: float = float("nan")
 
 
 def true_surface(image: TrueImage, g: int) -> SurfaceMap:
@@ -107,14 +112,17 @@ def methods_for(image: TrueImage, g: int) -> dict[str, BodyMethod]:
     }
 
 
-def record(image: TrueImage, g: int, method: str, score: BodyScore, sure_M: list[float]) -> Record:
+def record(image: TrueImage, g: int, method: str, score: BodyScore, body: FittedBody | None) -> Record:
     """One person's numbers."""
     person, errors, error_M = image.people[g], score.errors, score.result.error_M
-    assert person.keypoint_173 is not None and error_M is not None
+    assert person.keypoint_173 is not None and error_M is not None and person.pose is not None
     auc = {name.lower(): whole_value(one) for name, one in auc_measures([error_M]).items()}
     nothing = [float("nan")] * len(MAIN_JOINTS)
     return Record(
-        world=image.set_name, scene=int(image.name), person=g, method=method, gps=gps_paper(error_M), sure_M=sure_M,
+        world=image.set_name, scene=int(image.name), person=g, method=method, gps=gps_paper(error_M),
+        sure_M=[] if body is None else body.confidence_J[MAIN_JOINTS].tolist(),
+        true_m=standing_height(person.pose.shape_C),
+        fitted_m=np.nan if body is None else standing_height(body.pose.shape_C),
         visible_17=(person.keypoint_173[:, 2] == VISIBLE).tolist(), seconds=score.seconds,
         joint_mm=nothing if errors is None else errors.joint_M.tolist(), auc10=auc["auc10"], auc30=auc["auc30"],
         aligned_mm=np.nan if errors is None else errors.aligned,
@@ -132,11 +140,10 @@ def person_records(
         if name == NETWORK:
             shown = found_instance(surface, box_4, 1.0)
             result = result_in_image(image, g, shown, person_keypoints(surface).astype(float), geometry)
-            yield record(image, g, name, BodyScore(result=result), [])
+            yield record(image, g, name, BodyScore(result=result), None)
             continue
         timed = timed_body(methods[name], surface, image.camera)
-        sure_M = [] if timed.body is None else timed.body.confidence_J[MAIN_JOINTS].tolist()
-        yield record(image, g, name, body_score(image, g, timed, geometry), sure_M)
+        yield record(image, g, name, body_score(image, g, timed, geometry), timed.body)
 
 
 def records(world: str, seed: int, scenes: range, weights: str, methods: Sequence[str] = ROWS) -> Iterator[Record]:
@@ -169,6 +176,22 @@ def confidence_rows(some: Sequence[Record]) -> Iterator[str]:
     for group in np.unique(group_N):
         chosen_N = group_N == group
         yield f"| {chosen_N.sum()} | {sure_N[chosen_N].mean():.2f} | {near_N[chosen_N].mean():.2f} |"
+
+
+def height_rows(some: Sequence[Record]) -> Iterator[str]:
+    """Fitted and true heights of each world."""
+    yield "\n| world | people | true height m, 10th to 90th percentile | fitted / true | 10th to 90th | correlation |"
+    yield "|---" * 6 + "|"
+    for world in dict.fromkeys(one.world for one in some):
+        heights = [(one.true_m, one.fitted_m) for one in some if one.world == world and np.isfinite(one.fitted_m)]
+        true_N, ratio_N = np.array(heights)[:, 0], np.array(heights)[:, 1] / np.array(heights)[:, 0]
+        low, high = np.percentile(ratio_N, [10, 90])
+        correlation = np.corrcoef(np.log(np.array(heights).T))[0, 1]
+        shortest, tallest = np.percentile(true_N, [10, 90])
+        yield (
+            f"| `{world}` | {len(heights)} | {shortest:.2f} to {tallest:.2f} | {np.median(ratio_N):.2f} "
+            f"| {low:.2f} to {high:.2f} | {correlation:.2f} |"
+        )
 
 
 def mean_with_interval(value_P: Sequence[float], digits: int = 0) -> str:
@@ -238,7 +261,8 @@ def main() -> None:
             if options.records:
                 with options.records.open("a") as file:
                     file.write(json.dumps(asdict(one)) + "\n")
-    print("\n".join([table(found), *confidence_rows([one for one in found if one.method == "dense"])]))
+    dense = [one for one in found if one.method == "dense"]
+    print("\n".join([table(found), *height_rows(dense), *confidence_rows(dense)]))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from models.body.open_body import load_body
 from stages.world.bodies.body_shapes import human_shape, sample_heights
 from stages.world.bodies.far_poses import far_pose
 from stages.world.bodies.people import Person, pose_person
+from stages.world.bodies.random_poses import RANDOM_POSES
 from stages.world.camera.corruptions import CORRUPTIONS
 from stages.world.clothes.garments import random_outfit
 from stages.world.clothes.patterns import FAR_PATTERNS, PATTERNS
@@ -107,6 +108,35 @@ def test_people_lie_and_are_upside_down():
     assert np.mean(head_over_hips(some("upside_down")) < 0) > 0.7
     wide = [(box[2] - box[0]) / (box[3] - box[1]) for made in some("lying") for box in made.box_N4]
     assert np.median(wide) > 0.9
+
+
+def test_legs_are_spread(plain):
+    def ankles_apart(scenes):
+        joint_N172 = np.concatenate([made.keypoint_N173 for made in scenes])[..., :2]
+        tall_N = np.linalg.norm(joint_N172[:, 11:13].mean(axis=1) - joint_N172[:, 0], axis=1)
+        return np.median(np.linalg.norm(joint_N172[:, 15] - joint_N172[:, 16], axis=1) / tall_N)
+
+    assert ankles_apart(some("spread")) > 1.3 * ankles_apart(plain)
+
+
+def test_people_on_their_hands_are_low_and_touch_the_floor_with_them():
+    body = load_body()
+    hand = np.unique(body.face_F3[np.isin(body.chart_F, (3, 4))])
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        person = Person(score_C=body.score_SC[1], outfit=random_outfit(rng))
+        mesh = pose_person(person, RANDOM_POSES["on_hands"](rng), 0.0)
+        height_V = mesh.vertex_V3[:, 1]
+        assert height_V[hand].min() < 0.2 and height_V.max() < 1.2, (seed, height_V[hand].min(), height_V.max())
+
+
+def test_children_are_of_the_bodies_of_children():
+    body = load_body()
+    world = STRESS_IMAGE_WORLDS["stress_children"]
+    shapes = [human_shape(np.random.default_rng(k), *world.body_range, world.child_share) for k in range(20)]
+    grown = body.score_SC[body.phenotype_SP[:, body.phenotypes.index("age")] >= 0.6]
+    heights = [np.ptp(body.rest(shape_C)[0][:, 1]) for shape_C in (*shapes, *grown[:100])]
+    assert np.median(heights[:20]) < np.median(heights[20:]) - 0.1
 
 
 @pytest.mark.parametrize("name", sorted(STRESS_IMAGE_WORLDS))

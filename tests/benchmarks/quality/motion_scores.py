@@ -49,7 +49,7 @@ TRUNK, FEET = ("root", "neck01", "head", "upperarm01.L", "upperarm01.R"), ("foot
 def posed(motion: BodyMotion) -> tuple[F64, F64]:
     """Joints (T, J, 3) and soles (T, P, S, 3) of a motion."""
     head_B3 = load_body().rest(motion.shape_C)[1]
-    turned_TB33, placed_TB3 = bones_over_time(motion.rotation_TK33.astype(np.float64), head_B3, motion.root_T3)
+    turned_TB33, placed_TB3 = bones_over_time(motion.all_rotations().astype(np.float64), head_B3, motion.root_T3)
     return root_aligned_joints(placed_TB3), soles_over_time(motion.shape_C, turned_TB33, placed_TB3)
 
 
@@ -116,7 +116,7 @@ def pixel_row(seen: BodyMotion, made: GroundedMotion) -> Row:
 def _joints(motion: BodyMotion) -> F64:
     """Places (T, J, 3) of `MEASURED_JOINTS`."""
     head_B3 = load_body().rest(motion.shape_C)[1]
-    _, placed_TB3 = bones_over_time(motion.rotation_TK33.astype(np.float64), head_B3, motion.root_T3)
+    _, placed_TB3 = bones_over_time(motion.all_rotations().astype(np.float64), head_B3, motion.root_T3)
     return placed_TB3[:, [load_body().bone(name) for name in MEASURED_JOINTS]]
 
 
@@ -125,7 +125,7 @@ def fitted_motion(folder: Path, clip: FastClip) -> BodyMotion:
 
     Raises SystemExit where some frames have no body.
     """
-    stage, recorded = FitBodies(FitBodies.Config(look_ahead=2, focal_px=float(clip.camera.focal))), RecordedBodies()
+    stage, recorded = FitBodies(FitBodies.Config(look_ahead=0, focal_px=float(clip.camera.focal))), RecordedBodies()
     waiting: list[FrameChunk] = []
 
     def record(found: Iterable[Bodies]) -> None:

@@ -71,13 +71,11 @@ def by_surface(
 def by_body(
     frames: Sequence[FrameChunk], people: Sequence[People], surfaces: Sequence[Surfaces], auto: bool = False
 ) -> list[list[PersonSurface]]:
-    """Through the fitted body; with `auto` only where it agrees with the network."""
-    fit = FitBodies(FitBodies.Config(look_ahead=2))
-    bodies = [one for packet in zip(frames, people, surfaces, strict=True) for one in fit(*packet)] + list(fit.flush())
-    stage = PaintBodies(PaintBodies.Config())
+    """Through the bodies that the stage fits itself; with `auto` only where they agree with the network."""
+    stage = PaintBodies(PaintBodies.Config(fit=FitBodies.Config(look_ahead=2)))
+    painted = [one for packet in zip(frames, people, surfaces, strict=True) for one in stage(*packet)]
     made = []
-    for frame, here, seen, fitted in zip(frames, people, surfaces, bodies, strict=True):
-        (paints,) = stage(frame, here, seen, fitted)
+    for seen, paints in zip(surfaces, [*painted, *stage.flush()], strict=True):
         made.append([
             one if paint is None or (auto and paint.misfit)
             else replace(one, labels_hw=paint.labels_hw, uv_2hw=paint.uv_2hw)

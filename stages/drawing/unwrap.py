@@ -114,7 +114,8 @@ class Unwrap(Stage):
             suffix = Path(destination.path).suffix.lower()
             draft = destination.folder / f"picture{suffix}"
             alpha = image[..., 3] if image.shape[2] == 4 else None
-            write_still(draft, np.ascontiguousarray(image[..., :3]), alpha, IMAGE_FORMATS[suffix], {})
+            rgb_HW3, kind = np.ascontiguousarray(image[..., :3]), IMAGE_FORMATS[suffix]
+            write_still(draft, rgb_HW3, alpha, kind, {}, provenance=self._job.provenance)
             destination.publish(draft)
         facts: dict[str, Any] = {"identity": identity, "seen_share": round(seen, 3)}
         if warnings := other_path_note(self._job.output, path):

@@ -172,7 +172,8 @@ class Compare(Stage):
         if self.config.film:
             film = Path(free_path(str(Path(job.output).with_suffix(".mp4")), overwrite=job.overwrite))
             with reported_write_errors(str(film)):
-                write_pair_film(film, pair_pictures(self._frames, a, b, difference), second_T)
+                pictures = pair_pictures(self._frames, a, b, difference)
+                write_pair_film(film, pictures, second_T, provenance=job.provenance)
             written[".mp4"] = str(film)
             page = self._page(names, a, b, difference, phases, rows, film, plot_png)
             written[".html"] = self._written(job, ".html", page.encode())

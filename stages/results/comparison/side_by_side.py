@@ -18,6 +18,7 @@ from models.motion.repetition_measures import main_columns
 from stages.payloads import F32, I64, U8
 from stages.results.comparison.difference import Difference
 from stages.results.comparison.poses import Performance
+from stages.video.encoding.containers import MP4
 
 HEIGHT, PANEL, QUALITY = 480, 300, 85
 """Pixels of the film's height and of the column of angles; quality of the stored frames, 0..100."""
@@ -159,12 +160,18 @@ def pair_pictures(frames: StoredFrames, a: Performance, b: Performance, differen
         yield pair_picture(frames, a, b, difference, row)
 
 
-def write_pair_film(path: Path, pictures: Iterator[U8], second_T: F32 | I64) -> None:
-    """Write pictures of one size as an MP4, H.264 4:2:0, shown at the given ascending seconds."""
+def write_pair_film(path: Path, pictures: Iterator[U8], second_T: F32 | I64, *, provenance: str = "") -> None:
+    """Write pictures of one size as an MP4, H.264 4:2:0, shown at the given ascending seconds.
+
+    Args:
+        provenance: what the file states about its making; "" = nothing.
+    """
     with (
         atomic_write(path) as draft,
         av.open(str(draft), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
+        if provenance:
+            container.metadata[MP4.provenance_key] = provenance
         stream = container.add_stream("libx264", rate=25, options={"crf": "23", "preset": "veryfast"})
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS_PER_S)

@@ -44,7 +44,7 @@ def shown(*who: int) -> tuple[FrameChunk, People, Surfaces]:
 
 
 def job_to(path: Path) -> Job:
-    return Job(index=0, input="dance.mp4", output=str(path), stem="dance")
+    return Job(index=0, input="dance.mp4", output=str(path), stem="dance", provenance="by us")
 
 
 def torso_colour(path: Path) -> list[int]:
@@ -68,6 +68,7 @@ def test_the_most_visible_person_or_the_requested_one_is_written(tmp_path: Path)
     assert torso_colour(tmp_path / "b.png") == list(COLOURS[1])
     with Image.open(tmp_path / "a.png") as image:
         assert image.size == (160, 240) and image.mode == "RGB"
+        assert image.text["Software"] == "by us"
 
 
 def of_two(still: bool) -> tuple[FrameChunk, People, Surfaces]:

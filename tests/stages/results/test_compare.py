@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -140,7 +141,7 @@ def packet(
 
 
 def test_the_main_persons_of_both_are_compared(person: PersonSurface, tmp_path: Path) -> None:
-    job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
+    job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab", provenance="by us")
     passer_by = replace(person, labels_hw=person.labels_hw[:, :20], uv_2hw=person.uv_2hw[:, :, :20])
     stage = Compare(Compare.Config(angles="image_plane"))
     list(stage(job, *packet("a.mp4", 0, [passer_by, person, person], [4, 1, 1], [0, 0, 1], 2)))
@@ -158,6 +159,8 @@ def test_the_main_persons_of_both_are_compared(person: PersonSurface, tmp_path: 
     told = json.loads((tmp_path / "ab.json").read_text())
     assert told["frames"] == {"a": 2, "b": 3, "compared": 2} and told["mean_angle_difference_deg"] < 1
     assert set(told["angles_deg"]) == set(PLANE) and set(told["parts_torsos"]) == set(PARTS)
+    with av.open(str(tmp_path / "ab.mp4")) as film:
+        assert film.metadata["encoder"] == "by us"
     picture = cv2.imread(str(tmp_path / "ab.png"))
     assert picture.shape[0] > 500 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
 

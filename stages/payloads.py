@@ -18,6 +18,8 @@ from models.body.fitted_body import FittedBody
 from models.structures import EmbeddedSurface, PersonMotion, SurfaceMap
 from pipeline.stage import StageError
 
+TICKS_PER_S = 90_000  # of time stamps made here; times of frames at all usual rates are whole numbers of them
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:

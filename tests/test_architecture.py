@@ -261,12 +261,12 @@ def test_nothing_stands_outside_of_the_rooms() -> None:
 
 
 MOST_LINES = {
-    "pipeline": 12_300, "stages": 49_000, "models": 30_200, "densepose_video": 100, "tools": 3_000, "tests": 66_000,
+    "pipeline": 12_120, "stages": 48_080, "models": 29_940, "densepose_video": 100, "tools": 3_000, "tests": 65_830,
     "integrations": 320,
 }
 """Lines of Python in each room. A cap falls, or rises by the lines of a new feature that the changelog names;
 `docs/design.md` states the aim."""
-MOST_DOCUMENT_BYTES = 345_000
+MOST_DOCUMENT_BYTES = 329_400
 
 
 def test_rooms_grow_no_further() -> None:

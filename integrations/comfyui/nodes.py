@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -138,14 +139,18 @@ class UnwrapClothesNode:
     def execute(self, people: tuple[Any, ...], identity: int = 0, side: int = 200) -> tuple[torch.Tensor]:
         """One image of 24 tiles, as `-c unwrap` writes it."""
         stage = product.module("pipeline.stage")
-        chunk = product.module("stages.payloads").FrameChunk
         unwrap = product.module("stages.drawing.unwrap").Unwrap
+        painting = product.module("stages.bodies.paint_bodies").PaintBodies
+        fit = product.module("stages.bodies.fit").FitBodies.Config(look_ahead=2)  # as in -c unwrap
+        paint = painting(painting.Config(fit=fit))
+        seen = [(frame.chunk(), frame.people, frame.surfaces) for frame in people]
+        paints = [*chain.from_iterable(paint(*one) for one in seen), *paint.flush()]
         with tempfile.TemporaryDirectory() as folder:
             file = str(Path(folder) / "atlas.png")
             job = stage.Job(index=0, input="frames in memory", output=file, stem="atlas")
             made = unwrap(unwrap.Config(identity=identity or None, side=side))
-            for frame in people:
-                list(made(job, chunk.of_image(frame.rgb_HW3), frame.people, frame.surfaces))
+            for one, painted in zip(seen, paints, strict=True):
+                list(made(job, *one, painted))
             list(made.flush())
             with Image.open(file) as atlas:
                 return (clips.batch_of([np.asarray(atlas.convert("RGB"))]),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from models.files.png_image import png_of
 from models.motion.people_states import PeopleStates
 from models.motion.postures import StateChange, level_up
 from pipeline.stage import Stage, StageError
-from stages.payloads import U8, Bodies, FrameChunk, Overlay, People, Surfaces, VideoInfo
+from stages.payloads import TICKS_PER_S, U8, Bodies, FrameChunk, Overlay, People, Surfaces, VideoInfo
 from stages.results.formats.frame_result import FrameResult
 from stages.results.formats.iuv import inds_image, iuv_image
 from stages.results.formats.masks import mask_image
@@ -83,6 +84,12 @@ class Frame:
         result = self.people.result(self.rgb_HW3, still=self.still)
         return mask_image(result, part) if part else PICTURES[name](result)
 
+    def chunk(self) -> FrameChunk:
+        """The frame as a chunk of its own at its time, as stages take it with `people` and `surfaces`."""
+        one = FrameChunk.of_image(self.rgb_HW3)
+        video = replace(one.video, path=self.path, still=self.still, time_base=Fraction(1, TICKS_PER_S))
+        return replace(one, pts_T=np.array([round(self.seconds * TICKS_PER_S)]), first=self.index, video=video)
+
     def _repr_png_(self) -> bytes:
         """The rendered frame, or the original where nothing renders, as notebooks show it."""
         return png_of(self.rgb_HW3 if self.overlay_HW3 is None else self.overlay_HW3)
@@ -148,7 +155,6 @@ class Frames(Stage):
                 state_changes=self._changes(frames.second(index), bodies, index),
                 still=frames.video.still,
             )
-
 
     def _changes(self, second: float, bodies: Bodies | None, index: int) -> tuple[tuple[int, StateChange], ...]:
         if not self.config.states or bodies is None:

@@ -16,6 +16,8 @@ import torch
 
 from densepose_video import run
 from models.inference.open_network import shared_network
+from pipeline.stage import Job
+from stages.drawing.unwrap import Unwrap
 from stages.results.formats.part_colours import VIRIDIS
 
 FRAMES = 3
@@ -137,10 +139,20 @@ def test_masks_of_a_part_and_of_one_identity(host: SimpleNamespace, nodes: dict[
     assert (as_bytes(coloured)[0][number == 0] == 255).all()
 
 
-def test_clothes_go_from_one_to_all(host: SimpleNamespace, nodes: dict[str, Any], batch: torch.Tensor) -> None:
+def test_clothes_go_from_one_to_all(
+    host: SimpleNamespace, nodes: dict[str, Any], batch: torch.Tensor, tmp_path: Path
+) -> None:
     _, mask, people = nodes["DensePoseVideo"]().execute(batch, resolution=0)
     (atlas,) = nodes["DensePoseUnwrapClothes"]().execute(people, side=64)
     assert atlas.shape == (1, 6 * 64, 4 * 64, 3) and atlas.std() > 0.02
+    job = Job(index=0, input="a", output=str(tmp_path / "a.png"), stem="a")
+    flat = Unwrap(Unwrap.Config(side=64, paint="surface"))
+    for frame in people:
+        assert frame.chunk().second(0) == frame.seconds and not frame.chunk().video.still
+        list(flat(job, frame.chunk(), frame.people, frame.surfaces))
+    list(flat.flush())
+    by_surface = cv2.imread(str(tmp_path / "a.png"))[..., ::-1]
+    assert (as_bytes(atlas)[0] != by_surface).any(), "texels are found through bodies"
     red = torch.zeros_like(atlas)
     red[..., 0] = 1
     (dressed,) = nodes["DensePoseWearAtlas"]().execute(batch, red)

@@ -24,6 +24,8 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.configuration.plan import process_environment
+
 FOLDER = os.environ.get("COMFYUI", "")
 FRAMES, START_S, RUN_S = 3, 300, 300
 
@@ -60,8 +62,10 @@ def server(root: Path, clip: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     python = os.environ.get("COMFYUI_PYTHON", sys.executable)
     command = [python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port), "--base-directory", str(base)]
     log = base / "log.txt"
+    env = os.environ | process_environment(1)  # sums have the same last bits as on the command line
     with log.open("w") as file:
-        process = subprocess.Popen([*command, "--disable-api-nodes"], cwd=FOLDER, stdout=file, stderr=subprocess.STDOUT)
+        command.append("--disable-api-nodes")
+        process = subprocess.Popen(command, cwd=FOLDER, env=env, stdout=file, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"
     try:
         until(lambda: answer(f"{address}/object_info/DensePoseVideo"), START_S, process, log)

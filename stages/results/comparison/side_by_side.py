@@ -15,7 +15,7 @@ from models.body.open_body import COCO_KEYPOINTS
 from models.files.atomic_file import atomic_write
 from models.files.jpeg_image import jpeg_of
 from models.motion.repetition_measures import main_columns
-from stages.payloads import F32, I64, U8
+from stages.payloads import F32, I64, TICKS_PER_S, U8
 from stages.results.comparison.difference import Difference
 from stages.results.comparison.poses import Performance
 from stages.video.encoding.containers import MP4
@@ -34,7 +34,6 @@ BONES = tuple(
         (f"{side}_hip", f"{side}_knee"), (f"{side}_knee", f"{side}_ankle"), (f"{side}_shoulder", "nose"),
     )
 )  # fmt: skip
-TICKS_PER_S = 90_000
 
 
 class StoredFrames:

@@ -98,9 +98,9 @@ class Compare(Stage):
     @classmethod
     def export_files(cls, config: Config, job: Job) -> Sequence[ExportFiles]:
         """The files beside the table: one with the name of an input would replace it."""
-        if not job.output:
+        output = Path(job.output or "")
+        if output.suffix.lower() != ".csv":  # which `check` refuses
             return ()
-        output = Path(job.output)
         names = tuple(glob.escape(output.with_suffix(ending).name) for ending in _endings(config)[1:])
         return [ExportFiles(option=f"-o {job.output}", folder=str(output.parent), names=names)]
 

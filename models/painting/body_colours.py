@@ -16,11 +16,10 @@ from scipy.spatial import cKDTree
 
 from models.arrays import F32, U8, Bool, Float, Index
 from models.painting.painting_mesh import load_painting_mesh
+from models.painting.skin_cells import CELLS, SKIN_CELLS, skin_cells
 from models.surface.chart_lookup import CHARTS
 from models.time_steps import remaining
 
-CELLS = 8
-"""Cells of the skin along U and V of a chart."""
 COMPARED = 2_500
 """Places of a person at which colours are compared, about."""
 NEIGHBOURS, NEAR_M = 24, 0.13
@@ -43,8 +42,8 @@ LEAST_SHARE, MOST_SHARE = 0.006, 0.25
 class BodyColours:
     """Usual colour of each cell of the skin (CIELAB, bytes), and for how long it has been seen, seconds."""
 
-    colour_Q3: F32 = field(default_factory=lambda: np.zeros((CHARTS * CELLS * CELLS, 3), np.float32))
-    seen_Q: F32 = field(default_factory=lambda: np.zeros(CHARTS * CELLS * CELLS, np.float32))
+    colour_Q3: F32 = field(default_factory=lambda: np.zeros((SKIN_CELLS, 3), np.float32))
+    seen_Q: F32 = field(default_factory=lambda: np.zeros(SKIN_CELLS, np.float32))
 
 
 def outlier_regions(
@@ -64,12 +63,9 @@ def outlier_regions(
     labels_cc = cv2.resize(labels_hw, size, interpolation=cv2.INTER_NEAREST)
     lab_cc3 = cv2.cvtColor(cv2.resize(rgb_hw3, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
     at_M = np.flatnonzero(labels_cc)
-    u_M, v_M = (
-        cv2.resize(np.asarray(axis_hw, np.float32), size, interpolation=cv2.INTER_NEAREST).reshape(-1)[at_M]
-        for axis_hw in uv_2hw
-    )
-    column_M, row_M = (np.clip(one_M * CELLS, 0, CELLS - 1).astype(np.intp) for one_M in (u_M, v_M))
-    cell_M = ((labels_cc.reshape(-1)[at_M].astype(np.intp) - 1) * CELLS + row_M) * CELLS + column_M
+    axes = [cv2.resize(np.asarray(one, np.float32), size, interpolation=cv2.INTER_NEAREST) for one in uv_2hw]
+    uv_2M = np.stack([axis_cc.reshape(-1)[at_M] for axis_cc in axes]).astype(np.float32, copy=False)
+    cell_M = skin_cells(labels_cc.reshape(-1)[at_M].astype(np.uint8, copy=False), uv_2M)
     colour_M3 = lab_cc3.reshape(-1, 3)[at_M].astype(np.float32)
     thing_cc = np.zeros(labels_cc.shape, bool)
     thing_cc.reshape(-1)[at_M] = _unlike(cell_M, colour_M3, known)

@@ -17,6 +17,7 @@ from models.body.fitted_body import FittedBody
 from models.painting.gap_fill import filled
 from models.painting.mesh_image import AROUND, MeshImage, mesh_image
 from models.painting.painting_mesh import anchors, load_painting_mesh, skin_places
+from models.painting.skin_cells import SKIN_CELLS, skin_cells
 from models.painting.skin_warp import fitted_warp, seen_skin
 from models.painting.steadying import steadying
 from models.surface.raster import NEAR
@@ -42,8 +43,6 @@ SMOOTH_M = 0.035
 """Radius over which pixels decide together, metres."""
 KEEP = 0.6
 """Weight of the past in the memory of a part of the skin, after `FRAME_S`."""
-CELLS = 8
-"""Cells of the memory along U and V of a chart."""
 WRONG_SHARE, RIGHT_SHARE = 0.14, 0.09
 """Shares of pixels where body and network disagree: above the first the fit is wrong, below the second it is right."""
 
@@ -58,12 +57,12 @@ class PaintMemory:
     """What is known of a person after a frame.
 
     Attributes:
-        network_Q: how much the network was right and the body wrong in each cell of the charts (24·CELLS², 0..1).
+        network_Q: how much the network was right and the body wrong in each cell of the skin (SKIN_CELLS, 0..1).
         by_surface: whether the fit was wrong as a whole.
         vertex_K, pixel_K2: anchors of the painting mesh that were seen, and where, pixels of the frame.
     """
 
-    network_Q: F32 = field(default_factory=lambda: np.zeros(24 * CELLS * CELLS, np.float32))
+    network_Q: F32 = field(default_factory=lambda: np.zeros(SKIN_CELLS, np.float32))
     by_surface: bool = False
     vertex_K: Index = field(default_factory=lambda: np.zeros(0, np.intp))
     pixel_K2: F32 = field(default_factory=lambda: np.zeros((0, 2), np.float32))
@@ -115,7 +114,7 @@ def body_paint(
     height, width = labels_hw.shape
     pixels = cv2.countNonZero(labels_hw)
     step = max(1, round(math.sqrt(pixels / FINE_PIXELS)))
-    image = mesh_image(painting, place_V2 - np.array(origin_2, np.float32), vertex_V3[:, 2], height, width, step)
+    image = mesh_image(place_V2 - np.array(origin_2, np.float32), vertex_V3[:, 2], height, width, step)
     if image is None:
         return None
     vertex_K = _seen_vertices(image, place_V2 - np.array(origin_2, np.float32), vertex_V3[:, 2])
@@ -160,7 +159,7 @@ def _decided(
     )
     away_M = np.sqrt(np.square(_rest(own_M, own_2M) - _rest(mesh_M, mesh_2M)).sum(axis=0))
     away_M[mesh_M == 0] = np.inf
-    cell_M = _memory_cells(own_M, own_2M)
+    cell_M = skin_cells(own_M, own_2M)
     limit_M = np.where(COARSE_OF_CHART[own_M] != COARSE_OF_CHART[mesh_M], np.float32(OTHER_LIMB_M), np.float32(APART_M))
     limit_M *= 1 + HYSTERESIS * (1 - 2 * memory.network_Q[cell_M])
     apart_cc = np.zeros((rows, columns), np.float32)
@@ -210,12 +209,6 @@ def _rest(label_M: U8, uv_2M: F32) -> F32:
 def _places() -> F32:
     """`skin_places`, axes first."""
     return np.ascontiguousarray(skin_places(TILE).reshape(-1, 3).T)
-
-
-def _memory_cells(label_M: U8, uv_2M: F32) -> Index:
-    """Cell of the memory under chart, U and V."""
-    u_M, v_M = np.clip(uv_2M * CELLS, 0, CELLS - 1).astype(np.intp)
-    return np.asarray((label_M.astype(np.intp) - 1) * (CELLS * CELLS) + v_M * CELLS + u_M, np.intp)
 
 
 def _together(apart_hw: F32, labels_hw: U8, radius: float) -> F32:

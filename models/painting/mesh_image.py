@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from models.arrays import F32, I32, U8
-from models.painting.painting_mesh import PaintingMesh, load_painting_mesh
+from models.painting.painting_mesh import load_painting_mesh
 
 FAR_M = 1000.0
 """Depth of pixels without a face, metres."""
@@ -61,20 +61,17 @@ class MeshImage:
         return labels_hw[:height, :width], fine_2hw[:, :height, :width]
 
 
-def mesh_image(
-    painting: PaintingMesh, place_V2: F32, depth_V: F32, height: int, width: int, step: int = 1
-) -> MeshImage | None:
-    """The mesh on a grid that spans at least `height` × `width` pixels; None where no face is seen.
+def mesh_image(place_V2: F32, depth_V: F32, height: int, width: int, step: int = 1) -> MeshImage | None:
+    """The painting mesh on a grid that spans at least `height` × `width` pixels; None where no face is seen.
 
     Args:
-        painting: the mesh.
         place_V2: vertices in pixels from the grid's corner.
         depth_V: their distances, metres; all above 0.
         step: pixels along a square of the grid.
     """
     rows, columns = -(-height // step), -(-width // step)
     place_2V = np.ascontiguousarray(place_V2.T, np.float32) / np.float32(step)
-    corner_3F, colour_F33, number_F3 = _faces()
+    face_F3, corner_3F, colour_F33, number_F3 = _faces()
     (ax, bx, cx), (ay, by, cy) = place_2V[0][corner_3F], place_2V[1][corner_3F]
     # Faces that show their outside are counter-clockwise; with y down their area is negative.
     shown_T = np.flatnonzero((bx - ax) * (cy - ay) - (cx - ax) * (by - ay) < 0)
@@ -82,7 +79,7 @@ def mesh_image(
     point_V3 = np.stack(
         [(place_2V[0] - columns / 2) * per_pixel_V, (place_2V[1] - rows / 2) * per_pixel_V, -depth_V], axis=1
     )
-    point_K3 = point_V3.take(painting.mesh.face_F3.take(shown_T, axis=0).reshape(-1), axis=0)
+    point_K3 = point_V3.take(face_F3.take(shown_T, axis=0).reshape(-1), axis=0)
     colour_hw3, depth_hw = np.zeros((rows, columns, 3), np.float32), np.full((rows, columns), FAR_M, np.float32)
     if len(shown_T):
         cv2.triangleRasterize(
@@ -99,14 +96,15 @@ def mesh_image(
 
 
 @cache
-def _faces() -> tuple[I32, F32, I32]:
-    """Of all faces of the painting mesh: corners (3, F), colours of corners (F, 3, 3), and numbers of corners (F, 3)
-    where no face shares them."""
+def _faces() -> tuple[I32, I32, F32, I32]:
+    """Of all faces of the painting mesh: corners (F, 3) and (3, F), colours of corners (F, 3, 3), and numbers (F, 3) of
+    corners where no face shares them."""
     mesh = load_painting_mesh().mesh
     colour_F33 = np.empty((len(mesh.face_F3), 3, 3), np.float32)
     colour_F33[..., :2], colour_F33[..., 2] = mesh.corner_uv_F32, mesh.chart_F[:, None] / np.float32(CHART_UNITS)
     number_F3 = np.arange(3 * len(mesh.face_F3), dtype=np.int32).reshape(-1, 3)
-    return np.ascontiguousarray(mesh.face_F3.T, np.int32), colour_F33, number_F3
+    face_F3 = np.asarray(mesh.face_F3, np.int32)
+    return face_F3, np.ascontiguousarray(face_F3.T), colour_F33, number_F3
 
 
 @cache

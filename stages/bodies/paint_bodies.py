@@ -18,7 +18,7 @@ from stages.bodies.body_paints import BodyPaints, PersonPaint
 from stages.bodies.carried_points import CarriedPoints, StatedMotion
 from stages.bodies.fit import FitBodies
 from stages.bodies.largest_people import largest_people
-from stages.bodies.things_before import ThingsBefore
+from stages.bodies.things_before import FORGET_S, ThingsBefore
 from stages.bodies.waiting_people import WaitingPeople, waiting_from_arrays, waiting_to_arrays
 from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces
 from stages.people.point_flow import SmallFrame
@@ -30,8 +30,6 @@ FIT_PERIOD_S = 0.05
 """Seconds between two fits of a person for painting alone. Between them the warp follows the person."""
 TRACKING = TrackFitSettings(check_seconds=math.inf)
 """A limb that points to the wrong side in depth is painted all the same, so it is not looked for."""
-FORGET_S = 0.98
-"""Seconds without a person after which nothing is remembered of the person."""
 
 
 class PaintBodies(Stage):

@@ -13,7 +13,7 @@ from stages.payloads import FrameChunk, People, PersonSurface, Surfaces
 from stages.people.surface_arrays import NamedArrays, SavedArrays
 
 FORGET_S = 0.98
-"""Seconds without a person after which the person's colours are forgotten."""
+"""Seconds without a person after which painting remembers nothing of the person."""
 
 
 class ThingsBefore:

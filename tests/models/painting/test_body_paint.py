@@ -110,7 +110,7 @@ def test_the_picture_of_the_mesh_is_that_of_the_exact_z_buffer(corner: tuple[int
     painting, height, width = load_painting_mesh(), 420, 560
     place_V2, depth_V = mesh_before_camera(BODY, 2)
     place_V2 -= np.float32(corner)
-    image = mesh_image(painting, place_V2, depth_V, height, width)
+    image = mesh_image(place_V2, depth_V, height, width)
     flat = Camera(
         rotation_33=np.eye(3, dtype=np.float32), shift_3=np.zeros(3, np.float32), focal=1.0, center_2=(0.0, 0.0),
         height=height, width=width,
@@ -193,8 +193,8 @@ def test_hands_are_where_the_network_sees_them() -> None:
 
 def test_a_coarser_picture_shows_what_a_fine_one_shows() -> None:
     """U and V change from pixel to pixel, also within a square of the grid; borders are off by less than a square."""
-    painting, (height, width) = load_painting_mesh(), (480, 640)
-    made = [mesh_image(painting, *mesh_before_camera(BODY, 2), height, width, step) for step in (1, 2)]
+    height, width = 480, 640
+    made = [mesh_image(*mesh_before_camera(BODY, 2), height, width, step) for step in (1, 2)]
     (fine_hw, fine_2hw), (coarse_hw, coarse_2hw) = (image.pixels(height, width) for image in made if image is not None)
     same = (fine_hw == coarse_hw) & (fine_hw > 0)
     assert same.sum() > 0.95 * (fine_hw > 0).sum()

@@ -11,7 +11,7 @@ from models.arrays import F64, Bool, Float
 from models.motion.angle_intervals import GROUPS, half_widths
 from models.motion.clinical_angles import JOINT_ANGLES, without_side
 from models.motion.continuous_angles import unwrapped
-from models.motion.repetitions import GRID_S, Repetition, find_repetitions, on_grid
+from models.motion.repetitions import GRID_S, Repetition, angles_at, find_repetitions, on_grid
 
 MAIN_JOINTS = (
     *("hip_flexion", "hip_abduction", "knee_flexion", "shoulder_flexion", "shoulder_abduction", "elbow_flexion"),
@@ -100,11 +100,9 @@ def measured_repetitions(
 
 def _filled(second_T: Float, angle_TF: F64) -> F64:
     """The angles, interpolated over time where they are unknown; NaN where they never are."""
-    result_TF = angle_TF.copy()
-    for angle_T in result_TF.T:
-        known_T = np.isfinite(angle_T)
-        if known_T.any():
-            angle_T[~known_T] = np.interp(second_T[~known_T], second_T[known_T], angle_T[known_T])
+    result_TF, ever_F = angle_TF.copy(), np.isfinite(angle_TF).any(axis=0)
+    if ever_F.any():
+        result_TF[:, ever_F] = angles_at(second_T, second_T, angle_TF[:, ever_F])
     return result_TF
 
 

@@ -75,12 +75,18 @@ def find_repetitions(second_T: Float, angle_TF: Float, weight_F: Float) -> list[
 
 def on_grid(grid_G: Float, second_T: Float, angle_TF: Float) -> F64:
     """Angles at other times, smoothed over `SMOOTH_S`; unknown ones are interpolated."""
+    step = grid_G[1] - grid_G[0]
+    angle_GF = angles_at(grid_G, second_T, angle_TF)
+    return np.asarray(gaussian_filter1d(angle_GF, SMOOTH_S / step, axis=0, mode="nearest"))
+
+
+def angles_at(at_G: Float, second_T: Float, angle_TF: Float) -> F64:
+    """Angles at other times, (G, F), between those that are known; each must be known at one time."""
     columns = []
     for angle_T in np.asarray(angle_TF, np.float64).T:
         known_T = np.isfinite(angle_T)
-        columns.append(np.interp(grid_G, second_T[known_T], angle_T[known_T]))
-    step = grid_G[1] - grid_G[0]
-    return np.asarray(gaussian_filter1d(np.stack(columns, axis=1), SMOOTH_S / step, axis=0, mode="nearest"))
+        columns.append(np.interp(at_G, second_T[known_T], angle_T[known_T]))
+    return np.stack(columns, axis=1)
 
 
 def _main_movement(angle_GF: F64, fast_GF: F64, weight_F: Float) -> F64:

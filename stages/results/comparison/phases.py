@@ -9,6 +9,7 @@ import numpy as np
 
 from models.motion.continuous_angles import unwrapped
 from models.motion.repetition_measures import RepetitionMeasures, angle_weights, main_columns, measured_repetitions
+from models.motion.repetitions import angles_at
 from models.motion.time_warping import aligned_seconds
 from models.time_steps import frame_steps
 from stages.payloads import F32, Float
@@ -80,12 +81,7 @@ def _known(performance: Performance) -> np.ndarray:
 def _filled(performance: Performance, columns: list[int], second_U: Float) -> np.ndarray:
     """Angles at other times; unknown ones are interpolated."""
     angle_TF = unwrapped(performance.angle_TA[:, columns], [performance.angle_names[k] for k in columns])
-    known_TF = np.isfinite(angle_TF)
-    filled = [
-        np.interp(second_U, performance.second_T[known_TF[:, k]], angle_TF[known_TF[:, k], k])
-        for k in range(len(columns))
-    ]
-    return np.stack(filled, axis=1)
+    return angles_at(second_U, performance.second_T, angle_TF)
 
 
 def _guess(a: Performance, b: Performance, of_a: list[RepetitionMeasures], of_b: list[RepetitionMeasures]) -> Float:

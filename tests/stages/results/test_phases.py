@@ -72,9 +72,9 @@ def test_a_joint_that_bends_less_is_named(tmp_path: Path) -> None:
     last = slice(7 * 25, None)
     b.angle_TA[last, KNEE] -= 0.155 * b.angle_TA[last, KNEE]
     phases = phases_of(a, b, 2.0)
-    told = repetition_sentences(phases.of_a, phases.of_b, JOINT_ANGLES, "squat")
-    assert told[0] == "1st squat: 0.4 s longer."
-    assert told[3] == "4th squat: left knee 14° less, 0.4 s longer."
+    sentences = repetition_sentences(phases.of_a, phases.of_b, JOINT_ANGLES, "squat")
+    assert sentences[0] == "1st squat: 0.4 s longer."
+    assert sentences[3] == "4th squat: left knee 14° less, 0.4 s longer."
     difference = difference_along(a, b, phases.second_T)
     (worst, *_) = worst_rows(difference, a.second_T)
     assert abs(a.second_T[worst] - 8) < 0.3
@@ -87,7 +87,7 @@ def test_a_joint_that_bends_less_is_named(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mp4")) as film:
         shown = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
     assert len(shown) == len(difference.row_T2) and shown[0].shape == (480, 940, 3)
-    page = report_page(("a & b", "c"), told, [], b"film", [("worst", shown[worst])], b"png")
+    page = report_page(("a & b", "c"), sentences, [], b"film", [("worst", shown[worst])], b"png")
     assert "4th squat: left knee 14° less" in page and "a &amp; b" in page and "http" not in page
     assert "Not a medical device" in page
 

@@ -160,9 +160,9 @@ def expected_pose(known: TrackedBody, second: float, velocity: float) -> Reduced
     )
 
 
-def moved_on(known: TrackedBody, second: float) -> FittedBody:
+def moved_on(known: TrackedBody, second: float, settings: TrackFitSettings | None = None) -> FittedBody:
     """The body at a time soon after the last fit, without another one: it moves on as predicted."""
-    expected = expected_pose(known, second, TrackFitSettings().velocity)
+    expected = expected_pose(known, second, (settings or TrackFitSettings()).velocity)
     return replace(known.body, pose=whole_pose(expected))
 
 

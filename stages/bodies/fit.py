@@ -145,7 +145,7 @@ class FitBodies(Stage):
             identity, surface = seen[n]
             known = memory.tracked.get(identity)
             if known is not None and second - known.second < self._period_s:
-                found[n] = identity, moved_on(known, second)
+                found[n] = identity, moved_on(known, second, self._settings)
                 continue
             tracked = tracked_body(known, surface, camera, second, self._settings)
             if tracked is not None:

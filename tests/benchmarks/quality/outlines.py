@@ -20,6 +20,7 @@ from densepose_video import run
 from models.arrays import F32, U8
 from models.body.fitted_body import FittedBody
 from models.body.open_body import forward_kinematics, load_body, skin
+from models.metrics.silhouettes import overlap
 from models.surface.body_image import body_image
 from models.surface.padding import padded_skin
 from stages.bodies.outline_memory import OutlineMemory
@@ -45,10 +46,9 @@ class Sample:
 
     def silhouette(self) -> U8:
         """The labels of the network in the frame (H, W)."""
-        label_HW, (y0, x0) = np.zeros(self.size_2, np.uint8), (self.surface.y0, self.surface.x0)
-        height, width = self.surface.labels_hw.shape
-        cut_hw = self.surface.labels_hw[max(-y0, 0) : self.size_2[0] - y0, max(-x0, 0) : self.size_2[1] - x0]
-        label_HW[max(y0, 0) : y0 + height, max(x0, 0) : x0 + width] = cut_hw
+        label_HW = np.zeros(self.size_2, np.uint8)
+        if windows := self.surface.windows(*self.size_2):
+            label_HW[windows[0]] = self.surface.labels_hw[windows[1]]
         return label_HW
 
     def shown(self, padding_D4: F32 | None) -> U8:
@@ -75,11 +75,6 @@ def samples(path: str, first: float, last: float) -> list[Sample]:
     return found
 
 
-def overlap(one_HW: U8, other_HW: U8) -> float:
-    """IoU of two silhouettes."""
-    return float(((one_HW > 0) & (other_HW > 0)).sum() / max(((one_HW > 0) | (other_HW > 0)).sum(), 1))
-
-
 def row(name: str, people: Sequence[Sample]) -> str:
     """A line of the table."""
     memory, counted_N2, iou_N2, areas_N2 = OutlineMemory(), [], [], []
@@ -91,7 +86,7 @@ def row(name: str, people: Sequence[Sample]) -> str:
     for identity, padding_D4 in padding_of_person.items():
         for one in of_person[identity][1::2]:
             true_HW, bare_HW, worn_HW = one.silhouette(), one.shown(None), one.shown(padding_D4)
-            iou_N2.append([overlap(bare_HW, true_HW), overlap(worn_HW, true_HW)])
+            iou_N2.append([overlap(one_HW > 0, true_HW > 0) for one_HW in (bare_HW, worn_HW)])
             areas_N2.append([(bare_HW > 0).sum() / (true_HW > 0).sum(), (worn_HW > 0).sum() / (true_HW > 0).sum()])
             both = ((worn_HW > 0) | (true_HW > 0)).sum()
             counted_N2.append([

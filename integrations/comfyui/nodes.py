@@ -144,8 +144,9 @@ class UnwrapClothesNode:
         fit = product.module("stages.bodies.fit").FitBodies.Config(look_ahead=2)  # as in -c unwrap
         paint = painting(painting.Config(fit=fit))
         seen = [(frame.chunk(), frame.people, frame.surfaces) for frame in people]
-        paints = [*chain.from_iterable(paint(*one) for one in seen), *paint.flush()]
-        with tempfile.TemporaryDirectory() as folder:
+        one_thread = product.module("pipeline.lane.numpy_threads").numpy_in_one_thread
+        with one_thread(), tempfile.TemporaryDirectory() as folder:
+            paints = [*chain.from_iterable(paint(*one) for one in seen), *paint.flush()]
             file = str(Path(folder) / "atlas.png")
             job = stage.Job(index=0, input="frames in memory", output=file, stem="atlas")
             made = unwrap(unwrap.Config(identity=identity or None, side=side))

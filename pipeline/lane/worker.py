@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.configuration.graph import Lane, Node
 from pipeline.lane.held_packets import oldest_held_packet, pack_held_packets, restore_held_packets
+from pipeline.lane.numpy_threads import numpy_in_one_thread
 from pipeline.lane.open_stream import OpenStream, summary_of
 from pipeline.lane.retry_by_frame import can_retry_by_frame, frame_by_frame
 from pipeline.lane.slot import Entry, Meter, Slot, StoppedError, length_of, stage_failure
@@ -192,6 +193,7 @@ class LaneWorker:
             slots.append(Slot(node, stage))
         return slots
 
+    @numpy_in_one_thread()
     def _run_call(self, job: Job, epoch: int, body: Callable[[OpenStream, Meter], None]) -> Outcome:
         """Run one call on a stream and collect its results; an error of a stage becomes `Step.failure`."""
         meter = Meter()
@@ -207,9 +209,8 @@ class LaneWorker:
             return self._result(stream, meter, commits)
         except StoppedError as stopped:
             self.close(job.index)
-            return Step(
-                failure=stopped.failure, receipts=tuple(meter.receipts), timings=meter.timings, spans=tuple(meter.spans)
-            ), {}
+            receipts, spans = tuple(meter.receipts), tuple(meter.spans)
+            return Step(failure=stopped.failure, receipts=receipts, timings=meter.timings, spans=spans), {}
 
     def _result(self, stream: OpenStream, meter: Meter, commits: tuple[Commit, ...]) -> Outcome:
         """The result of a call, with at most one packet; closes a stream that has ended."""

@@ -12,11 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import threadpoolctl
 import torch
 
 from densepose_video import run
 from models.inference.open_network import shared_network
 from pipeline.stage import Job
+from stages.bodies.paint_bodies import PaintBodies
 from stages.drawing.unwrap import Unwrap
 from stages.results.formats.part_colours import VIRIDIS
 
@@ -139,11 +141,22 @@ def test_masks_of_a_part_and_of_one_identity(host: SimpleNamespace, nodes: dict[
     assert (as_bytes(coloured)[0][number == 0] == 255).all()
 
 
+def _blas_threads() -> int:
+    """The most threads that an OpenBLAS in this process has."""
+    libraries = threadpoolctl.threadpool_info()
+    return max((each["num_threads"] for each in libraries if each["internal_api"] == "openblas"), default=1)
+
+
 def test_clothes_go_from_one_to_all(
-    host: SimpleNamespace, nodes: dict[str, Any], batch: torch.Tensor, tmp_path: Path
+    host: SimpleNamespace, nodes: dict[str, Any], batch: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, mask, people = nodes["DensePoseVideo"]().execute(batch, resolution=0)
-    (atlas,) = nodes["DensePoseUnwrapClothes"]().execute(people, side=64)
+    threads: list[int] = []
+    with monkeypatch.context() as watched, threadpoolctl.threadpool_limits(3, user_api="blas"):
+        flush = PaintBodies.flush
+        watched.setattr(PaintBodies, "flush", lambda self: threads.append(_blas_threads()) or flush(self))
+        (atlas,) = nodes["DensePoseUnwrapClothes"]().execute(people, side=64)
+    assert threads == [1]
     assert atlas.shape == (1, 6 * 64, 4 * 64, 3) and atlas.std() > 0.02
     job = Job(index=0, input="a", output=str(tmp_path / "a.png"), stem="a")
     flat = Unwrap(Unwrap.Config(side=64, paint="surface"))

@@ -19,6 +19,7 @@ from models.motion.clinical_angles import JOINT_ANGLES, body_angles
 from models.motion.repetition_measures import joint_widths
 from models.surface.keypoints import shown_keypoints
 from pipeline.stage import ExportFiles, Job, Stage, StageError, without_secrets
+from stages.bodies.largest_people import largest_people
 from stages.payloads import Bodies, FrameChunk, People, PersonSurface, Surfaces, Written
 from stages.results.comparison.difference import Difference, best_shift, difference_along, difference_at
 from stages.results.comparison.difference_plot import difference_plot
@@ -55,7 +56,7 @@ EMBEDDED_BYTES = 30_000_000
 class Compare(Stage):
     """Compares the main persons of two inputs; writes tables, a plot, a film and a report beside each other.
 
-    The main person is the one with the largest area summed over all frames.
+    The main person is the one with the largest area summed over all frames; in a photo, the largest one.
     """
 
     ordered = True
@@ -132,8 +133,9 @@ class Compare(Stage):
         poses_by_identity = self._poses.setdefault(frames.first // GAP, {})
         for t in range(len(frames)):
             here = np.flatnonzero(people.frame_N == t)
-            posed = self._posed([surfaces.people[i] for i in here], bodies, t)
-            poses = {int(people.id_N[i]): pose for i, pose in zip(here[::-1], posed[::-1], strict=True)}
+            shown = [surfaces.people[i] for i in here]
+            posed = self._posed(shown, bodies, t)
+            poses = {int(people.id_N[here[k]]): posed[k] for k in _smallest_first(shown)}
             if self.config.film:
                 self._frames.add(frames.first // GAP, frames.source_index(t), frames.rgb_THW3[t])
             second = frames.second(t)
@@ -229,6 +231,12 @@ class Compare(Stage):
             pose = pose_of(surface, angle_A)
             poses.append(replace(pose, width_A=width_A.astype(np.float32), seen_A=seen_A))
         return poses
+
+
+def _smallest_first(surfaces: Sequence[PersonSurface]) -> list[int]:
+    """Indices of a frame's people, the largest last: of those without identity, as in photos, the last one counts."""
+    large = largest_people(surfaces)
+    return [*(k for k in range(len(surfaces)) if k not in large), *reversed(large)]
 
 
 def _endings(config: Compare.Config) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ This project cannot ship the files: DensePose's data are CC BY-NC 4.0, and the S
 
 from __future__ import annotations
 
-import math
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -18,43 +17,50 @@ from scipy.spatial.distance import cdist
 
 from models.arrays import F32, I64, Float, Int
 from models.errors import ModelError
-from models.files.data_pickle import data_factory, read_data_pickle
+from models.files.data_pickle import data_factory
 from models.files.npz_file import read_arrays
 from models.files.pickle_interpreter import Factory, Unfinished, unpickle
 from models.surface.charted_mesh import ChartedMesh
+from models.surface.distance_tables import (
+    DAMAGED,
+    FARTHEST,
+    SQUARE,
+    TRIANGLE,
+    DistanceTable,
+    read_square,
+    read_triangle,
+)
 from models.variant import MESHES, SMPL
 
 NOT_OURS = {
     "UV_Processed.mat": "DensePose's charts, CC BY-NC 4.0: get them with its get_densepose_uv.sh",
     "SMPL_subdiv.mat": "evaluation data of DensePose, CC BY-NC 4.0: get them with its get_eval_data.sh",
     "SMPL_SUBDIV_TRANSFORM.mat": "evaluation data of DensePose, CC BY-NC 4.0: get them with its get_eval_data.sh",
-    "Pdist_matrix.pkl": "evaluation data of DensePose, CC BY-NC 4.0: get them with its get_eval_data.sh",
+    TRIANGLE: "evaluation data of DensePose, CC BY-NC 4.0: get them with its get_eval_data.sh",
     "the SMPL body": "SMPL has its own licence: register at https://smpl.is.tue.mpg.de",
 }
 """Files that a user must provide, and why this program does not include them."""
 
-DAMAGED = "get the file again"
 POINTS_AT_ONCE = 1024
-FARTHEST = 10.0
-"""Metres; greater distances mean that a file is in other units."""
 
 
 class ReferenceGeometry:
-    """Geometry of the reference evaluator: chart vertices, and a table of distances between canonical vertices.
+    """Geometry of the reference evaluator: chart vertices, and tables of distances between canonical vertices.
 
     Args:
         part_K: chart 1..24 of each chart vertex.
         u_K, v_K: UV of each chart vertex.
         canonical_K: its canonical vertex, from 0; vertices on a seam are in several charts.
-        table: metres between canonical vertices i > j, at index i·(i − 1)/2 + j.
-        mesh_name: "smpl_27554", or empty where the table has another number of vertices.
+        table: distances between points of charts.
+        of_vertices: distances between vertices that embeddings name; None: `table` too.
     """
 
     def __init__(
-        self, part_K: Int, u_K: Float, v_K: Float, canonical_K: Int, table: Float, mesh_name: str = ""
+        self, part_K: Int, u_K: Float, v_K: Float, canonical_K: Int, table: DistanceTable,
+        of_vertices: DistanceTable | None = None,
     ) -> None:
-        self._table = table
-        self.mesh_name = mesh_name
+        self._table, self._of_vertices = table, of_vertices or table
+        self.mesh_name = SMPL if table.vertices == MESHES[SMPL] else ""
         self._canonical_P: dict[int, Int] = {}
         self._uv_P: dict[int, Float] = {}
         for part in np.unique(part_K).tolist():
@@ -75,35 +81,43 @@ class ReferenceGeometry:
         return found_M
 
     def vertex_distance(self, a_M: Int, b_M: Int) -> F32:
-        """Metres between canonical vertices; inf if either is −1."""
-        return self.distance(a_M, b_M)
+        """Metres between vertices that embeddings name; inf if either is −1."""
+        return known_distance(self._of_vertices, a_M, b_M)
 
     def distance(self, a_M: Int, b_M: Int) -> F32:
         """Metres between canonical vertices; inf if either is −1."""
-        low_M = np.minimum(a_M, b_M).astype(np.int64)
-        high_M = np.maximum(a_M, b_M).astype(np.int64)
-        metres_M = np.where(low_M < 0, np.inf, 0).astype(np.float32)
-        apart = (low_M >= 0) & (low_M < high_M)
-        metres_M[apart] = self._table[high_M[apart] * (high_M[apart] - 1) // 2 + low_M[apart]]
-        return metres_M
+        return known_distance(self._table, a_M, b_M)
+
+
+def known_distance(table: DistanceTable, a_M: Int, b_M: Int) -> F32:
+    """Metres (M,) of a table; inf where a vertex is −1."""
+    known = (a_M >= 0) & (b_M >= 0)
+    metres_M = np.full(len(known), np.inf, np.float32)
+    metres_M[known] = table.between(a_M[known], b_M[known])
+    return metres_M
 
 
 def read_reference_geometry(folder: Path) -> ReferenceGeometry:
-    """Read SMPL_subdiv.mat, SMPL_SUBDIV_TRANSFORM.mat and Pdist_matrix.pkl from a folder (needs 1.5 GB of memory).
+    """Read SMPL_subdiv.mat, SMPL_SUBDIV_TRANSFORM.mat and distances from a folder.
+
+    The distances between points of charts are those of Pdist_matrix.pkl, between vertices those of
+    geodists_smpl_27554.pkl; where one of the two is missing, the other serves for both.
 
     Raises: ModelError naming a file that is missing, damaged or does not match the others.
     """
     part_K, uv_K2, canonical_K = read_chart_vertices(folder)
-    table = _read_distances(folder / "Pdist_matrix.pkl")
-    vertices = (1 + math.isqrt(1 + 8 * len(table))) // 2
-    if vertices * (vertices - 1) // 2 != len(table):
-        what = f"{len(table)} distances are not a triangular matrix"
-        raise ModelError(what, str(folder / "Pdist_matrix.pkl"), DAMAGED)
-    if canonical_K.min() < 0 or canonical_K.max() >= vertices:
-        what = f"refers to vertices beyond the {vertices} of Pdist_matrix.pkl"
+    square = read_square(folder / SQUARE) if (folder / SQUARE).is_file() else None
+    if square is None:
+        _require(folder / TRIANGLE, NOT_OURS[TRIANGLE])
+    table = read_triangle(folder / TRIANGLE) if (folder / TRIANGLE).is_file() else square
+    assert table is not None
+    if square is not None and square.vertices != table.vertices:
+        what = f"has {square.vertices} vertices, {TRIANGLE} {table.vertices}"
+        raise ModelError(what, str(folder / SQUARE), DAMAGED)
+    if canonical_K.min() < 0 or canonical_K.max() >= table.vertices:
+        what = f"refers to vertices beyond the {table.vertices} of {TRIANGLE if table is not square else SQUARE}"
         raise ModelError(what, str(folder / "SMPL_SUBDIV_TRANSFORM.mat"), DAMAGED)
-    name = SMPL if vertices == MESHES[SMPL] else ""
-    return ReferenceGeometry(part_K, uv_K2[:, 0], uv_K2[:, 1], canonical_K, table, name)
+    return ReferenceGeometry(part_K, uv_K2[:, 0], uv_K2[:, 1], canonical_K, table, square)
 
 
 def read_chart_vertices(folder: Path) -> tuple[I64, Float, I64]:
@@ -191,15 +205,6 @@ def _read_mat(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
     if wrong:
         raise ModelError(f"{', '.join(wrong)}: not an array of numbers", str(path), DAMAGED)
     return arrays
-
-
-def _read_distances(path: Path) -> Float:
-    _require(path, NOT_OURS[path.name])
-    content = _unpickled(read_data_pickle, path)
-    table = content.get("Pdist_matrix") if isinstance(content, dict) else None
-    if not isinstance(table, np.ndarray) or not np.issubdtype(table.dtype, np.floating) or not table.size:
-        raise ModelError("does not contain Pdist_matrix", str(path), DAMAGED)
-    return table.ravel()
 
 
 class _Inert(Unfinished):

@@ -22,7 +22,8 @@ def open_geometry(folder: str, progress: Callable[[float], None] = no_progress) 
 
     Args:
         folder: "" for the open body; else a folder with the reference evaluator's files (`SMPL_subdiv.mat`,
-            `SMPL_SUBDIV_TRANSFORM.mat`, `Pdist_matrix.pkl`), or with `UV_Processed.mat` and one SMPL body file.
+            `SMPL_SUBDIV_TRANSFORM.mat`, `Pdist_matrix.pkl`, `geodists_smpl_27554.pkl`; one of the last two suffices),
+            or with `UV_Processed.mat` and one SMPL body file.
         progress: is called with the share of the distances computed so far; not called if the cache has them.
 
     Raises: ModelError that names a missing file, and says why the project cannot include it.

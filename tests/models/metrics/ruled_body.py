@@ -49,6 +49,9 @@ def ruled_vertices() -> tuple[Array, Array, Array, Array]:
 class RuledTable:
     """The 380 million distances of that body in the order of `Pdist_matrix.pkl`, computed on demand."""
 
+    def __len__(self) -> int:
+        return VERTICES * (VERTICES - 1) // 2
+
     def __getitem__(self, place_M: Array) -> Array:
         high_M = np.floor((1 + np.sqrt(1 + 8 * place_M.astype(np.float64))) / 2).astype(np.int64)
         low_M = place_M - high_M * (high_M - 1) // 2

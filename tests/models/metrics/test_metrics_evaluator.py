@@ -24,6 +24,7 @@ from models.metrics.densepose_evaluator import (
 from models.metrics.densepose_matching import Candidates, match
 from models.metrics.gps import KAPPA_PAPER_25, KAPPA_REFERENCE_25
 from models.metrics.instances import FoundInstance, ImageInstances, TrueInstance
+from models.surface.distance_tables import TriangleTable
 from models.surface.geometry import Geometry
 from models.surface.smpl_files import ReferenceGeometry
 from tests.models.metrics.ruled_body import LineBody, RuledBody, RuledTable, image, moved, person, ruled_vertices
@@ -66,7 +67,7 @@ def test_similarities_equal_the_reference(golden: dict[str, Any]) -> None:
 def as_read_from_files() -> Geometry:
     """The same body as read from files in DensePose's format."""
     table_of_rules: Any = RuledTable()
-    return ReferenceGeometry(*ruled_vertices(), table_of_rules)
+    return ReferenceGeometry(*ruled_vertices(), TriangleTable(table_of_rules))
 
 
 @pytest.mark.parametrize("body", [RuledBody, as_read_from_files])

@@ -14,6 +14,7 @@ from models.metrics.gps import KAPPA_REFERENCE_25
 from models.metrics.instances import FoundInstance, TrueInstance, point_errors, points_of_annotation
 from models.metrics.person_matching import image_errors, match_by_iou, match_people
 from models.metrics.pointwise import area_under_curve, correct_ratio, measure_by_chart
+from models.surface.distance_tables import TriangleTable
 from models.surface.smpl_files import ReferenceGeometry
 from tests.models.metrics.ruled_body import LineBody, RuledTable, image, moved, person
 
@@ -129,7 +130,7 @@ def embedded_pair() -> tuple[TrueInstance, FoundInstance]:
 def line_of_vertices() -> ReferenceGeometry:
     """DensePose's mesh as a line of 3 m; its charts play no part."""
     none = np.zeros(1)
-    return ReferenceGeometry(none.astype(int), none, none, none.astype(int), RuledTable(), "smpl_27554")  # type: ignore[arg-type]
+    return ReferenceGeometry(none.astype(int), none, none, none.astype(int), TriangleTable(RuledTable()))  # type: ignore[arg-type]
 
 
 def test_embeddings_are_measured_between_vertices(embedded_pair: tuple[TrueInstance, FoundInstance]) -> None:

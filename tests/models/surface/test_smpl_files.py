@@ -81,6 +81,56 @@ def test_files_that_do_not_match_are_refused(tmp_path: Path) -> None:
         read_reference_geometry(write_evaluation_data(tmp_path, index=np.array([1, 2])))
 
 
+def write_square(folder: Path, metre_VV: Any) -> Path:
+    """A miniature of geodists_smpl_27554.pkl."""
+    path = folder / "geodists_smpl_27554.pkl"
+    path.write_bytes(pickle.dumps(metre_VV, protocol=3))
+    return path
+
+
+def test_vertices_of_embeddings_have_the_distances_of_geodists(tmp_path: Path) -> None:
+    """A longer way around gives these other distances than the straight ones of Pdist_matrix.pkl."""
+    write_evaluation_data(tmp_path)
+    straight_VV = np.array([[metres(a, b) for b in range(4)] for a in range(4)], np.float32)
+    write_square(tmp_path, 2 * straight_VV)
+    geometry = read_reference_geometry(tmp_path)
+    a, b = np.array([0, 3, 2, 1, -1, 2]), np.array([3, 0, 1, 1, 2, -1])
+    expected = np.array([*straight_VV[a[:4], b[:4]], np.inf, np.inf])
+    assert geometry.vertex_distance(a, b) == pytest.approx(2 * expected, rel=1e-6)
+    assert geometry.distance(a, b) == pytest.approx(expected, rel=1e-6)
+    (tmp_path / "Pdist_matrix.pkl").unlink()
+    alone = read_reference_geometry(tmp_path)
+    assert alone.distance(a, b) == pytest.approx(2 * expected, rel=1e-6)
+
+
+def test_wrong_geodists_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_evaluation_data(tmp_path)
+    good_VV = np.array([[metres(a, b) for b in range(4)] for a in range(4)], np.float32)
+    cases = {
+        r"array \(4, 3\) is not a square": good_VV[:, :3],
+        "contain an array of distances": {"geodists": good_VV},
+        "not all distances are from 0 to 10 m": 100 * good_VV,
+        "0 from a vertex to itself": good_VV + 0.1,
+        "distances are from 0": good_VV * np.where(np.eye(4)[::-1], np.nan, 1).astype(np.float32),
+        "has 3 vertices, Pdist_matrix.pkl 4": good_VV[:3, :3],
+        "not array data": Command(str(tmp_path / "trap")),
+    }
+    for message, content in cases.items():
+        write_square(tmp_path, content)
+        with pytest.raises(ModelError, match=rf"geodists_smpl_27554\.pkl.*{message}"):
+            read_reference_geometry(tmp_path)
+    path = write_square(tmp_path, good_VV)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ModelError, match=r"geodists_smpl_27554\.pkl.*cannot be read"):
+        read_reference_geometry(tmp_path)
+    with path.open("r+b") as file:
+        file.truncate(8 * 27554**2 + (2 << 20))  # no bytes are written: a hole
+    monkeypatch.setattr("models.surface.distance_tables.read_data_pickle", pytest.fail)
+    with pytest.raises(ModelError, match=r"geodists_smpl_27554\.pkl.*bytes, more than the distances of 27554 vertices"):
+        read_reference_geometry(tmp_path)
+    assert not (tmp_path / "trap").exists()
+
+
 class Command:
     """A pickle of this object calls a function."""
 

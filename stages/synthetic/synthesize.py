@@ -31,7 +31,11 @@ RENDERINGS = ImageWorld(
 )
 """A simpler world for the supervision study: plain clothes, few poses and bodies, flat backgrounds, no occluders. It
 differs from the world `train` as SURREAL differs from photos."""
-ALL_IMAGE_WORLDS: dict[str, ImageWorld] = {**IMAGE_WORLDS, **STRESS_IMAGE_WORLDS, "renderings": RENDERINGS}
+FLAT = replace(RENDERINGS, name="flat", poses=(("stand", 1.0),), clothes=False, lamps=False)
+"""A world that is another domain: standing people without clothes, hair, shadows or shading."""
+ALL_IMAGE_WORLDS: dict[str, ImageWorld] = {
+    **IMAGE_WORLDS, **STRESS_IMAGE_WORLDS, RENDERINGS.name: RENDERINGS, FLAT.name: FLAT,
+}
 """Worlds of single images, without background photos."""
 ALL_VIDEO_WORLDS: dict[str, VideoWorld] = {**VIDEO_WORLDS, **STRESS_VIDEO_WORLDS}
 
@@ -44,7 +48,7 @@ class Synthesize(Stage):
         """Which scenes.
 
         Attributes:
-            world: for images `train`, `val`, `wide`, `broad`, `far`, `renderings` or a stress world
+            world: for images `train`, `val`, `wide`, `broad`, `far`, `renderings`, `flat` or a stress world
                 (`stress_rain` …); for videos `video`, `crowd` or a stress world of theirs (`stress_video_rain` …).
             seed, first, count: scenes first … first + count − 1 of the seed. A scene depends only on the world, the
                 seed and its own number.

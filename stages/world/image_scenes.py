@@ -32,7 +32,7 @@ from stages.world.camera.camera_effects import photograph
 from stages.world.camera.corruptions import CORRUPTIONS
 from stages.world.camera.framing import floor_position, framing_camera
 from stages.world.camera.rendering import render_people
-from stages.world.camera.shading import Lights, random_lights
+from stages.world.camera.shading import Lights, even_light, random_lights
 from stages.world.camera.shadows import splat_shadows
 from stages.world.clothes.garments import random_outfit
 from stages.world.image_worlds import ImageWorld
@@ -47,7 +47,8 @@ def image_scene(world: ImageWorld, seed: int, index: int) -> Scene:
     """Scene number `index` of a world. Equal arguments give equal bytes, whatever was drawn before."""
     rng, people, meshes, camera = people_and_camera(world, seed, index)
     background = background_of(world, rng, camera)
-    return rendered_scene(world, rng, background, people, meshes, camera, random_lights(rng))
+    lights = random_lights(rng) if world.lamps else even_light()
+    return rendered_scene(world, rng, background, people, meshes, camera, lights)
 
 
 def people_and_camera(world: ImageWorld, seed: int, index: int) -> tuple[Rng, list[Person], list[Mesh], Camera | None]:
@@ -81,10 +82,9 @@ def background_of(world: ImageWorld, rng: Rng, camera: Camera | None) -> Backgro
 
 def random_person(world: ImageWorld, rng: Rng) -> Person:
     """A person with a random body and clothes of the world."""
-    person = Person(
-        score_C=SHAPES[world.height_distribution](rng, *world.body_range, world.child_share),
-        outfit=random_outfit(rng, world.patterns),
-    )
+    score_C = SHAPES[world.height_distribution](rng, *world.body_range, world.child_share)
+    outfit = random_outfit(rng, world.patterns)
+    person = Person(score_C=score_C, outfit=outfit if world.clothes else replace(outfit, garments=()))
     # A share of 0 draws no random number, so a new kind of clothing does not change the worlds without it.
     if world.wardrobe and rng.random() < world.wardrobe:
         person = in_wardrobe_clothes(person, rng, world.patterns)
@@ -165,7 +165,8 @@ def rendered_scene(
     image = background.image_HW3.copy()
     if camera is None:
         return _empty(background, _photograph(world, rng, image))
-    splat_shadows(rng, image, meshes, camera, lights.toward_L3[0])
+    if world.lamps:
+        splat_shadows(rng, image, meshes, camera, lights.toward_L3[0])
     truth = render_people(image, people, meshes, camera, lights)
     hidden = np.zeros(image.shape[:2], bool)
     for k in range(len(people)):

@@ -40,6 +40,8 @@ class ImageWorld:
         wardrobe: share of people in clothes, shoes and hair of the wardrobe.
         groups: share of scenes of two or more people in which all stand close to each other.
         things: share of people with a thing before a hand or the trunk.
+        clothes: False: bodies have no clothes, shoes or hair.
+        lamps: False: light is equal from all sides, without shadows.
         yaw_range: range of people's headings, radians; 0 faces the camera.
         corruptions: names in `CORRUPTIONS`, one of which is applied to each image.
         min_pixels: people with fewer visible pixels are not annotated.
@@ -80,6 +82,8 @@ class ImageWorld:
     wardrobe: float = 0.0
     groups: float = 0.0
     things: float = 0.0
+    clothes: bool = True
+    lamps: bool = True
     yaw_range: tuple[float, float] = (-np.pi, np.pi)
     corruptions: tuple[str, ...] = ()
     min_pixels: int = MIN_PIXELS

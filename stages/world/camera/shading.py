@@ -49,6 +49,13 @@ def random_lights(rng: Rng) -> Lights:
     )
 
 
+def even_light() -> Lights:
+    """Light that is equal from all sides: colours do not depend on the surface's direction. The lamp above is off."""
+    all_3, none_3 = np.full(3, 0.9, np.float32), np.zeros(3, np.float32)
+    up_3 = np.array([0, 1, 0], np.float32)
+    return Lights(sky_3=all_3, ground_3=all_3, toward_L3=up_3[None], color_L3=none_3[None])
+
+
 def shade(person: Person, mesh: Mesh, hits: Hits, eye_3: F32, lights: Lights, lamp: ShadowMap) -> F32:
     """Linear colours (P, 3) at the hits of one person's body.
 

@@ -11,16 +11,17 @@ from equal_scenes import same_scenes
 from models.body.body_pose import posed_keypoints
 from models.body.open_body import load_body
 from pipeline.stage import StageError
+from stages.synthetic.synthesize import ALL_IMAGE_WORLDS
 from stages.world.backgrounds.photos import random_crop_of
 from stages.world.bodies.people import Person, dressed_rest_body, pose_person
 from stages.world.bodies.random_poses import RANDOM_POSES
 from stages.world.bodies.walking import gait_of, walking_mesh
 from stages.world.camera.framing import framing_camera
 from stages.world.camera.rendering import render_people
-from stages.world.camera.shading import random_lights
+from stages.world.camera.shading import even_light, random_lights
 from stages.world.clothes.garments import random_outfit
 from stages.world.far_world import FarWorld, far_scene
-from stages.world.image_scenes import image_scene
+from stages.world.image_scenes import image_scene, people_and_camera
 from stages.world.image_worlds import IMAGE_WORLDS
 from stages.world.scene import annotated_scene, mask_box
 
@@ -274,3 +275,16 @@ def test_the_body_of_a_person_stands_where_the_joints_are(scene):
         inside = keypoint_173[:, 2] > 0
         size = np.ptp(made.box_N4[:, 1::2], axis=1).max()
         assert np.linalg.norm(pixel - keypoint_173[:, :2], axis=1)[inside].max() < 0.03 * size
+
+
+def test_the_flat_world_has_neither_clothes_nor_shading():
+    """All of a person but the face has one colour; in lamps' light it has many. No other world loses its clothes."""
+    world = ALL_IMAGE_WORLDS["flat"]
+    _, people, meshes, camera = people_and_camera(world, 0, 3)
+    assert camera is not None and not any(person.outfit.garments for person in people)
+    for lights, least, most in ((even_light(), 0.9, 1.0), (random_lights(np.random.default_rng(0)), 0.0, 0.1)):
+        image = np.zeros((world.height, world.width, 3), np.float32)
+        instance_HW = render_people(image, people, meshes, camera, lights).instance_HW
+        shown = np.abs(image[instance_HW == 1] - 0.9 * people[0].outfit.skin_3).max(axis=1) < 1e-4
+        assert len(shown) > 1000 and least <= shown.mean() <= most
+    assert all(one.clothes and one.lamps for name, one in ALL_IMAGE_WORLDS.items() if name != "flat")

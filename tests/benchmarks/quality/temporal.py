@@ -21,7 +21,8 @@ import cv2
 import numpy as np
 
 from models.surface.geometry import open_body_geometry
-from stages.payloads import FrameChunk, People, Surfaces
+from stages.payloads import FrameChunk, People, PersonSurface, Surfaces
+from stages.people.depth_order import painters_order
 from stages.people.optical_flow import CellGrid, FlowField, InitialFlow
 from stages.people.smooth import Smooth
 from stages.people.track import Track
@@ -78,6 +79,56 @@ def looking(ahead: int) -> Smoothing:
     return lambda *video: run(Smooth(Smooth.Config(look_ahead=ahead)), *video)
 
 
+def of_whole_frames(ahead: int) -> Smoothing:
+    """As `looking`, but on one map of all people along the flow of whole frames: no boxes and no identities.
+
+    Direct DensePose predicts such maps. A person keeps the network's mask, and takes the map where nobody is nearer.
+    """
+
+    def smoothed(frames: Sequence[FrameChunk], people: Sequence[People], given: Sequence[Surfaces]) -> list[Surfaces]:
+        zero, sure = np.zeros(1, np.int32), np.ones(1, np.float32)
+        alone = [People(frame_N=zero, box_N4=np.ones((1, 4), np.float32), score_N=sure, id_N=zero)] * len(frames)
+        maps = [whole_frame(*packet) for packet in zip(frames, people, given, strict=True)]
+        made = run(Smooth(Smooth.Config(look_ahead=ahead)), frames, alone, [surfaces for surfaces, _ in maps])
+        return [
+            Surfaces(people=tuple(from_map(one, smooth.people[0], owner_HW == i) for i, one in enumerate(was.people)))
+            for was, smooth, (_, owner_HW) in zip(given, made, maps, strict=True)
+        ]
+
+    return smoothed
+
+
+def whole_frame(frame: FrameChunk, people: People, given: Surfaces) -> tuple[Surfaces, np.ndarray]:
+    """One surface that covers the frame and shows all people, and the nearest person's number at each pixel or −1."""
+    height, width = frame.rgb_THW3.shape[1:3]
+    labels_HW, uv_2HW = np.zeros((height, width), np.uint8), np.zeros((2, height, width), np.float32)
+    sure_HW, owner_HW = np.zeros((height, width), np.float32), np.full((height, width), -1)
+    for i in painters_order(people.box_N4, people.score_N, given.people, height):
+        person = given.people[i]
+        if (found := person.windows(height, width)) is None:
+            continue
+        there, here = found
+        on = person.labels_hw[here] > 0
+        labels_HW[there][on], owner_HW[there][on] = person.labels_hw[here][on], i
+        uv_2HW[:, *there][:, on] = person.uv_2hw[:, *here][:, on]
+        sure_HW[there][on] = 0.6 if person.confidence_hw is None else person.confidence_hw[here][on]
+    one = PersonSurface(x0=0, y0=0, labels_hw=labels_HW, uv_2hw=uv_2HW, confidence_hw=sure_HW)
+    return Surfaces(people=(one,)), owner_HW
+
+
+def from_map(person: PersonSurface, smooth: PersonSurface, mine_HW: np.ndarray) -> PersonSurface:
+    """The person with the chart, U and V of a map of the whole frame at the pixels `mine_HW` where it has a chart."""
+    found = person.windows(*mine_HW.shape)
+    if found is None:
+        return person
+    there, here = found
+    labels_hw, uv_2hw = person.labels_hw.copy(), person.uv_2hw.copy()
+    on = mine_HW[there] & (smooth.labels_hw[there] > 0)
+    labels_hw[here][on] = smooth.labels_hw[there][on]
+    uv_2hw[:, *here][:, on] = smooth.uv_2hw[:, *there][:, on]
+    return replace(person, labels_hw=labels_hw, uv_2hw=uv_2hw)
+
+
 VARIANTS: dict[str, Smoothing] = {
     "none": lambda frames, people, given: list(given),
     "exponential": exponential,
@@ -86,6 +137,8 @@ VARIANTS: dict[str, Smoothing] = {
     "ahead 1": looking(1),
     "ahead 2": looking(2),
     "ahead 4": looking(4),
+    "whole frames": of_whole_frames(0),
+    "whole frames, ahead 2": of_whole_frames(2),
 }
 
 

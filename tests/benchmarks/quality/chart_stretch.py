@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.quality.chart_stretch
 
-Prints the tables of docs/benchmarks/geodesics.md. The right side of the body is the mirror image of the left.
+Prints the stretch of each chart (docs/open_body.md). The right side of the body is the mirror image of the left.
 """
 
 from __future__ import annotations

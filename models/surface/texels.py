@@ -49,11 +49,8 @@ def texel_faces(chart_F: U8, corner_uv_F32: F32, side: int) -> TexelFaces:
         corner_uv_F32: U, V of the corners, 0..1.
         side: texels per side of a tile.
     """
-    corner_F32 = np.stack([corner_uv_F32[..., 0], 1 - corner_uv_F32[..., 1]], axis=-1) * np.float32(side - 1)
-    fixed_F32 = np.rint(corner_F32 * (1 << SHIFT)).astype(np.int32)
-    tiles = np.full((CHARTS, side, side), -1, np.int32)
-    for face, chart in enumerate(chart_F.tolist()):
-        cv2.fillConvexPoly(tiles[chart - 1], fixed_F32[face], face, cv2.LINE_8, SHIFT)
+    corner_F32 = _corner_places(corner_uv_F32, side)
+    tiles = _face_tiles(chart_F, corner_F32, side)
     texel_P = np.flatnonzero(tiles.reshape(-1) >= 0)
     face_P = tiles.reshape(-1)[texel_P]
     row_P, column_P = np.divmod(texel_P % side**2, side)
@@ -61,6 +58,20 @@ def texel_faces(chart_F: U8, corner_uv_F32: F32, side: int) -> TexelFaces:
     return TexelFaces(
         side=side, texel_P=texel_P, face_P=face_P, weight_P3=clipped_weights(place_P2, corner_F32[face_P])
     )
+
+
+def _corner_places(corner_uv_F32: F32, side: int) -> F32:
+    """Column and row of each face's corners, (F, 3, 2)."""
+    return np.stack([corner_uv_F32[..., 0], 1 - corner_uv_F32[..., 1]], axis=-1) * np.float32(side - 1)
+
+
+def _face_tiles(chart_F: U8, corner_F32: F32, side: int) -> I32:
+    """The face of each texel of 24 tiles, (24, side, side); -1 where there is none."""
+    fixed_F32 = np.rint(corner_F32 * (1 << SHIFT)).astype(np.int32)
+    tiles = np.full((CHARTS, side, side), -1, np.int32)
+    for face, chart in enumerate(chart_F.tolist()):
+        cv2.fillConvexPoly(tiles[chart - 1], fixed_F32[face], face, cv2.LINE_8, SHIFT)
+    return tiles
 
 
 def clipped_weights(place_P2: F32, corner_P32: F32) -> F32:
@@ -77,7 +88,7 @@ def clipped_weights(place_P2: F32, corner_P32: F32) -> F32:
 def open_body_cover(side: int) -> Bool:
     """Texels inside of the open body's charts, (24, side, side)."""
     mesh = open_body_mesh()
-    return texel_faces(mesh.chart_F, mesh.corner_uv_F32, side).cover()
+    return _face_tiles(mesh.chart_F, _corner_places(mesh.corner_uv_F32, side), side) >= 0
 
 
 @cache

@@ -91,6 +91,9 @@ def find_config(name: str, configs: Path = CONFIGS) -> Path:
         if path.is_file():
             return path
         raise ConfigError("this configuration does not exist", name, "give a name in configs/ or a path")
+    own = configs / f"{name}.yaml"
+    if path.name == name and own.is_file() and not variant_settings(own):
+        return own  # without a look at all files
     known = configuration_files(configs)
     if name in known:
         return known[name]

@@ -10,7 +10,7 @@ import pytest
 from toy_stages import TABLE
 
 from pipeline.command.help import list_configurations
-from pipeline.configuration.config import RunConfig, configuration_files, read_config, validate
+from pipeline.configuration.config import RunConfig, configuration_files, find_config, read_config, validate
 from pipeline.configuration.conversion import ConfigError
 from pipeline.stage import PlainError
 
@@ -187,3 +187,9 @@ def test_a_file_of_variants_is_refused_without_the_name_of_one(tmp_path: Path) -
         read_config(str(tmp_path / "toys.yaml"), [], tmp_path)
     with pytest.raises(ConfigError, match="did you mean 'small'"):
         read_config("smal", [], tmp_path)
+
+
+def test_a_configuration_with_a_file_of_its_own_is_found_without_a_look_at_others(tmp_path: Path) -> None:
+    (tmp_path / "toy_base.yaml").write_text(TOY)
+    (tmp_path / "others.yaml").write_text("# Damaged.\nvariants: [\nvariants:\n")
+    assert find_config("toy_base", tmp_path) == tmp_path / "toy_base.yaml"

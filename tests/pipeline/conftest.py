@@ -84,11 +84,11 @@ def no_ignored_signals() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def ray_started() -> Iterator[None]:
-    """One Ray for all tests that need it."""
+    """One Ray for all tests that need it; as `run_workers` does, it has a processor for Ray Train's controller."""
     from pipeline.actors.cluster import start_ray, stop_ray
 
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # the actors import the toys
-    start_ray(None, MACHINE.cpus, STORE)
+    start_ray(None, MACHINE.cpus + 1, STORE)
     yield
     stop_ray()
 

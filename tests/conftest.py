@@ -26,6 +26,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if "pytest.mark.quick" not in collection_path.read_text(encoding="utf-8") else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of quick tests come last: then no process waits for a long file that another began at the end."""
+    long = {item.path for item in items if item.get_closest_marker("quick") is None}
+    items.sort(key=lambda item: item.path not in long)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A crash says where it happened: once started, Ray hears of it instead, and what Ray says is captured."""
     faulthandler.disable()

@@ -8,14 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from models.files.atomic_file import atomic_write, remove_stale_drafts
-from models.light.architecture.detector import PersonDetector
-from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weight_files import write_weights
 from pipeline.command.cli import main
 from pipeline.stage import NAME_BYTES, fitting_name, working_folder
+from tests.faults.random_weights import random_weights
 
 LONGEST = ("踊" * 78 + "a.mp4", "舞" * 83 + "b.png", "c" * 251 + ".png", "ä" * 120 + "d.png")
 
@@ -23,9 +20,7 @@ LONGEST = ("踊" * 78 + "a.mp4", "舞" * 83 + "b.png", "c" * 251 + ".png", "ä" 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A network that knows nothing, on a few small frames."""
-    weights = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    torch.manual_seed(0)
-    write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
+    weights = random_weights(tmp_path_factory.mktemp("weights"))
     settings = [f"network.weights={weights}", "network.min_score=0.0001", "network.max_people=1", "threads=1"]
     settings += ["decode.max_size=96", "decode.end=0.2", "encode.segment_frames=2"]
     return [word for setting in settings for word in ("--set", setting)]

@@ -9,13 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from models.light.architecture.detector import PersonDetector
-from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weight_files import write_weights
 from pipeline.command.cli import main
 from pipeline.files.made_from import recorded_origin
+from tests.faults.random_weights import random_weights
 
 EXPORT = ["--export", "mot=tracks/a.txt"]
 OTHER = "exists already, but was made from another input or with other settings; give --overwrite instead of --resume"
@@ -25,9 +22,7 @@ UNKNOWN = "from which input and with which settings it was made is not known"
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Three small frames through a network that knows nothing."""
-    weights = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    torch.manual_seed(0)
-    write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
+    weights = random_weights(tmp_path_factory.mktemp("weights"))
     changes = [f"network.weights={weights}", "network.max_people=1", "decode.max_size=96", "decode.end=0.1"]
     return ["--serial", "--set", "threads=1", *(word for change in changes for word in ("--set", change))]
 

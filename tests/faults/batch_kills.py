@@ -20,11 +20,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
-from models.light.architecture.detector import PersonDetector
-from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weight_files import write_weights
+from tests.faults.random_weights import random_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 300.0
@@ -40,10 +37,7 @@ def small_pictures(folder: Path, count: int) -> None:
 
 def batch_command(folder: Path, out: Path, *more: str) -> list[str]:
     """The command line of a batch through a network that knows nothing, and is quickly loaded."""
-    weights = folder / "random.safetensors"
-    if not weights.exists():
-        torch.manual_seed(0)
-        write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
+    weights = random_weights(folder)
     settings = [f"network.weights={weights}", "network.min_score=0.0001", "network.max_people=1", "threads=1"]
     changes = [word for setting in settings for word in ("--set", setting)]
     return [sys.executable, "run_pipeline.py", str(folder / "in"), "-o", f"{out}/", "-c", "batch", *changes, *more]

@@ -19,11 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import torch
 
-from models.light.architecture.detector import PersonDetector
-from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weight_files import write_weights
 from pipeline.actors.cluster import start_ray, stop_ray
 from pipeline.actors.runner import run_ray
 from pipeline.configuration.config import RunConfig, load_config
@@ -33,6 +29,7 @@ from pipeline.jobs.inputs import find_inputs
 from pipeline.observe.metrics import Metrics
 from pipeline.scheduling.serial import run_serial
 from stages import STAGES
+from tests.faults.random_weights import random_weights
 
 CLIP = Path(__file__).resolve().parents[2] / "configs" / "demo_walk.mp4"
 MACHINE = Machine(cpus=2, gpus=0, memory=1 << 32)
@@ -53,9 +50,7 @@ class Round:
 
 def small_run(folder: Path, *more: str) -> RunConfig:
     """The default graph on the clip's beginning, in short packets and segments, with `more` changes; starts quickly."""
-    weights = folder / "random.safetensors"
-    torch.manual_seed(0)
-    write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
+    weights = random_weights(folder)
     network = {"weights": weights, "min_score": 0.0001, "max_people": 1, "engine": "torch", "precision": "fp32"}
     changes = [f"network.{key}={value}" for key, value in network.items()]
     changes += ["decode.end=1.2", "decode.max_size=128", "decode.chunk=3", "encode.segment_frames=6", "threads=1"]

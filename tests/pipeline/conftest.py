@@ -50,16 +50,9 @@ def toy_jobs(tmp_path: Path) -> Callable[..., list[Job]]:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A light network that knows nothing: what it finds means nothing, and must be equal."""
-    import torch
+    from tests.faults.random_weights import random_weights
 
-    from models.light.architecture.detector import PersonDetector
-    from models.light.architecture.surface_net import SurfaceNet
-    from models.light.architecture.weight_files import write_weights
-
-    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    torch.manual_seed(0)
-    write_weights(path, PersonDetector().state_dict(), SurfaceNet().state_dict())
-    return path
+    return random_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture

@@ -13,12 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
 import toy_stages
 
-from models.light.architecture.detector import PersonDetector
-from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weight_files import write_weights
 from pipeline.batch import folder_lock, ray_workers
 from pipeline.batch import units as batch_units
 from pipeline.batch.manifest import Manifest
@@ -34,6 +30,7 @@ from pipeline.observe.metrics import Metrics
 from pipeline.packet import is_result
 from pipeline.stage import Job, PlainError
 from tests.faults.kill_rounds import decoded
+from tests.faults.random_weights import random_weights
 
 SMALL = ["decode.max_size=96", "threads=1", "encode.segment_frames=60"]
 
@@ -41,9 +38,7 @@ SMALL = ["decode.max_size=96", "threads=1", "encode.segment_frames=60"]
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A network that knows nothing, on small frames."""
-    weights = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    torch.manual_seed(0)
-    write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
+    weights = random_weights(tmp_path_factory.mktemp("weights"))
     network = {"weights": weights, "min_score": 0.0001, "max_people": 1, "max_size": 96}
     changes = [*SMALL, *(f"network.{key}={value}" for key, value in network.items())]
     return [word for change in changes for word in ("--set", change)]

@@ -6,7 +6,6 @@ The network's weights are random here, so that the test needs none; what it find
 from __future__ import annotations
 
 import functools
-import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from pipeline.configuration.config import RunConfig, load_config
 from pipeline.jobs.inputs import find_inputs
 from pipeline.stage import Job
 from stages import STAGES
+from tests.faults.kill_rounds import decoded
 
 
 @pytest.fixture
@@ -53,15 +53,6 @@ def convert(run: Run, clip: str, settings: list[str], output: Path) -> Job:
     assert metrics.streams[0].failure is None, metrics.streams[0].failure
     assert receipts[-1][1].path == str(output)
     return inputs.jobs[0]
-
-
-def decoded(path: Path) -> str:
-    """Hash of every decoded frame with its time."""
-    digest = hashlib.sha256()
-    with av.open(str(path)) as file:
-        for frame in file.decode(video=0):
-            digest.update(str(frame.pts).encode() + frame.to_ndarray(format="yuv420p").tobytes())
-    return digest.hexdigest()
 
 
 def test_same_frames_whatever_the_runner_packets_credits_and_replicas(

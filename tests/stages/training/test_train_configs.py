@@ -34,7 +34,6 @@ SMALL = {
     "train_network.quiet": "true",
     "train_network.losses.sampling": "{anchors: 32, regions: 16, proposals: 20, dense: 4}",
 }
-SETS = {"sparse": "train", "renderings": "renderings"}
 
 
 @pytest.fixture(scope="module")

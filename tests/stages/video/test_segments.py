@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -29,14 +28,6 @@ from tests.stages.video.video_runs import job, transcode
 
 COUNT = 50
 FRAMES = [numbered(i) for i in range(COUNT)]
-
-
-def decoded_hash(path: Path) -> str:
-    """Digest of all decoded frames and their times."""
-    digest = hashlib.sha256()
-    for time, rgb in frames_of(path):
-        digest.update(f"{time}".encode() + rgb.tobytes())
-    return digest.hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +131,7 @@ def test_segments_are_on_the_disk_before_their_receipts(source: Path, tmp_path: 
     sink.close()
 
 
-def test_the_receipt_of_a_segment_that_ends_inside_a_packet_waits_for_a_boundary(
-    tmp_path: Path, source: Path
-) -> None:
+def test_the_receipt_of_a_segment_that_ends_inside_a_packet_waits_for_a_boundary(tmp_path: Path, source: Path) -> None:
     sink = Encode(Encode.Config(segment_frames=10))
     work = job(source, tmp_path / "out.mp4")
     announced = [

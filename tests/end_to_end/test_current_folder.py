@@ -110,17 +110,15 @@ def words_of(settings: Sequence[str]) -> list[str]:
 
 def test_ray_train_imports_nothing_from_the_current_folder(user: Path, root: Path) -> None:
     pytest.importorskip("ray.train", reason="Ray Train is not installed", exc_type=ImportError)
-    program = [sys.executable, str(root / "run_pipeline.py")]
-    draw = words_of(["synthesize.count=4", "synthesize.height=96", "synthesize.width=96", "sparse_set.folder=set"])
-    assert run([*program, "-c", "sparse_set", "--serial", *draw], user).returncode == 0
     settings = [
         *("workers=2", "rounds.count=1", "augment.batch=2", "train_network.fit.steps=1"),
         *("train_network.fit.lr_schedule.warmup=1", "train_network.variant.backbone=nano"),
-        *("annotated_sets.sets.sparse.folder=set", "annotated_sets.sets.sparse.draw.count=4"),
+        *("annotated_sets.sets.sparse.folder=set", "annotated_sets.sets.sparse.draw.count=2"),
+        *("annotated_sets.sets.sparse.draw.height=96", "annotated_sets.sets.sparse.draw.width=96"),
         *("augment.min_size=64", "augment.max_size=96", "train_network.folder=trained"),
         "export_network.weights=rcnn.safetensors",
     ]
-    done = run([*program, "-c", "train_rcnn", *words_of(settings)], user)
+    done = run([sys.executable, str(root / "run_pipeline.py"), "-c", "train_rcnn", *words_of(settings)], user)
     assert (done.returncode, caught(user)) == (0, []), done.stderr
     assert (user / "rcnn.safetensors").exists()
 

@@ -1,4 +1,4 @@
-"""Time steps: how long a frame lasts, and what a share or a limit stated for one frame rate is at another.
+"""Time steps: how long a frame lasts, and how a share or a limit is converted from one frame rate to another.
 
 All other modules ask this one, so that a video gives the same result at any frame rate.
 """

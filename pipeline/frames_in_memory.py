@@ -1,4 +1,4 @@
-"""What a calling program has in memory, in place of a file."""
+"""Inputs in memory: frames or images that a Python program passes in place of a file."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class GlbDocument:
         """A node's translation or rotation in the rest pose. Raises: ValueError."""
         value = np.array(self.nodes[node].get(key, rest), np.float64)
         if value.shape != (len(rest),):
-            raise ValueError(f"the {key} of a node has not {len(rest)} numbers")
+            raise ValueError(f"the {key} of a node does not have {len(rest)} numbers")
         return require_coordinates(value)
 
 

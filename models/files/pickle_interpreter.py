@@ -184,7 +184,7 @@ class _Interpreter:
         """Limit the copies that factories make: a file's data may be copied about once, not many times."""
         self._budget -= sum(len(part) for part in parts if isinstance(part, str | bytes | bytearray | list | tuple))
         if self._budget < 0:
-            raise pickle.UnpicklingError("it copies more data than a file of its size may")
+            raise pickle.UnpicklingError("its instructions copy more data than its size allows")
 
     def build(self) -> None:
         """Finish the object on top of the stack with a state, and replace it by the finished one on the stack and in

@@ -1,8 +1,9 @@
 """Estimates the path of the root and the positions of foot contacts together, by least squares.
 
-The errors of a fit are small across the camera's ray to the person and large along it. So their standard deviations are
-stated in the axes of this ray: head and trunk keep their projections, and the path is corrected in depth. The legs get
-their poses later, by inverse kinematics. Where a leg is too short for its contact, path and contact both move.
+A fit has small errors perpendicular to the ray from the camera to the person, and large errors along it. So standard
+deviations are stated in the axes of this ray: head and trunk keep their projections, and the path is corrected in
+depth. The legs get their poses later, by inverse kinematics. If a leg is too short for its contact, path and contact
+both move.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Things before a person: regions whose colours the body has not had near that place of its skin.
+"""Things in front of a person: regions with colours that the person did not have there, or near there, before.
 
-The usual colour of each cell of the skin is remembered. A ball before the legs has another one than the trousers, there
-and around, and is large enough to be no fold, no print and no error of the network's U and V.
+The usual colour of each cell of the skin is remembered. A ball in front of the legs has another colour than the
+trousers there and around. Only large regions count: small ones are folds, prints, or errors of the network's U and V.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class BodyColours:
 def outlier_regions(
     labels_hw: U8, uv_2hw: Float, rgb_hw3: U8, known: BodyColours, seconds: float
 ) -> tuple[Bool, BodyColours]:
-    """Where something else is before the person, on a grid of about `COMPARED` cells, and the colours known after.
+    """Where something is in front of the person, on a grid of about `COMPARED` cells, and the colours known after.
 
     Args:
         labels_hw, uv_2hw: the person's surface as the network sees it.

@@ -1,4 +1,4 @@
-"""A coarse mesh of the open body with its charts, on which textures are carried into the picture.
+"""A coarse mesh of the open body with its charts, through which textures are drawn in the image.
 
 Its vertices are some of the body's, so they move as the body does. `tools.bake_painting_mesh` writes the file.
 """

@@ -1,4 +1,4 @@
-"""The warp that carries the fitted mesh to where the network sees each point of the skin.
+"""The warp that moves the fitted mesh to where the network sees each point of the skin.
 
 The displacement in the picture is a smooth function on the skin: a sum of the mesh's harmonics. Its coefficients are
 found by robust, weighted ridge regression (Geman–McClure weights, re-estimated a few times).

@@ -1,4 +1,4 @@
-"""A text file that is written during a run; where the disk fails, the file ends and the run continues."""
+"""A text file that is written during a run; if the disk fails, the file ends and the run continues."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class PersonPaint:
 
     Attributes:
         labels_hw, uv_2hw: charts, and U and V (float32), on the grid of the person's surface and with the same
-            silhouette, but where something else is before the person.
+            silhouette, except where something is in front of the person.
         body_share: share of the silhouette whose chart, U and V come from the body; the rest are the network's.
         misfit: whether body and network disagree so much that with `auto` the texture is drawn by the network's
             surface, not by the body.
@@ -28,7 +28,7 @@ class PersonPaint:
     misfit: bool
 
     def without(self, thing_hw: Bool | None) -> PersonPaint:
-        """The paint of the person alone; `thing_hw`: where something else is before the person, None: nowhere."""
+        """The paint of the person alone; `thing_hw`: where something is in front of the person, None: nowhere."""
         return self if thing_hw is None else replace(self, labels_hw=np.where(thing_hw, np.uint8(0), self.labels_hw))
 
 

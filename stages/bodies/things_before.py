@@ -1,4 +1,4 @@
-"""Where a ball, a bag or a cup is before a person, frame after frame."""
+"""Finds things in front of a person, such as a ball, a bag or a cup, frame after frame."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The light on a person without the prints of the clothes that are painted over.
+"""The light on a person, without the prints of the clothes that the texture covers.
 
-Light changes slowly or a little: folds and shadows. Prints change much within a few centimetres, and clothes of one
-limb, of which there are one or two, differ as a whole. So the local luma is a robust mean, compared with that of its
-cloth; how much single pixels differ from it counts the less the larger it is.
+Light (folds, shadows) changes the luma slowly over the skin, or only a little. Prints change it strongly within a few
+centimetres. A limb shows one or two clothes, each with a luma of its own. So the local luma is a robust mean, and is
+compared with the luma of its cloth. The more a pixel differs from the local luma, the less this counts as light.
 """
 
 from __future__ import annotations

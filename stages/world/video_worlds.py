@@ -31,7 +31,7 @@ class VideoWorld:
         fps: frames per second.
         shutter: range of the exposure time, as a share of the time between frames.
         corruptions: names in `CORRUPTIONS`, one of which is applied to each clip.
-        occluders: minimum and maximum number of occluders before people.
+        occluders: minimum and maximum number of occluders in front of people.
         contact: share of clips of two or more people in which two shake hands, embrace or stand arm in arm.
         background_images: paths; one of them replaces the environment in `image_share` of the clips.
     """

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0's features as an encoder (Tan and Le, ICML 2019; the Lite networks: Google, 2020).
 
-The Lite networks have no squeeze-and-excitation and ReLU6 in the place of swish, so that eight bits suffice.
+The Lite networks leave out squeeze-and-excitation and replace swish by ReLU6, so that eight bits are enough.
 """
 
 from __future__ import annotations

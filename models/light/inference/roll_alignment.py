@@ -1,7 +1,7 @@
 """Roll alignment: the roll of a person from a first prediction, and the rotated crop in which the person is upright.
 
-Most training images show upright people. Of others, a first prediction often confuses parts, but mostly has head, torso
-and legs at the right places. That is enough to measure the roll; the prediction in a roll-aligned crop is better.
+Most training images show upright people. For others a first prediction often has wrong parts, but head, torso and legs
+are mostly at the right places. That is enough to measure the roll; the prediction in a roll-aligned crop is better.
 """
 
 from __future__ import annotations

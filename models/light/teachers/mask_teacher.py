@@ -1,6 +1,6 @@
 """The teacher for silhouettes: the light network itself, in one pass over the crop of every person of a photo.
 
-No other openly licensed teacher tells people apart as well; a student learns from what its predecessor is sure of
+No other openly licensed teacher separates people as well; a student learns from its predecessor's certain predictions
 (Furlanello et al., *Born-Again Neural Networks*, 2018).
 """
 

@@ -72,7 +72,7 @@ class Augment(Stage):
         def __post_init__(self) -> None:
             """Raises ValueError for sizes that fit no network."""
             if not DIVISOR <= self.min_size <= self.max_size <= self.max_side:
-                raise ValueError(f"sizes must rise: {DIVISOR} <= min_size <= max_size <= max_side")
+                raise ValueError(f"sizes must increase: {DIVISOR} <= min_size <= max_size <= max_side")
             if self.kind == "crops" and self.max_size % DIVISOR:
                 raise ValueError(f"crops must be a multiple of {DIVISOR} pixels: set max_size")
             if self.figure_ground and self.kind != "crops":

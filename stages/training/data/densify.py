@@ -62,7 +62,7 @@ class Densify(Stage):
         except ModelError as error:
             raise StageError(error.what, error.where, "train one with `-c train_teacher`") from error
         if not isinstance(network, FullConvNet) or about.kind != "crops":
-            raise StageError("this network does not read single people", str(path), "train one with -c train_teacher")
+            raise StageError("this network cannot predict single people", str(path), "train one with -c train_teacher")
         return SinglePersonPredictor(network, side=about.min_size, scales=self.config.scales), about, sha256
 
 

@@ -1,4 +1,4 @@
-"""Augmentation of training crops by what hides limbs: their motion, and little light."""
+"""Augmentation of training crops that makes limbs hard to see: motion blur, and little light."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class OutputFile:
         """
         if reason := blocked_working_folder(self.path):
             remedy = "remove it, or name another output with -o"
-            raise StageError(f"is {reason}, where the output is made", str(self.folder), remedy)
+            raise StageError(f"is {reason}, but the output needs a folder there", str(self.folder), remedy)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._acquire_lock()
         if fresh:

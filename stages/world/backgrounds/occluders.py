@@ -1,4 +1,4 @@
-"""Occluders before people: painted shapes in images; flat posts, counters and fences in space in clips."""
+"""Occluders in front of people: in images painted shapes, in clips flat posts, counters and fences in space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Rng = np.random.Generator
 
 
 def painted_occluder(rng: Rng, height: int, width: int, box_4: npt.ArrayLike) -> tuple[Bool, F32]:
-    """A random shape before the person in `box_4`: its mask (H, W) and its colours (H, W, 3)."""
+    """A random shape in front of the person in `box_4`: its mask (H, W) and its colours (H, W, 3)."""
     x0, y0, x1, y1 = (float(v) for v in np.asarray(box_4))
     mask = np.zeros((height, width), np.uint8)
     center = np.array([rng.uniform(x0, x1), rng.uniform(y0 + 0.2 * (y1 - y0), y1)])

@@ -1,4 +1,4 @@
-"""Things before a person, as balls, bottles, cups, bags and books: painted shapes with shading; background."""
+"""Things in front of a person (balls, bottles, cups, bags, books): painted, shaded shapes, labelled background."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def occluders_over_people(
     """The frame with the motion-blurred occluders over it again.
 
     Args:
-        occluder_HW: pixels of the background that show an occluder before people.
+        occluder_HW: pixels of the background that show an occluder in front of people.
     """
     occluder_HW4 = np.dstack([background_HW3 * occluder_HW[..., None], occluder_HW]).astype(np.float32)
     blurred_HW4 = _blurred_background(exposure, exposure.sample_times(hits), occluder_HW4)

@@ -211,7 +211,7 @@ def test_a_finetuning_tells_what_it_has_changed(folder: Path, capsys: pytest.Cap
     ("changes", "said"),
     [
         (["augment.kind=crops", "augment.max_side=96", "train_network.variant.mask=true"], "tasks of regions"),
-        (["augment.min_size=300"], "sizes must rise"),
+        (["augment.min_size=300"], "sizes must increase"),
         (["train_network.variant.confidence=wc1"], "needs losses.uv: confident"),
         (["train_network.variant.mesh=smpl_27554"], "trainings embed open_body alone"),
         (["train_network.variant.mesh=open_body", "train_network.variant.cascade=true"], "neither the cascade nor"),

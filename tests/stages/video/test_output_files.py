@@ -142,7 +142,7 @@ def test_an_existing_output_needs_overwrite(source: Path, tmp_path: Path) -> Non
 def test_a_link_in_place_of_the_working_folder_is_refused(source: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "out.mp4.partial").symlink_to("elsewhere")
-    with pytest.raises(StageError, match=r"out\.mp4\.partial: is a link, where the output is made"):
+    with pytest.raises(StageError, match=r"out\.mp4\.partial: is a link, but the output needs a folder there"):
         transcode(source, tmp_path / "out.mp4")
     assert (tmp_path / "out.mp4.partial").is_symlink() and not any((tmp_path / "elsewhere").iterdir())
 

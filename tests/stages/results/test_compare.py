@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +18,7 @@ from models.body.charts import mirror_maps
 from models.body.open_body import load_body
 from models.motion.clinical_angles import JOINT_ANGLES
 from models.surface.keypoints import shown_keypoints
+from pipeline.command.cli import main
 from pipeline.configuration.config import read_config, validate
 from pipeline.configuration.conversion import ConfigError
 from pipeline.stage import Job, StageError
@@ -259,20 +258,24 @@ def test_inputs_without_people_and_existing_outputs_are_refused(person: PersonSu
         list(DecodePair(DecodePair.Config())(replace(job, partner=None)))
 
 
-def test_the_command_compares_a_clip_with_itself(root: Path, tmp_path: Path) -> None:
+def test_the_command_compares_a_clip_with_itself(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     clip = str(root / "configs" / "demo_walk.mp4")
-    run = [sys.executable, str(root / "run_pipeline.py"), "-c", "compare", "--serial"]
-    few = ["--set", "decode_pair.end=0.16", "-o", "self.csv"]
-    done = subprocess.run([*run, clip, clip, *few], cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    few = ["-c", "compare", "--serial", "--set", "decode_pair.end=0.16", "-o", "self.csv"]
+    assert main([clip, clip, *few]) == 0
     told = json.loads((tmp_path / "self.json").read_text())
     assert told["frames"] == {"a": 4, "b": 4, "compared": 4}
     assert told["mean_angle_difference_deg"] == told["mean_part_distance_torsos"] == 0
-    done = subprocess.run([*run, clip, *few], cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2 and done.stderr.strip() == "error: 1 given: two inputs are compared; name two videos"
+    capsys.readouterr()
+    assert main([clip, *few]) == 2
+    assert capsys.readouterr().err.strip() == "error: 1 given: two inputs are compared; name two videos"
 
 
-def test_saved_exports_compare_as_their_videos(person: PersonSurface, root: Path, tmp_path: Path) -> None:
+def test_saved_exports_compare_as_their_videos(
+    person: PersonSurface, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "at_once.csv"), stem="ab")
     first = packet("a.mp4", 0, [person, person], [1, 1], [0, 1], 2)
     second = packet("b.mp4", 1, [enlarged(person, 2)] * 3, [2, 2, 2], [0, 1, 2], 3)
@@ -285,7 +288,6 @@ def test_saved_exports_compare_as_their_videos(person: PersonSurface, root: Path
         export(job, frames, given[1], given[2], None)
         list(export.flush())
     list(stage.flush())
-    run = [sys.executable, str(root / "run_pipeline.py"), "a", "b/", "-c", "compare_saved", "-o", "later.csv"]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert main(["a", "b/", "-c", "compare_saved", "-o", "later.csv"]) == 0
     assert (tmp_path / "later.csv").read_text() == (tmp_path / "at_once.csv").read_text()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +11,7 @@ import pytest
 
 from models.body.charts import COARSE_OF_CHART
 from models.metrics.instances import AnnotatedPoints
+from pipeline.command.cli import main
 from stages.annotations.densepose_coco import DenseSet, read_dense_set, write_dense_set
 from stages.studio.annotation_check import check_pictures, findings, suspicious_points
 from stages.studio.asked_pixels import pixels_to_ask
@@ -25,8 +24,6 @@ from stages.studio.work.task_list import TaskImage, TaskList, after_entry
 from stages.studio.work.undo_history import WorkEntry
 from stages.world.scene import Scene
 from tests.stages.studio.workplaces import scene_of_a_person
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +99,19 @@ def test_a_picture_for_each_person(scene: Scene, dense_set: DenseSet, tmp_path: 
     assert (np.abs(first - second).max(axis=-1) > 30).mean() > 0.05  # the parts are tinted in the first alone
 
 
-def test_a_check_says_how_many_people_look_wrong(scene: Scene, dense_set: DenseSet, tmp_path: Path) -> None:
+def test_a_check_says_how_many_people_look_wrong(
+    scene: Scene,
+    dense_set: DenseSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
     cv2.imwrite(str(tmp_path / "image.png"), scene.rgb_HW3[..., ::-1])
     (person,) = dense_set.people
     assert person.points is not None
     wrong = dataclasses.replace(person, points=with_mistake(person.points, 3))
     write_dense_set(tmp_path / "people.json", dataclasses.replace(dense_set, people=(wrong,)))
-    command = [sys.executable, str(ROOT / "run_pipeline.py"), "image.png", "-c", "annotate", "-o", "people.json"]
-    done = subprocess.run([*command, "--set", "check=true"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and "1 of 1 people look wrong; people.check/findings.txt says where" in done.stderr
+    assert main(["image.png", "-c", "annotate", "-o", "people.json", "--set", "check=true"]) == 0
+    assert "1 of 1 people look wrong; people.check/findings.txt says where" in capsys.readouterr().err
     assert (tmp_path / "people.check" / "findings.txt").read_text().startswith("image.png.1.png: ")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.command.cli import main
 from pipeline.stage import Job, StageError
 from stages.annotations.densepose_coco import read_dense_set
 from stages.studio.given_images import given_images
@@ -23,7 +22,6 @@ from stages.studio.work.work_journal import WorkJournal, journal_tasks
 from stages.studio.workplace import Workplace
 from tests.stages.studio.random_work import IMAGES, random_entries
 
-ROOT = Path(__file__).resolve().parents[3]
 HEIGHT, WIDTH = 60, 80
 
 
@@ -81,18 +79,15 @@ def people(path: Path) -> list[tuple[str, str, tuple[float, ...]]]:
     return sorted((names[one.image], one.rest["dp_annotation"]["annotator"], one.box_4) for one in made.people)
 
 
-def test_work_of_two_places_stands_side_by_side(tmp_path: Path) -> None:
+def test_work_of_two_places_stands_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By the command; then the studio goes on with it."""
     one, other = Site(tmp_path / "one"), Site(tmp_path / "other")
     one.act("ann", "a.png", box(1), joint(4), DONE)
     other.act("bob", "b.png", box(1, 30), DONE)
     files = one.close(), other.close()
     output = tmp_path / "all.json"
-    words = [*map(str, files), "-c", "merge_annotations", "-o", str(output)]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "run_pipeline.py"), *words], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0 and "merged files: 2, people: 2, conflicts: 0" in done.stderr, done.stderr
+    assert main([*map(str, files), "-c", "merge_annotations", "-o", str(output)]) == 0
+    assert "merged files: 2, people: 2, conflicts: 0" in capsys.readouterr().err
     assert people(output) == [("a.png", "ann", (1, 1, 20, 29)), ("b.png", "bob", (1, 1, 30, 29))]
     assert not (tmp_path / "all.2.json").exists()
     with pytest.raises(StageError, match="this journal exists"):
@@ -193,4 +188,3 @@ def test_the_given_file_goes_along(tmp_path: Path) -> None:
     (tmp_path / "other" / "people.given.json").write_bytes(given.read_bytes() + b"\n")
     with pytest.raises(StageError, match="the work began with another file"):
         merged(*files, output=tmp_path / "again.json")
-

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
 
+from pipeline.command.cli import main
 from pipeline.stage import Job, StageError
 from stages.synthetic.export_truth import ExportTruth
 from stages.synthetic.synthesize import Synthesize
@@ -56,29 +54,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         ExportTruth(ExportTruth.Config(folder=str(tmp_path / "taken")))(JOB, frames, scene)
 
 
-def test_the_command_writes_a_clip_and_its_ground_truth(root, tmp_path):
+def test_the_command_writes_a_clip_and_its_ground_truth(tmp_path):
     out, folder = tmp_path / "clip.mp4", tmp_path / "truth"
-    command = [
-        sys.executable,
-        "run_pipeline.py",
-        "-c",
-        "synthetic",
-        "--serial",
-        "-o",
-        str(out),
-        "--style",
-        "none",
-        "--set",
-        "synthesize.world=video",
-        "--set",
-        "synthesize.count=3",
-        "--set",
-        "synthesize.height=96",
-        "--set",
-        "synthesize.width=128",
-        "--set",
-        f"export_truth.folder={folder}",
-    ]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    settings = ["synthesize.world=video", "synthesize.count=3", "synthesize.height=96", "synthesize.width=128"]
+    changes = [word for one in (*settings, f"export_truth.folder={folder}") for word in ("--set", one)]
+    assert main(["-c", "synthetic", "--serial", "-o", str(out), "--style", "none", *changes]) == 0
     assert out.is_file() and len(list(folder.glob("*.npz"))) == len(list(folder.glob("*.png"))) == 3

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
 
+from pipeline.command.cli import main
 from pipeline.stage import Job, StageError
 from stages.synthetic.synthesize import Synthesize, check_world_name
 
@@ -64,13 +62,11 @@ def test_backgrounds_are_read_from_folders(tmp_path):
     assert len(made(count=2, backgrounds=(str(tmp_path),))) == 2
 
 
-def test_ground_truth_can_be_rendered_and_written_as_a_video(root, tmp_path):
+def test_ground_truth_can_be_rendered_and_written_as_a_video(tmp_path):
     """The real command, in one process: synthesize → render → encode."""
     out = tmp_path / "scenes.mp4"
-    command = [sys.executable, "run_pipeline.py", "-c", "synthetic", "--serial", "-o", str(out), "--style", "parts",
-               "--set", "synthesize.count=5", "--set", "synthesize.world=val"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    few = ["--set", "synthesize.count=5", "--set", "synthesize.world=val"]
+    assert main(["-c", "synthetic", "--serial", "-o", str(out), "--style", "parts", *few]) == 0
     video = cv2.VideoCapture(str(out))
     frames = []
     while (read := video.read())[0]:

@@ -22,7 +22,8 @@ from tests.stages.live.clock_video import free_port
 Command = Callable[..., subprocess.CompletedProcess[str]]
 PATIENCE_S = 300.0
 ROOMS = ("models", "pipeline", "stages")
-SHORT = ("--set", "decode.end=1", "--set", "decode.max_size=192", "--set", "threads=1")
+SHORT = ("--set", "decode.end=0.4", "--set", "decode.max_size=192", "--set", "threads=1")
+FRAMES = 10
 PACKETS = ("--set", "decode.chunk=5", "--set", "encode.segment_frames=5")
 LIBRARY = """
 import models, pipeline, stages
@@ -80,9 +81,7 @@ def test_the_command_imports_nothing_from_the_current_folder(site: Path, tmp_pat
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     places = os.pathsep.join([str(site), ""])  # the last is the current folder
     line = [sys.executable, str(site / "bin" / "densepose-video"), str(CLIP), "-o", "out.mp4", *SHORT]
-    done = subprocess.run(
-        line, cwd=tmp_path, env={**inherited, "PYTHONPATH": places}, capture_output=True, text=True
-    )
+    done = subprocess.run(line, cwd=tmp_path, env={**inherited, "PYTHONPATH": places}, capture_output=True, text=True)
     assert (done.returncode, caught(tmp_path)) == (0, []), done.stderr
 
 
@@ -127,13 +126,13 @@ def test_ray_lanes_give_what_one_process_gives(command: Command, place: Path) ->
 def test_a_batch_runs_on_workers(command: Command, place: Path) -> None:
     (place / "clips").mkdir()
     (place / "clips" / "one.mp4").write_bytes(CLIP.read_bytes())
-    done = command("clips", "-c", "batch", "-o", "results/", "--set", "decode.max_size=192", "--set", "decode.end=1")
+    done = command("clips", "-c", "batch", "-o", "results/", *SHORT, "--set", "batch.workers=1")
     assert done.returncode == 0, done.stderr
-    assert decoded(place / "results" / "one.densepose.mp4")[0] == 25
+    assert decoded(place / "results" / "one.densepose.mp4")[0] == FRAMES
 
 
 def test_a_killed_run_is_resumed(command: Command, place: Path, environment: dict[str, str]) -> None:
-    words = [str(CLIP), "-o", "killed.mp4", *SHORT, "--serial", *PACKETS]
+    words = [str(CLIP), "-o", "killed.mp4", *SHORT, "--set", "decode.end=1", "--serial", *PACKETS]
     killed = subprocess.run([sys.executable, "-c", KILLED, *words], cwd=place, env=environment, capture_output=True)
     assert killed.returncode == -signal.SIGKILL and not (place / "killed.mp4").exists()
     done = command(*words, "--resume")
@@ -142,13 +141,12 @@ def test_a_killed_run_is_resumed(command: Command, place: Path, environment: dic
 
 
 def test_two_workers_train(command: Command, place: Path) -> None:
-    drawn = command("-c", "sparse_set", "--set", "synthesize.count=12", "--set", "sparse_set.folder=set")
-    assert drawn.returncode == 0, drawn.stderr
     settings = [
-        *("workers=2", "rounds.count=1", "augment.batch=2"),
+        *("workers=2", "rounds.count=1", "augment.batch=2", "augment.min_size=64", "augment.max_size=96"),
         *("train_network.fit.steps=2", "train_network.fit.lr_schedule.warmup=1"),
         *("train_network.variant.backbone=nano", "annotated_sets.sets.sparse.folder=set"),
-        *("annotated_sets.sets.sparse.draw.count=12", "train_network.folder=trained"),
+        *("annotated_sets.sets.sparse.draw.count=2", "annotated_sets.sets.sparse.draw.height=96"),
+        *("annotated_sets.sets.sparse.draw.width=96", "train_network.folder=trained"),
         "export_network.weights=rcnn.safetensors",
     ]
     done = command("-c", "train_rcnn", *(word for setting in settings for word in ("--set", setting)))
@@ -167,4 +165,4 @@ def test_a_cluster_is_joined(command: Command, place: Path, monkeypatch: pytest.
             words = ("--set", f"ray.address=127.0.0.1:{port}", "--report", "report.json")
             done = command(str(CLIP), "-o", "cluster.mp4", *SHORT, *words, RAY_AUTH_MODE="disabled")
     assert done.returncode == 0, done.stderr
-    assert json.loads((place / "report.json").read_text())["inputs"][0]["frames_out"] == 25
+    assert json.loads((place / "report.json").read_text())["inputs"][0]["frames_out"] == FRAMES

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import io
 import os
-import resource
 import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from models.light.architecture.detector import PersonDetector
-from models.light.architecture.surface_net import SurfaceNet
-from models.light.architecture.weight_files import write_weights
 from pipeline.recovery.journal import Journal, journal_path
+from tests.faults.forked_program import run_forked
 from tests.faults.kill_rounds import decoded
+from tests.faults.random_weights import random_weights
 
 CRASH = """
-import os, signal, sys
-from pipeline.command.cli import main
 from pipeline.recovery.journal import Journal
 whole, appended = Journal.append, []
 def append(journal, commit):
     whole(journal, commit)
     appended.append(commit)
     if len(appended) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
+        kill()
 Journal.append = append
-sys.exit(main())
 """
+AT_ONCE = CRASH.replace("len(appended) == 2", "len(appended) == 1")
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +34,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
     What it says gets identities all the same, and the smoothing holds a packet back whenever a segment is whole.
     """
-    weights = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    torch.manual_seed(0)
-    write_weights(weights, PersonDetector().state_dict(), SurfaceNet().state_dict())
+    weights = random_weights(tmp_path_factory.mktemp("weights"))
     network = {"weights": weights, "min_score": 0.0001, "max_people": 2}
     changes = [f"network.{key}={value}" for key, value in network.items()]
     changes += ["decode.end=1.5", "decode.max_size=192", "decode.chunk=5", "encode.segment_frames=10", "threads=1"]
@@ -84,8 +75,7 @@ def calm_bodies(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     """The exported bodies of an undisturbed run."""
     folder = tmp_path_factory.mktemp("calm_bodies")
     words = [*BODIES, "-o", str(folder / "out.mp4"), "--serial", "--export", f"bodies={folder / 'bodies'}"]
-    command = [sys.executable, "run_pipeline.py", *words]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    done = run_forked(*words, place=root)
     assert done.returncode == 0, done.stderr
     found = contents(folder / "bodies")
     assert len(found) == 37 and people_in(found) > 36
@@ -98,39 +88,39 @@ def test_bodies_are_the_same_to_the_last_bit_after_a_crash(
 ) -> None:
     output, folder = tmp_path / "out.mp4", tmp_path / "bodies"
     words = [*BODIES, *way, "-o", str(output), "--export", f"bodies={folder}"]
-    at_once = CRASH.replace("len(appended) == 2", "len(appended) == 1")
-    command = [sys.executable, "-c", at_once, *words]
-    crashed = subprocess.run(command, cwd=root, capture_output=True, timeout=300, check=False)
-    assert crashed.returncode == -9 and not output.exists()
+    assert run_forked(*words, changed=AT_ONCE, place=root).returncode == -9 and not output.exists()
     last = Journal(journal_path(str(output))).read()[-1]
     assert "fit" in {held.stage for held in last.waiting.values()}
     for early in sorted(folder.glob("frame_*.npz"))[: last.frames]:
         early.unlink()  # they are committed: whatever lies there later was written again
-    command = [sys.executable, "run_pipeline.py", *words, "--resume"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    done = run_forked(*words, "--resume", place=root)
     assert done.returncode == 0, done.stderr
     found = contents(folder)
     assert found == {name: content for name, content in calm_bodies.items() if name in found}
     assert len(calm_bodies) - len(found) == last.frames and people_in(found) > 20
 
 
+@pytest.fixture(scope="module")
+def calm_textures(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str]:
+    """The decoded frames of an undisturbed run that paints people."""
+    output = tmp_path_factory.mktemp("calm_textures") / "out.mp4"
+    assert run_forked(*BODIES, "-o", str(output), "--serial", place=root).returncode == 0
+    return decoded(output)
+
+
 @pytest.mark.parametrize("way", [["--serial"], []], ids=["serial", "ray"])
-def test_textures_by_own_bodies_are_the_same_after_a_crash(root: Path, tmp_path: Path, way: list[str]) -> None:
+def test_textures_by_own_bodies_are_the_same_after_a_crash(
+    root: Path, calm_textures: tuple[int, str], tmp_path: Path, way: list[str]
+) -> None:
     """Nothing else needs fitted bodies: `paint_bodies` fits them, and people wait in it for later frames."""
-    calm, output = tmp_path / "calm.mp4", tmp_path / "out.mp4"
-
-    def ran(*program: str, to: Path = output, words: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *program, *BODIES, "-o", str(to), *words]
-        return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
-
-    assert ran("run_pipeline.py", to=calm, words=["--serial"]).returncode == 0
-    at_once = CRASH.replace("len(appended) == 2", "len(appended) == 1")
-    assert ran("-c", at_once, words=way).returncode == -9 and not output.exists()
+    output = tmp_path / "out.mp4"
+    words = [*BODIES, "-o", str(output), *way]
+    assert run_forked(*words, changed=AT_ONCE, place=root).returncode == -9 and not output.exists()
     last = Journal(journal_path(str(output))).read()[-1]
     assert {held.stage for held in last.waiting.values()} == {"paint_bodies"}
-    done = ran("run_pipeline.py", words=[*way, "--resume"])
+    done = run_forked(*words, "--resume", place=root)
     assert done.returncode == 0, done.stderr
-    assert decoded(output) == decoded(calm)
+    assert decoded(output) == calm_textures
 
 
 ANIMATION = """
@@ -143,23 +133,19 @@ animate: {segment_frames: 6}
 """
 """The page contains the animation and pictures of the video."""
 COUNTED = """
-import os, signal, sys
-from pipeline.command.cli import main
+import atexit, sys
 from stages.bodies.recorded_bodies import RecordedBodies
 whole, recorded = RecordedBodies.add_frame, []
 def add_frame(part, second, *people):
     whole(part, second, *people)
     recorded.append(second)
     if len(recorded) == KILLED_AT:
-        os.kill(os.getpid(), signal.SIGKILL)
+        kill()
 RecordedBodies.add_frame = add_frame
-code = main()
-print(len(recorded), "frames recorded", file=sys.stderr)
-sys.exit(code)
+atexit.register(lambda: print(len(recorded), "frames recorded", file=sys.stderr))
 """
 LANES_KILLED = """
 import os, signal, sys
-from pipeline.command.cli import main
 from pipeline.observe.metrics import Metrics
 from tests.faults.kill_rounds import actor_processes
 whole, steps, rewound = Metrics.step, [], Metrics.rewound
@@ -176,7 +162,6 @@ def back(metrics, stream, frames):
     print("goes on after", frames, file=sys.stderr)
     rewound(metrics, stream, frames)
 Metrics.step, Metrics.rewound = step, back
-sys.exit(main())
 """
 
 
@@ -185,31 +170,31 @@ def test_an_animation_goes_on_after_a_crash_and_is_the_same(root: Path, tmp_path
     config = tmp_path / "animation.yaml"
     config.write_text(ANIMATION)
 
-    def ran(folder: str, program: list[str], *words: str) -> subprocess.CompletedProcess[str]:
+    def ran(folder: str, changed: str, *words: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / folder).mkdir(exist_ok=True)
         way = ["-c", str(config), "-o", str(tmp_path / folder / "out.html"), *words]
-        command = [sys.executable, *program, *way]
-        return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+        return run_forked(*way, changed=changed, place=root)
 
-    calm = ran("calm", ["run_pipeline.py"], "--serial")
+    calm = ran("calm", "", "--serial")
     assert calm.returncode == 0, calm.stderr
-    assert ran("crashed", ["-c", COUNTED.replace("KILLED_AT", "17")], "--serial").returncode == -9
+    assert ran("crashed", COUNTED.replace("KILLED_AT", "17"), "--serial").returncode == -9
     assert [path.name for path in (tmp_path / "crashed").iterdir()] == ["out.html.partial"]
     kept = Journal(journal_path(str(tmp_path / "crashed" / "out.html"))).read()[-1]
     assert kept.frames == 12 and [one.stage for one in kept.waiting.values()] == ["fit"] * 2, "two frames wait in `fit`"
-    done = ran("crashed", ["-c", COUNTED.replace("KILLED_AT", "-1")], "--serial", "--resume")
+    done = ran("crashed", COUNTED.replace("KILLED_AT", "-1"), "--serial", "--resume")
     assert done.returncode == 0 and "12 frames recorded" in done.stderr, done.stderr
     assert contents(tmp_path / "crashed") == contents(tmp_path / "calm")
-    killed = ran("killed", ["-c", LANES_KILLED])
+    killed = ran("killed", LANES_KILLED)
     assert killed.returncode == 0 and "2 lanes killed" in killed.stderr, killed.stderr
     assert "goes on after 12" in killed.stderr or "goes on after 6" in killed.stderr, killed.stderr
     assert contents(tmp_path / "killed") == contents(tmp_path / "calm")
 
 
-def product(root: Path, output: Path, settings: list[str], *words: str, **options) -> subprocess.CompletedProcess[str]:
-    """Run the product on the demo clip as a user does."""
-    command = [sys.executable, "run_pipeline.py", "configs/demo_walk.mp4", "-o", str(output), *settings, *words]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False, **options)
+def product(
+    root: Path, output: Path, settings: list[str], *words: str, changed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run the product on the demo clip."""
+    return run_forked("configs/demo_walk.mp4", "-o", str(output), *settings, *words, changed=changed, place=root)
 
 
 @pytest.mark.parametrize("way", [["--serial"], []], ids=["serial", "ray"])
@@ -217,9 +202,7 @@ def test_a_crash_of_the_driver_loses_and_doubles_nothing(
     root: Path, settings: list[str], calm: tuple[int, str], tmp_path: Path, way: list[str]
 ) -> None:
     output = tmp_path / "out.mp4"
-    command = [sys.executable, "-c", CRASH, "configs/demo_walk.mp4", "-o", str(output), *settings, *way]
-    crashed = subprocess.run(command, cwd=root, capture_output=True, timeout=300, check=False)
-    assert crashed.returncode == -9
+    assert product(root, output, settings, *way, changed=CRASH).returncode == -9
     assert not output.exists()
     assert sorted(file.name for file in Path(f"{output}.partial").glob("segment_*.mkv"))[:2] == [
         "segment_000000.mkv",
@@ -244,11 +227,8 @@ def test_a_full_disk_stops_cleanly_and_can_be_gone_on_from(
     whole = tmp_path / "whole.mp4"
     assert product(root, whole, settings, "--serial").returncode == 0
     limit = whole.stat().st_size * 2 // 3  # room for each segment, not for the whole
-
-    def no_room() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    stopped = product(root, output, settings, "--serial", preexec_fn=no_room)
+    small_files = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+    stopped = product(root, output, settings, "--serial", changed=small_files)
     assert (stopped.returncode, output.exists()) == (1, False)
     assert str(output) in stopped.stderr and "Traceback" not in stopped.stderr
     assert "the disk is full" in stopped.stderr  # at a segment, or at the journal's stages beside it
@@ -282,23 +262,12 @@ def test_a_disk_without_a_byte_left_stops_cleanly(
         subprocess.run(["umount", str(disk)], check=False)
 
 
-KILLED_AT_THE_END = """
-import os, signal, sys
-from pipeline.command.cli import main
-from stages.video.encoding.output_file import OutputFile
-def killed(destination):
-    os.kill(os.getpid(), signal.SIGKILL)
-OutputFile.discard = killed
-sys.exit(main())
-"""
-
-
 def test_a_result_that_had_its_name_before_its_journal_was_gone_is_done(
     root: Path, settings: list[str], calm: tuple[int, str], tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mp4"
-    command = [sys.executable, "-c", KILLED_AT_THE_END, "configs/demo_walk.mp4", "-o", str(output), *settings]
-    killed = subprocess.run([*command, "--serial"], cwd=root, capture_output=True, timeout=300, check=False)
+    at_the_end = "from stages.video.encoding.output_file import OutputFile\nOutputFile.discard = kill"
+    killed = product(root, output, settings, "--serial", changed=at_the_end)
     assert killed.returncode == -9 and journal_path(str(output)).exists()
     assert decoded(output) == calm
     whole, made = output.read_bytes(), output.stat()
@@ -313,17 +282,6 @@ def test_a_result_that_had_its_name_before_its_journal_was_gone_is_done(
     assert output.stat().st_mtime_ns == made.st_mtime_ns
 
 
-KILLED_WITH_ITS_NAME = """
-import os, signal, sys
-from pipeline.command.cli import main
-from pipeline.recovery.recovery import Recovery
-def killed(recovery, index):
-    os.kill(os.getpid(), signal.SIGKILL)
-Recovery.complete = killed
-sys.exit(main())
-"""
-
-
 @pytest.mark.parametrize("segment_frames", [5, 100])
 def test_a_crash_after_a_result_got_its_name_leaves_nothing_else(
     root: Path, settings: list[str], tmp_path: Path, segment_frames: int
@@ -331,8 +289,8 @@ def test_a_crash_after_a_result_got_its_name_leaves_nothing_else(
     """The last segment of a video ends with it."""
     output = tmp_path / "out.mp4"
     short = [*settings, "--set", f"encode.segment_frames={segment_frames}", "--set", "decode.end=0.3", "--serial"]
-    command = [sys.executable, "-c", KILLED_WITH_ITS_NAME, "configs/demo_walk.mp4", "-o", str(output), *short]
-    killed = subprocess.run(command, cwd=root, capture_output=True, timeout=300, check=False)
+    with_its_name = "from pipeline.recovery.recovery import Recovery\nRecovery.complete = kill"
+    killed = product(root, output, short, changed=with_its_name)
     assert (killed.returncode, list(tmp_path.iterdir())) == (-9, [output])
     made = output.stat().st_mtime_ns
     done = product(root, output, short, "--resume")
@@ -341,8 +299,7 @@ def test_a_crash_after_a_result_got_its_name_leaves_nothing_else(
 
 def test_other_settings_are_refused(root: Path, settings: list[str], tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
-    command = [sys.executable, "-c", CRASH, "configs/demo_walk.mp4", "-o", str(output), *settings, "--serial"]
-    assert subprocess.run(command, cwd=root, capture_output=True, timeout=300, check=False).returncode == -9
+    assert product(root, output, settings, "--serial", changed=CRASH).returncode == -9
     refused = product(root, output, settings, "--serial", "--resume", "--style", "parts")
     assert refused.returncode == 1
     assert "come from another input or from other settings" in refused.stderr

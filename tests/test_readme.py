@@ -56,6 +56,7 @@ GUIDES = {
     "notebook": "docs/examples/notebook.ipynb",
     "camera": "docs/examples/live_camera.py",
     "repetition": "docs/coaching.md",
+    "Docker": "docs/cluster.md",
     "styles": "docs/styles.md",
 }
 

@@ -83,5 +83,5 @@ def test_documents_are_short(root: Path) -> None:
     for page in _pages(root):
         text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
         prose = [line for line in text.splitlines() if not line.startswith(("|", "    ", "!["))]
-        long[page.name] = [line for line in prose if len(line) > 160]
+        long[str(page)] = [line for line in prose if len(line) > 160]
     assert {name: lines for name, lines in long.items() if lines} == {}

@@ -12,6 +12,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 STDERR = pytest.StashKey[int]()
+PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if PROCESSES > 1:  # they share the cores: threads that have none of their own wait for each other in loops
+    threads = str(max(1, (os.cpu_count() or 1) // PROCESSES))
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads))
 
 
 def pytest_configure(config: pytest.Config) -> None:

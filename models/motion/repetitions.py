@@ -26,7 +26,8 @@ LEAST_SHARE = 0.6
 COUNTED_SHARE = 0.4
 """Peaks with less than this share of the highest do not say what height is usual."""
 BACK_SHARE = 0.2
-"""A repetition that the end cuts off counts if it came back by this share of the usual height."""
+"""A repetition that the end cuts off counts if it came back by this share of the usual height. A movement that goes or
+comes back by less than this share of the other way is no repetition: the person stays where it ended."""
 MOVING_SHARE = 0.06
 """A repetition begins and ends where the movement is this share of its height above rest."""
 LEAST_CORRELATION = 0.5
@@ -65,7 +66,8 @@ def find_repetitions(second_T: Float, angle_TF: Float, weight_F: Float) -> list[
     period = _period(fast_GF * weight_F[known_F])
     peaks = _peaks(signal_G, period)
     found = [_around(signal_G, peak, left, right) for peak, left, right in peaks]
-    large = [span for span in found if np.ptp(angle_GF[span[0] : span[2] + 1], axis=0).max() >= LEAST_DEG]
+    both_ways = [span for span in found if _goes_and_comes(signal_G, *span)]
+    large = [span for span in both_ways if np.ptp(angle_GF[span[0] : span[2] + 1], axis=0).max() >= LEAST_DEG]
     alike = _alike(angle_GF * weight_F[known_F], large)
     return [
         Repetition(start_s=grid_G[a], turn_s=grid_G[b], end_s=grid_G[c], complete=_returned(signal_G, a, b, c))
@@ -159,6 +161,12 @@ def _around(signal_G: F64, peak: int, left: int, right: int) -> tuple[int, int, 
     leaves = before_G <= before_G[0] + MOVING_SHARE * (signal_G[peak] - before_G[0])
     returns = after_G <= after_G[-1] + MOVING_SHARE * (signal_G[peak] - after_G[-1])
     return left + int(np.flatnonzero(leaves)[-1]), peak, peak + int(np.flatnonzero(returns)[0])
+
+
+def _goes_and_comes(signal_G: F64, start: int, turn: int, end: int) -> bool:
+    """Whether neither way is less than `BACK_SHARE` of the other."""
+    went, came = signal_G[turn] - signal_G[start], signal_G[turn] - signal_G[end]
+    return bool(min(went, came) >= BACK_SHARE * max(went, came))
 
 
 def _returned(signal_G: F64, start: int, turn: int, end: int) -> bool:

@@ -45,6 +45,15 @@ def test_a_repetition_that_the_end_cuts_off_on_its_way_back_counts() -> None:
     assert [one.repetition.complete for one in found] == [True, True, False]
 
 
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_movement_that_does_not_come_back_is_no_repetition(way: int) -> None:
+    second_T = np.arange(0, 4, 0.04)
+    angle_TA = np.zeros((len(second_T), len(JOINT_ANGLES)), np.float32)
+    goes_T = 80 / (1 + np.exp(-8 * (second_T - 1.2))) - 6 * np.exp(-((second_T - 0.5) ** 2) / 0.02)
+    angle_TA[:, JOINT_ANGLES.index("left_elbow_flexion")] = goes_T[::way]
+    assert not measured_repetitions(second_T, angle_TA, np.full(angle_TA.shape, 10, np.float32))
+
+
 def test_measures_are_those_of_the_movement() -> None:
     clip = made_movement(3, noise=0, uneven=1, seconds=3)
     clip.angle_TA[:, JOINT_ANGLES.index("right_knee_flexion")] *= 0.8

@@ -11,6 +11,7 @@ from pipeline.observe.metrics import Metrics
 from pipeline.observe.observer import FileRecord, WorkerDeath
 from pipeline.packet import Step
 from pipeline.redaction import redacted
+from pipeline.stage import FRAMES
 
 _BAR_EVERY_S = 0.2
 _LINE_EVERY_S = 10.0
@@ -132,7 +133,7 @@ class Progress:
 def describe(metrics: Metrics, now: float, ended_before: int = 0) -> str:
     """One line: inputs, frames, frames per second, people per frame, and the remaining time where it can be estimated.
 
-    Where people annotate, it has the number of finished images instead.
+    A training has rounds in the place of frames. Where people annotate, it has the number of finished images instead.
 
     Args:
         metrics: of the run.
@@ -148,12 +149,15 @@ def describe(metrics: Metrics, now: float, ended_before: int = 0) -> str:
     if annotated:
         return " · ".join([*parts, f"finished images: {sum(annotated):.0f}"])
     expected = None if totals.unknown else totals.expected
-    parts.append(f"{totals.frames_done}/{expected} frames" if expected else f"{totals.frames_done} frames")
+    done = f"{totals.frames_done}/{expected}" if expected else str(totals.frames_done)
+    parts.append(f"{done} {metrics.unit}")
     working = 0.0 if metrics.first_frame_s is None else now - metrics.started - metrics.first_frame_s
     fps = totals.frames_done / working if working > _RATE_AFTER_S else 0.0
-    if fps or not totals.frames_done:
-        parts.append(f"{fps:.1f} fps" if fps else "starting")
-    if totals.frames_in:
+    if not totals.frames_done:
+        parts.append("starting")
+    elif fps and metrics.unit == FRAMES:
+        parts.append(f"{fps:.1f} fps")
+    if totals.frames_in and metrics.finds_people:
         parts.append(f"{totals.people / totals.frames_in:.1f} people a frame")
     for stream in streams:
         parts += _measured(stream.gauges)

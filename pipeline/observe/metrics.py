@@ -110,7 +110,10 @@ class Totals:
 class Metrics:
     """Sums up the steps that a runner gets; the report and the progress bar read the sums.
 
-    `complaints`: errors beside the results, e.g. of the report or the log.
+    Attributes:
+        complaints: errors beside the results, e.g. of the report or the log.
+        unit: what the source gives, as a word.
+        finds_people: whether a stage finds people.
     """
 
     def __init__(self, graph: Graph, jobs: Sequence[Job], started: float | None = None) -> None:
@@ -118,6 +121,8 @@ class Metrics:
         self.started = time.perf_counter() if started is None else started
         self.first_frame_s: float | None = None
         self.seconds: float | None = None
+        self.unit = graph.nodes[0].cls.unit
+        self.finds_people = any(made.__name__ == "People" for node in graph.nodes for made in node.makes)
         self.lanes = {lane.name: LaneTally() for lane in graph.lanes}
         self.stages = {node.name: Timing() for node in graph.nodes}
         self.streams = {job.index: StreamTally(job) for job in jobs}

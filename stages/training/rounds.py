@@ -12,6 +12,8 @@ from stages.training.payloads import Round
 class Rounds(Stage):
     """The source of a training: its rounds."""
 
+    unit = "rounds"
+
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
         """`count`: rounds; both networks do an equal share of their steps in each."""

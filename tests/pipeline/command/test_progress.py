@@ -11,9 +11,12 @@ from toy_stages import Handed, Saved
 
 from pipeline.command.closing import print_ending
 from pipeline.command.progress import Preparation, Progress, bar, describe
-from pipeline.observe.metrics import Metrics, Totals
+from pipeline.configuration.config import load_config
+from pipeline.observe.metrics import Metrics, StreamTally, Totals
 from pipeline.observe.observer import FileRecord, WorkerDeath
 from pipeline.packet import Failure, Step
+from pipeline.stage import Job
+from stages import STAGES
 
 pytestmark = pytest.mark.quick
 
@@ -43,10 +46,20 @@ def test_a_line_shows_frames_rate_people_and_remaining_time(toy_config, toy_jobs
     metrics = metrics_after(
         toy_config, toy_jobs, Step(started=8, length=20, counts={"People": 12}), Step(finished=5, packets=1)
     )
-    metrics.first_frame_s = 2.0
+    metrics.first_frame_s, metrics.finds_people = 2.0, True
     text = describe(metrics, now=4.5)
     assert "5/20 frames" in text and "2.0 fps" in text and "1.5 people a frame" in text and "0:08 left" in text
     assert bar(metrics).endswith(" 25% ") and bar(metrics).count("█") == 6
+
+
+def test_a_training_shows_rounds_without_people() -> None:
+    metrics = Metrics(load_config("train_rcnn", [], STAGES).graph, ())
+    metrics.streams[0] = StreamTally(Job(index=0, input="", output=None, stem=""))
+    metrics.step("training", 0, Step(started=3, finished=2))
+    metrics.first_frame_s = 0.0
+    assert describe(metrics, now=metrics.started + 100) == "2 rounds"
+    film = Metrics(load_config("video", [], STAGES).graph, ())
+    assert film.unit == "frames" and film.finds_people
 
 
 def test_where_people_annotate_a_line_shows_finished_images(toy_config, toy_jobs) -> None:
@@ -101,7 +114,7 @@ def test_a_line_that_would_only_be_repeated_is_not_written(toy_config, toy_jobs)
         progress._line._shown_at -= 100.0
         progress.show()
     first, second = out.getvalue().splitlines()
-    assert first == "0/20 frames · starting · 0.0 people a frame" and second.startswith("5/20 frames")
+    assert first == "0/20 frames · starting" and second.startswith("5/20 frames")
 
 
 def test_inputs_of_unknown_length_give_the_expected_end(toy_config, toy_jobs) -> None:

@@ -109,10 +109,6 @@ class Job:
         register_secrets((self.input, self.output, self.partner))
 
 
-FRAMES = "frames"
-"""What most sources give."""
-
-
 class Stage:
     """One step of the graph; the annotated signature of `__call__` is its wiring.
 
@@ -144,7 +140,7 @@ class Stage:
     """Kinds of `--export KIND=PATH` that the stage writes, each with the key that holds the path."""
     optional_stages: ClassVar[tuple[str, ...]] = ()
     """Stages that are placed right before it where its settings need them and no lane places them, see `needs`."""
-    unit: ClassVar[str] = FRAMES
+    unit: ClassVar[str] = "frames"
     """What a source gives, for the progress of a run: frames, or rounds of a training."""
     writes_to: ClassVar[str] = ""
     """The key that holds the folder to which the stage writes, if there is one."""

@@ -11,7 +11,6 @@ from pipeline.observe.metrics import Metrics
 from pipeline.observe.observer import FileRecord, WorkerDeath
 from pipeline.packet import Step
 from pipeline.redaction import redacted
-from pipeline.stage import FRAMES
 
 _BAR_EVERY_S = 0.2
 _LINE_EVERY_S = 10.0
@@ -149,14 +148,11 @@ def describe(metrics: Metrics, now: float, ended_before: int = 0) -> str:
     if annotated:
         return " · ".join([*parts, f"finished images: {sum(annotated):.0f}"])
     expected = None if totals.unknown else totals.expected
-    done = f"{totals.frames_done}/{expected}" if expected else str(totals.frames_done)
-    parts.append(f"{done} {metrics.unit}")
+    parts.append(f"{totals.frames_done}{f'/{expected}' if expected else ''} {metrics.unit}")
     working = 0.0 if metrics.first_frame_s is None else now - metrics.started - metrics.first_frame_s
     fps = totals.frames_done / working if working > _RATE_AFTER_S else 0.0
-    if not totals.frames_done:
-        parts.append("starting")
-    elif fps and metrics.unit == FRAMES:
-        parts.append(f"{fps:.1f} fps")
+    if not totals.frames_done or (fps and metrics.unit == "frames"):
+        parts.append(f"{fps:.1f} fps" if fps else "starting")
     if totals.frames_in and metrics.finds_people:
         parts.append(f"{totals.people / totals.frames_in:.1f} people a frame")
     for stream in streams:

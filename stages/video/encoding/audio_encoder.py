@@ -53,17 +53,15 @@ class AudioEncoder:
         self._rate = rate
         self._resampler: av.AudioResampler | None = None
         self._clock: int | None = None
-        self._samples_in = 0
+        self._samples_in = Fraction(0)
         if begin is not None:
-            self._clock = self._samples_in = round(begin * rate)
-        self.damaged = 0
+            self._clock, self._samples_in = round(begin * rate), begin * rate
 
     def __call__(self, packet: av.Packet | None) -> list[av.Packet]:
         """Encoded packets that are complete after this one; None = the end of the stream."""
         try:
             frames = self._decoder.decode(packet)
         except av.FFmpegError:
-            self.damaged += 1
             frames = []
         encoded = [new for frame in frames for new in self._encode(frame)]
         if packet is None:
@@ -76,13 +74,13 @@ class AudioEncoder:
     def _encode(self, frame: av.AudioFrame) -> list[av.Packet]:
         begin = None if frame.time is None else round(frame.time * self._rate)
         if self._clock is None:
-            self._clock = self._samples_in = begin or 0
+            self._clock, self._samples_in = begin or 0, Fraction(begin or 0)
         gap = 0 if begin is None else begin - self._samples_in
         filled = []
         if MIN_SILENCE_S * self._rate <= gap <= MAX_SILENCE_S * self._rate:
-            filled = [packet for silent in silence(frame, gap / self._rate) for packet in self._add(silent)]
+            filled = [packet for silent in silence(frame, float(gap / self._rate)) for packet in self._add(silent)]
             self._samples_in += gap
-        self._samples_in += round(frame.samples * self._rate / frame.sample_rate)
+        self._samples_in += Fraction(frame.samples * self._rate, frame.sample_rate)
         return filled + self._add(frame)
 
     def _add(self, frame: av.AudioFrame) -> list[av.Packet]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
+from stages.video.encoding.audio_encoder import AudioEncoder
 from stages.video.encoding.audio_subtitles_metadata import SideStreams
 from tests.stages.video.click_videos import clicks_in, video_with_clicks
 from tests.stages.video.numbered_videos import audio_packets
@@ -59,6 +61,20 @@ def test_small_gaps_do_not_add_up_where_audio_has_no_time_stamps(tmp_path: Path)
     run = transcode(source, tmp_path / "out.avi")
     assert run.written is not None and run.written.facts["audio"] == "reencoded (libmp3lame)"
     assert clicks_in(tmp_path / "out.avi", by_clock=False) == pytest.approx(clicks_in(source), abs=0.12)
+
+
+def test_a_new_sample_rate_adds_no_silence(tmp_path: Path) -> None:
+    """16 samples at 44.1 kHz are 17.4 at 48 kHz: rounded for each packet, they seem to lack 0.1 s after 4 s."""
+    with av.open(str(tmp_path / "in.mkv"), "w") as file:
+        whole: Any = file.add_stream("pcm_s16le", rate=44_100, layout="mono")
+        for begin in range(0, 5 * 44_100, 16):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 16), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 44_100, begin, Fraction(1, 44_100)
+            file.mux(whole.encode(frame))
+    with av.open(str(tmp_path / "in.mkv")) as source, av.open(str(tmp_path / "out.mkv"), "w") as output:
+        encoder = AudioEncoder(source.streams.audio[0], output, "libopus")
+        encoded = [new for packet in source.demux() for new in encoder(packet if packet.size else None)]
+    assert float(sum(new.duration * new.time_base for new in encoded)) == pytest.approx(5, abs=0.03)
 
 
 @pytest.mark.parametrize("target", ["mp4", "mkv", "mov", "avi"])

@@ -98,20 +98,21 @@ class SideStreams:
         discard_other_streams(self._source, [self._video, *self._kept_streams])
         try:
             for packet in continuous_packets(self._source, self._video, *self._kept_streams):
-                in_range = packet.size and self._time_range.contains(packet_seconds(packet))
-                if in_range and not self._ends_before_start(packet):
+                if packet.size and self._is_in_range(packet):
                     yield from self._converted(packet.stream.index, packet)
         except av.FFmpegError as error:
             self.warnings.append(f"audio and subtitles end early: reading failed ({error.strerror})")
         for index in self._converters:
             yield from self._converted(index, None)
 
-    def _ends_before_start(self, packet: av.Packet) -> bool:
-        """True for a subtitle that ends before the output begins."""
-        seconds = packet_seconds(packet)
-        if packet.stream.type != "subtitle" or seconds is None or not packet.duration:
-            return False
-        return seconds + packet.duration * packet.time_base + self._time_range.shift <= 0
+    def _is_in_range(self, packet: av.Packet) -> bool:
+        """Whether a packet belongs to the output; a subtitle that begins before it does if it ends in it."""
+        seconds, begin = packet_seconds(packet), -self._time_range.shift
+        if packet.stream.type == "subtitle" and seconds is not None and packet.duration:
+            if seconds + packet.duration * packet.time_base <= begin:
+                return False
+            seconds = max(seconds, begin)
+        return self._time_range.contains(seconds)
 
     def check_metadata(self, written: Path) -> None:
         """Read the header of the finished file, and add a warning about metadata that it lacks."""

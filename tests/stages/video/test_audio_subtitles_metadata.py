@@ -215,9 +215,10 @@ def test_subtitles_chapters_and_audio_are_trimmed_and_shifted_with_the_video(ric
     assert frames == list(range(15, 45))
     audio = audio_times(tmp_path / "out.mkv")
     assert float(audio[0]) < 0.03 and 0.95 < float(audio[-1]) < 1.0
-    (words, start, _), second = subtitles_of(tmp_path / "out.mkv")[0], subtitles_of(rich)[1]
-    assert (words, start) == (second[0], pytest.approx(second[1] - 0.5, abs=0.002))
-    assert len(subtitles_of(tmp_path / "out.mkv")) == 1
+    first, second = subtitles_of(rich)  # the first begins before the part
+    (words, *times), (other_words, start, _) = subtitles_of(tmp_path / "out.mkv")
+    assert (words, times) == (first[0], pytest.approx([0, first[2] - 0.5], abs=0.002))
+    assert (other_words, start) == (second[0], pytest.approx(second[1] - 0.5, abs=0.002))
 
 
 @pytest.mark.parametrize(

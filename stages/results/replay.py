@@ -20,6 +20,8 @@ from stages.results.formats.npz import frame_files, read_frame, read_stream
 from stages.results.formats.numbered_results import FramePeople, NumberedResults, numbered_results
 from stages.video.decode import Decode, chunk_length
 from stages.video.decoding.paths_and_urls import is_url
+from stages.video.encoding.concatenation import time_shift
+from stages.video.encoding.containers import CONTAINERS
 from stages.video.scene_cuts import SceneCuts
 
 BLACK = "black"
@@ -92,7 +94,8 @@ class Replay(Stage):
                 raise StageError("has neither the times nor the size of its frames", job.input, NUMBERED_REMEDY)
             _check_output(job, self.config.video)
             return open_by_number(numbered, job, self.config.video, self.threads)
-        saved = open_surfaces(job.input) if Path(job.input).is_dir() else open_iuv(job, inds, self.threads)
+        of_iuv = not Path(job.input).is_dir()
+        saved = open_iuv(job, inds, self.threads) if of_iuv else open_surfaces(job.input)
         path = self.config.video or saved.video.path
         if not path:
             raise StageError("does not record what it was made from", job.input, REMEDY)
@@ -100,7 +103,9 @@ class Replay(Stage):
         video = replace(saved.video, path="" if path == BLACK else path, frames=saved.count)
         results = saved.results
         if path != BLACK:
-            results = _with_frames(results, job, path, video, self.config.start, self.threads)
+            results = _with_frames(results, job, path, video, self.config.start, self.threads, of_iuv)
+            first = next(results)
+            video, results = first.video, chain([first], results)
         return replace(saved, video=video, results=results)
 
     def length(self) -> int | None:
@@ -232,20 +237,25 @@ def _check_output(job: Job, video: str) -> None:
 
 
 def _with_frames(
-    results: Iterator[FrameResult], job: Job, path: str, video: VideoInfo, start: float, threads: int
+    results: Iterator[FrameResult], job: Job, path: str, video: VideoInfo, start: float, threads: int, of_iuv: bool
 ) -> Iterator[FrameResult]:
-    """Each result with the video frame of the same time; times count from `start`."""
+    """Each result with the video frame of the same time.
+
+    Times of an IUV video count from `start`, as `encode` writes them; its frames get the times and properties of
+    `path`, because an IUV video has no pixel aspect, and its times do not fit the sound.
+    """
     if not is_url(path) and not Path(path).exists():
         raise StageError("the video of this export does not exist", path, REMEDY)
     decode = Decode(Decode.Config(max_size=max(video.width, video.height), start=start or None), threads=threads)
     with closing(decode):
-        frames = _timed_frames(decode, replace(job, input=path))
+        frames = _timed_frames(decode, replace(job, input=path), of_iuv)
         for result in results:
             seconds_wanted = result.pts * video.time_base
             found = next((each for each in frames if each[0] >= seconds_wanted - TIME_TOLERANCE), None)
             if found is None:
                 raise StageError(f"ends before frame {result.index} of the export", path, REMEDY)
-            seconds, index, rgb_HW3 = found
+            seconds, chunk, t = found
+            rgb_HW3 = chunk.rgb_THW3[t]
             if seconds > seconds_wanted + TIME_TOLERANCE:
                 raise StageError(
                     f"has no frame at {float(seconds_wanted):.3f} s, where the export has one", path, REMEDY
@@ -253,11 +263,15 @@ def _with_frames(
             if rgb_HW3.shape[:2] != (video.height, video.width):
                 size = f"{rgb_HW3.shape[1]}×{rgb_HW3.shape[0]}, the export of {video.width}×{video.height}"
                 raise StageError(f"has frames of {size}", path, REMEDY)
-            yield replace(result, rgb_HW3=rgb_HW3, index=index)
+            pts = int(chunk.pts_T[t]) if of_iuv else result.pts
+            stream = replace(chunk.video, frames=video.frames) if of_iuv else video
+            yield replace(result, rgb_HW3=rgb_HW3, index=chunk.source_index(t), pts=pts, video=stream)
 
 
-def _timed_frames(decode: Decode, job: Job) -> Iterator[tuple[Fraction, int, U8]]:
-    """(seconds, number, frame) of an input; seconds count from the start of the decoded part."""
+def _timed_frames(decode: Decode, job: Job, of_iuv: bool) -> Iterator[tuple[Fraction, FrameChunk, int]]:
+    """(seconds, chunk, frame in it) of an input; seconds are those of an IUV video, else of the input's clock."""
+    shift: Fraction | None = None if of_iuv else Fraction(0)
     for chunk in decode(job):
         for t, pts in enumerate(chunk.pts_T.tolist()):
-            yield pts * chunk.video.time_base - (chunk.video.cut_start or 0), chunk.source_index(t), chunk.rgb_THW3[t]
+            shift = time_shift(chunk.video, pts, CONTAINERS[".mkv"], Fraction(1)) if shift is None else shift
+            yield pts * chunk.video.time_base + shift, chunk, t

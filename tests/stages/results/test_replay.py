@@ -22,6 +22,8 @@ from pipeline.stage import Job, StageError
 from stages.payloads import Surfaces
 from stages.results.replay import Replay
 from tests.stages.results.formats.made_frames import PEOPLE, SURFACES, VIDEO, export, frames_of, people_of
+from tests.stages.video.numbered_videos import numbered, write_video
+from tests.stages.video.video_runs import decoded
 
 
 def film(path: Path, frames: int, rate: int = 25) -> np.ndarray:
@@ -158,6 +160,19 @@ def test_an_iuv_video_begins_where_its_part_of_the_video_did(tmp_path: Path) -> 
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "png" / name).read_bytes()
     with pytest.raises(StageError, match=r"film\.mkv"):
         list(Replay(Replay.Config(video=str(tmp_path / "film.mkv"), start=9.0))(job_on(tmp_path / "iuv.mkv")))
+
+
+@pytest.mark.parametrize("start", [None, 0.1])
+def test_an_iuv_video_takes_times_and_pixel_aspect_of_its_video(tmp_path: Path, start: float | None) -> None:
+    """So its sound is in time and people keep their shape, also where the clock of the video starts late."""
+    pictures = [numbered(i) for i in range(9)]
+    source = write_video(tmp_path / "film.mkv", pictures, pts=range(600, 609), aspect=Fraction(4, 3))
+    (given,), _ = decoded(source, start=start)
+    export({"iuv_video": tmp_path / "iuv.mkv"}, given, people_of([], [], []), Surfaces(people=()))
+    stage = Replay(Replay.Config(video=str(source), start=start or 0))
+    ((frames, _, _),) = list(stage(job_on(tmp_path / "iuv.mkv")))
+    assert np.array_equal(frames.rgb_THW3, given.rgb_THW3) and np.array_equal(frames.pts_T, given.pts_T)
+    assert frames.video.cut_start == given.video.cut_start and frames.video.sample_aspect == Fraction(4, 3)
 
 
 @pytest.mark.parametrize(("number", "count"), [(785, 1), (872, 2)])

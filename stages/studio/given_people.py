@@ -233,8 +233,9 @@ def person_actions(number: int, person: AnnotatedPerson, image: TaskImage) -> It
     if keypoints and any(keypoints[2::3]):
         for joint in range(KEYPOINTS):
             at_x, at_y, visibility = keypoints[3 * joint : 3 * joint + 3]
-            if visibility and 0 <= at_x <= image.width and 0 <= at_y <= image.height:
-                yield SetKeypoint(person=number, joint=joint, x=float(at_x), y=float(at_y), visibility=int(visibility))
+            if visibility > 0 and 0 <= at_x <= image.width and 0 <= at_y <= image.height:
+                seen = min(int(visibility), 2)
+                yield SetKeypoint(person=number, joint=joint, x=float(at_x), y=float(at_y), visibility=seen)
 
 
 def _painted_parts(number: int, person: AnnotatedPerson, image: TaskImage) -> Iterator[Action]:

@@ -27,9 +27,9 @@ MAX_PEOPLE = 1000
 """People of one image."""
 MAX_COUNTS = 2**22
 """Characters of a mask's run lengths."""
-MAX_ASKED = 200
+MAX_ASKED = 1000
 """Points of a part. Given files may have more points than the studio asks for."""
-MAX_GROUP = 2000
+MAX_GROUP = 10_000
 """Changes of a `ChangeGroup`."""
 MAX_NAME = 64
 """Characters of an annotator's name."""
@@ -126,7 +126,7 @@ def _box(value: Any, size: Size) -> tuple[float, float, float, float]:
     height, width = size
     x0, x1 = (_number(side, 0, width) for side in (value[0], value[2]))
     y0, y1 = (_number(side, 0, height) for side in (value[1], value[3]))
-    if x1 - x0 < 1 or y1 - y0 < 1:
+    if min(x1 - x0, y1 - y0) < 1 - 1e-6:  # boxes of a pixel in given files, as rounded numbers
         raise ValueError("is smaller than a pixel")
     return x0, y0, x1, y1
 

@@ -17,7 +17,7 @@ from filelock import Timeout
 from models.files.json_file import parsed_json
 from pipeline.stage import StageError, lock_file
 from stages.studio.work.action_messages import action_of, annotator_name
-from stages.studio.work.actions import HandOn, Start, action_record
+from stages.studio.work.actions import ChangeGroup, HandOn, Start, action_record
 from stages.studio.work.record_file import RecordFile, read_records
 from stages.studio.work.task_list import HintRule, TaskImage, TaskList, after_entry, with_images
 from stages.studio.work.undo_history import WorkEntry
@@ -69,8 +69,10 @@ class WorkJournal:
 
         Raises: StageError for an entry that does not fit the task list; the list and the file are then unchanged.
         """
-        changed = after_entry(self.tasks, entry)
-        self._append(entry_record(entry))
+        changed, record = after_entry(self.tasks, entry), entry_record(entry)
+        if isinstance(entry.action, Start | ChangeGroup):  # the program made them: nobody has checked their fields
+            entry_of(record, self.tasks)
+        self._append(record)
         self.tasks = changed
 
     def secret(self, name: str) -> str:

@@ -167,3 +167,27 @@ def test_what_does_not_fit_is_refused(images: list[GivenImage], tmp_path: Path) 
     source.write_text(source.read_text().replace('"height": 40', '"height": 41'))
     with pytest.raises(StageError, match="the file says 60×41 pixels, the image has 60×40"):
         with_given_people(images, str(source), tmp_path / "other.json", points=False)
+
+
+def test_tiny_boxes_and_many_points_of_a_file_can_be_read_again(images: list[GivenImage], tmp_path: Path) -> None:
+    """The first sheet is in the journal, which the next start reads; a sheet that cannot be read is not written."""
+    source, output = tmp_path / "source.json", tmp_path / "people.json"
+    coco_file(source, body=BODY)
+    document = json.loads(source.read_text())
+    person = document["annotations"][1]
+    points = {key: person[key] * 300 for key in ("dp_x", "dp_y", "dp_I", "dp_U", "dp_V")}
+    tiny = {**person, "id": 43, "bbox": [1.3, 6, 0.5, 24], "keypoints": [10, 12, 3, 9, 9, -1, *[0] * 45]}
+    document["annotations"] = [{**person, **points}, tiny]
+    source.write_text(json.dumps(document))
+    for _ in range(2):
+        work = workplace(with_given_people(images, str(source), output, points=True), output)
+        found = work.open_image({"who": "ann", "image": "a.png"})["sheet"]["people"]
+        work.close()
+    assert found[2]["keypoints"] == {0: (10, 12, 2)} and [len(asked) for asked in found[1]["asked"].values()] == [300]
+    document["annotations"] = [{**person, **{key: values * 4 for key, values in points.items()}}]
+    source.write_text(json.dumps(document))
+    for _ in range(2):
+        other = workplace(with_given_people(images, str(source), tmp_path / "b.json", points=True), tmp_path / "b.json")
+        with pytest.raises(StageError, match="is not 1 to 1000 pixels"):
+            other.open_image({"who": "ann", "image": "a.png"})
+        other.close()

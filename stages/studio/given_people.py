@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -80,9 +81,12 @@ def with_given_people(
         used = person if points else replace(person, points=None)
         moved = before.points is not None and used.points is not before.points
         people.setdefault(row_of[person.image], []).append(GivenPerson(row=row, person=used, moved=moved))
+    named: dict[str, list[AnnotatedImage]] = {}
+    for one in read.images:
+        named.setdefault(_path(one.file_name).name, []).append(one)
     found, rows = [], {}
     for given in images:
-        image = image_named(read.images, given.task.name)
+        image = image_named(named.get(_path(given.task.name).name, ()), given.task.name)
         if image is None:
             found.append(given)
             continue
@@ -90,6 +94,10 @@ def with_given_people(
         rows[given.task.name] = row_of[image.id]
         in_image = [given_person.person for given_person in people.get(row_of[image.id], ())]
         found.append(replace(given, start=started(in_image, given.task)) if in_image else given)
+    count = Counter(rows.values())
+    if twice := [name for name, row in rows.items() if count[row] > 1]:
+        what = f"{len(twice)} of the given images have this file name, and the annotations have one such image"
+        raise StageError(what, twice[0], "give the image of the file alone, or name it by the path that the file has")
     if not any(row in people for row in rows.values()):
         raise StageError("names none of the given images", annotations or str(copy), "give the images of this file")
     file = GivenFile(document=document, people=people, rows=rows, **_category(document, copy))
@@ -97,19 +105,25 @@ def with_given_people(
 
 
 def image_named(images: Sequence[AnnotatedImage], name: str) -> AnnotatedImage | None:
-    """The image of a file that has the file name of a task's image; of several, the one whose path agrees.
+    """The image of a file that has the file name of a task's image, in a folder of the same name where both have one.
+
+    Of several, the one whose whole path agrees.
 
     None where the file has no such image. Raises: StageError where several images remain.
     """
     parts = PurePosixPath(name).parts
-    found = [(image, PurePosixPath(image.file_name.replace("\\", "/")).parts) for image in images]
-    found = [(image, image_parts) for image, image_parts in found if image_parts[-1:] == parts[-1:]]
+    found = [(image, _path(image.file_name).parts) for image in images]
+    found = [(image, image_parts) for image, image_parts in found if _is_end(parts[-2:], image_parts[-2:])]
     if len(found) > 1:
         found = [(image, image_parts) for image, image_parts in found if _is_end(parts, image_parts)]
         if len(found) != 1:
             what = "several images of the annotations have this file name"
             raise StageError(what, name, "name the images by the paths that the file has")
     return found[0][0] if found else None
+
+
+def _path(name: str) -> PurePosixPath:
+    return PurePosixPath(name.replace("\\", "/"))
 
 
 def _is_end(parts: Sequence[str], others: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from models.body.open_body import COCO_KEYPOINTS
 from pipeline.stage import StageError
 from stages.annotations.densepose_coco import person_record, read_dense_set, write_dense_set
+from stages.studio import given_people
 from stages.studio.given_images import given_images
 from stages.studio.given_people import given_path, with_given_people
 from stages.studio.people_file import BODY, people_file
@@ -191,3 +193,33 @@ def test_tiny_boxes_and_many_points_of_a_file_can_be_read_again(images: list[Giv
         with pytest.raises(StageError, match="is not 1 to 1000 pixels"):
             other.open_image({"who": "ann", "image": "a.png"})
         other.close()
+
+
+def test_an_image_of_the_file_is_one_image_of_the_task(images: list[GivenImage], tmp_path: Path) -> None:
+    """Frames of two films have the same file names: only those of the annotated film begin with its people."""
+    source, output = tmp_path / "source.json", tmp_path / "people.json"
+    coco_file(source, body=BODY)
+    source.write_text(source.read_text().replace("photos\\\\a.png", "film.mp4.every25/a.png"))
+
+    def named(*names: str) -> list[GivenImage]:
+        return [replace(images[0], task=replace(images[0].task, name=name)) for name in names]
+
+    films = named("film.mp4.every25/a.png", "other.mp4.every25/a.png")
+    found = with_given_people(films, str(source), output, points=True)
+    assert found[0].start is not None and found[1].start is None
+    source.write_text(source.read_text().replace("film.mp4.every25/a.png", "a.png"))
+    with pytest.raises(StageError, match="2 of the given images have this file name"):
+        with_given_people(named("x/a.png", "y/a.png"), str(source), tmp_path / "b.json", points=True)
+
+
+def test_each_name_is_looked_up_once(images: list[GivenImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """COCO has 118,000 images: the time grows with their number plus that of the task's images, not their product."""
+    source, calls = tmp_path / "source.json", []
+    tasks = [replace(images[0], task=replace(images[0].task, name=f"{number}.png")) for number in range(60)]
+    coco_file(source, body=BODY)
+    document = json.loads(source.read_text())
+    document["images"] = [{**document["images"][0], "id": 7 + k, "file_name": f"{k}.png"} for k in range(60)]
+    source.write_text(json.dumps(document))
+    monkeypatch.setattr(given_people, "_is_end", lambda parts, others: bool(calls.append(0)) or parts == others)
+    with_given_people(tasks, str(source), tmp_path / "people.json", points=True)
+    assert 60 <= len(calls) <= 120

@@ -64,8 +64,8 @@ def review_start(tasks: TaskList, image: str, before: History | None = None) -> 
     """The sheet with which a reviewer begins: each person as annotated by the first annotator to finish.
 
     Args:
-        before: an earlier review of the image. It keeps the people that no annotator has changed since, and the people
-            that the reviewer added.
+        before: an earlier review of the image. It keeps the people that no annotator has changed since, those that the
+            reviewer removed as `not_person`, and the people that the reviewer added.
 
     Raises: StageError for an image that no annotator has finished.
     """
@@ -91,10 +91,12 @@ def review_start(tasks: TaskList, image: str, before: History | None = None) -> 
 
 
 def _unchanged(tasks: TaskList, image: str, before: History) -> dict[int, PersonWork]:
-    began = before.past[0].last_at
-    sheets = dict(annotated_sheets(tasks, image))
+    first, people = before.past[0], before.sheet.people
+    began, sheets = first.last_at, dict(annotated_sheets(tasks, image))
+    missing = first.people.keys() - people.keys()
+    removed = {number: replace(first.people[number], kind="not_person") for number in sorted(missing)}
     return {
-        number: work for number, work in before.sheet.people.items()
+        number: work for number, work in {**people, **removed}.items()
         if all(_is_older(sheets, annotator, key, began) for annotator, key in work.sources)
     }
 

@@ -204,6 +204,23 @@ def test_what_is_sent_back_comes_again(desk: Desk) -> None:
     assert people[2]["decided"] == {"person": "bob"} and not people[1]["decided"]
 
 
+def test_whom_a_reviewer_removed_stays_out_of_the_result(desk: Desk) -> None:
+    """Also after an annotator has corrected somebody else, twice; a change of the person is reviewed anew."""
+    both_annotate(desk)
+    desk.review("take")
+    desk.act("lea", {"do": "remove", "person": 2}, review=True)
+    for x in (12, 13):
+        desk.act("bob", {"do": "box", "person": 1, "box_4": [x, *BOX[1:]]})
+        desk.act("bob", {"do": "status", "status": "finished"})
+        assert desk.review("take")["sheet"]["people"][2]["kind"] == "not_person"
+    desk.act("lea", {"do": "status", "status": "finished"}, review=True)
+    assert len(desk.people()) == 1
+    desk.act("lea", "undo", review=True)
+    desk.act("bob", {"do": "box", "person": 2, "box_4": [71, *FAR_BOX[1:]]})
+    desk.act("bob", {"do": "status", "status": "finished"})
+    assert desk.review("take")["sheet"]["people"][2]["kind"] == "person"
+
+
 def test_a_note_that_is_undone_gives_nothing_back(desk: Desk) -> None:
     both_annotate(desk)
     desk.review("take")

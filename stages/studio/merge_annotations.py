@@ -52,17 +52,19 @@ class MergeAnnotations(Stage):
             merged.add([record for _, record in read_records(named_journal(source))], str(source))
         if len({record.get("hints", "choice") for record in merged.lists}) > 1:
             raise StageError("the files have other rules of annotate.hints", str(sources[1]), "merge files of one task")
-        _copy_given(sources, output)
         journal = studio_journal(output)
-        file = RecordFile(journal)
+        made: list[Path] = []
         try:
-            file.append_all(merged.records())
-        finally:
-            file.close()
-        try:
+            _copy_given(sources, output, made)
+            file = RecordFile(journal)
+            try:
+                file.append_all(merged.records())
+            finally:
+                file.close()
             people = _written(output, merged.copies())
         except StageError:
-            journal.unlink()  # an incomplete journal must not be continued
+            for path in (journal, *made):  # an incomplete journal must not be continued, nor hinder another merge
+                path.unlink(missing_ok=True)
             raise
         conflicts = merged.conflicts
         if conflicts:
@@ -77,9 +79,11 @@ class MergeAnnotations(Stage):
         return self._facts
 
 
+def _copy_given(sources: list[Path], output: Path, made: list[Path]) -> None:
+    """Copy the file with which the work began, and gold items; the copies are added to `made`.
 
-def _copy_given(sources: list[Path], output: Path) -> None:
-    """Copy the file with which the work began, and gold items. Raises: StageError where two sources differ."""
+    Raises: StageError where two sources differ.
+    """
     for path_of in (given_path, lambda path: given_path(path).with_suffix(".converted.json"), gold_folder):
         target = path_of(output)
         for source in map(path_of, sources):
@@ -92,6 +96,7 @@ def _copy_given(sources: list[Path], output: Path) -> None:
                     if copy.read_bytes() != file.read_bytes():
                         raise StageError("the work began with another file", str(file), "merge files of one task")
                     continue
+                made.append(copy)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, copy)
 

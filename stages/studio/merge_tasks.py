@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from models.files.json_file import parsed_json
@@ -34,7 +35,7 @@ class MergedTask:
         """Add the records of a journal.
 
         Work that continues known work replaces it. Other work of the same annotator is kept under another name, such
-        as `ann (2)`.
+        as `ann (2)`, or continues what is known under such a name.
 
         `source`: name of the journal in conflicts. Raises: StageError for a damaged record.
         """
@@ -52,16 +53,18 @@ class MergedTask:
         for (image, annotator, review), steps in sorted(entries.items(), key=lambda entry: entry[0][2]):  # reviews last
             if review:
                 steps = [_with_names(record, image, renamed) for record in steps]
-            known = self.entries.get((image, annotator, review), [])
-            shorter = min(len(known), len(steps))
-            if known[:shorter] == steps[:shorter] or not (_is_begun(known) and _is_begun(steps)):
-                longer = max(known, steps, key=lambda entries: (_is_begun(entries), len(entries)))
-                self.entries[image, annotator, review] = longer
+            name, known = annotator, self.entries.get((image, annotator, review), [])
+            both, number = zip(known, steps, strict=False), 1
+            while not _is_one_work(known, steps):
+                number += 1
+                name = f"{annotator[: MAX_NAME - 5]} ({number})"
+                steps = [{**record, "who": name} for record in steps]
+                known = self.entries.get((image, name, review), [])
+            self.entries[image, name, review] = max(known, steps, key=lambda work: (_is_begun(work), len(work)))
+            if number == 1:
                 continue
-            name = self._free_name(image, annotator, review)
             renamed[image, annotator] = name
-            self.entries[image, name, review] = [{**record, "who": name} for record in steps]
-            same = next(k for k in range(shorter) if known[k] != steps[k])
+            same = next(k for k, (record, other) in enumerate(both) if record != other)
             kind = "the review" if review else "the work"
             self.conflicts.append(
                 f"{image}: {kind} of {annotator} goes apart after {same} steps; that of {source} is kept as {name}"
@@ -69,9 +72,11 @@ class MergedTask:
 
     def records(self) -> Iterator[str]:
         """The records of the merged journal: the task lists, then all actions by time."""
-        done = [record for steps in self.entries.values() for record in steps]
-        done.sort(key=lambda record: float(record["at"]))
-        for record in (*self.lists, *done):
+        done: list[tuple[float, Record]] = []
+        for steps in self.entries.values():  # in their order, also where a clock was set back
+            done += zip(accumulate((float(record["at"]) for record in steps), max), steps, strict=True)
+        done.sort(key=lambda timed: timed[0])
+        for record in (*self.lists, *(record for _, record in done)):
             yield json.dumps(record, allow_nan=False, separators=(",", ":"))
 
     def copies(self) -> int:
@@ -81,16 +86,16 @@ class MergedTask:
             count[image] = count.get(image, 0) + (_is_begun(steps) and not review)
         return max([1, *count.values()])
 
-    def _free_name(self, image: str, annotator: str, review: bool) -> str:
-        number = 2
-        while (image, f"{annotator[: MAX_NAME - 5]} ({number})", review) in self.entries:
-            number += 1
-        return f"{annotator[: MAX_NAME - 5]} ({number})"
-
 
 def key_of(record: Mapping[str, Any]) -> Key:
     """Image, annotator and review of a record. Raises: KeyError for a record without them."""
     return str(record["image"]), str(record["who"]), record.get("review") is True
+
+
+def _is_one_work(known: Sequence[Record], steps: Sequence[Record]) -> bool:
+    """Whether one of two histories continues the other, or one of them is not begun."""
+    shorter = min(len(known), len(steps))
+    return known[:shorter] == steps[:shorter] or not (_is_begun(known) and _is_begun(steps))
 
 
 def _is_begun(records: Sequence[Record]) -> bool:

@@ -133,6 +133,19 @@ def test_what_goes_apart_is_kept_twice_and_named(tmp_path: Path) -> None:
     both = [read_dense_set(path).people[0] for path in (output, tmp_path / "all.2.json")]
     seen = {one.rest["dp_annotation"]["annotator"]: one.rest["keypoints"][0] for one in both}
     assert seen == {"ann": 4, "ann (2)": 7}
+    one.open()
+    one.act("ann", "a.png", joint(8))
+    merged(output, one.close(), output=tmp_path / "again.json")  # it goes on with what is kept as ann (2)
+    found = journal_tasks(tmp_path / "again.journal.sqlite").of_image("a.png")
+    assert {who: history.sheet.people[1].keypoints[0].x for who, history in found.items()} == {"ann": 4, "ann (2)": 8}
+
+
+def test_a_clock_that_was_set_back_changes_no_order(tmp_path: Path) -> None:
+    one, other = Site(tmp_path / "one"), Site(tmp_path / "other")
+    one.act("ann", "a.png", box(1))
+    one.now -= 100
+    one.act("ann", "a.png", joint(4), DONE)
+    assert merged(one.close(), other.close(), output=tmp_path / "all.json")["people"] == 1
 
 
 def test_other_images_of_the_same_name_are_refused(tmp_path: Path) -> None:
@@ -188,3 +201,4 @@ def test_the_given_file_goes_along(tmp_path: Path) -> None:
     (tmp_path / "other" / "people.given.json").write_bytes(given.read_bytes() + b"\n")
     with pytest.raises(StageError, match="the work began with another file"):
         merged(*files, output=tmp_path / "again.json")
+    assert not list(tmp_path.glob("again.given*"))  # else the next merge under this name would be refused

@@ -388,7 +388,7 @@ BAD_MESSAGES = [
     {"do": "paint", "person": 1, "part": 1, "mask": {**MASK, "x": 59}},
     {"do": "box", "person": 1, "box_4": [1, 5, 9, 5.5]},
     {"do": "ask", "person": 1, "part": 1, "pixels": []},
-    {"do": "ask", "person": 1, "part": 1, "pixels": [[1, 1]] * 201},
+    {"do": "ask", "person": 1, "part": 1, "pixels": [[1, 1]] * 1001},
     {"do": "ask", "person": 1, "part": 1, "pixels": [[60, 1]]},
     {"do": "ask", "person": 1, "part": 1, "pixels": [5]},
     {"do": "answer", "person": 1, "part": 1, "number": 0, "verdict": "surface", "chart": 2, "u": 1.1, "v": 0},
@@ -411,7 +411,7 @@ BAD_MESSAGES = [
     {"do": "together", "actions": []},
     {"do": "together", "actions": [{"do": "status", "status": "open"}]},
     {"do": "together", "actions": [{"do": "together", "actions": [{"do": "kind", "person": 1, "kind": "crowd"}]}]},
-    {"do": "together", "actions": [{"do": "kind", "person": 1, "kind": "crowd"}] * 2001},
+    {"do": "together", "actions": [{"do": "kind", "person": 1, "kind": "crowd"}] * 10_001},
     {"do": "together", "actions": [{"do": "box", "person": 1, "box_4": [5, 1, 1, 5]}]},
 ]  # fmt: skip
 

@@ -167,7 +167,7 @@ def write_pair_film(path: Path, pictures: Iterator[U8], second_T: F32 | I64, *, 
     """
     with (
         atomic_write(path) as draft,
-        av.open(str(draft), "w", format="mp4", options={"movflags": "faststart"}) as container,
+        av.open(str(draft.absolute()), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
         if provenance:
             container.metadata[MP4.provenance_key] = provenance

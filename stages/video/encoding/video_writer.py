@@ -47,7 +47,7 @@ class VideoWriter:
         Raises:
             StageError: unknown container or codec, or a container that cannot hold the codec.
         """
-        self._folder = folder
+        self._folder = folder.absolute()  # FFmpeg takes the begin of a relative path such as take:1.mp4 for a protocol
         self._path = path
         self._video = video
         self._container = container_for(path)
@@ -60,7 +60,7 @@ class VideoWriter:
         self._uncommitted: list[Segment] = []
         self._warnings: list[str] = []
         self._first_pts: int | None = None
-        self.draft = folder / f"joined{Path(path).suffix.lower()}"
+        self.draft = self._folder / f"joined{Path(path).suffix.lower()}"
 
     @property
     def frames(self) -> int:

@@ -110,6 +110,12 @@ def test_avi_refuses_frames_of_different_durations(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
 
 
+def test_a_colon_in_a_name_begins_no_protocol(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = transcode(source, "2026-12-01T10:12:34.mp4")
+    assert run.written is not None and (tmp_path / run.written.path).is_file()
+
+
 def test_avi_begins_with_the_first_frame_of_a_transport_stream(tmp_path: Path) -> None:
     """Such a stream starts after 1.4 seconds; AVI has no clock, and would repeat the first frame until then."""
     source = write_video(tmp_path / "in.ts", FRAMES, audio=["aac"], muxer_options={"output_ts_offset": "1.4"})

@@ -110,6 +110,13 @@ def test_avi_refuses_frames_of_different_durations(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
 
 
+def test_avi_keeps_a_high_frame_rate(tmp_path: Path) -> None:
+    """Encoders are told 200 frames per second at most, which is no reason to show more frames for longer."""
+    source = write_video(tmp_path / "in.mp4", FRAMES, time_base=Fraction(1, 240))
+    transcode(source, tmp_path / "out.avi")
+    assert times_of(tmp_path / "out.avi") == [Fraction(i, 240) for i in range(20)]
+
+
 def test_a_colon_in_a_name_begins_no_protocol(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run = transcode(source, "2026-12-01T10:12:34.mp4")

@@ -261,7 +261,8 @@ class FfmpegSource:
         tone_map = ToneMap(trc, int(first.color_primaries)) if hdr else None
         to_rgb = ToRgb(tone_map=tone_map, crop=container_crop(self._container, self._stream))
         self.tags = SDR_TAGS if hdr else tags_of(first, self._stream.codec_context)
-        return lambda frame: DecodedFrame(frame, turn, to_rgb)
+        aspect = Fraction(self._stream.sample_aspect_ratio or 1) or Fraction(1)
+        return lambda frame: DecodedFrame(frame, turn, to_rgb, aspect)
 
 
 def _options(target: str, mode: Mode, settings: SourceSettings) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 import av
@@ -47,16 +48,18 @@ class LiveFrame:
 
 @dataclass(frozen=True, slots=True)
 class DecodedFrame:
-    """A frame decoded by FFmpeg."""
+    """A frame decoded by FFmpeg; its pixels are made square, because no live output states another aspect."""
 
     frame: av.VideoFrame
     turn: Orientation
     to_rgb: ToRgb
+    aspect: Fraction
 
     @property
     def size(self) -> tuple[int, int]:
         """See `LazyFrame`."""
-        return self.turn.size(*self.to_rgb.size(self.frame))
+        width, height = self.to_rgb.size(self.frame)
+        return self.turn.size(max(round(width * self.aspect), 1), height)
 
     def rgb(self, width: int, height: int) -> U8:
         """See `LazyFrame`."""

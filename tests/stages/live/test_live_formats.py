@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Iterator
+from fractions import Fraction
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,14 @@ def test_exif_rotation_in_the_frames_of_a_camera(file_server: tuple[Path, str], 
     chunks, facts = read_live(f"{address}/in.avi")
     assert facts["frames_received"] == 8 and chunks
     assert chunks[0].rgb_THW3.shape[1:] == EXIF_ORIENTATIONS[orientation].apply(IMAGE).shape
+
+
+@pytest.mark.parametrize(("rotation", "size"), [(0, (2 * WIDTH, HEIGHT)), (90, (HEIGHT, 2 * WIDTH))])
+def test_pixels_become_square(tmp_path: Path, rotation: int, size: tuple[int, int]) -> None:
+    pictures = [numbered(i) for i in range(4)]
+    chunks, _ = read_live(str(write_video(tmp_path / "in.mp4", pictures, aspect=Fraction(2), rotation=rotation)))
+    assert {(chunk.video.width, chunk.video.height) for chunk in chunks} == {size}
+    assert chunks[0].rgb_THW3.shape[2:0:-1] == size
 
 
 def test_the_largest_variant_of_a_playlist_is_read(file_server: tuple[Path, str]) -> None:

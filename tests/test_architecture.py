@@ -266,7 +266,7 @@ MOST_LINES = {
 }
 """Lines of Python in each room. A cap falls, or rises by the lines of a new feature that the changelog names;
 `docs/design.md` states the aim."""
-MOST_DOCUMENT_BYTES = 327_000
+MOST_DOCUMENT_BYTES = 309_750
 
 
 def test_rooms_grow_no_further() -> None:

@@ -36,10 +36,10 @@ def _json_pieces(document: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(value, list):
             yield "["
             for at, record in enumerate(value):
-                yield f"{', ' if at else ''}{json.dumps(record, allow_nan=False)}"
+                yield f"{', ' if at else ''}{json.dumps(record)}"
             yield "]"
         else:
-            yield json.dumps(value, allow_nan=False)
+            yield json.dumps(value)
     yield "}" if document else "{}"
 
 

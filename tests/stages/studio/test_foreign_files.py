@@ -41,7 +41,7 @@ def foreign(rng: Rng, depth: int = 0) -> Any:
         case 2:
             return int(rng.integers(-9, 10**12))
         case 3:
-            return float(rng.normal())
+            return float(rng.choice([rng.normal(), np.inf]))  # other programs write NaN and Infinity
         case 4:
             return "".join(chr(int(code)) for code in rng.integers(32, 0x2FF, 5))
         case 5:

@@ -128,7 +128,7 @@ def _gaps(pixel_K2: Float, point_K3: Float) -> Float:
         square_K[number] = np.inf
         near = np.argsort(square_K)[: min(NEIGHBOURS, len(pixel_K2) - 1)]
         side_n3 = np.column_stack([pixel_K2[near] - pixel_2, np.ones(len(near))])
-        ridge = STIFFNESS * square_K[near].sum() * np.array([1.0, 1, 0]) + np.array([0, 0, 1e-9])
+        ridge = STIFFNESS * square_K[near].sum() * np.array([1.0, 1, 0]) + 1e-9
         fitted_33 = np.linalg.solve(side_n3.T @ side_n3 + np.diag(ridge), side_n3.T @ point_K3[near])
         gap_K[number] = np.linalg.norm(fitted_33[2] - point_K3[number])
     return gap_K

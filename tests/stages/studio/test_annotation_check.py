@@ -73,6 +73,16 @@ def test_the_truth_looks_right_and_mistakes_do_not(dense_set: DenseSet) -> None:
     assert np.mean(found) >= 0.8
 
 
+def test_points_of_one_pixel_are_compared(dense_set: DenseSet) -> None:
+    """As of a part of a tiny person, or where several annotators' points are in one file."""
+    (points,) = (person.points for person in dense_set.people)
+    assert points is not None
+    torso = np.flatnonzero(COARSE_OF_CHART[points.chart_M] == 1)[[0, 0, 0, 0, 0, 0, -1]]
+    fields = {name: getattr(points, name)[torso] for name in ("chart_M", "u_M", "v_M")}
+    one = dataclasses.replace(points, x_M=np.full(7, 9.0), y_M=np.full(7, 9.0), **fields)
+    assert suspicious_points(one, (0, 0, 10, 10)).tolist() == [False] * 6 + [True]
+
+
 def test_gaps_and_points_on_other_parts_are_listed(dense_set: DenseSet) -> None:
     (person,) = dense_set.people
     points = person.points

@@ -211,7 +211,7 @@ def _kept(make: Callable[[Any, Any], Any], record: Any, path: Path, damage: Dama
     """`make` of a record; None for a damaged record, after `damage` was called."""
     try:
         return make(record, context)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         kind = "image" if make is _image else "annotation"
         number = record.get("id", "without id") if isinstance(record, Mapping) else "that is not a record"
         damage(StageError(f"{kind} {number}: {error}", str(path), REMEDY))

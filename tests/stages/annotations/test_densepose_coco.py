@@ -173,6 +173,7 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "empty box": (put("bbox", [10.0, 20.0, 0.0, 50.0]), "box is 0×50"),
     "short box": (put("bbox", [10.0, 20.0, 50.0]), "bbox has 3 values instead of 4"),
     "box of nan": (put("bbox", [10.0, 20.0, float("nan"), 3.0]), "bbox holds a value that is not finite"),
+    "box of a number beyond all floats": (put("bbox", [10.0, 20.0, 10**400, 3.0]), "int too large"),
     "thirteen masks": (cut("dp_masks"), "not 14 masks"),
     "mask cut short": (masked(counts="0"), "part mask 3 has runs of 0 pixels"),
     "mask of strange letters": (masked(counts="PÿX"), "part mask 3 has the character"),

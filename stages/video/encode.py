@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.stage import BackgroundWork, Job, Stage, StageError, without_secrets, working_folder
 from stages.payloads import U8, FrameChunk, Overlay, SegmentWritten, VideoInfo, Written
 from stages.video.decoding.color_conversion import over_black
-from stages.video.decoding.still_images import IMAGE_FORMATS, copied_metadata, write_still
+from stages.video.decoding.still_images import EXIF_BYTES_OF_JPEG, IMAGE_FORMATS, copied_metadata, write_still
 from stages.video.encoding.atomic_writes import reported_write_errors
 from stages.video.encoding.codec_options import Preset
 from stages.video.encoding.containers import container_for
@@ -72,6 +72,7 @@ class Encode(Stage):
         self._frames = self._first = 0
         self._still: Path | None = None
         self._provenance = ""
+        self._left_out: list[str] = []
         self._restored: bytes = b""
 
     def __call__(self, job: Job, frames: FrameChunk, overlay: Overlay) -> Iterator[Written | SegmentWritten]:
@@ -134,7 +135,7 @@ class Encode(Stage):
                 )
             elif self._still is not None:
                 self._output.publish(self._still)
-                yield Written(path=self._output.path, frames=1, facts={"audio": "none"})
+                yield Written(path=self._output.path, frames=1, facts={"audio": "none", "warnings": self._left_out})
 
     def save_so_far(self) -> Iterator[Written | SegmentWritten]:
         """The file with all frames gets its name, and the segments stay, so that a resumed run can continue them."""
@@ -255,6 +256,9 @@ class Encode(Stage):
         alpha = None if overlay.alpha_THW is None else overlay.alpha_THW[0]
         metadata = copied_metadata(frames.video.path)
         kind = IMAGE_FORMATS[self._still.suffix]
+        if kind == "JPEG" and len(metadata.get("exif", b"")) > EXIF_BYTES_OF_JPEG:
+            del metadata["exif"]
+            self._left_out.append("the EXIF data was left out: a JPEG cannot hold so much; a .png file can")
         write_still(self._still, overlay.rgb_THW3[0], alpha, kind, metadata, provenance=self._provenance)
 
 

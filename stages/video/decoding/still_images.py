@@ -58,6 +58,12 @@ _READING_IN_PART = threading.Lock()
 """Guards Pillow's setting, which holds for the whole process."""
 
 EXIF_ORIENTATION, EXIF_PROGRAM = 0x0112, 0x0131
+EXIF_OF_TIFF = frozenset(
+    (0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, EXIF_PROGRAM, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825)
+)
+"""Tags of a TIFF that describe its content: text, resolution, EXIF and GPS. Others say how its pixels are stored."""
+EXIF_BYTES_OF_JPEG = 60_000
+"""Most that is copied into a JPEG, which holds 65,533 bytes with what is added."""
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # damage is reported as an error
 
 
@@ -232,6 +238,8 @@ def copied_metadata(path: str) -> dict[str, bytes]:
     try:
         with _opened(path) as image:
             exif = image.getexif()
+            for tag in set(exif) - EXIF_OF_TIFF if image.format == "TIFF" else ():
+                del exif[tag]
             profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
     except Exception:  # Pillow passes on every error of its format plugins
         return {}

@@ -228,6 +228,26 @@ def test_max_size_of_images(tmp_path: Path) -> None:
     assert (chunks[0].video.width, chunks[0].video.height) == (20, 15)
 
 
+@pytest.mark.parametrize("mode", ["L", "CMYK", "P", "1"])
+def test_a_tiff_of_other_pixels_becomes_a_readable_tiff(tmp_path: Path, mode: str) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "camera maker"
+    Image.fromarray(IMAGE).convert(mode).save(tmp_path / "in.tif", exif=exif)
+    transcode(tmp_path / "in.tif", tmp_path / "out.tif")
+    with Image.open(tmp_path / "out.tif") as written:
+        assert np.array_equal(np.asarray(written), decoded(tmp_path / "in.tif")[0][0].rgb_THW3[0])
+        assert written.getexif().get(0x010F) == "camera maker"
+
+
+def test_a_jpeg_leaves_out_exif_that_it_cannot_hold(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "long" * 20_000
+    Image.fromarray(IMAGE).save(tmp_path / "in.png", exif=exif)
+    for suffix, warns in (("jpg", True), ("png", False)):
+        run = transcode(tmp_path / "in.png", tmp_path / f"out.{suffix}")
+        assert ("EXIF data was left out" in run.warnings) == warns and (tmp_path / f"out.{suffix}").is_file()
+
+
 def test_profile_and_exif_are_copied_without_the_orientation(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()

@@ -17,6 +17,7 @@ from stages.studio.studio_files import GivenImage, first_notes, named_journal, s
 from stages.studio.work.record_file import RecordFile, read_records
 from stages.studio.work.work_journal import journal_tasks
 from stages.studio.workplace import Workplace
+from stages.video.encoding.output_file import check_free
 
 
 class MergeAnnotations(Stage):
@@ -28,7 +29,7 @@ class MergeAnnotations(Stage):
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
-        """Raises StageError for fewer than two files, for files without a journal, and for an existing journal."""
+        """Raises StageError for fewer than two files, files without a journal, and an existing result or journal."""
         if len(job.together) < 2:
             raise StageError("at least two annotation files are merged", "command line", "name two files")
         output = Path(job.output or "merged.json")
@@ -36,6 +37,7 @@ class MergeAnnotations(Stage):
             raise StageError("annotations are written as a .json file", str(output), "name such a file with -o")
         if studio_journal(output).exists():
             raise StageError("this journal exists", str(studio_journal(output)), "name another file with -o")
+        check_free(str(output), overwrite=job.overwrite)
         for path in job.together:
             named_journal(Path(path))
 

@@ -13,6 +13,7 @@ from stages.payloads import Written
 from stages.studio.studio_files import named_journal, studio_journal, write_lines
 from stages.studio.work.readable_records import readable_record
 from stages.studio.work.record_file import FORMER_SUFFIX, copy_records, read_records
+from stages.video.encoding.output_file import check_free
 
 TEXT_SUFFIX = ".txt"
 SUFFIXES = (TEXT_SUFFIX, FORMER_SUFFIX, studio_journal(Path("people.json")).suffix)
@@ -42,13 +43,18 @@ class ReadJournal(Stage):
         self._facts: dict[str, Any] = {}
 
     def __call__(self, job: Job) -> Iterator[Written]:
-        """Write the journal. Raises: StageError for one that is missing or damaged, and for a full disk."""
+        """Write the journal; an earlier export of it is replaced.
+
+        Raises: StageError for one that is missing or damaged, for a full disk, and where another file is in its place.
+        """
         journal, output = named_journal(Path(job.together[0])), Path(job.output or f"journal{TEXT_SUFFIX}")
         records = read_records(journal)
-        if output.suffix == FORMER_SUFFIX:
-            write_lines(output, [record for _, record in records], "the journal cannot be written")
-        elif output.suffix == TEXT_SUFFIX:
+        lines = [record for _, record in records]
+        if output.suffix == TEXT_SUFFIX:
             lines = [f"{number}  {readable_record(parsed_json(record))}" for number, record in records]
+        if not _is_earlier(output, lines):
+            check_free(str(output), overwrite=job.overwrite)
+        if output.suffix in (TEXT_SUFFIX, FORMER_SUFFIX):
             write_lines(output, lines, "the journal cannot be written")
         else:
             copy_records(journal, output)
@@ -58,3 +64,15 @@ class ReadJournal(Stage):
     def summary(self) -> Mapping[str, Any]:
         """Number of records."""
         return self._facts
+
+
+def _is_earlier(output: Path, lines: list[str]) -> bool:
+    """Whether a file has the first of the lines, and no others."""
+    try:
+        if output.suffix in (TEXT_SUFFIX, FORMER_SUFFIX):
+            known = output.read_text(encoding="utf-8").splitlines()
+        else:
+            known = [record for _, record in read_records(output)]
+    except (OSError, ValueError, StageError):
+        return False
+    return known == lines[: len(known)]

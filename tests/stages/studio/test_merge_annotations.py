@@ -92,6 +92,9 @@ def test_work_of_two_places_stands_side_by_side(tmp_path: Path, capsys: pytest.C
     assert not (tmp_path / "all.2.json").exists()
     with pytest.raises(StageError, match="this journal exists"):
         merged(*files, output=output)
+    (tmp_path / "truth.json").write_text("{}")
+    with pytest.raises(StageError, match="the output exists already"):
+        merged(*files, output=tmp_path / "truth.json")
     one.output = output
     one.open()
     one.act("ann", "a.png", "undo")

@@ -183,7 +183,14 @@ def test_people_read_a_journal(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for name in ("again.journal.jsonl", "copy.journal.sqlite"):
         job = Job(index=0, input="", output=str(tmp_path / name), stem="", together=(str(tmp_path / "people.json"),))
-        assert [one.path for one in ReadJournal(ReadJournal.Config())(job)] == [str(tmp_path / name)]
+        for _ in range(2):  # a backup every hour has one name
+            assert [one.path for one in ReadJournal(ReadJournal.Config())(job)] == [str(tmp_path / name)]
+        other = WorkJournal(tmp_path / f"other.{name}", [], copies=1)
+        other.close()
+        (tmp_path / "other.txt").write_text("notes\n")
+        for taken in (f"other.{name}", "other.txt"):
+            with pytest.raises(StageError, match="the output exists already"):
+                list(ReadJournal(ReadJournal.Config())(replace(job, output=str(tmp_path / taken))))
     with pytest.raises(StageError, match="ends in"):
         ReadJournal.check(ReadJournal.Config(), replace(job, output="journal.doc"))
     with pytest.raises(StageError, match="there is no journal beside this file"):

@@ -9,8 +9,12 @@ import av
 import av.container
 from av.audio.stream import AudioStream
 
-RATES = {"libopus": (48_000,), "libmp3lame": (44_100, 48_000, 32_000, 22_050, 24_000, 16_000, 11_025, 12_000, 8_000)}
-"""Sample rates that an encoder supports; encoders not listed support all."""
+RATES = {
+    "libopus": (48_000,),
+    "libmp3lame": (44_100, 48_000, 32_000, 22_050, 24_000, 16_000, 11_025, 12_000, 8_000),
+    "aac": (48_000, 96_000, 88_200, 64_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350),
+}
+"""Sample rates that an encoder supports; sound of another rate gets the first."""
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 """Channel layouts by number of channels, which is all that many files state; other numbers become stereo."""
 MAX_CHANNELS = {"libmp3lame": 2}
@@ -40,8 +44,7 @@ class AudioEncoder:
         if context is None or not context.sample_rate:
             raise ValueError("no decoder" if context is None else "no sample rate")
         rate = context.sample_rate
-        if codec in RATES and rate not in RATES[codec]:
-            rate = RATES[codec][0]
+        rate = rate if rate in RATES[codec] else RATES[codec][0]
         channels = context.layout.nb_channels
         layout = LAYOUTS.get(channels, "stereo") if channels <= MAX_CHANNELS.get(codec, 8) else "stereo"
         stream = output.add_stream(codec, rate=rate, layout=layout)

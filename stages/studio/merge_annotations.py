@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.stage import Job, Stage, StageError
+from stages.annotations.coco_documents import read_document
 from stages.payloads import Written
 from stages.studio.given_people import given_path, with_given_people
 from stages.studio.gold_items import gold_folder
 from stages.studio.merge_tasks import MergedTask
+from stages.studio.people_file import BODY
 from stages.studio.studio_files import GivenImage, first_notes, named_journal, studio_journal, write_lines
 from stages.studio.work.record_file import RecordFile, read_records
 from stages.studio.work.work_journal import journal_tasks
@@ -107,7 +109,13 @@ def _written(output: Path, copies: int) -> int:
     """Write the result of a merged journal; returns its number of people. Raises: StageError."""
     tasks = journal_tasks(studio_journal(output))
     images = [GivenImage(path=Path(image.name), task=image) for image in tasks.images]
-    images = with_given_people(images, "", output, points=True) if given_path(output).exists() else images
+    given = given_path(output)
+    if given.exists():
+        info = read_document(given).get("info")
+        of_open_body = isinstance(info, Mapping) and info.get("body") == BODY
+        # Points of another body that were never converted were left out (`annotate.points`).
+        points = of_open_body or given.with_suffix(".converted.json").exists()
+        images = with_given_people(images, "", output, points=points)
     workplace = Workplace(images, output, copies=copies, propose=None, hints=tasks.hints)
     try:
         return workplace.write()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,8 @@ class Site:
         self.images = given_images([folder / "a.png", folder / "b.png"], folder / "frames", every=1)
         self.open()
 
-    def open(self, given: str = "") -> None:
-        images = with_given_people(self.images, given, self.output, points=True) if given else self.images
+    def open(self, given: str = "", *, points: bool = True) -> None:
+        images = with_given_people(self.images, given, self.output, points=points) if given else self.images
         self.work = Workplace(images, self.output, copies=1, propose=None, clock=self._clock)
 
     def _clock(self) -> float:
@@ -205,3 +206,21 @@ def test_the_given_file_goes_along(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="the work began with another file"):
         merged(*files, output=tmp_path / "again.json")
     assert not list(tmp_path.glob("again.given*"))  # else the next merge under this name would be refused
+
+
+def test_points_that_were_left_out_do_not_hinder_a_merge(tmp_path: Path) -> None:
+    """Those of a DensePose-COCO file are on another body: `annotate.points=false` begins without them."""
+    given, files = tmp_path / "given.json", []
+    person = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 20, 29], "dp_x": [9], "dp_y": [9]}
+    images, persons = [{"id": 1, "file_name": "a.png"}], [{**person, "dp_I": [2], "dp_U": [0.5], "dp_V": [0.5]}]
+    categories = [{"id": 1, "name": "person"}]
+    given.write_text(json.dumps({"images": images, "annotations": persons, "categories": categories}))
+    for who in ("ann", "bob"):
+        site = Site(tmp_path / who)
+        site.work.close()
+        site.open(str(given), points=False)
+        site.work.open_image({"who": who, "image": "a.png"})
+        site.act(who, "a.png", joint(4), DONE)
+        files.append(site.close())
+    assert merged(*files, output=tmp_path / "all.json")["people"] == 1
+    assert [one.points for one in read_dense_set(tmp_path / "all.2.json").people] == [None]

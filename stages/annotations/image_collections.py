@@ -20,6 +20,7 @@ from models.metrics.instances import Rle
 from models.metrics.masks import coco_segmentation
 from pipeline.stage import StageError
 from stages.annotations.coco_categories import people_categories
+from stages.annotations.coco_masks import check_segmentation
 from stages.annotations.image_folders import images_in_folder, read_rgb
 
 NamedFrame = tuple[str, Callable[[], U8]]
@@ -122,12 +123,19 @@ def coco_images(folder: Path, split: str, licences: frozenset[int] | None) -> It
         raise StageError("the annotations are damaged", str(path), "get the file again") from error
     rows_of: dict[Any, list[Mapping[str, Any]]] = {}
 
-    def damaged(row: Any, error: ValueError) -> None:
-        raise StageError(f"annotation {row.get('id')}: {error}", str(path), "get the file again") from error
+    def damaged(row: Any, error: Exception) -> None:
+        number = row.get("id") if isinstance(row, Mapping) else "that is not a record"
+        raise StageError(f"annotation {number}: {error}", str(path), "get the file again") from error
 
     for row in people_categories(document, path).of_people(records, damaged):
-        rows_of.setdefault(row["image_id"], []).append(row)
+        try:
+            _check_person(row)
+            rows_of.setdefault(row["image_id"], []).append(row)
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            damaged(row, ValueError(f"has no {error}") if isinstance(error, KeyError) else error)
     for image in images:
+        if lacking := {"id", "file_name", *(() if licences is None else ("license",))} - dict(image).keys():
+            raise StageError(f"image {image.get('id')} has no {sorted(lacking)[0]}", str(path), "get the file again")
         if licences is not None and image["license"] not in licences:
             continue
         rows = rows_of.get(image["id"], [])
@@ -145,6 +153,15 @@ def coco_images(folder: Path, split: str, licences: frozenset[int] | None) -> It
             mask_M=masks_of(people, rgb_HW3, path),
             crowd_mask_K=masks_of(crowds, rgb_HW3, path),
         )
+
+
+def _check_person(row: Mapping[str, Any]) -> None:
+    """Raises: ValueError, TypeError, KeyError or OverflowError for a record that training cannot use."""
+    keypoint_173 = np.array(row.get("keypoints", NO_KEYPOINTS), np.float32).reshape(17, 3)
+    if not np.isfinite(corner_boxes([row])).all() or not np.isfinite(keypoint_173).all():
+        raise ValueError("its bbox or keypoints hold a value that is not finite")
+    if row.get("segmentation"):
+        check_segmentation(row["segmentation"])
 
 
 def masks_of(rows: Sequence[Mapping[str, Any]], rgb_HW3: U8, path: Path) -> tuple[Rle | None, ...]:

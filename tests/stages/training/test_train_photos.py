@@ -227,6 +227,29 @@ def test_people_annotated_without_keypoints_have_their_boxes(tmp_path: Path) -> 
     assert picture.mask_M == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bbox": None}, "annotation 1: has no 'bbox'"), ({"bbox": [1, 2, float("nan"), 4]}, "not finite"),
+        ({"keypoints": [1, 2, 2]}, "cannot reshape"), ({"image_id": [1]}, "unhashable"),
+        ({"segmentation": [[1, 2, 1e7, 4, 5, 6]]}, "reaches far outside"),
+        ({"segmentation": 5}, "has no size and counts"),
+    ],
+)  # fmt: skip
+def test_a_damaged_record_of_coco_is_named(tmp_path: Path, change: dict, message: str) -> None:
+    """pycocotools would need all memory for an outline of 1e7 pixels."""
+    (tmp_path / "annotations").mkdir()
+    people = [{"id": 1, "image_id": 1, "iscrowd": 0, "bbox": [1, 2, 3, 4], **change}]
+    document = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": people}
+    (tmp_path / "annotations" / "person_keypoints_train2017.json").write_text(json.dumps(document))
+    with pytest.raises(StageError, match=message):
+        list(coco_images(tmp_path, "train2017", None))
+    document["annotations"] = []
+    (tmp_path / "annotations" / "person_keypoints_train2017.json").write_text(json.dumps(document))
+    with pytest.raises(StageError, match="image 1 has no license"):
+        list(coco_images(tmp_path, "train2017", COMMERCIAL_LICENCES))
+
+
 def test_masks_of_coco_are_those_of_its_polygons(shared: Path) -> None:
     """Areas are those that COCO states; crowds have masks of their own."""
     folder = shared / "assets" / "images" / "coco_mini"

@@ -113,7 +113,9 @@ def read_pixels(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> npt.NDArray[
         if _refused(file, str(path)):
             return None
         content, left_out = without_large_text(file)
-        return _unpacked(content.read(), flags) if left_out else _decoded(lambda: cv2.imread(str(path), flags))
+        name = str(path)
+        strange = name != name.encode(errors="ignore").decode()  # bytes that are no UTF-8: `cv2.imread` crashes
+        return _unpacked(content.read(), flags) if left_out or strange else _decoded(lambda: cv2.imread(name, flags))
 
 
 def decode_pixels(content: bytes, where: str, flags: int = cv2.IMREAD_COLOR) -> npt.NDArray[Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import tracemalloc
 import zlib
@@ -86,6 +87,15 @@ def test_files_without_a_size_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"rubbish")
     assert read_pixels(tmp_path / "a.png") is None
     assert read_pixels(tmp_path / "absent.png") is None
+
+
+def test_names_that_are_no_utf_8_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in archives of old systems: OpenCV's reader of files ends the process at them."""
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    path.write_bytes(cv2.imencode(".png", np.full((4, 6, 3), 7, np.uint8))[1].tobytes())
+    monkeypatch.setattr(cv2, "imread", lambda *_: pytest.fail("this would end the process"))
+    found = read_pixels(path)
+    assert found is not None and found.shape == (4, 6, 3) and (found == 7).all()
     assert decode_pixels(b"", "a") is None
 
 

@@ -191,7 +191,7 @@ class Annotate(Stage):
             raise StageError("no person of this file has parts or points to check", str(output), remedy)
         wrong = [f"{name}: {text}\n" for name, text in checked if text]
         with atomic_write(folder / "findings.txt") as draft:
-            draft.write_text("".join(wrong) or "nothing looks wrong\n", encoding="utf-8")
+            draft.write_text("".join(wrong) or "nothing looks wrong\n", encoding="utf-8", errors="backslashreplace")
         note = f"check: {len(wrong)} of {len(checked)} people look wrong; {folder / 'findings.txt'} says where"
         self._facts = {"people": len(checked), "people_with_findings": len(wrong), "notes": [note]}
         return Written(path=str(folder), frames=0)

@@ -67,12 +67,12 @@ class ReadJournal(Stage):
 
 
 def _is_earlier(output: Path, lines: list[str]) -> bool:
-    """Whether a file has the first of the lines, and no others."""
+    """Whether a file has the first of the lines, and nothing else."""
     try:
         if output.suffix in (TEXT_SUFFIX, FORMER_SUFFIX):
-            known = output.read_text(encoding="utf-8").splitlines()
-        else:
-            known = [record for _, record in read_records(output)]
-    except (OSError, ValueError, StageError):
+            text = "".join(f"{line}\n" for line in lines)
+            return text.encode(errors="backslashreplace").startswith(output.read_bytes())
+        known = [record for _, record in read_records(output)]
+    except (OSError, StageError):
         return False
     return known == lines[: len(known)]

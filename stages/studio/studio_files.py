@@ -78,6 +78,6 @@ def write_lines(output: Path, lines: Iterable[str], failure: str = "cannot be wr
     """Write a file of lines, whole or not at all. Raises: StageError with the text `failure`."""
     try:
         with atomic_write(output) as draft:
-            draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise StageError(f"{failure} ({error.strerror or error})", str(output), "name another file with -o") from error

@@ -96,7 +96,8 @@ def has_hint(tasks: TaskList, image: str, annotator: str, person: int) -> bool |
     """
     if tasks.hints == "choice":
         return None
-    return bool(hashlib.sha256(f"{image}\n{annotator}\n{person}".encode()).digest()[0] & 1)
+    name = f"{image}\n{annotator}\n{person}".encode(errors="surrogateescape")  # of bytes that are no UTF-8
+    return bool(hashlib.sha256(name).digest()[0] & 1)
 
 
 def after_entry(tasks: TaskList, entry: WorkEntry) -> TaskList:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from stages.studio.given_images import given_images
 from stages.studio.given_people import with_given_people
 from stages.studio.merge_annotations import MergeAnnotations
 from stages.studio.merge_tasks import MergedTask
+from stages.studio.read_journal import ReadJournal
 from stages.studio.work.record_file import read_records
+from stages.studio.work.task_list import TaskList, has_hint
 from stages.studio.work.work_journal import WorkJournal, journal_tasks
 from stages.studio.workplace import Workplace
 from tests.stages.studio.random_work import IMAGES, random_entries
@@ -206,6 +209,24 @@ def test_the_given_file_goes_along(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="the work began with another file"):
         merged(*files, output=tmp_path / "again.json")
     assert not list(tmp_path.glob("again.given*"))  # else the next merge under this name would be refused
+
+
+def test_names_that_are_no_utf_8_go_along(tmp_path: Path) -> None:
+    """A conflict, the journal as text and the choice of hints name the image."""
+    name, made, files = os.fsdecode(b"caf\xe9.png"), [], []
+    for site in (Site(tmp_path / "one"), Site(tmp_path / "other")):
+        site.work.close()
+        (site.output.parent / "a.png").rename(site.output.parent / name)
+        site.images = given_images([site.output.parent / name], site.output.parent / "frames", every=1)
+        site.open()
+        site.act("ann", name, box(1, 20 + len(files)), DONE)
+        files.append(site.close())
+    assert merged(*files, output=tmp_path / "all.json")["conflicts"] == 1
+    job = Job(index=0, input="", output=str(tmp_path / "all.txt"), stem="", together=(str(tmp_path / "all.json"),))
+    for _ in range(2):
+        made += ReadJournal(ReadJournal.Config())(job)
+    assert r"caf\udce9.png  box" in (tmp_path / "all.txt").read_text() and len(made) == 2
+    assert has_hint(TaskList(images=(), hints="half"), name, "ann", 1) in (True, False)
 
 
 def test_points_that_were_left_out_do_not_hinder_a_merge(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ class FitBodies(Stage):
         super().__init__(config, threads=threads)
         self._least_height, self._period_s, self._settings = least_height, period_s, settings
         self.memory = FittingMemory(waiting=BodyLookAhead(window=config.look_ahead))
+        self._has_square_pixels = True
 
     def __call__(self, frames: FrameChunk, people: People, surfaces: Surfaces) -> Iterator[Bodies]:
         """The bodies of all chunks that are complete now.
@@ -97,6 +98,7 @@ class FitBodies(Stage):
         """
         memory = self.memory
         camera, memory.camera_source = camera_of(self.config.focal_px, self.config.field_deg, frames.video)
+        self._has_square_pixels = frames.video.sample_aspect == 1
         if frames.video.still:
             yield from self.flush()
             yield self._fitted_still(people, surfaces, camera)
@@ -180,6 +182,10 @@ class FitBodies(Stage):
         if memory.crowd:
             most = self.config.most_people
             facts["warnings"] = [f"up to {memory.crowd} people are in a frame, of whom the {most} largest were fitted"]
+        if not self._has_square_pixels and memory.count:
+            remedy = "convert the film first: ffmpeg -i FILM -vf scale=iw*sar:ih,setsar=1 SQUARE.mp4"
+            what = "its pixels are not square, so bodies are fitted to people who are too narrow or too wide"
+            facts["warnings"] = [*facts.get("warnings", []), f"{what}; {remedy}"]
         if memory.camera_source == "assumed" and memory.count:
             known = f"a field of view of {self.config.field_deg:g}° is assumed, so distances may be wrong by half"
             facts["notes"] = [f"bodies: {known}; fit.focal_px sets the focal length"]

@@ -209,6 +209,8 @@ def test_of_a_crowd_the_largest_are_fitted_and_the_rest_is_told() -> None:
     (bodies,) = stage(grey_frames(1), people, surfaces)
     assert bodies.id_N.tolist() == bodies.person_N.tolist() == [100, 101]
     assert stage.summary()["warnings"] == ["up to 200 people are in a frame, of whom the 2 largest were fitted"]
+    list(stage(grey_frames(1, first=1, video=replace(VIDEO, sample_aspect=Fraction(4, 3))), people, surfaces))
+    assert "its pixels are not square" in stage.summary()["warnings"][1]
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ class Compare(Stage):
         for t in range(len(frames)):
             here = np.flatnonzero(people.frame_N == t)
             shown = [surfaces.people[i] for i in here]
-            posed = self._posed(shown, bodies, t)
+            posed = self._posed(shown, bodies, t, float(frames.video.sample_aspect))
             poses = {int(people.id_N[here[k]]): posed[k] for k in _smallest_first(shown)}
             if self.config.film:
                 self._frames.add(frames.first // GAP, frames.source_index(t), frames.rgb_THW3[t])
@@ -218,17 +218,19 @@ class Compare(Stage):
         main = max(people.values(), key=lambda poses: sum(pose.area for _, _, pose in poses))
         return performance_of(main, JOINT_ANGLES if self.config.angles == "body" else IMAGE_PLANE_ANGLES)
 
-    def _posed(self, surfaces: Sequence[PersonSurface], bodies: Bodies | None, t: int) -> list[PersonPose]:
+    def _posed(
+        self, surfaces: Sequence[PersonSurface], bodies: Bodies | None, t: int, aspect: float
+    ) -> list[PersonPose]:
         """The pose of each person of the chunk's frame `t`."""
         if self.config.angles == "image_plane":
-            return [pose_of(surface, image_plane_angles(shown_keypoints(surface))) for surface in surfaces]
+            return [pose_of(one, image_plane_angles(shown_keypoints(one), aspect), aspect) for one in surfaces]
         fitted = (None,) * len(surfaces) if bodies is None else bodies.of_people(t, len(surfaces))
         angle_NA, seen_NA = body_angles(fitted)
         poses = []
         for surface, body, angle_A, seen_A in zip(surfaces, fitted, angle_NA, seen_NA, strict=True):
             unknown_A = np.full(len(JOINT_ANGLES), 180, np.float32)
             width_A = unknown_A if body is None else joint_widths(body.confidence_J[None], ~seen_A[None])[0]
-            pose = pose_of(surface, angle_A)
+            pose = pose_of(surface, angle_A, aspect)
             poses.append(replace(pose, width_A=width_A.astype(np.float32), seen_A=seen_A))
         return poses
 

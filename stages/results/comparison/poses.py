@@ -34,8 +34,8 @@ class PersonPose:
 
     Attributes:
         angle_A: degrees, of the fitted body or in the image plane; NaN where not known.
-        position_P2: centre of each of 24 parts, in pixels from the centre of the torso; NaN where not visible.
-        torso: pixels from shoulder to hip, mean of the visible sides; NaN if neither is visible.
+        position_P2: centre of each of 24 parts, in rows of pixels from the centre of the torso; NaN where not visible.
+        torso: rows of pixels from shoulder to hip, mean of the visible sides; NaN if neither is visible.
         area: pixels of the person.
         width_A: half widths of the angles' intervals, degrees; None where nothing is known of them.
         seen_A: whether the limb of each angle is visible; None: where the angle is known.
@@ -51,11 +51,15 @@ class PersonPose:
     joint_K2: F32 | None = None
 
 
-def pose_of(surface: PersonSurface, angle_A: F32) -> PersonPose:
-    """The pose of a surface, with the angles that are compared and the visible joints."""
+def pose_of(surface: PersonSurface, angle_A: F32, pixel_aspect: float = 1.0) -> PersonPose:
+    """The pose of a surface, with the angles that are compared and the visible joints.
+
+    Lengths are those of the picture as shown; `pixel_aspect`: width of a pixel over its height.
+    """
+    shown_2 = np.array([pixel_aspect, 1.0])
     keypoint_173 = shown_keypoints(surface)
     position_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan)
-    side_2 = np.linalg.norm(position_172[_SIDES["shoulder"]] - position_172[_SIDES["hip"]], axis=1)
+    side_2 = np.linalg.norm((position_172[_SIDES["shoulder"]] - position_172[_SIDES["hip"]]) * shown_2, axis=1)
     y_M, x_M = np.nonzero(surface.labels_hw)
     label_M = surface.labels_hw[y_M, x_M]
     sums_25_3 = np.stack([np.bincount(label_M, each, CHARTS + 1) for each in (x_M, y_M, np.ones(len(x_M)))], axis=1)
@@ -66,7 +70,7 @@ def pose_of(surface: PersonSurface, angle_A: F32) -> PersonPose:
         middle_2 = middle[:2] / middle[2]
     return PersonPose(
         angle_A=angle_A,
-        position_P2=(centre_25_2[1:] - middle_2).astype(np.float32),
+        position_P2=((centre_25_2[1:] - middle_2) * shown_2).astype(np.float32),
         torso=mean_where_seen(side_2),
         area=len(y_M),
         joint_K2=position_172.astype(np.float32),

@@ -31,12 +31,14 @@ _SHOULDERS, _HIPS = (
 )
 
 
-def image_plane_angles(keypoint_173: F32) -> F32:
+def image_plane_angles(keypoint_173: F32, pixel_aspect: float = 1.0) -> F32:
     """Angles in degrees, (9,) float32 in the order of `IMAGE_PLANE_ANGLES`; NaN where a keypoint is not visible.
+
+    They are those of the picture as shown; `pixel_aspect`: width of a pixel over its height.
 
     Joints: 0..180, 180 = straight. Trunk: −180..180, 0 = upright, positive = to the right of the image.
     """
-    position_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan).astype(np.float64)
+    position_172 = np.where(keypoint_173[:, 2:] > 0, keypoint_173[:, :2], np.nan) * np.array([pixel_aspect, 1.0])
     one_82 = position_172[_SPANS_83[:, 0]] - position_172[_SPANS_83[:, 1]]
     other_82 = position_172[_SPANS_83[:, 2]] - position_172[_SPANS_83[:, 1]]
     cross_8 = one_82[:, 0] * other_82[:, 1] - one_82[:, 1] * other_82[:, 0]

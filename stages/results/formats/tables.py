@@ -58,6 +58,7 @@ def begin_mot(target: ExportTarget) -> ExportWriter:
 
 def csv_lines(result: FrameResult, angles: CsvAngles) -> Iterator[str]:
     """One line per person; cells of keypoints and angles that are not known are empty."""
+    aspect = float(result.video.sample_aspect)
     body_NA = seen_angles(result.bodies or (None,) * len(result.surfaces)) if angles == "body" else None
     for i, surface in enumerate(result.surfaces):
         identity = "" if result.id_N[i] < 0 else f"{result.id_N[i]}"
@@ -67,7 +68,7 @@ def csv_lines(result: FrameResult, angles: CsvAngles) -> Iterator[str]:
         for x, y, seen in keypoint_173:
             cells += [f"{x:.2f}", f"{y:.2f}", f"{seen:.2f}"] if seen else ["", "", "0"]
         if angles != "none":
-            angle_A = image_plane_angles(keypoint_173) if body_NA is None else body_NA[i]
+            angle_A = image_plane_angles(keypoint_173, aspect) if body_NA is None else body_NA[i]
             cells += ["" if np.isnan(angle) else f"{angle:.1f}" for angle in angle_A]
         cells.append(f"{int(result.is_bridged(i))}")
         yield ",".join(cells) + "\n"

@@ -73,6 +73,15 @@ def wave(shift: float, frames: int = 100, rate: float = 25, bias: float = 0.0) -
     )
 
 
+def test_lengths_are_those_of_the_picture_as_shown(person: PersonSurface) -> None:
+    labels, uv = person.labels_hw.repeat(2, axis=1), person.uv_2hw.repeat(2, axis=2)
+    wide = PersonSurface(x0=2 * person.x0, y0=person.y0, labels_hw=labels, uv_2hw=uv)
+    square, narrow = plane_pose(person), pose_of(wide, np.zeros(9, np.float32), 0.5)
+    seen_P = np.isfinite(square.position_P2[:, 0])
+    assert np.allclose(narrow.position_P2[seen_P], square.position_P2[seen_P], atol=0.3)
+    assert narrow.torso == pytest.approx(square.torso, rel=0.05)
+
+
 def test_size_and_position_do_not_count(person: PersonSurface) -> None:
     small = performance_of([(0.0, 0, plane_pose(person)), (0.04, 1, plane_pose(person))], PLANE)
     nearer = plane_pose(enlarged(person, 2))

@@ -6,6 +6,7 @@ import base64
 import csv
 import json
 from dataclasses import replace
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,18 @@ def test_angles_are_those_of_plane_geometry() -> None:
     assert image_plane_angles(lean)[-1] == pytest.approx(45)
     bent = keypoints(left_shoulder=(0, 0), left_elbow=(10, 0), left_wrist=(10 - 10 * np.cos(np.pi / 6), 5))
     assert image_plane_angles(bent)[list(SPANS).index("left_elbow")] == pytest.approx(30, abs=1e-3)
+
+
+def test_angles_are_those_of_the_picture_as_shown(tmp_path: Path) -> None:
+    """Here pixels are twice as wide as high."""
+    surface = with_heads(surface_of(2, 10, 5, 39, 30), 6)
+    frames, plane = frames_of(1, video=replace(VIDEO, sample_aspect=Fraction(2))), CsvSettings(angles="image_plane")
+    people = people_of([0], [[10, 5, 40, 44]], [3])
+    export({"csv": tmp_path / "c.csv"}, frames, people, Surfaces(people=(surface,)), csv=plane)
+    with (tmp_path / "c.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    angle = image_plane_angles(surface.keypoint_K3 * np.array([2, 1, 1]))[list(SPANS).index("right_elbow")]
+    assert float(row["right_elbow_angle_image_plane"]) == pytest.approx(angle, abs=0.051)
 
 
 def test_tracks_count_frames_and_pixels_from_one(tmp_path: Path) -> None:

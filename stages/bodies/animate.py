@@ -288,7 +288,7 @@ class Animate(Stage):
                 glb = clip_as_gltf(clip, one)
             shown = [replace(picture, second=picture.second - clip.start) for picture in pictures]
             page = viewer_page(job.stem, glb, shown, clip.camera, clip.start) if pages else ""
-            files |= {path: page.encode() for path in pages}
+            files |= {path: page.encode(errors="backslashreplace") for path in pages}
         return files
 
     def _of_each(self, clip: AnimationClip, settings: RigSettings, suffix: str) -> dict[str, bytes]:

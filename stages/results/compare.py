@@ -160,7 +160,7 @@ class Compare(Stage):
             difference = difference_at(a, b, shift)
         if not len(difference.row_T2):
             raise StageError("the two inputs have no time in common", job.partner, "set compare.align to phases")
-        names = Path(job.name).name, Path(without_secrets(job.partner)).name
+        names = _drawable(job.name), _drawable(without_secrets(job.partner))
         second_T = a.second_T[difference.row_T2[:, 0]]
         plot_png = png_of(difference_plot(difference, second_T, " and ".join(names)))
         rows = repetition_table([("a", phases.of_a), ("b", phases.of_b)], a.angle_names)
@@ -233,6 +233,11 @@ class Compare(Stage):
             pose = pose_of(surface, angle_A, aspect)
             poses.append(replace(pose, width_A=width_A.astype(np.float32), seen_A=seen_A))
         return poses
+
+
+def _drawable(path: str) -> str:
+    """The name of a file; bytes that are no UTF-8 are escaped: OpenCV, which draws it, crashes at them."""
+    return Path(path).name.encode(errors="backslashreplace").decode()
 
 
 def _smallest_first(surfaces: Sequence[PersonSurface]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -173,8 +174,10 @@ def test_after_a_cut_people_stand_on_a_floor_of_their_own(tmp_path: Path) -> Non
 
 def test_the_page_holds_the_animation_and_the_film(tmp_path: Path) -> None:
     page = tmp_path / "clip.html"
-    animated(Animate(Animate.Config(viewer=str(page))), job(tmp_path, "dance.glb"), film())
+    strange = replace(job(tmp_path, "dance.glb"), stem=os.fsdecode(b"caf\xe9"))  # a name that is no UTF-8
+    animated(Animate(Animate.Config(viewer=str(page))), strange, film())
     text = page.read_text()
+    assert r"caf\udce9" in text
     found = re.search(r'<script type="application/json" id="take">(.*?)</script>', text, re.S)
     assert found is not None
     clip = json.loads(found[1])

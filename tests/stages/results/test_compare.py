@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -236,13 +237,15 @@ def test_mirrored_angles_of_a_body_are_those_of_the_mirrored_body() -> None:
 
 
 def test_files_that_appear_during_the_work_stay(person: PersonSurface, tmp_path: Path) -> None:
-    job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
+    """And a name that is no UTF-8 is drawn and written."""
+    strange = os.fsdecode(b"caf\xe9.mp4")
+    job = Job(index=0, input=strange, partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab")
     stage = Compare(Compare.Config(angles="image_plane"))
-    for number, name in enumerate(("a.mp4", "b.mp4")):
+    for number, name in enumerate((strange, "b.mp4")):
         list(stage(job, *packet(name, number, [person], [1], [0], 1)))
     (tmp_path / "ab.json").write_text("mine")
     written = list(stage.flush())
-    assert (tmp_path / "ab.json").read_text() == "mine"
+    assert (tmp_path / "ab.json").read_text() == "mine" and r"caf\udce9.mp4" in (tmp_path / "ab.html").read_text()
     names = ["ab.csv", "ab.repetitions.csv", "ab-2.json", "ab.png", "ab.mp4", "ab.html"]
     assert [Path(receipt.path).name for receipt in written] == names
     assert [len(receipt.facts.get("warnings", ())) for receipt in written] == [0, 0, 1, 0, 0, 0]

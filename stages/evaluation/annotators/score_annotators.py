@@ -42,7 +42,10 @@ from stages.studio.studio_files import known_journal
 from stages.studio.synthetic_task import truth_path
 from stages.studio.work.task_list import TaskList
 from stages.studio.work.work_journal import journal_tasks
+from stages.video.encoding.output_file import check_free
 
+DEFAULT_RESULT, IN_CM = "annotation_errors.json", b' in cm": '
+"""The name of the result where the user names none, and what stands in its beginning."""
 WORST_CM = 15.0
 """Error with the brightest colour; it is smaller than for networks, as annotators are more exact."""
 
@@ -65,9 +68,12 @@ class ScoreAnnotators(Stage):
 
     @classmethod
     def check(cls, config: Config, job: Job) -> None:
-        """Raises StageError without a file."""
+        """Raises StageError without a file, and for an existing result that is no earlier one."""
         if not job.together:
             raise StageError("no input", "command line", "name the file of a synthetic task, and those of others")
+        output = Path(job.output or DEFAULT_RESULT)
+        if not (output.is_file() and IN_CM in output.read_bytes()[:40]):
+            check_free(str(output), overwrite=job.overwrite)
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         """Nothing is read before the first call."""
@@ -97,7 +103,7 @@ class ScoreAnnotators(Stage):
         text = [line for title, rows in tables.items() if rows for line in [*row_table(title, rows), ""]]
         sys.stdout.write("\n".join(text) + "\n")
         pairs = [error_pair(geometry, *seen, WORST_CM) for seen in drawn_errors(errors)] if len(errors.error_M) else []
-        yield _written(Path(job.output or "annotation_errors.json"), tables, np.hstack(pairs) if pairs else None)
+        yield _written(Path(job.output or DEFAULT_RESULT), tables, np.hstack(pairs) if pairs else None)
 
     def summary(self) -> Mapping[str, Any]:
         """Number of points, mean and median error in centimetres."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,9 @@ def test_the_leader_reads_error_and_hints(work: tuple[Path, list[str]], capsys: 
     assert exact["median"] <= 0.3 and off["median"] > 1
     assert set(tables["hints in cm"]["to the guess"]) >= {"no hint", "hint", "change", "low", "high"}
     assert "hints in cm" in capsys.readouterr().out and output.with_name("errors_body.png").exists()
+    ScoreAnnotators.check(stage.config, job)  # an earlier result is replaced, annotations are not
+    with pytest.raises(StageError, match="the output exists already"):
+        ScoreAnnotators.check(stage.config, replace(job, output=str(output.with_name("people.2.json"))))
 
 
 def test_hints_are_those_of_the_coin(work: tuple[Path, list[str]]) -> None:

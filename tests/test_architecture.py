@@ -261,7 +261,7 @@ def test_nothing_stands_outside_of_the_rooms() -> None:
 
 
 MOST_LINES = {
-    "pipeline": 12_173, "stages": 48_212, "models": 30_070, "densepose_video": 100, "tools": 3_000, "tests": 66_312,
+    "pipeline": 12_173, "stages": 48_212, "models": 30_070, "densepose_video": 100, "tools": 3_000, "tests": 66_325,
     "integrations": 320,
 }
 """Lines of Python in each room. A cap falls, or rises by the lines of a new feature that the changelog names;

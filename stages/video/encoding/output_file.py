@@ -97,7 +97,7 @@ class OutputFile:
         final = Path(self.path)
         part = final.with_name(fitting_name(final.stem, f".partial{final.suffix}"))
         count = 2
-        while _same_file(str(part), self._source):
+        while _same_file(str(part), self._source) or (os.path.lexists(part) and not self._overwrite):
             part = final.with_name(fitting_name(final.stem, f".partial-{count}{final.suffix}"))
             count += 1
         sync_and_rename(draft, part)

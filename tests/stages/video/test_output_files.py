@@ -176,6 +176,15 @@ def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
     assert part.read_bytes() == before
 
 
+def test_a_second_stop_keeps_the_partial_result_of_the_first(source: Path, tmp_path: Path) -> None:
+    kept = []
+    for overwrite, frames in ((False, 10), (False, 4), (True, 6)):
+        run = transcode(source, tmp_path / "a.mp4", decode={"chunk": 2}, stop_after=frames, overwrite=overwrite)
+        assert run.written is not None and len(frames_of(Path(run.written.path))) == frames
+        kept.append(Path(run.written.path).name)
+    assert kept == ["a.partial.mp4", "a.partial-2.mp4", "a.partial.mp4"]
+
+
 def test_a_folder_as_output_and_a_missing_folder(source: Path, tmp_path: Path) -> None:
     (tmp_path / "out.mp4").mkdir()
     with pytest.raises(StageError, match="is a folder"):

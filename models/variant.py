@@ -32,8 +32,9 @@ class Sizes:
         group: minimum channels per group of the backbone's group norm. Processors handle 16 channels at once, so
             smaller groups are slower.
         finest: level of the pyramid's finest map, of stride 2 ** finest: 2, or 3.
-        encoder: below the pyramid: "resnet", or "lite0", EfficientNet-Lite0, whose sizes are fixed (`blocks`, `stem`
-            and `width` then mean nothing) and which has batch norms of its own.
+        encoder: below the pyramid: "resnet"; "lite0", EfficientNet-Lite0; or "light", the light network's layers. The
+            sizes of the last two are fixed (`blocks`, `stem` and `width` then mean nothing), and they have batch norms
+            of their own.
     """
 
     blocks: tuple[int, int, int, int]
@@ -47,7 +48,7 @@ class Sizes:
     group_norm: bool = False
     group: int = 4
     finest: Literal[2, 3] = 2
-    encoder: Literal["resnet", "lite0"] = "resnet"
+    encoder: Literal["resnet", "lite0", "light"] = "resnet"
 
 
 SIZES = {
@@ -73,6 +74,9 @@ SIZES = {
     ),
     "lite0": Sizes(
         blocks=(0, 0, 0, 0), pyramid=64, hidden=256, head=96, depth=4, bins=28, group_norm=True, encoder="lite0"
+    ),
+    "light": Sizes(
+        blocks=(0, 0, 0, 0), pyramid=64, hidden=256, head=96, depth=2, bins=28, group_norm=True, encoder="light"
     ),
 }
 """Sizes by the value of `network.variant.backbone` and `train_network.variant.backbone`."""
@@ -112,7 +116,7 @@ class Variant:
 
     Attributes:
         backbone: a key of `SIZES`; "r50" and "r101" are the published ones; "lite0" is EfficientNet-Lite0, for which
-            there are ImageNet weights.
+            there are ImageNet weights; "light" the built-in network of crops, for which there are its own weights.
         head: "v1convx" (plain convolutions) or "deeplab" (pyramid pooling first).
         legacy: networks of the first training schedule: pooling from p2..p5 without a decoder, 15 coarse channels.
         confidence: uncertainty of U and V: one variance ("wc1"), or a variance and a direction ("wc2").
@@ -124,7 +128,7 @@ class Variant:
         stride: of Direct DensePose: pixels per cell of the map from which all is predicted; 8 is coarser and faster.
     """
 
-    backbone: Literal["r50", "r101", "small", "tiny", "nano", "lite0"] = "r50"
+    backbone: Literal["r50", "r101", "small", "tiny", "nano", "lite0", "light"] = "r50"
     head: Literal["v1convx", "deeplab"] = "v1convx"
     legacy: bool = False
     confidence: Literal["none", "wc1", "wc2"] = "none"

@@ -261,12 +261,12 @@ def test_nothing_stands_outside_of_the_rooms() -> None:
 
 
 MOST_LINES = {
-    "pipeline": 12_173, "stages": 48_212, "models": 30_070, "densepose_video": 100, "tools": 3_000, "tests": 66_325,
+    "pipeline": 12_173, "stages": 48_220, "models": 30_190, "densepose_video": 100, "tools": 3_000, "tests": 66_515,
     "integrations": 320,
 }
 """Lines of Python in each room. A cap falls, or rises by the lines of a new feature that the changelog names;
 `docs/design.md` states the aim."""
-MOST_DOCUMENT_BYTES = 309_750
+MOST_DOCUMENT_BYTES = 312_100
 
 
 def test_rooms_grow_no_further() -> None:

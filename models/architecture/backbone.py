@@ -1,15 +1,19 @@
 """An encoder with a feature pyramid (Lin et al. 2017).
 
-ResNet-50/101, the backbone of DensePose-RCNN (He et al. 2016), or EfficientNet-Lite0.
+ResNet-50/101, the backbone of DensePose-RCNN (He et al. 2016), EfficientNet-Lite0, or the light network's own layers.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.light.architecture.lite_encoder import CHANNELS, LiteEncoder
+from models.light.architecture.sizes import SurfaceSizes
+from models.light.architecture.surface_net import SurfaceNet
 from models.variant import MEAN_BGR, Sizes, groups_of
 
 STRIDES = (4, 8, 16, 32, 64)
@@ -131,8 +135,40 @@ class LiteNet(LiteEncoder):
 
     def forward(self, x_N3HW: Tensor) -> list[Tensor]:  # type: ignore[override]
         """Features at strides 4, 8, 16 and 32."""
-        bgr_N3HW = x_N3HW + x_N3HW.new_tensor(MEAN_BGR)[:, None, None]
-        return list(super().forward(bgr_N3HW.flip(1)))
+        return list(super().forward(network_rgb(x_N3HW)))
+
+
+LIGHT = SurfaceSizes(widths=(32, 64, 128, 256), blocks=(2, 6, 9), wide=128, refined=(2, 2), attention=2)
+"""Sizes of the built-in network of crops."""
+LIGHT_CHANNELS = (LIGHT.wide, *LIGHT.widths[2:], LIGHT.widths[3])
+"""Channels of `LightTrunk`'s outputs."""
+
+
+class LightTrunk(SurfaceNet):
+    """The light network's layers below its output layer as the bottom-up path; of other people it is told nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(LIGHT)
+        del self.read
+
+    def forward(self, x_N3HW: Tensor) -> list[Tensor]:  # type: ignore[override]
+        """Features at strides 4, 8, 16 and 32."""
+        x4, x8, x16 = self.decoded(network_rgb(x_N3HW))
+        return [x4, x8, x16, F.max_pool2d(x16, 2)]
+
+
+def network_rgb(x_N3HW: Tensor) -> Tensor:
+    """RGB 0..255 from images as the published networks read them."""
+    return (x_N3HW + x_N3HW.new_tensor(MEAN_BGR)[:, None, None]).flip(1)
+
+
+def bottom_up_of(sizes: Sizes) -> tuple[nn.Module, Sequence[int]]:
+    """The encoder, and the channels of its outputs at strides 4, 8, 16 and 32."""
+    if sizes.encoder == "lite0":
+        return LiteNet(), CHANNELS
+    if sizes.encoder == "light":
+        return LightTrunk(), LIGHT_CHANNELS
+    return ResNet(sizes), [sizes.width << level for level in range(2, 6)]
 
 
 class Backbone(nn.Module):
@@ -143,10 +179,8 @@ class Backbone(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        lite = sizes.encoder == "lite0"
-        self.bottom_up = LiteNet() if lite else ResNet(sizes)
+        self.bottom_up, channels = bottom_up_of(sizes)
         self.finest = sizes.finest
-        channels = CHANNELS if lite else [sizes.width << level for level in range(2, 6)]
         for level, inputs in list(enumerate(channels, start=2))[sizes.finest - 2 :]:
             self.add_module(f"fpn_lateral{level}", nn.Conv2d(inputs, sizes.pyramid, 1))
             self.add_module(f"fpn_output{level}", nn.Conv2d(sizes.pyramid, sizes.pyramid, 3, padding=1))

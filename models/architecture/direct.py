@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from models.architecture.backbone import STRIDES
+from models.architecture.backbone import LIGHT, STRIDES
 from models.architecture.decoder import ConvReLU
 from models.architecture.densepose_head import GroupNormConv
 from models.architecture.dynamic_masks import FILTERS, MASK_CHANNELS
@@ -92,7 +92,11 @@ class DirectNet(FullConvNet):
         super().__init__(variant, sizes)
         self.stride = variant.stride
         self.instances = InstanceBranch(sizes.pyramid, min(sizes.depth, SHORT) if sizes.finest > 2 else sizes.depth)
-        self.mask_features = nn.Sequential(ConvReLU(sizes.pyramid), nn.Conv2d(sizes.pyramid, MASK_CHANNELS, 1))
+        light = sizes.encoder == "light"
+        self.mask_features = nn.Sequential(
+            nn.Identity() if light else ConvReLU(sizes.pyramid),
+            nn.Conv2d(LIGHT.wide if light else sizes.pyramid, MASK_CHANNELS, 1),
+        )
 
     def outputs(self, x_N3HW: Tensor) -> DirectOutputs:
         """All predictions for images, whose sides must be multiples of 32."""

@@ -12,6 +12,7 @@ from models.architecture.backbone import Backbone
 from models.architecture.decoder import Decoder
 from models.architecture.dense_heads import trunk_of
 from models.architecture.densepose_head import DensePosePredictor
+from models.architecture.light_maps import FinestMap, LightLevels, LightPredictor
 from models.variant import Sizes, Variant
 
 
@@ -22,10 +23,13 @@ class FullConvNet(nn.Module):
         """Args: sizes: in place of the variant's own."""
         super().__init__()
         self.sizes = sizes or variant.sizes
-        self.backbone = Backbone(self.sizes)
-        self.decoder = Decoder(self.sizes)
-        self.densepose_head = trunk_of(variant, self.sizes)
-        self.densepose_predictor = DensePosePredictor(self.sizes.head, variant.maps)
+        light = self.sizes.encoder == "light"
+        self.backbone: Backbone = LightLevels(self.sizes) if light else Backbone(self.sizes)
+        self.decoder: nn.Module = FinestMap() if light else Decoder(self.sizes)
+        self.densepose_head: nn.Module = nn.Identity() if light else trunk_of(variant, self.sizes)
+        self.densepose_predictor = (
+            LightPredictor(variant.maps) if light else DensePosePredictor(self.sizes.head, variant.maps)
+        )
 
     def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
         """Maps by name, (N, channels, H, W) float32, one cell per pixel. H and W must be multiples of 32."""

@@ -21,6 +21,8 @@ from models.files.atomic_file import atomic_write, file_sha256
 from models.variant import Variant
 
 FORMAT = "densepose-video 1"
+SURFACE = "surface."
+"""Begins the names of the light network's layers that see a person."""
 
 
 def make_network(kind: Kind, variant: Variant) -> DensePoseRCNN | FullConvNet:
@@ -65,6 +67,7 @@ def initialise_from(network: nn.Module, path: Path) -> dict[str, list[str]]:
     weights = load_checkpoint(path).weights
     if any(name.startswith("_conv_stem.") for name in weights):
         weights = {encoder_name(name): value for name, value in weights.items()}
+    weights = {name.removeprefix(SURFACE): value for name, value in weights.items()}
     expected = network.state_dict()
     found = match_endings(weights, list(expected))
     taken = {name: value for name, value in found.items() if name in expected and expected[name].shape == value.shape}

@@ -100,15 +100,18 @@ def _check_trained(config: NetworkConfig) -> None:
         raise ModelError(what, "network.device", "use auto or cpu")
 
 
-def check_weights_file(path: Path) -> None:
-    """Raise ModelError for a path that is no file of weights of a published network, or of one like it."""
+def check_weights_file(path: Path, *, light: bool = False) -> None:
+    """Raise ModelError for a path that is no file of weights of a published network, or of one like it.
+
+    Args: light: weights of the light network are right, too.
+    """
     _require_file(path, str(path))
     if path.suffix == ".safetensors":
         try:
             names = read_names(path)
         except ValueError as error:
             raise ModelError(f"not readable as weights: {error}", str(path), "download it again") from error
-        if any(name.startswith(LIGHT_COMPONENTS) for name in names):
+        if not light and any(name.startswith(LIGHT_COMPONENTS) for name in names):
             remedy = "leave network.kind and -c zoo_… out"
             raise ModelError("these are weights of the light network, not of a published one", str(path), remedy)
     elif path.suffix in PICKLES:

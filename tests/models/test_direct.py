@@ -21,7 +21,10 @@ from models.errors import ModelError
 from models.inference import direct_network
 from models.inference.direct_network import DirectNetwork, frame_surfaces, read_charts
 from models.inference.network_check import check_network
+from models.inference.preprocess import network_input
 from models.inference.zoo_network import Limits
+from models.light.architecture.weight_files import load_networks
+from models.light.architecture.weight_paths import BUILT_IN
 from models.losses.direct import coarse_masks, outline_cost, smooth_term
 from models.network import NetworkConfig
 from models.variant import SIZES, Variant
@@ -226,6 +229,26 @@ def test_an_encoder_of_imagenet_starts_it(tmp_path: Path) -> None:
     found = initialise_from(network, tmp_path / "lite0.pth")
     assert found["taken"] == ["backbone.bottom_up.blocks.0.filter.0.weight", "backbone.bottom_up.stem.0.weight"]
     assert network.backbone.bottom_up.state_dict()["stem.0.weight"].unique().tolist() == [0.5]
+
+
+def test_the_network_of_crops_starts_it_and_sees_in_an_image_what_it_sees_in_a_crop() -> None:
+    network = DirectNet(Variant(backbone="light")).eval()
+    drawn = initialise_from(network, BUILT_IN)["drawn"]
+    assert {name.split(".")[0] for name in drawn} == {"backbone", "instances", "mask_features"}
+    assert not [name for name in drawn if "bottom_up" in name]
+    crops = load_networks(BUILT_IN)[1].eval()
+    rgb = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (1, 160, 160, 3), dtype=np.uint8))
+    planes = torch.zeros(1, crops.channels - 3, 160, 160)
+    with torch.no_grad():
+        wanted = crops(torch.cat([rgb.permute(0, 3, 1, 2).float(), planes], dim=1))
+        found = network.outputs(network_input(rgb.numpy(), (160, 160)).permute(0, 3, 1, 2))
+    assert (found.map_cell, found.mask_cell) == (2, 4) and found.features_BChw.shape == (1, MASK_CHANNELS, 40, 40)
+    person, chart = wanted.person.sigmoid(), wanted.part.softmax(dim=1)
+    probability = torch.cat([1 - person, person * chart], dim=1)
+    torch.testing.assert_close(found.maps["fine_segm"].softmax(dim=1), probability, rtol=0, atol=1e-3)
+    torch.testing.assert_close(found.maps["coarse_segm"].softmax(dim=1)[:, 1:], person, rtol=0, atol=1e-3)
+    for name in ("u", "v"):
+        torch.testing.assert_close(found.maps[name][:, 1:], getattr(wanted, name), rtol=0, atol=1e-3)
 
 
 def test_batch_norms_are_folded_for_inference_without_a_change_of_results() -> None:

@@ -168,6 +168,11 @@ class SurfaceNet(nn.Module):
             return self._features(crop_NCHW)
 
     def _features(self, crop_NCHW: torch.Tensor) -> CropFeatures:
+        x4, _, x16 = self.decoded(crop_NCHW)
+        return CropFeatures(x4, x16.mean((2, 3)))
+
+    def decoded(self, crop_NCHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Features at strides 4 and 8 of the decoder, and at stride 16 of the encoder; channels as in `sizes`."""
         more = None if self.others is None else self.others(crop_NCHW[:, 3 : self.channels])
         if self.pyramid is None:
             x4 = self.stages[0](self.stem((crop_NCHW[:, :3] - MEAN) / STD))
@@ -178,7 +183,7 @@ class SurfaceNet(nn.Module):
             x4, x8, x16 = self.pyramid(crop_NCHW[:, :3], more)
         x16 = self.context(self.attention(x16))
         x8 = self.refined8(self.decode8(x8 + upsample(self.lateral8(x16))))
-        return CropFeatures(self.refined4(self.decode4(x4 + upsample(self.lateral4(x8)))), x16.mean((2, 3)))
+        return self.refined4(self.decode4(x4 + upsample(self.lateral4(x8)))), x8, x16
 
     def forward(self, crop_NCHW: torch.Tensor) -> SurfaceLogits:
         """Maps of crops (see `features`)."""

@@ -82,6 +82,8 @@ class AnnotatedSetsStage(Stage):
     def check_settings(cls, config: Config) -> None:
         """Raises StageError for annotations or images of a set of your own that are not there."""
         for name, one in config.sets.items():
+            if not one.share:
+                continue
             key = f"annotated_sets.sets.{name}"
             if one.annotations and not Path(one.annotations).is_file():
                 raise StageError("there is no such file", f"{key}.annotations: {one.annotations}", "check the name")

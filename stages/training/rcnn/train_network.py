@@ -24,6 +24,7 @@ from models.inference.network_check import check_network, check_weights_file
 from models.learning.direct_learner import DirectLearner
 from models.learning.learner import FcnLearner, LossConfig, RcnnLearner
 from models.learning.training_batch import TrainingBatch
+from models.light.architecture.weight_paths import weights_path
 from models.network import NetworkConfig
 from models.surface.charted_mesh import open_body_mesh
 from models.surface.mesh_basis import random_embedding, smooth_basis
@@ -57,7 +58,8 @@ class TrainNetwork(Stage):
             losses: which losses, and their weights.
             fit: the training loop.
             seed: of the first weights.
-            start: initial weights; those that fit are used: trained ones, a zoo checkpoint, an ImageNet backbone.
+            start: initial weights; those that fit are used: trained ones, a zoo checkpoint, an ImageNet backbone, or
+                "light", the built-in ones, for `variant.backbone: light`.
             network: a network to train further instead (`--weights`, kind "trained"): its variant replaces `variant`.
             scales: of networks for single people: the sizes at which they predict a person, averaged.
             device: "auto" takes a GPU when there is one.
@@ -96,7 +98,7 @@ class TrainNetwork(Stage):
             require_trained(config.network)
             check_network(config.network)
         elif config.start:
-            check_weights_file(user_path(config.start))
+            check_weights_file(weights_path(config.start), light=config.variant.backbone == "light")
 
     def __init__(self, config: Config, *, threads: int = 1) -> None:
         super().__init__(config, threads=threads)
@@ -131,7 +133,7 @@ class Training:
         self.variant = config.variant if config.network is None else variant_of(config.network, batches.kind)
         network = make_network(checked_kind(batches.kind, self.variant), self.variant)
         start = config.start if config.network is None else config.network.weights
-        taken = initialise_from(network, user_path(start))["taken"] if start else []
+        taken = initialise_from(network, weights_path(start))["taken"] if start else []
         if needs_basis(Path(config.folder), taken):
             start_embedding(network, config.seed)
         freeze(network)
@@ -236,10 +238,13 @@ def variant_of(network: NetworkConfig, kind: Kind) -> Variant:
 
 
 def checked_kind(kind: Kind, variant: Variant) -> Kind:
-    """The kind. Raises: StageError for tasks that need regions where there are none."""
+    """The kind. Raises: StageError for tasks that need regions where there are none, and for what `light` has not."""
     if kind != "rcnn" and (variant.mask or variant.keypoints or variant.cascade or variant.mesh):
         what = "masks, keypoints, the cascade and embeddings are tasks of regions"
         raise StageError(what, "train_network.variant", "leave them out, or set augment.kind: rcnn")
+    if kind != "rcnn" and variant.backbone == "light" and variant != Variant(backbone="light"):
+        what = "in whole images the light network has an output layer of its own, of stride 4, without uncertainty"
+        raise StageError(what, "train_network.variant", "leave all but backbone out, or set stride: 4")
     return kind
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file
 
 from models.architecture.rcnn import DensePoseRCNN
 from models.checkpoints.trained_weights import load_trained
 from models.inference.open_network import open_network
+from models.light.architecture.weight_paths import BUILT_IN
 from models.network import NetworkConfig
 from models.surface.charted_mesh import open_body_mesh
+from models.variant import Variant
 from pipeline.command.cli import main
 from pipeline.configuration.config import CONFIGS, load_config
 from pipeline.configuration.conversion import ConfigError
@@ -94,6 +97,25 @@ def test_a_configuration_trains_and_serves(name: str, folder: Path) -> None:
     serves(weights)
 
 
+def test_the_built_in_network_learns_to_see_whole_images(folder: Path) -> None:
+    """From its own weights, and from photos whose surfaces stand beside their annotations."""
+    train("train_direct", folder)
+    annotations, images = own_set(folder)
+    (folder / "own.densified").mkdir()
+    document = json.loads(annotations.read_text())
+    for image in document["images"]:
+        surface = {"label_HW": np.full((120, 160), 2, np.uint8), "uv_2HW": np.full((2, 120, 160), 99, np.uint8)}
+        np.savez(folder / "own.densified" / f"{Path(image['file_name']).stem}.npz", **surface)
+    one = {"annotated_sets__sets__photos__annotations": annotations, "annotated_sets__sets__photos__images": images}
+    weights = train("train_crowd", folder, ("moved", "dressed"), **one, train_network__fit__lr_schedule__cooldown=0)
+    network, about, _ = load_trained(weights)
+    assert (about.kind, about.variant) == ("direct", Variant(backbone="light"))
+    built_in, trained = load_file(BUILT_IN)["surface.stem.0.weight"].numpy(), network.backbone.bottom_up.state_dict()
+    gap = np.abs(trained["stem.0.weight"].numpy() - built_in).max()
+    assert 0 < gap < 0.1, "two small steps from the built-in weights"
+    serves(weights)
+
+
 def test_embeddings_of_the_open_body_train_and_serve_with_charts(folder: Path) -> None:
     weights = train("train_cse", folder, train_network__losses__embedding__scale=0.2)
     network, about, _ = load_trained(weights)
@@ -170,7 +192,7 @@ def own_set(folder: Path) -> tuple[Path, Path]:
     kept, shown = next(one for one in names if held_out(one)), [one for one in names if not held_out(one)]
     document = json.loads((folder / "sparse" / "annotations.json").read_text())
     images = folder / "own"
-    images.mkdir()
+    images.mkdir(exist_ok=True)
     for image, name in zip(document["images"], [kept, *shown], strict=False):
         (images / name).write_bytes((folder / "sparse" / "images" / image["file_name"]).read_bytes())
         image["file_name"] = name
@@ -213,6 +235,7 @@ def test_a_finetuning_tells_what_it_has_changed(folder: Path, capsys: pytest.Cap
         (["augment.kind=crops", "augment.max_side=96", "train_network.variant.mask=true"], "tasks of regions"),
         (["augment.min_size=300"], "sizes must increase"),
         (["train_network.variant.confidence=wc1"], "needs losses.uv: confident"),
+        (["augment.kind=direct", "train_network.variant={backbone: light, stride: 8}"], "an output layer of its own"),
         (["train_network.variant.mesh=smpl_27554"], "trainings embed open_body alone"),
         (["train_network.variant.mesh=open_body", "train_network.variant.cascade=true"], "neither the cascade nor"),
         (["annotated_sets.sets.sparse.annotations=x.json"], "either a folder"),

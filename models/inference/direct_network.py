@@ -14,6 +14,7 @@ from models.architecture.dynamic_masks import CELLS_AT_ONCE, person_masks
 from models.architecture.rcnn import fold_norms
 from models.arrays import F32, U8
 from models.boxes import non_empty
+from models.engines.engine import Precision
 from models.inference.assembly import pixel_grid, to_numpy
 from models.inference.confidence import tempered
 from models.inference.preprocess import network_input, network_size
@@ -45,13 +46,16 @@ class FrameOutputs:
 class DirectNetwork:
     """Predicts frame by frame."""
 
-    def __init__(self, network: DirectNet, limits: Limits, *, name: str, sha256: str) -> None:
+    def __init__(
+        self, network: DirectNet, limits: Limits, *, name: str, sha256: str, precision: Precision = "fp32"
+    ) -> None:
         self.name = name
         self.sha256 = sha256
         self.device = "cpu"
         fold_norms(network)
         self._network = network.requires_grad_(False).to(memory_format=torch.channels_last)
         self._limits = limits
+        self._precision = precision
 
     @torch.inference_mode()
     def detect(
@@ -65,7 +69,8 @@ class DirectNetwork:
         frame_hw = (rgb_HW3.shape[0], rgb_HW3.shape[1])
         shown_hw = (frame_hw[0], frame_hw[1] * pixel_aspect)
         size_hw = network_size(*shown_hw, self._limits.min_size, self._limits.max_size)
-        outputs = self._network.outputs(network_input(rgb_HW3[None], size_hw).permute(0, 3, 1, 2))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._precision == "bf16"):
+            outputs = self._network.outputs(network_input(rgb_HW3[None], size_hw).permute(0, 3, 1, 2))
         box_P4 = to_frame(outputs.box_BP4[0], size_hw, frame_hw)
         return FrameOutputs(outputs=outputs, box_P4=box_P4, network_hw=size_hw, frame_hw=frame_hw)
 

@@ -30,7 +30,9 @@ def open_trained(config: NetworkConfig, threads: int) -> Network:
     network, about, sha256 = load_trained(path)
     if isinstance(network, DirectNet):
         torch.set_num_threads(threads)
-        return DirectNetwork(network, trained_limits(config, about), name=path.stem, sha256=sha256)
+        precision = choose_precision(config.precision, torch.device("cpu"))
+        limits = trained_limits(config, about)
+        return DirectNetwork(network, limits, name=path.stem, sha256=sha256, precision=precision)
     if isinstance(network, FullConvNet):
         torch.set_num_threads(threads)
         if about.kind == "fcn":

@@ -215,7 +215,8 @@ class Compare(Stage):
         people = self._poses.get(number, {})
         if not people:
             raise StageError("there are no people in this input", path, "check its detections with -c video")
-        main = max(people.values(), key=lambda poses: sum(pose.area for _, _, pose in poses))
+        followed = {identity: poses for identity, poses in people.items() if identity >= 0} or people
+        main = max(followed.values(), key=lambda poses: sum(pose.area for _, _, pose in poses))
         return performance_of(main, JOINT_ANGLES if self.config.angles == "body" else IMAGE_PLANE_ANGLES)
 
     def _posed(

@@ -153,7 +153,9 @@ def test_the_main_persons_of_both_are_compared(person: PersonSurface, tmp_path: 
     job = Job(index=0, input="a.mp4", partner="b.mp4", output=str(tmp_path / "ab.csv"), stem="ab", provenance="by us")
     passer_by = replace(person, labels_hw=person.labels_hw[:, :20], uv_2hw=person.uv_2hw[:, :, :20])
     stage = Compare(Compare.Config(angles="image_plane"))
-    list(stage(job, *packet("a.mp4", 0, [passer_by, person, person], [4, 1, 1], [0, 0, 1], 2)))
+    weak = enlarged(replace(person, labels_hw=person.labels_hw[::-1], uv_2hw=person.uv_2hw[:, ::-1]), 3)
+    everybody = [passer_by, person, weak, person, weak]  # weak detections without identity may be different people
+    list(stage(job, *packet("a.mp4", 0, everybody, [4, 1, -1, 1, -1], [0, 0, 0, 1, 1], 2)))
     list(stage(job, *packet("b.mp4", 1, [enlarged(person, 2)] * 3, [2, 2, 2], [0, 1, 2], 3)))
     written = list(stage.flush())
     endings = ["csv", "repetitions.csv", "json", "png", "mp4", "html"]

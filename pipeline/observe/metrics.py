@@ -121,7 +121,7 @@ class Metrics:
         self.started = time.perf_counter() if started is None else started
         self.first_frame_s: float | None = None
         self.seconds: float | None = None
-        self.unit = graph.nodes[0].cls.unit
+        self.unit = next((node.cls.unit for node in graph.nodes), "frames")
         self.finds_people = any(made.__name__ == "People" for node in graph.nodes for made in node.makes)
         self.lanes = {lane.name: LaneTally() for lane in graph.lanes}
         self.stages = {node.name: Timing() for node in graph.nodes}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.architecture.backbone import LIGHT, Backbone
 from models.architecture.densepose_head import DensePosePredictor
-from models.light.architecture.surface_net import CHARTS, PART, PERSON, UV_RANGE, U, V
+from models.light.architecture.surface_net import CHARTS, surface_logits
 from models.variant import Sizes
 
 
@@ -52,13 +52,11 @@ class LightPredictor(DensePosePredictor):
 
         The probabilities of charts are those of a person times those of the chart given a person.
         """
-        maps = F.pixel_shuffle(self.read(x_KChw), 2).float()
-        person, part, u, v = (maps[:, rows] for rows in (PERSON, PART, U, V))
+        person, part, u, v = surface_logits(F.pixel_shuffle(self.read(x_KChw), 2).float())
         nobody = torch.zeros_like(person)
-        scale, shift = UV_RANGE
         return {
             "coarse_segm": torch.cat([nobody, person], dim=1),
             "fine_segm": torch.cat([nobody, person + part.log_softmax(dim=1)], dim=1),
-            "u": torch.cat([nobody, u * scale + shift], dim=1),
-            "v": torch.cat([nobody, v * scale + shift], dim=1),
+            "u": torch.cat([nobody, u], dim=1),
+            "v": torch.cat([nobody, v], dim=1),
         }

@@ -18,11 +18,10 @@ from models.checkpoints.imagenet_weights import encoder_name
 from models.checkpoints.trained_info import Kind, TrainedInfo, read_trained_info
 from models.errors import ModelError
 from models.files.atomic_file import atomic_write, file_sha256
+from models.light.architecture.weight_files import without_prefix
 from models.variant import Variant
 
 FORMAT = "densepose-video 1"
-SURFACE = "surface."
-"""Begins the names of the light network's layers that see a person."""
 
 
 def make_network(kind: Kind, variant: Variant) -> DensePoseRCNN | FullConvNet:
@@ -67,7 +66,7 @@ def initialise_from(network: nn.Module, path: Path) -> dict[str, list[str]]:
     weights = load_checkpoint(path).weights
     if any(name.startswith("_conv_stem.") for name in weights):
         weights = {encoder_name(name): value for name, value in weights.items()}
-    weights = {name.removeprefix(SURFACE): value for name, value in weights.items()}
+    weights = without_prefix("surface.", weights) or weights
     expected = network.state_dict()
     found = match_endings(weights, list(expected))
     taken = {name: value for name, value in found.items() if name in expected and expected[name].shape == value.shape}

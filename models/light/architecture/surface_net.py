@@ -187,10 +187,7 @@ class SurfaceNet(nn.Module):
 
     def forward(self, crop_NCHW: torch.Tensor) -> SurfaceLogits:
         """Maps of crops (see `features`)."""
-        maps = nn.functional.pixel_shuffle(self.read(self.features(crop_NCHW)), 2)
-        person, part, u, v = (maps[:, rows] for rows in (PERSON, PART, U, V))
-        scale, shift = UV_RANGE
-        return SurfaceLogits(person, part, u * scale + shift, v * scale + shift)
+        return surface_logits(nn.functional.pixel_shuffle(self.read(self.features(crop_NCHW)), 2))
 
     def read_person(self, x_PC: torch.Tensor) -> torch.Tensor:
         """Person logits (P, 4) from the features of P positions; a position has four cells, row by row."""
@@ -247,6 +244,13 @@ class PickedSurface(nn.Module):
             one_N111 = self.net.thing(whole_NC)[:, :, None, None]
             joint = torch.cat([joint, one_N111.expand(-1, spare, *x.shape[2:])], 1)
         return torch.cat([maps, nn.functional.pixel_shuffle(joint, 2)], 1)
+
+
+def surface_logits(map_NLGG: torch.Tensor) -> SurfaceLogits:
+    """The maps by name, from the 73 outputs of the last layer on the grid."""
+    person, part, u, v = (map_NLGG[:, rows] for rows in (PERSON, PART, U, V))
+    scale, shift = UV_RANGE
+    return SurfaceLogits(person, part, u * scale + shift, v * scale + shift)
 
 
 def linear_rows(

@@ -145,7 +145,7 @@ LIGHT_CHANNELS = (LIGHT.wide, *LIGHT.widths[2:], LIGHT.widths[3])
 
 
 class LightTrunk(SurfaceNet):
-    """The light network's layers below its output layer as the bottom-up path; of other people it is told nothing."""
+    """The light network's layers below its output layer as the bottom-up path, without the planes of other people."""
 
     def __init__(self) -> None:
         super().__init__(LIGHT)

@@ -97,7 +97,7 @@ def concatenate_segments(
         provenance: what the file states about its making.
     """
     source_pts = [pts for segment in segments for pts in segment.pts]
-    rate = max(video.rate or spec.rate, spec.rate).limit_denominator(1001)  # encoders are told 200 at most
+    rate = max(video.rate or spec.rate, spec.rate).limit_denominator(1001)  # `spec.rate` is 200 at most
     shift = time_shift(video, source_pts[0], container, rate)
     tick = output_time_base(video.time_base, container.name) if not container.constant_rate else 1 / rate
     pts = strictly_increasing([TickMap(source=video.time_base, output=tick, shift=shift)(p) for p in source_pts])

@@ -111,7 +111,7 @@ def test_avi_refuses_frames_of_different_durations(tmp_path: Path) -> None:
 
 
 def test_avi_keeps_a_high_frame_rate(tmp_path: Path) -> None:
-    """Encoders are told 200 frames per second at most, which is no reason to show more frames for longer."""
+    """An encoder's rate is 200 at most; a film with a higher rate still keeps its speed."""
     source = write_video(tmp_path / "in.mp4", FRAMES, time_base=Fraction(1, 240))
     transcode(source, tmp_path / "out.avi")
     assert times_of(tmp_path / "out.avi") == [Fraction(i, 240) for i in range(20)]
